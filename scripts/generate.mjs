@@ -1,0 +1,48 @@
+/**
+ * Makes src/schemas/generated from schemas/: one TypeScript module of types a schema
+ * (json-schema-to-typescript) and one module of precompiled validators (ajv standalone), so that no
+ * type is written twice and no schema is compiled at run time. Run by `npm run generate`.
+ */
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import Ajv from "ajv";
+import standalone from "ajv/dist/standalone/index.js";
+import addFormats from "ajv-formats";
+import { compile } from "json-schema-to-typescript";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const source = join(root, "schemas");
+const target = join(root, "src/schemas/generated");
+const BANNER = "// Generated from schemas/ by scripts/generate.mjs. Do not edit.\n";
+
+await mkdir(target, { recursive: true });
+const files = (await readdir(source)).filter((f) => f.endsWith(".schema.json")).sort();
+const ajv = new Ajv.default({ allErrors: true, strict: true, strictTypes: false, strictRequired: false, allowUnionTypes: true, verbose: false, code: { source: true, esm: true } });
+addFormats.default(ajv);
+const schemas = await Promise.all(files.map(async (f) => JSON.parse(await readFile(join(source, f), "utf8"))));
+for (const schema of schemas) ajv.addSchema(schema);
+for (const [i, file] of files.entries()) {
+  const name = file.replace(".schema.json", "");
+  const options = { bannerComment: BANNER.trimEnd(), unknownAny: true, ignoreMinAndMaxItems: true, cwd: source, format: false };
+  await writeIfChanged(join(target, `${name}.ts`), await compile(structuredClone(schemas[i]), schemas[i].title, options));
+  await writeIfChanged(join(target, `${name}.validate.js`), BANNER + asModule(standalone.default(ajv, { validate: schemas[i].$id })));
+  await writeIfChanged(join(target, `${name}.validate.d.ts`), `${BANNER}import type { ErrorObject } from "ajv";\nexport declare const validate: { (data: unknown): boolean; errors?: ErrorObject[] | null };\n`);
+}
+
+/** ajv's ESM output still `require`s its small run-time helpers; makes them imports. */
+function asModule(code) {
+  const imports = new Map();
+  const body = code.replace(/require\("([^"]+)"\)/g, (_, id) => {
+    if (!imports.has(id)) imports.set(id, `dep${imports.size}`);
+    return imports.get(id);
+  });
+  const lines = [...imports].map(([id, name]) => `import ${name} from "${id.endsWith(".js") ? id : `${id}.js`}";`);
+  return `${[...lines, body].join("\n")}\n`;
+}
+
+/** Leaves the file alone when it already holds the text, so that watchers and incremental builds stay quiet. */
+async function writeIfChanged(path, text) {
+  const old = await readFile(path, "utf8").catch(() => null);
+  if (old !== text) await writeFile(path, text);
+}
