@@ -1,0 +1,88 @@
+/**
+ * The words of the tool layer: where tools come from, what may be executed, and what a call gives
+ * back. Types only, so that anything may import them at no cost.
+ */
+import type { JsonObject } from "../platform/json.ts";
+import type { Failure } from "../platform/result.ts";
+import type { ToolDefinition, Toolset } from "../schemas/generated/toolset.ts";
+
+export type { ToolDefinition, Toolset };
+
+/**
+ * Which calls may really be executed: `read_only` (tools that the server annotates as reading only),
+ * `all`, `none`, or a list of tool names. Everything else gets a simulated result from the caller.
+ */
+export type ExecutePolicy = "read_only" | "all" | "none" | readonly string[];
+
+/** A server that is started as a child process and spoken to over its stdin and stdout. */
+export interface StdioServer {
+  /** Program to start; found on PATH, or a path relative to the recipe's folder when it holds a slash. */
+  readonly command: string;
+  readonly args?: readonly string[];
+  /** Added to the allow-listed environment. `${secret:NAME}` in a value is replaced at spawn only. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Seconds to wait for an answer (initialize, a page of tools, a call). */
+  readonly timeout?: number;
+}
+
+/** A server that is reached over HTTP. */
+export interface HttpServer {
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly timeout?: number;
+}
+
+/** One entry of the recipe's `tools`, after defaults. */
+export type ToolSource = {
+  /** Default: `all` for stubs, `read_only` for servers; files cannot execute anything. */
+  readonly execute?: ExecutePolicy;
+} & (
+  | { readonly stub: string | { readonly from: string } }
+  | { readonly mcp: StdioServer | HttpServer }
+  | { readonly openai: string }
+  | { readonly file: string }
+);
+
+/** What a call gave back, as the model will read it. Errors of the tool and timeouts are data. */
+export interface ToolResult {
+  /** Bounded text; structured content as compact JSON, pictures and resources as a placeholder. */
+  readonly text: string;
+  readonly isError: boolean;
+  readonly timedOut: boolean;
+  /** Wall time of the call in milliseconds. Never part of a stage's output. */
+  readonly ms: number;
+  /** False when the call was never sent: the policy forbids it, the tool is unknown, or the server is gone. */
+  readonly executed: boolean;
+  /** Set when the session cannot go on (the server died): a reason to stop, not a result to learn from. */
+  readonly failure?: Failure;
+}
+
+/** An open connection to every tool source of a recipe. Close it; a forgotten one keeps its servers running. */
+export interface ToolSession {
+  readonly toolset: Toolset;
+  /** Whether the policy and the source allow `name` to be executed. */
+  canExecute(name: string): boolean;
+  /** Executes one call, or refuses it (`executed: false`). Never throws for what a server does. */
+  call(name: string, args: JsonObject, o?: { readonly signal?: AbortSignal; readonly timeoutMs?: number }): Promise<ToolResult>;
+  /** Ends every server: stdin closed, then SIGTERM, then SIGKILL of its process group. May be called twice. */
+  close(): Promise<void>;
+}
+
+/** What one source offers, before the sources are put together. */
+export interface OpenSource {
+  readonly tools: readonly ToolDefinition[];
+  /** False for files: they define tools and cannot run them. */
+  readonly supportsExecution: boolean;
+  call(name: string, args: JsonObject, o: { readonly signal?: AbortSignal; readonly timeoutMs?: number }): Promise<ToolResult>;
+  close(): Promise<void>;
+}
+
+export interface OpenToolsOptions {
+  /** Folder that relative paths of the sources start from: the recipe's. */
+  readonly dir: string;
+  readonly signal?: AbortSignal;
+  /** Free text of the servers (their stderr), line by line, redacted. */
+  readonly onLog?: (line: string) => void;
+  /** Default for sources that name no `timeout`; 30 s when left out. */
+  readonly timeoutMs?: number;
+}
