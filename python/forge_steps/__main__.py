@@ -1,0 +1,21 @@
+"""Entry point: `python -m forge_steps STEP --spec FILE`. Dispatches to one step; everything else is `protocol`."""
+
+from __future__ import annotations
+
+import sys
+
+from forge_steps.protocol import main
+
+#: Step name on the command line -> module of this package that holds its `run(step)`.
+STEPS = {
+    "train": "train",
+    "merge": "merge",
+    "convert": "convert",
+    "quantize": "quantize",
+    "verify": "verify",
+    # One process for merge + convert + verify: the export of the f16 file.
+    "export": "export",
+}
+
+if __name__ == "__main__":
+    main(STEPS, sys.argv[1:])
