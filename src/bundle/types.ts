@@ -1,0 +1,95 @@
+/**
+ * What goes into an Agent Bundle and what the checks of one say. Types only.
+ */
+import type { Renderer } from "../models/render.ts";
+import type { JsonObject } from "../platform/json.ts";
+import type { Agent } from "../schemas/generated/agent.ts";
+import type { EvaluationCase } from "../schemas/generated/case.ts";
+import type { Family } from "../schemas/generated/family.ts";
+import type { Toolset } from "../schemas/generated/toolset.ts";
+import type { ToolSource } from "../tools/types.ts";
+
+/** One judged conversation with the packed model, as `forge benchmark --json` reports it. */
+export interface RecordedCase {
+  /** The case's id. */
+  readonly id: string;
+  readonly calls: readonly { readonly name: string; readonly arguments: JsonObject }[];
+  readonly answer: string | null;
+  readonly ok: boolean;
+}
+
+/** A row of the README's table of figures. */
+export interface FigureRow {
+  readonly figure: string;
+  readonly value: number | null;
+  readonly n?: number;
+  /** 95 % interval, when known. */
+  readonly interval?: readonly [number, number];
+  readonly threshold?: number;
+  /** The untuned base model's value. */
+  readonly base?: number | null;
+}
+
+export interface PackInput {
+  /** Folder to fill; made when missing, must be empty. */
+  readonly outputDir: string;
+  readonly name: string;
+  /** Default `1.0.0`. */
+  readonly version?: string;
+  /** ISO 8601, UTC: when the record of what is packed was first published. Never "now". */
+  readonly createdAt: string;
+  /** The model files; the first becomes model.gguf, the others model.FORMAT.gguf. */
+  readonly models: readonly { readonly format: string; readonly path: string }[];
+  readonly toolset: Toolset;
+  readonly sources: readonly ToolSource[];
+  readonly family: Family;
+  readonly renderer: Renderer;
+  /** The base model's licence text, copied to LICENSE. */
+  readonly licensePath: string;
+  readonly contextLength: number;
+  readonly baseModel: Agent["base_model"];
+  readonly training: Agent["training"];
+  readonly dataset: Agent["dataset"];
+  readonly validation: Agent["validation"];
+  readonly benchmark: Agent["benchmark"];
+  /** Rows of the README's table. */
+  readonly figures: readonly FigureRow[];
+  /** Held-out cases and what the first model did with them: the smoke tests are chosen among these. */
+  readonly cases: readonly EvaluationCase[];
+  readonly records: readonly RecordedCase[];
+  /** `constrained`: the figures were reached with the grammar, which is then shipped. Default `free`. */
+  readonly decoding?: "free" | "constrained";
+  /** GBNF grammar to ship (tools.gbnf). */
+  readonly grammar?: string;
+  /** Set by `pack --unproven`: the gates that said no. Every file then says so. */
+  readonly unproven?: { readonly reasons: readonly string[] };
+}
+
+export interface PackOutcome {
+  readonly files: number;
+  readonly bytes: number;
+  readonly smokeTests: number;
+}
+
+/** One line of `forge verify-bundle`. */
+export interface BundleCheck {
+  /** `manifest`, `files`, `schema`, `toolset`, `template`, `licence`, `model`, `smoke`. */
+  readonly check: string;
+  readonly passed: boolean;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+export interface VerifyOutcome {
+  readonly passed: boolean;
+  readonly checks: readonly BundleCheck[];
+  readonly unproven: boolean;
+}
+
+export interface TryOutcome {
+  readonly calls: readonly { readonly name: string; readonly arguments: JsonObject; readonly result: string; readonly executed: boolean; readonly isError: boolean }[];
+  readonly answer: string | null;
+  /** Why there is no answer, or what to know about it. */
+  readonly notes: readonly string[];
+  readonly unproven: boolean;
+}
