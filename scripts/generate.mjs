@@ -3,8 +3,8 @@
  * (json-schema-to-typescript) and one module of precompiled validators (ajv standalone), so that no
  * type is written twice and no schema is compiled at run time. Run by `npm run generate`.
  */
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Ajv from "ajv";
 import standalone from "ajv/dist/standalone/index.js";
@@ -16,6 +16,13 @@ const source = join(root, "schemas");
 const target = join(root, "src/schemas/generated");
 const BANNER = "// Generated from schemas/ by scripts/generate.mjs. Do not edit.\n";
 
+/** Resolves a reference from one of our schemas to another by its $id, without any network. */
+const local = {
+  order: 1,
+  canRead: /^https:\/\/mcp-forge\.dev\/schemas\//,
+  read: async (file) => typesOnly(JSON.parse(await readFile(join(source, basename(new URL(file.url).pathname)), "utf8"))),
+};
+
 await mkdir(target, { recursive: true });
 const files = (await readdir(source)).filter((f) => f.endsWith(".schema.json")).sort();
 const ajv = new Ajv.default({ allErrors: true, strict: true, strictTypes: false, strictRequired: false, allowUnionTypes: true, verbose: false, code: { source: true, esm: true } });
@@ -24,10 +31,23 @@ const schemas = await Promise.all(files.map(async (f) => JSON.parse(await readFi
 for (const schema of schemas) ajv.addSchema(schema);
 for (const [i, file] of files.entries()) {
   const name = file.replace(".schema.json", "");
-  const options = { bannerComment: BANNER.trimEnd(), unknownAny: true, ignoreMinAndMaxItems: true, cwd: source, format: false };
-  await writeIfChanged(join(target, `${name}.ts`), await compile(structuredClone(schemas[i]), schemas[i].title, options));
+  const options = { bannerComment: BANNER.trimEnd(), unknownAny: true, ignoreMinAndMaxItems: true, cwd: source, format: false, $refOptions: { resolve: { forge: local } } };
+  await writeIfChanged(join(target, `${name}.ts`), await compile(typesOnly(schemas[i]), schemas[i].title, options));
   await writeIfChanged(join(target, `${name}.validate.js`), BANNER + asModule(standalone.default(ajv, { validate: schemas[i].$id })));
   await writeIfChanged(join(target, `${name}.validate.d.ts`), `${BANNER}import type { ErrorObject } from "ajv";\nexport declare const validate: { (data: unknown): boolean; errors?: ErrorObject[] | null };\n`);
+}
+
+/**
+ * A copy without the rules that only say which members go together (`oneOf: [{required: …}, …]` beside
+ * `properties`): they constrain values, and would turn a plain interface into an intersection with an
+ * index signature, which accepts anything.
+ */
+function typesOnly(node) {
+  if (Array.isArray(node)) return node.map(typesOnly);
+  if (node === null || typeof node !== "object") return node;
+  const rule = (branch) => Object.keys(branch).every((key) => ["required", "maxProperties", "minProperties", "not"].includes(key));
+  const kept = Object.entries(node).filter(([key, value]) => !(["oneOf", "anyOf", "allOf"].includes(key) && node.properties && Array.isArray(value) && value.every(rule)));
+  return Object.fromEntries(kept.map(([key, value]) => [key, typesOnly(value)]));
 }
 
 /** ajv's ESM output still `require`s its small run-time helpers; makes them imports. */
@@ -41,8 +61,11 @@ function asModule(code) {
   return `${[...lines, body].join("\n")}\n`;
 }
 
-/** Leaves the file alone when it already holds the text, so that watchers and incremental builds stay quiet. */
+/** Leaves the file alone when it already holds the text, so that watchers stay quiet; else replaces it whole (others may be reading it). */
 async function writeIfChanged(path, text) {
   const old = await readFile(path, "utf8").catch(() => null);
-  if (old !== text) await writeFile(path, text);
+  if (old === text) return;
+  const beside = `${path}.${process.pid}`;
+  await writeFile(beside, text);
+  await rename(beside, path);
 }
