@@ -1,0 +1,37 @@
+/**
+ * The commands, one row each: name, the line that `forge --help` shows, and where its code is. A row's
+ * file is loaded only when the command is used. Adding a command is adding a file and a row.
+ */
+import type { Define } from "./context.ts";
+
+export interface CatalogueRow {
+  readonly name: string;
+  readonly summary: string;
+  /** Heading in `forge --help`. */
+  readonly group: string;
+  readonly load: () => Promise<{ readonly define: Define }>;
+}
+
+const MAIN = "The recipe:";
+const STAGES = "One stage of it (apply, up to there):";
+const BUNDLES = "Bundles:";
+const TOOLS = "Tools:";
+
+export const CATALOGUE: readonly CatalogueRow[] = [
+  { name: "init", group: MAIN, summary: "write a starter recipe", load: () => import("./commands/init.ts") },
+  { name: "plan", group: MAIN, summary: "say what apply would do, and why; start nothing", load: () => import("./commands/plan.ts") },
+  { name: "apply", group: MAIN, summary: "from the recipe to the bundle; only what changed runs", load: () => import("./commands/apply.ts") },
+  { name: "status", group: MAIN, summary: "what the last runs left: stages, figures, gates, bundle", load: () => import("./commands/status.ts") },
+  { name: "doctor", group: MAIN, summary: "what this machine has, and what is missing", load: () => import("./commands/doctor.ts") },
+  { name: "generate", group: STAGES, summary: "make the training data", load: () => import("./commands/generate.ts") },
+  { name: "qa", group: STAGES, summary: "measure the data and judge it", load: () => import("./commands/qa.ts") },
+  { name: "train", group: STAGES, summary: "fine-tune the base model", load: () => import("./commands/train.ts") },
+  { name: "export", group: STAGES, summary: "write the model as GGUF, in every format of the recipe", load: () => import("./commands/export.ts") },
+  { name: "validate", group: STAGES, summary: "run the exported model in real tool loops", load: () => import("./commands/validate.ts") },
+  { name: "benchmark", group: STAGES, summary: "measure it against the base; or run a bundle on your own cases", load: () => import("./commands/benchmark.ts") },
+  { name: "pack", group: BUNDLES, summary: "write the bundle", load: () => import("./commands/pack.ts") },
+  { name: "verify-bundle", group: BUNDLES, summary: "check every byte of a bundle, load its model, try it", load: () => import("./commands/verify-bundle.ts") },
+  { name: "try", group: BUNDLES, summary: "give a bundle one prompt", load: () => import("./commands/try.ts") },
+  { name: "tools", group: TOOLS, summary: "list the tools of a server, a stub or a recipe", load: () => import("./commands/tools.ts") },
+  { name: "stub", group: TOOLS, summary: "run a stand-in tool server (MCP over stdio)", load: () => import("./commands/stub.ts") },
+];

@@ -1,0 +1,38 @@
+/**
+ * Ctrl-C, once and twice. The first SIGINT (or SIGTERM, or SIGHUP when the terminal is closed) aborts an
+ * AbortController, so that the running stage saves a checkpoint and its children end in order. The
+ * second leaves at once and takes every process group that forge started with it.
+ */
+import { EXIT } from "../platform/exit.ts";
+import { killAllChildren } from "../platform/process.ts";
+import { onReaderGone } from "./reader.ts";
+
+export interface Interrupt {
+  readonly signal: AbortSignal;
+  /** Gives the signals back to Node's defaults. */
+  readonly release: () => void;
+}
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** @param say shows one line to the user at the first signal */
+export function listenForInterrupt(say: (line: string) => void): Interrupt {
+  const controller = new AbortController();
+  const onSignal = (): void => {
+    if (controller.signal.aborted) {
+      killAllChildren();
+      process.exit(EXIT.interrupted);
+    }
+    say("stopping, saving a checkpoint; press Ctrl-C again to stop at once");
+    controller.abort();
+  };
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  // Nobody reads what a run prints any more: finish as on Ctrl-C, so that its work is kept.
+  onReaderGone(() => controller.abort());
+  return {
+    signal: controller.signal,
+    release: () => {
+      for (const signal of SIGNALS) process.off(signal, onSignal);
+    },
+  };
+}

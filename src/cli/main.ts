@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+/**
+ * The entry of `forge` and `mcp-forge`. `--version` is answered before anything else is imported, so
+ * that it costs little more than starting Node; everything else is loaded on demand. Guarantees: the
+ * process ends with one of the documented exit codes, and a reader that goes away (`forge plan | head`)
+ * causes no stack trace.
+ */
+import { readFileSync } from "node:fs";
+
+const args = process.argv.slice(2);
+
+if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+  process.stdout.write(`${version}\n`);
+} else {
+  const { runCli } = await import("./program.ts");
+  process.exitCode = await runCli(args);
+  // A handle that somebody forgot must not keep a finished command in the terminal. The timer itself
+  // holds nothing open: a clean end does not wait for it.
+  setTimeout(() => process.exit(), 500).unref();
+}

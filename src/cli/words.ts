@@ -1,0 +1,75 @@
+/**
+ * Figures into words: durations, sizes, rates, bars and small tables. Pure, and the same in every
+ * locale, so that what a test or a log reader sees is what everyone sees.
+ */
+
+/** Seconds in the unit that a reader wants: `0.4 s`, `12 s`, `3 min 05 s`, `1 h 02 min`. */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds) || seconds < 0) return "?";
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+}
+
+/** Bytes in decimal units, as disks and downloads are sold: `85 MB`, `1.5 GB`. */
+export function bytes(count: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let value = count;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit > 0 && value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}
+
+/** A figure in the recipe's own unit: rates with three decimals, counts as they are, none as a dash. */
+export function figure(value: unknown): string {
+  if (typeof value === "number") {
+    if (!Number.isFinite(value)) return "-";
+    if (Number.isInteger(value) && Math.abs(value) > 1) return String(value);
+    return Math.abs(value) < 1000 ? value.toFixed(3) : value.toFixed(0);
+  }
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return typeof value === "string" && value !== "" ? value : "-";
+}
+
+/** `1 sample`, `2 samples`. */
+export const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;
+
+/** A bar of `width` cells; full only when everything is done. */
+export function bar(done: number, total: number, width: number): string {
+  const share = total > 0 ? Math.min(1, Math.max(0, done / total)) : 0;
+  const cells = share >= 1 ? width : Math.min(width - 1, Math.floor(share * width));
+  return `${"█".repeat(cells)}${"░".repeat(Math.max(0, width - cells))}`;
+}
+
+/** Cuts text to `width` characters, with an ellipsis where something was cut. */
+export const cut = (text: string, width: number): string => (text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`);
+
+/** Seconds, files and other words in one line: the first line of a text, trimmed. */
+export const oneLine = (text: string): string => text.replace(/\s+/g, " ").trim();
+
+/**
+ * Columns aligned with spaces, two between columns; the first to the left, the others to the right
+ * unless named in `left`. Cells may be styled afterwards through `paint`, which gets the padded cell.
+ */
+export function table(
+  rows: readonly (readonly string[])[],
+  o: { readonly left?: readonly number[]; readonly indent?: string; readonly paint?: (cell: string, row: number, column: number) => string } = {},
+): string[] {
+  const widths: number[] = [];
+  for (const row of rows) for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+  const last = widths.length - 1;
+  return rows.map((row, y) => {
+    const cells = row.map((cell, x) => {
+      const toLeft = x === 0 || o.left?.includes(x) === true;
+      const padded = toLeft ? (x === last ? cell : cell.padEnd(widths[x] ?? 0)) : cell.padStart(widths[x] ?? 0);
+      return o.paint ? o.paint(padded, y, x) : padded;
+    });
+    return `${o.indent ?? ""}${cells.join("  ")}`.trimEnd();
+  });
+}
