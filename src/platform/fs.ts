@@ -1,0 +1,121 @@
+/**
+ * File operations that the standard library leaves half done.
+ * Guarantees: `writeFileAtomic` leaves the old file or the new one, whole, whatever happens in between, also on
+ * a power cut; `cloneTree` never makes a hard link, so that nobody who edits the copy edits the original.
+ */
+import { randomBytes } from "node:crypto";
+import { closeSync, constants, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { chmod, copyFile, lstat, mkdir, open, readdir, readlink, symlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { EXIT } from "./exit.ts";
+import type { Failure } from "./result.ts";
+
+export const pathExists = (path: string): boolean => existsSync(path);
+
+/** The `code` of a Node.js system error (`ENOENT`, …), or "" for anything else. */
+export const errorCode = (e: unknown): string =>
+  e !== null && typeof e === "object" && "code" in e && typeof e.code === "string" ? e.code : "";
+
+/** Writes beside, syncs, renames. Throws the file system's error, having removed what it began. */
+export function writeFileAtomic(path: string, data: string | Uint8Array, o: WriteOptions = {}): void {
+  const temporary = o.temporary ?? join(dirname(path), `.${basename(path)}.${process.pid}-${randomBytes(4).toString("hex")}.tmp`);
+  try {
+    const fd = openSync(temporary, "w", o.mode ?? 0o666);
+    try {
+      let bytes = typeof data === "string" ? Buffer.from(data) : data;
+      while (bytes.length > 0) bytes = bytes.subarray(writeSync(fd, bytes));
+      if (o.durable !== false) fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+  } catch (e) {
+    rmSync(temporary, { force: true });
+    throw e;
+  }
+  if (o.durable !== false) syncFolder(dirname(path));
+}
+
+export interface WriteOptions {
+  /** Default true. False: atomic for other processes, though a power cut may lose the write. */
+  readonly durable?: boolean;
+  /** Where to write first, on the same file system. A fixed name leaves no litter behind a kill; use one only under a lock. */
+  readonly temporary?: string;
+  /** Default 0o666 less the umask. */
+  readonly mode?: number;
+}
+
+/** Makes a rename in this folder survive a power cut. Silent where folders cannot be synced (Windows, some network drives). */
+export function syncFolder(path: string): void {
+  try {
+    const fd = openSync(path, "r");
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // Nothing more can be done, and nothing is wrong with the data itself.
+  }
+}
+
+/** Syncs every file and folder of a tree. Links are left alone. */
+export async function syncTree(path: string): Promise<void> {
+  const stats = await lstat(path);
+  if (stats.isDirectory()) {
+    for (const name of await readdir(path)) await syncTree(join(path, name));
+    syncFolder(path);
+  } else if (stats.isFile()) {
+    const file = await open(path, "r");
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+/** Takes the write permission off every file of a tree (folders keep theirs, so that it can be removed). */
+export async function makeReadOnly(path: string): Promise<void> {
+  const stats = await lstat(path);
+  if (stats.isDirectory()) for (const name of await readdir(path)) await makeReadOnly(join(path, name));
+  else if (stats.isFile() && (stats.mode & 0o222) !== 0) await chmod(path, stats.mode & 0o555);
+}
+
+/**
+ * Copies a file or folder; `to` must not exist. Shares the blocks where the file system can (reflink), never the
+ * file itself; the copy is writable by its owner. Links inside are kept as they are.
+ */
+export async function cloneTree(from: string, to: string): Promise<void> {
+  const stats = await lstat(from);
+  if (stats.isDirectory()) {
+    await mkdir(to);
+    for (const name of await readdir(from)) await cloneTree(join(from, name), join(to, name));
+  } else if (stats.isSymbolicLink()) {
+    await symlink(await readlink(from), to);
+  } else {
+    await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    await chmod(to, (stats.mode & 0o777) | 0o200);
+  }
+}
+
+const REASONS: Readonly<Record<string, readonly [code: string, what: string, hint: string]>> = {
+  ENOSPC: ["disk-full", "the disk is full", "free some space and run the same command again: finished stages are kept"],
+  EDQUOT: ["disk-full", "the disk quota is used up", "free some space and run the same command again: finished stages are kept"],
+  EROFS: ["read-only", "the file system is read-only", "use a project folder that can be written to"],
+  EACCES: ["no-permission", "permission denied", "check who owns the folder (a run under sudo leaves files of root)"],
+  EPERM: ["no-permission", "operation not permitted", "check who owns the folder (a run under sudo leaves files of root)"],
+  EMFILE: ["too-many-files", "too many open files", "raise the limit (ulimit -n)"],
+};
+
+/**
+ * A file system error as a Failure, or undefined for anything else (a bug, to be thrown on).
+ * @param doing what was being done, for the message: "keep the outputs of train".
+ */
+export function fsFailure(e: unknown, doing: string): Failure | undefined {
+  const code = errorCode(e);
+  if (code === "" || !("syscall" in (e as object))) return undefined;
+  const [id, what, hint] = REASONS[code] ?? [code.toLowerCase(), (e as Error).message, undefined];
+  const path = (e as NodeJS.ErrnoException).path;
+  return { code: `files/${id}`, message: `cannot ${doing}: ${what}${path && id !== code.toLowerCase() ? ` (${path})` : ""}`, ...(hint && { hint }), exit: EXIT.environment };
+}

@@ -1,0 +1,67 @@
+/**
+ * Keeps secrets out of whatever people or files see, and control sequences of strangers out of the terminal.
+ *
+ * Guarantees: every registered value of four characters or more is replaced wherever it occurs, also in its
+ * JSON-escaped and URL-encoded form; well-known shapes of keys are replaced without registration; `safeText`
+ * returns text that cannot move the cursor, recolour, retitle, hyperlink or reorder what is on the screen.
+ */
+
+const MASK = "[redacted]";
+/** Shorter values would mask ordinary words ("a", "on"); a secret of three characters is none. */
+const SHORTEST_SECRET = 4;
+
+const secrets = new Set<string>();
+let registered: RegExp | undefined;
+
+/**
+ * Shapes of keys that are recognised wherever they appear: OpenAI, Anthropic, Hugging Face, GitHub, GitLab, AWS, Google,
+ * Slack, PyPI, npm, JSON Web Tokens. From the providers' own documentation and GitHub's list of secret-scanning patterns.
+ */
+const SHAPES =
+  /\b(?:sk-[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}|xox[abprs]-[A-Za-z0-9-]{10,}|pypi-[A-Za-z0-9_-]{30,}|npm_[A-Za-z0-9]{30,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,})/g;
+const BEARER = /\b(Bearer|Basic)\s+[A-Za-z0-9._~+/-]{12,}=*/gi;
+const USERINFO = /(:\/\/)[^\s/:@"']{0,256}:[^\s/@"']{1,256}@/g;
+const PRIVATE_KEY = /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|$)/g;
+
+/** Makes `redact` replace this value from now on. Values shorter than four characters are ignored. */
+export function registerSecret(value: string): void {
+  if (value.length < SHORTEST_SECRET) return;
+  secrets.add(value);
+  secrets.add(JSON.stringify(value).slice(1, -1));
+  secrets.add(encodeURIComponent(value));
+  const longestFirst = [...secrets].sort((a, b) => b.length - a.length);
+  registered = new RegExp(longestFirst.map((s) => s.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|"), "g");
+}
+
+/** The text with every secret replaced by `[redacted]`. Returns the same string when there is none. */
+export function redact(text: string): string {
+  let out = registered === undefined ? text : text.replace(registered, MASK);
+  out = out.replace(SHAPES, MASK);
+  if (out.includes("://")) out = out.replace(USERINFO, `$1${MASK}@`);
+  if (/bearer|basic/i.test(out)) out = out.replace(BEARER, `$1 ${MASK}`);
+  if (out.includes("PRIVATE KEY-----")) out = out.replace(PRIVATE_KEY, MASK);
+  return out;
+}
+
+/**
+ * Escape sequences of ECMA-48: OSC/DCS/SOS/PM/APC strings up to their terminator (or the end of the text), CSI
+ * sequences, and the two- and three-character escapes; in 7-bit and 8-bit form.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const ANSI = /(?:\u001b[\]PX^_]|[\u0090\u0098\u009d-\u009f])[\s\S]*?(?:\u0007|\u001b\\|\u009c|$)|(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]?|\u001b[ -/]*[0-~]?/g;
+/** Other controls, and the invisible characters that reorder or hide text (Unicode TR 36, "Trojan Source"). */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/g;
+
+/** The text without terminal escape sequences. */
+export const stripAnsi = (text: string): string => text.replace(ANSI, "");
+
+/**
+ * Foreign text (a tool's description, a model's answer, a process's stderr) made fit for a terminal: no escape
+ * sequences, no control characters but line feed and tab, no bidirectional overrides; secrets redacted.
+ * @param maxLength longer text is cut, with an ellipsis; in UTF-16 code units.
+ */
+export function safeText(text: string, maxLength = Number.POSITIVE_INFINITY): string {
+  const cut = text.length > maxLength ? `${text.slice(0, Math.max(0, maxLength - 1))}…` : text;
+  return redact(stripAnsi(cut.replaceAll("\r\n", "\n")).replace(CONTROLS, ""));
+}
