@@ -1,0 +1,147 @@
+"""From a folder in the hub's form to an f16 GGUF, by llama.cpp's own converter.
+
+The converter is Python source of llama.cpp (`conversion/`, `gguf-py/`; MIT). It comes from the sources that
+node-llama-cpp carries beside its binaries, so it is of the very release that will run the model, and nothing is
+downloaded. A checkout that the user names wins. Guarantees: the bytes of the GGUF depend on the folder's content and
+the metadata alone; a converter in the cache is whole (renamed into place when complete).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from forge_steps.git_bundle import BundleError, read_tree
+from forge_steps.protocol import Spec, StepError
+
+#: The commit in node-llama-cpp 3.22.1's gitRelease.bundle: llama.cpp v0.5.0, its history cut off.
+COMMIT = "de3ff815ea7d559ee917f063901b8986f038abc6"
+PATHS = ("convert_hf_to_gguf.py", "conversion", "gguf-py", "LICENSE")
+
+_METADATA_KEY = re.compile(r"(general|mcp_forge)(\.[a-z0-9_]+)+\Z")
+
+
+def find_converter(spec: Spec) -> Path:
+    """The folder that holds `conversion/` and `gguf-py/`. `spec` is `{checkout: folder}` or `{bundle: file, cache: folder}`."""
+    if spec.has("checkout"):
+        checkout = spec.path("checkout")
+        if not (checkout / "conversion" / "base.py").is_file() or not (checkout / "gguf-py" / "gguf").is_dir():
+            raise StepError(
+                "export/converter",
+                f"{checkout} is no checkout of llama.cpp with its converter (conversion/, gguf-py/)",
+                "Correct MCP_FORGE_LLAMA_CPP, or unset it to use the converter that comes with forge.",
+            )
+        return checkout
+    target = spec.path("cache") / COMMIT
+    if target.is_dir():
+        return target
+    bundle = spec.path("bundle")
+    try:
+        files = read_tree(bundle, COMMIT, PATHS)
+    except (OSError, BundleError) as e:
+        raise StepError(
+            "export/converter",
+            f"llama.cpp's sources cannot be read from node-llama-cpp: {e}",
+            "Install the release of node-llama-cpp that mcp-forge's package.json names (npm ci), or name a checkout of llama.cpp in MCP_FORGE_LLAMA_CPP.",
+        ) from e
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{COMMIT}.", dir=target.parent))
+    try:
+        for path, content in files.items():
+            file = part / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        part.chmod(0o755)
+        try:
+            part.rename(target)
+        except OSError:
+            if not target.is_dir():  # else another process was first, with the same files
+                raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return target
+
+
+def use_converter(folder: Path) -> None:
+    """Makes `import conversion` and `import gguf` find the converter's own. Call it before anything imports gguf."""
+    if "gguf" in sys.modules:
+        raise AssertionError("gguf was imported before use_converter")
+    sys.dont_write_bytecode = True  # A checkout is the user's: nothing is written there.
+    sys.path[:0] = [str(folder), str(folder / "gguf-py")]
+
+
+def check_metadata(metadata: Mapping[str, Any]) -> None:
+    """Raises StepError unless every key is `general.…` or `mcp_forge.…` and every value one that a GGUF can hold:
+    text, number, true or false, or a list of texts."""
+    for key, value in metadata.items():
+        plain = isinstance(value, (str, int, float, bool)) or (isinstance(value, list) and value and all(isinstance(v, str) for v in value))
+        if not _METADATA_KEY.match(key) or not plain:
+            raise StepError("step/spec", f"the spec's `metadata` holds `{key}`, which a GGUF cannot carry")
+
+
+def convert(folder: Path, target: Path, metadata: Mapping[str, Any], pre_tokenizer: str | None, scratch: Path) -> None:
+    """Writes `folder` as an f16 GGUF to `target` (norms stay float32, as llama.cpp does).
+
+    `metadata`: keys of the file beside those that the converter writes. `pre_tokenizer`: the base's own
+    `tokenizer.ggml.pre`; None lets the converter guess from its table of known tokenizers.
+    """
+    import torch
+
+    try:
+        import gguf
+        from conversion import ModelBase, ModelType, get_model_architecture, get_model_class
+    except ImportError as e:
+        raise StepError("export/converter", f"llama.cpp's converter cannot be loaded: {e}", "Use the release of llama.cpp that mcp-forge names.") from e
+    logging.basicConfig(level=logging.WARNING)
+    hparams = ModelBase.load_hparams(folder, False)
+    architecture = get_model_architecture(hparams, ModelType.TEXT)
+    try:
+        base_class = get_model_class(architecture, mmproj=False)
+    except NotImplementedError as e:
+        raise StepError("export/architecture", f"llama.cpp's converter does not know the architecture {architecture}") from e
+
+    class Exported(base_class):  # type: ignore[misc, valid-type]
+        model_arch = base_class.model_arch
+
+        def get_vocab_base_pre(self, tokenizer: Any) -> str:
+            return pre_tokenizer or super().get_vocab_base_pre(tokenizer)
+
+        def set_gguf_parameters(self) -> None:
+            super().set_gguf_parameters()
+            for key, value in sorted(metadata.items()):
+                if key.startswith("mcp_forge."):
+                    _add(self.gguf_writer, key, value)
+
+    # The converter takes the names of the model from this file where it has them, else guesses them from the folder's name.
+    general = scratch / "general.json"
+    general.write_text(json.dumps({k: v for k, v in metadata.items() if k.startswith("general.")}), "utf-8")
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with torch.inference_mode():
+            Exported(folder, gguf.LlamaFileType.MOSTLY_F16, part, metadata_override=general, model_name=metadata.get("general.name")).write()
+        from forge_steps.quantize import publish
+
+        publish(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _add(writer: Any, key: str, value: Any) -> None:
+    if isinstance(value, bool):
+        writer.add_bool(key, value)
+    elif isinstance(value, int):
+        writer.add_int64(key, value)
+    elif isinstance(value, float):
+        writer.add_float64(key, value)
+    elif isinstance(value, list):
+        writer.add_array(key, value)
+    else:
+        writer.add_string(key, value)

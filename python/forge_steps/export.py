@@ -1,0 +1,110 @@
+"""Step `export`: the trained model as an f16 GGUF, proven equal to what was trained.
+
+Spec: `{v: 1, base: {gguf, sha256?}, adapter?: PEFT folder, template: Jinja file, stop_tokens: [text], output: gguf,
+metadata: {"general.…" | "mcp_forge.…": value}, converter: see convert.find_converter, libraries: folder of libllama,
+scratch: folder, threads?, verify?: {rows: rendered.jsonl, positions?}}`.
+
+Guarantees: `output` appears only when it passed the comparison, whole; its bytes depend on base, adapter, template and
+metadata alone. Needs about 4 bytes a parameter of disk in `scratch` beside the output, removed at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from typing import Any
+
+from forge_steps.protocol import Step, StepError
+
+
+def run(step: Step) -> dict[str, Any]:
+    """Figures: `bytes`, `seconds`, seconds a phase, `peak_bytes` of memory, and the comparison's (see `verify`)."""
+    from forge_steps.convert import check_metadata, convert, find_converter, use_converter
+
+    spec = step.spec
+    metadata = dict(spec.object("metadata").raw())
+    check_metadata(metadata)
+    target, scratch = spec.path("output"), spec.path("scratch")
+    template = spec.path("template", exists=True).read_text("utf-8")
+    adapter = spec.path("adapter", exists=True) if spec.has("adapter") else None
+    stop_tokens = spec.raw().get("stop_tokens")
+    if not isinstance(stop_tokens, list) or not all(isinstance(token, str) for token in stop_tokens):
+        raise StepError("step/spec", "the spec's `stop_tokens` is no list of texts")
+    libraries = spec.path("libraries", exists=True)
+    clock = _Clock(step, 5 if spec.has("verify") else 4)
+
+    clock.phase("converter", "preparing llama.cpp's converter")
+    use_converter(find_converter(spec.object("converter")))
+
+    from forge_steps.llama_cpp import Library
+    from forge_steps.merge import merged_model, save_folder
+    from forge_steps.model import base_file, load_tokenizer, peak_memory_bytes, usable_cores
+    from forge_steps.tokenizer import pre_tokenizer_of
+
+    threads = spec.integer("threads", usable_cores(), minimum=1)
+    library = Library(libraries)  # before the slow part: a wrong release is said at once
+    clock.phase("load", "loading the base model")
+    import torch
+
+    torch.set_num_threads(threads)
+    base = base_file(spec.object("base"))
+    tokenizer = load_tokenizer(base)
+    model = merged_model(base, adapter)
+    clock.phase("convert", "writing the GGUF")
+    folder = scratch / "merged"
+    candidate = scratch / "candidate.gguf"
+    shutil.rmtree(folder, ignore_errors=True)  # left by a killed run
+    scratch.mkdir(parents=True, exist_ok=True)
+    try:
+        save_folder(model, tokenizer, template, folder)
+        step.check()
+        convert(folder, candidate, metadata, pre_tokenizer_of(base), scratch)
+        step.check()
+        figures: dict[str, Any] = {"format": "f16", "bytes": candidate.stat().st_size}
+        if spec.has("verify"):
+            from forge_steps.verify import compare_with_python
+
+            clock.phase("verify", "comparing the GGUF with the trained model")
+            rows, positions = spec.object("verify").path("rows", exists=True), spec.object("verify").integer("positions", 2000, minimum=1)
+            figures |= compare_with_python(library, candidate, model, tokenizer, rows, positions, template, stop_tokens, threads, step)
+        from forge_steps.quantize import publish
+
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            shutil.move(candidate, part)  # scratch may lie on another file system
+            publish(part, target)
+        finally:
+            part.unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        candidate.unlink(missing_ok=True)
+    step.artifact("gguf", target)
+    return figures | clock.figures() | {"peak_bytes": peak_memory_bytes()}
+
+
+class _Clock:
+    """Reports each phase as it begins and keeps what each took."""
+
+    def __init__(self, step: Step, phases: int) -> None:
+        self._step, self._phases = step, phases
+        self._started = self._since = time.monotonic()
+        self._name: str | None = None
+        self._seconds: dict[str, float] = {}
+
+    def phase(self, name: str, message: str) -> None:
+        self._close()
+        self._step.check()
+        self._name = name
+        self._step.progress(len(self._seconds), self._phases, "phases", message=message)
+
+    def _close(self) -> None:
+        now = time.monotonic()
+        if self._name is not None:
+            self._seconds[self._name] = round(now - self._since, 2)
+        self._since = now
+
+    def figures(self) -> dict[str, Any]:
+        self._close()
+        self._step.progress(self._phases, self._phases, "phases")
+        return {"seconds": round(time.monotonic() - self._started, 2), "phase_seconds": self._seconds}

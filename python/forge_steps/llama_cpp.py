@@ -1,0 +1,389 @@
+"""llama.cpp's C API through ctypes: the few calls that export needs, on the very library that will run the model.
+
+The shared libraries come inside the npm package of node-llama-cpp, so nothing is compiled. Their structs change from
+release to release and nothing in a library tells its layout; what this module guarantees is that a library is used
+only when it is exactly the release whose `include/llama.h` the structs below were written from (`RELEASE`), and its
+default parameters, read through these structs, are the ones which that release's sources set. Anything else is a
+`StepError`, never a wild pointer. A crash inside llama.cpp ends the step's process, which the parent reports.
+
+Source of every struct and constant: llama.cpp v0.5.0, include/llama.h, ggml/include/ggml.h; defaults from
+src/llama-model.cpp, src/llama-context.cpp, src/llama-quant.cpp.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from ctypes import POINTER, byref, c_bool, c_char_p, c_float, c_int8, c_int32, c_size_t, c_uint32, c_void_p
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from forge_steps.protocol import StepError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: The llama.cpp release that this module was written for, as the library's file name says it.
+RELEASE = "0.5.0"
+#: What `llama_version()` may answer: node-llama-cpp builds from an untagged commit, which llama.cpp calls "-dev".
+_VERSIONS = (RELEASE, f"{RELEASE}-dev")
+
+#: Quantization formats: our name -> `enum llama_ftype`.
+FTYPES = {"f16": 1, "q8_0": 7, "q4_k_s": 14, "q4_k_m": 15, "q5_k_m": 17}
+
+_GGML_TYPE_COUNT = 43
+_GGML_TYPE_F16 = 1
+_QUANTIZE_BUFFER_BYTES = 8 << 30
+
+_WRONG_LIBRARY_HINT = "Install the release of node-llama-cpp that mcp-forge's package.json names (npm ci)."
+
+
+class ModelParams(ctypes.Structure):
+    """`struct llama_model_params`."""
+
+    _fields_ = [
+        ("devices", c_void_p),
+        ("tensor_buft_overrides", c_void_p),
+        ("n_gpu_layers", c_int32),
+        ("split_mode", c_int32),
+        ("load_mode", c_int32),
+        ("lazy_mode", c_int32),
+        ("main_gpu", c_int32),
+        ("tensor_split", c_void_p),
+        ("progress_callback", c_void_p),
+        ("progress_callback_user_data", c_void_p),
+        ("kv_overrides", c_void_p),
+        ("vocab_only", c_bool),
+        ("check_tensors", c_bool),
+        ("use_extra_bufts", c_bool),
+        ("no_host", c_bool),
+        ("no_alloc", c_bool),
+        ("load_mtp", c_bool),
+    ]
+
+
+class ContextParams(ctypes.Structure):
+    """`struct llama_context_params`."""
+
+    _fields_ = [
+        ("n_ctx", c_uint32),
+        ("n_batch", c_uint32),
+        ("n_ubatch", c_uint32),
+        ("n_seq_max", c_uint32),
+        ("n_rs_seq", c_uint32),
+        ("n_outputs_max", c_uint32),
+        ("n_outputs_max_per_seq", c_uint32),
+        ("n_threads", c_int32),
+        ("n_threads_batch", c_int32),
+        ("ctx_type", c_int32),
+        ("rope_scaling_type", c_int32),
+        ("pooling_type", c_int32),
+        ("attention_type", c_int32),
+        ("flash_attn_type", c_int32),
+        ("rope_freq_base", c_float),
+        ("rope_freq_scale", c_float),
+        ("yarn_ext_factor", c_float),
+        ("yarn_attn_factor", c_float),
+        ("yarn_beta_fast", c_float),
+        ("yarn_beta_slow", c_float),
+        ("yarn_orig_ctx", c_uint32),
+        ("defrag_thold", c_float),
+        ("cb_eval", c_void_p),
+        ("cb_eval_user_data", c_void_p),
+        ("type_k", c_int32),
+        ("type_v", c_int32),
+        ("abort_callback", c_void_p),
+        ("abort_callback_data", c_void_p),
+        ("embeddings", c_bool),
+        ("offload_kqv", c_bool),
+        ("no_perf", c_bool),
+        ("op_offload", c_bool),
+        ("swa_full", c_bool),
+        ("kv_unified", c_bool),
+        ("samplers", c_void_p),
+        ("n_samplers", c_size_t),
+        ("ctx_other", c_void_p),
+    ]
+
+
+class QuantizeParams(ctypes.Structure):
+    """`struct llama_model_quantize_params`."""
+
+    _fields_ = [
+        ("nthread", c_int32),
+        ("ftype", c_int32),
+        ("output_tensor_type", c_int32),
+        ("token_embedding_type", c_int32),
+        ("allow_requantize", c_bool),
+        ("quantize_output_tensor", c_bool),
+        ("only_copy", c_bool),
+        ("pure", c_bool),
+        ("keep_split", c_bool),
+        ("dry_run", c_bool),
+        ("imatrix", c_void_p),
+        ("kv_overrides", c_void_p),
+        ("tt_overrides", c_void_p),
+        ("prune_layers", c_void_p),
+        ("max_buf_size", c_size_t),
+    ]
+
+
+class Batch(ctypes.Structure):
+    """`struct llama_batch`."""
+
+    _fields_ = [
+        ("n_tokens", c_int32),
+        ("token", POINTER(c_int32)),
+        ("embd", POINTER(c_float)),
+        ("pos", POINTER(c_int32)),
+        ("n_seq_id", POINTER(c_int32)),
+        ("seq_id", POINTER(POINTER(c_int32))),
+        ("logits", POINTER(c_int8)),
+    ]
+
+
+# What the release's own sources set; the remaining members are zero, false or null. A value that is read at a wrong
+# offset shows up here: the tables reach from the first member to the last of each struct.
+_MODEL_DEFAULTS = {"n_gpu_layers": -1, "split_mode": 1, "load_mode": -1, "lazy_mode": 1, "use_extra_bufts": True}
+_CONTEXT_DEFAULTS = {
+    "n_ctx": 512,
+    "n_batch": 2048,
+    "n_ubatch": 512,
+    "n_seq_max": 1,
+    "n_outputs_max_per_seq": 1,
+    "n_threads": 4,
+    "n_threads_batch": 4,
+    "rope_scaling_type": -1,
+    "pooling_type": -1,
+    "attention_type": -1,
+    "flash_attn_type": -1,
+    "yarn_ext_factor": -1.0,
+    "yarn_attn_factor": -1.0,
+    "yarn_beta_fast": -1.0,
+    "yarn_beta_slow": -1.0,
+    "defrag_thold": -1.0,
+    "type_k": _GGML_TYPE_F16,
+    "type_v": _GGML_TYPE_F16,
+    "offload_kqv": True,
+    "no_perf": True,
+    "op_offload": True,
+    "swa_full": True,
+}
+_QUANTIZE_DEFAULTS = {
+    "ftype": FTYPES["q8_0"],
+    "output_tensor_type": _GGML_TYPE_COUNT,
+    "token_embedding_type": _GGML_TYPE_COUNT,
+    "quantize_output_tensor": True,
+    "max_buf_size": _QUANTIZE_BUFFER_BYTES,
+}
+
+_LogCallback = ctypes.CFUNCTYPE(None, c_int32, c_char_p, c_void_p)
+_LEVEL_WARN, _LEVEL_ERROR = 3, 4  # enum ggml_log_level
+
+
+class Library:
+    """The loaded library. `folder`: where libllama, libggml and the CPU backends lie, side by side."""
+
+    def __init__(self, folder: Path) -> None:
+        #: Warnings and errors that llama.cpp logged, newest last: what a failure is explained with.
+        self.complaints: list[str] = []
+        llama_path, ggml_path = _find(folder, "llama"), _find(folder, "ggml")
+        try:
+            self._ggml = ctypes.CDLL(str(ggml_path), mode=ctypes.RTLD_GLOBAL)
+            self._lib = ctypes.CDLL(str(llama_path))
+        except OSError as e:
+            raise StepError("export/llama-cpp-library", f"llama.cpp's library cannot be loaded: {e}", _WRONG_LIBRARY_HINT) from e
+        self._declare()
+        version = (self._lib.llama_version() or b"").decode("ascii", "replace")
+        if version not in _VERSIONS:
+            raise StepError(
+                "export/llama-cpp-release",
+                f"llama.cpp's library in {folder} is release {version}; this version of mcp-forge knows {RELEASE} only",
+                _WRONG_LIBRARY_HINT,
+            )
+        self._check_layout()
+        self._callback = _LogCallback(self._log)  # kept: the library holds only the pointer
+        self._lib.llama_log_set(self._callback, None)
+        self._ggml.ggml_backend_load_all_from_path(os.fsencode(folder))
+        self._lib.llama_backend_init()
+
+    def _declare(self) -> None:
+        lib = self._lib
+
+        def declare(name: str, result: object, *arguments: object) -> None:
+            try:
+                function = getattr(lib, name)
+            except AttributeError as e:
+                raise StepError("export/llama-cpp-release", f"llama.cpp's library has no `{name}`", _WRONG_LIBRARY_HINT) from e
+            function.restype, function.argtypes = result, list(arguments)
+
+        declare("llama_version", c_char_p)
+        declare("llama_log_set", None, _LogCallback, c_void_p)
+        declare("llama_backend_init", None)
+        declare("llama_model_default_params", ModelParams)
+        declare("llama_context_default_params", ContextParams)
+        declare("llama_model_quantize_default_params", QuantizeParams)
+        declare("llama_model_quantize", c_uint32, c_char_p, c_char_p, POINTER(QuantizeParams))
+        declare("llama_model_load_from_file", c_void_p, c_char_p, ModelParams)
+        declare("llama_model_free", None, c_void_p)
+        declare("llama_model_get_vocab", c_void_p, c_void_p)
+        declare("llama_model_chat_template", c_char_p, c_void_p, c_char_p)
+        declare("llama_vocab_n_tokens", c_int32, c_void_p)
+        declare("llama_vocab_is_eog", c_bool, c_void_p, c_int32)
+        declare("llama_tokenize", c_int32, c_void_p, c_char_p, c_int32, POINTER(c_int32), c_int32, c_bool, c_bool)
+        declare("llama_init_from_model", c_void_p, c_void_p, ContextParams)
+        declare("llama_free", None, c_void_p)
+        declare("llama_get_memory", c_void_p, c_void_p)
+        declare("llama_memory_seq_rm", c_bool, c_void_p, c_int32, c_int32, c_int32)
+        declare("llama_batch_init", Batch, c_int32, c_int32, c_int32)
+        declare("llama_batch_free", None, Batch)
+        declare("llama_decode", c_int32, c_void_p, Batch)
+        declare("llama_get_logits", POINTER(c_float), c_void_p)
+        self._ggml.ggml_backend_load_all_from_path.restype = None
+        self._ggml.ggml_backend_load_all_from_path.argtypes = [c_char_p]
+
+    def _check_layout(self) -> None:
+        for name, struct, expected in (
+            ("llama_model_params", self._lib.llama_model_default_params(), _MODEL_DEFAULTS),
+            ("llama_context_params", self._lib.llama_context_default_params(), _CONTEXT_DEFAULTS),
+            ("llama_model_quantize_params", self._lib.llama_model_quantize_default_params(), _QUANTIZE_DEFAULTS),
+        ):
+            for field, *_ in struct._fields_:
+                value, wanted = getattr(struct, field), expected.get(field)
+                if (value or None) != (wanted or None):
+                    raise StepError(
+                        "export/llama-cpp-layout",
+                        f"llama.cpp's library lays out {name} differently: {field} is {value!r} where {wanted!r} was expected",
+                        _WRONG_LIBRARY_HINT,
+                    )
+
+    def _log(self, level: int, text: bytes | None, _data: object) -> None:
+        if level in (_LEVEL_WARN, _LEVEL_ERROR) and text:
+            self.complaints.append(text.decode("utf-8", "replace").strip())
+            del self.complaints[:-20]
+
+    def _because(self) -> str:
+        return f": {self.complaints[-1]}" if self.complaints else ""
+
+    def quantize(self, source: Path, target: Path, format: str, threads: int) -> None:
+        """Writes `target` in `format` (a key of `FTYPES`) from an f16 or f32 GGUF. Tensors whose rows do not fit a
+        K-quant's blocks of 256 fall back to a format that fits, inside llama.cpp."""
+        params = self._lib.llama_model_quantize_default_params()
+        params.ftype, params.nthread = FTYPES[format], threads
+        if self._lib.llama_model_quantize(os.fsencode(source), os.fsencode(target), byref(params)) != 0:
+            raise StepError("export/quantize", f"llama.cpp could not quantize the model to {format}{self._because()}")
+
+    @contextmanager
+    def model(self, path: Path, vocab_only: bool = False) -> Iterator[Model]:
+        """Loads a GGUF for the CPU; frees it at the end of the block."""
+        params = self._lib.llama_model_default_params()
+        params.vocab_only, params.n_gpu_layers = vocab_only, 0
+        handle = self._lib.llama_model_load_from_file(os.fsencode(path), params)
+        if not handle:
+            raise StepError("export/load", f"llama.cpp cannot load {path.name}{self._because()}")
+        try:
+            yield Model(self, handle)
+        finally:
+            self._lib.llama_model_free(handle)
+
+
+class Model:
+    """A loaded model; made by `Library.model`."""
+
+    def __init__(self, library: Library, handle: int) -> None:
+        self._library = library
+        self._lib = library._lib
+        self._handle = handle
+        self._vocab = self._lib.llama_model_get_vocab(handle)
+        self.vocabulary: int = self._lib.llama_vocab_n_tokens(self._vocab)
+
+    def tokenize(self, text: str, add_special: bool = False) -> list[int]:
+        """Token ids of `text` with the special tokens in it read as such; `add_special`: as a runtime does that lets
+        the file decide about BOS and EOS."""
+        data = text.encode("utf-8")
+        room = len(data) + 8  # never more tokens than bytes, plus BOS and EOS
+        ids = (c_int32 * room)()
+        count = self._lib.llama_tokenize(self._vocab, data, len(data), ids, room, add_special, True)
+        if count < 0:
+            raise StepError("export/tokenize", "llama.cpp could not tokenize a sample")
+        return ids[:count]
+
+    def chat_template(self) -> str | None:
+        """The file's default chat template."""
+        text = self._lib.llama_model_chat_template(self._handle, None)
+        return None if text is None else text.decode("utf-8", "replace")
+
+    def ends_generation(self, token: int) -> bool:
+        """True when the file makes a runtime stop at this token by itself."""
+        return bool(self._lib.llama_vocab_is_eog(self._vocab, token))
+
+    @contextmanager
+    def context(self, tokens: int, batch: int, threads: int) -> Iterator[Context]:
+        """A context of one sequence with room for `tokens`; at most `batch` tokens a `Context.logits` call."""
+        params = self._lib.llama_context_default_params()
+        params.n_ctx, params.n_batch, params.n_ubatch = tokens, batch, batch
+        params.n_outputs_max, params.n_outputs_max_per_seq = batch, batch
+        params.n_threads = params.n_threads_batch = threads
+        handle = self._lib.llama_init_from_model(self._handle, params)
+        if not handle:
+            raise StepError("export/load", f"llama.cpp cannot make a context of {tokens} tokens{self._library._because()}")
+        try:
+            yield Context(self, handle, batch)
+        finally:
+            self._lib.llama_free(handle)
+
+
+class Context:
+    """One sequence's cache and the evaluation of tokens after it; made by `Model.context`."""
+
+    def __init__(self, model: Model, handle: int, batch: int) -> None:
+        self._model = model
+        self._lib = model._lib
+        self._handle = handle
+        self._batch = batch
+        self._memory = self._lib.llama_get_memory(handle)
+
+    def logits(self, tokens: Sequence[int], start: int, keep: int) -> np.ndarray:
+        """Evaluates `tokens` at positions `start`…, after what the cache holds, and returns a copy of the logits of the
+        last `keep` of them, float32 [keep, vocabulary]."""
+        import numpy as np
+
+        out = np.empty((keep, self._model.vocabulary), np.float32)
+        first, filled = len(tokens) - keep, 0
+        batch = self._lib.llama_batch_init(self._batch, 0, 1)
+        try:
+            for at in range(0, len(tokens), self._batch):
+                piece = tokens[at : at + self._batch]
+                batch.n_tokens, wanted = len(piece), 0
+                for i, token in enumerate(piece):
+                    batch.token[i], batch.pos[i] = token, start + at + i
+                    batch.n_seq_id[i], batch.seq_id[i][0] = 1, 0
+                    batch.logits[i] = int(at + i >= first)
+                    wanted += batch.logits[i]
+                status = self._lib.llama_decode(self._handle, batch)
+                if status != 0:
+                    raise StepError("export/decode", f"llama.cpp failed to evaluate the model (status {status}){self._model._library._because()}")
+                if wanted:
+                    # One row for each token that asked for it, in order; valid until the next llama_decode.
+                    rows = np.ctypeslib.as_array(self._lib.llama_get_logits(self._handle), (wanted, self._model.vocabulary))
+                    out[filled : filled + wanted] = rows
+                    filled += wanted
+        finally:
+            self._lib.llama_batch_free(batch)
+        return out
+
+    def forget(self, start: int) -> None:
+        """Drops positions `start`… from the cache."""
+        if not self._lib.llama_memory_seq_rm(self._memory, 0, start, -1):
+            raise StepError("export/decode", "llama.cpp cannot drop a part of this model's cache")
+
+
+def _find(folder: Path, name: str) -> Path:
+    """The library file `name` of the folder: `libllama.v0.5.0.so`, `libllama.dylib`, `llama.dll`."""
+    for pattern in (f"lib{name}.v{RELEASE}.*", f"lib{name}.so", f"lib{name}.dylib", f"{name}.dll", f"lib{name}.v*.*", f"{name}.v*.dll"):
+        found = sorted(folder.glob(pattern))
+        if found:
+            return found[0]
+    raise StepError("export/llama-cpp-library", f"no llama.cpp library (lib{name}) in {folder}", _WRONG_LIBRARY_HINT)

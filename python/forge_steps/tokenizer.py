@@ -1,0 +1,68 @@
+"""The tokenizer inside a GGUF, built so that it cuts text exactly as llama.cpp will at inference.
+
+transformers can read a GGUF's vocabulary but not its pre-tokenizer (`tokenizer.ggml.pre`), and takes GPT-2's instead;
+for SmolLM2 that gives other tokens for "\\n\\n12" or "in  5", so the model would be trained on sequences that it never
+meets, and it names the wrong end-of-text token. Here the pre-tokenizer is the one that the file declares. Export
+proves the ids equal to llama.cpp's on the training samples.
+
+The table of pre-tokenizers restates llama.cpp's (src/llama-vocab.cpp, release v0.5.0) in the terms of `tokenizers`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+#: `enum llama_token_type` (gguf.TokenType): ends of turns and the like, and texts that are one token whatever surrounds them.
+_CONTROL, _USER_DEFINED = 3, 4
+
+
+def _smollm() -> Any:
+    from tokenizers import pre_tokenizers
+
+    # Each digit on its own, then GPT-2's expression on the pieces between.
+    return pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)])
+
+
+#: `tokenizer.ggml.pre` -> the pre-tokenizer.
+PRE_TOKENIZERS = {"smollm": _smollm}
+
+
+def pre_tokenizer_of(path: Path) -> str | None:
+    """The `tokenizer.ggml.pre` of a GGUF; None for a folder in the hub's form or a file without."""
+    if path.is_dir():
+        return None
+    import gguf
+
+    field = gguf.GGUFReader(path).fields.get("tokenizer.ggml.pre")
+    return None if field is None else str(field.contents())
+
+
+def tokenizer_from_gguf(path: Path) -> Any | None:
+    """A transformers tokenizer with the vocabulary, merges, pre-tokenizer and special tokens of the file, which adds
+    nothing of its own to a text. None when the file's kind of tokenizer is not in our table."""
+    import gguf
+
+    fields = gguf.GGUFReader(path).fields
+
+    def value(key: str) -> Any:
+        field = fields.get(f"tokenizer.ggml.{key}")
+        return None if field is None else field.contents()
+
+    if value("model") != "gpt2" or value("pre") not in PRE_TOKENIZERS:
+        return None
+    from tokenizers import AddedToken, Tokenizer, decoders, models
+    from transformers import PreTrainedTokenizerFast
+
+    tokens, types = value("tokens"), value("token_type")
+    backend = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, [tuple(merge.split(" ", 1)) for merge in value("merges")]))
+    backend.pre_tokenizer = PRE_TOKENIZERS[value("pre")]()
+    backend.decoder = decoders.ByteLevel()
+    added = [(token, kind) for token, kind in zip(tokens, types, strict=True) if kind in (_CONTROL, _USER_DEFINED)]
+    backend.add_tokens([AddedToken(token, special=kind == _CONTROL, normalized=False) for token, kind in added])
+    named = {ours: value(f"{theirs}_token_id") for ours, theirs in (("bos", "bos"), ("eos", "eos"), ("unk", "unknown"), ("pad", "padding"))}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        clean_up_tokenization_spaces=False,
+        **{f"{name}_token": tokens[i] for name, i in named.items() if i is not None},
+    )

@@ -1,0 +1,273 @@
+"""Is the GGUF the model that was trained? Next-token distributions compared, position by position.
+
+Two runs over the same tokens, a reference and a candidate, each with a cache: the tool prompt that all samples share
+is evaluated once, then each sample after it. At every position of the samples (the tool prompt fills up where they are
+few) the reference's distribution p and the candidate's q over the next token give KL(p || q) in nats, and whether both
+rank the same token first. Ranking is judged only where the reference is clear (`CLEAR_MARGIN`): between two tokens that
+are nearly equal, rounding decides.
+
+Also proven here: llama.cpp tokenizes the samples id for id as the training did, the file's chat template is ours,
+generation ends at the stop tokens, and no BOS is put before a prompt that training did not have.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from forge_steps.protocol import Step, StepError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from forge_steps.llama_cpp import Library, Model
+
+#: Nats between the reference's first and second token from which on the order counts: 1.28 times as probable. An f16
+#: file moves a logit by some hundredths.
+CLEAR_MARGIN = 0.25
+#: Largest mean KL in nats that the f16 file may have to the model it was made from.
+MAX_F16_KL = 1e-3
+#: Positions evaluated at once: 256 x 49,152 logits are 50 MB.
+PIECE = 256
+#: Samples looked at, spread evenly over the file: more than enough for 2,000 positions, and few to tokenize.
+_CANDIDATES = 64
+
+_RETRAIN_HINT = "This is a defect in export, not in training: run it again, and report it with the log if it stays."
+
+
+class Predictor(Protocol):
+    """A model with a cache of one sequence."""
+
+    def logits(self, tokens: Sequence[int], start: int, keep: int) -> np.ndarray: ...
+    def forget(self, start: int) -> None: ...
+
+
+@dataclass
+class Passage:
+    """What is evaluated: the shared beginning once, then each tail after it."""
+
+    prefix: list[int]
+    tails: list[list[int]]
+    #: How many of the prefix's last positions are compared too.
+    from_prefix: int
+
+    @property
+    def context_tokens(self) -> int:
+        return -(-(len(self.prefix) + max(len(tail) for tail in self.tails)) // 256) * 256
+
+
+@dataclass
+class Distance:
+    """How far a candidate's distributions are from the reference's; `add` takes logits of the same positions."""
+
+    positions: int = 0
+    kl_sum: float = 0.0
+    kl_max: float = 0.0
+    same: int = 0
+    clear: int = 0
+    clear_same: int = 0
+    #: Largest margin of the reference at a position where the candidate ranked another token first.
+    missed_margin: float = field(default=0.0)
+
+    def add(self, reference: np.ndarray, candidate: np.ndarray) -> None:
+        """Float32 [n, vocabulary] each; `reference` is changed."""
+        import numpy as np
+
+        if not len(reference):
+            return
+        candidate = candidate - candidate.max(axis=1, keepdims=True)
+        reference -= reference.max(axis=1, keepdims=True)
+        weights = np.exp(reference)
+        total = weights.sum(axis=1, dtype=np.float64)
+        log_candidate = np.log(np.exp(candidate).sum(axis=1, dtype=np.float64))
+        # KL = sum p (log p - log q), with log p = reference - log(total): the large terms cancel before they are summed.
+        shift = (weights * (reference - candidate)).sum(axis=1, dtype=np.float64) / total
+        kl = np.maximum(shift - np.log(total) + log_candidate, 0.0)
+        rows = np.arange(len(reference))
+        first = reference.argmax(axis=1)
+        reference[rows, first] = -np.inf
+        margin = -reference.max(axis=1)  # the first token's own value is 0
+        same = candidate.argmax(axis=1) == first
+        clear = margin >= CLEAR_MARGIN
+        self.positions += len(kl)
+        self.kl_sum += float(kl.sum())
+        self.kl_max = max(self.kl_max, float(kl.max()))
+        self.same += int(same.sum())
+        self.clear += int(clear.sum())
+        self.clear_same += int((same & clear).sum())
+        if not same.all():
+            self.missed_margin = max(self.missed_margin, float(margin[~same].max()))
+
+    @property
+    def kl_mean(self) -> float:
+        return self.kl_sum / max(1, self.positions)
+
+    def figures(self) -> dict[str, Any]:
+        """`kl` and `kl_max` in nats; `top1` over all positions, `top1_clear` over those with a clear margin."""
+        return {
+            "positions": self.positions,
+            "kl": float(f"{self.kl_mean:.3g}"),
+            "kl_max": float(f"{self.kl_max:.3g}"),
+            "top1": round(self.same / max(1, self.positions), 5),
+            "top1_clear": round(self.clear_same / self.clear, 5) if self.clear else 1.0,
+            "clear_positions": self.clear,
+            "missed_margin": round(self.missed_margin, 4),
+        }
+
+
+class TorchPredictor:
+    """A transformers model as a `Predictor`."""
+
+    def __init__(self, model: Any) -> None:
+        from transformers import DynamicCache
+
+        self._model = model
+        self._cache = DynamicCache(config=model.config)
+
+    def logits(self, tokens: Sequence[int], start: int, keep: int) -> np.ndarray:
+        import torch
+
+        with torch.inference_mode():
+            output = self._model(
+                input_ids=torch.tensor([list(tokens)]),
+                position_ids=torch.arange(start, start + len(tokens))[None],
+                past_key_values=self._cache,
+                use_cache=True,
+                logits_to_keep=max(keep, 1),  # 0 would mean all
+            )
+        return output.logits[0, len(output.logits[0]) - keep :].float().numpy().copy()
+
+    def forget(self, start: int) -> None:
+        # A negative count drops the newest positions and means the same in every release.
+        surplus = self._cache.get_seq_length() - start
+        if surplus:
+            self._cache.crop(-surplus)
+
+
+def read_rows(path: Path) -> list[list[str]]:
+    """Segment texts of at most `_CANDIDATES` rendered samples, spread evenly over the file."""
+    with path.open(encoding="utf-8") as file:
+        lines = [line for line in file if line.strip()]
+    if not lines:
+        raise StepError("export/no-rows", f"{path.name} holds no samples to compare the models on")
+    count = min(_CANDIDATES, len(lines))
+    chosen = [lines[i * len(lines) // count] for i in range(count)]
+    return [[segment["text"] for segment in json.loads(line)["segments"]] for line in chosen]
+
+
+def passage(samples: Sequence[Sequence[int]], positions: int) -> Passage:
+    """Cuts tokenized samples into their common beginning and what follows, `positions` of it (fewer when there are not more)."""
+    shortest = min(len(sample) for sample in samples)
+    prefix = 0
+    while prefix < shortest - 1 and all(sample[prefix] == samples[0][prefix] for sample in samples):
+        prefix += 1
+    if len(samples) == 1:
+        prefix = 0
+    tails, left = [], positions
+    for sample in samples:
+        if left <= 0:
+            break
+        tails.append(list(sample[prefix : prefix + left]))
+        left -= len(tails[-1])
+    return Passage(list(samples[0][:prefix]), tails, min(max(left, 0), prefix))
+
+
+def measure(reference: Predictor, candidate: Predictor, what: Passage, step: Step | None = None) -> Distance:
+    """Runs both over the passage."""
+    distance = Distance()
+    total = len(what.tails)
+
+    def feed(tokens: Sequence[int], start: int, compared: int) -> None:
+        for at in range(0, len(tokens), PIECE):
+            piece = tokens[at : at + PIECE]
+            keep = min(len(piece), max(0, at + len(piece) - (len(tokens) - compared)))
+            distance.add(reference.logits(piece, start + at, keep), candidate.logits(piece, start + at, keep))
+            if step is not None:
+                step.check()
+
+    feed(what.prefix, 0, what.from_prefix)
+    for i, tail in enumerate(what.tails):
+        feed(tail, len(what.prefix), len(tail))
+        reference.forget(len(what.prefix))
+        candidate.forget(len(what.prefix))
+        if step is not None:
+            step.progress(i + 1, total, "samples", message="comparing")
+    return distance
+
+
+def check_tokens(encode: Callable[[str], list[int]], model: Model, rows: Sequence[Sequence[str]]) -> int:
+    """Proves that llama.cpp reads the samples as training did, segment by segment and with nothing put before them;
+    returns the number of tokens compared. Raises StepError naming the first text that differs."""
+    compared = 0
+    for row in rows:
+        for i, text in enumerate(row):
+            ours, theirs = encode(text), model.tokenize(text, add_special=i == 0)
+            if ours != theirs:
+                at = next((k for k, (a, b) in enumerate(zip(ours, theirs)) if a != b), min(len(ours), len(theirs)))
+                raise StepError(
+                    "export/tokens-differ",
+                    f"llama.cpp reads a training sample as other tokens than training did (token {at} of {json.dumps(text[:60])})",
+                    "The model's GGUF names the wrong pre-tokenizer or adds a BOS token; report it with the family's name.",
+                )
+            compared += len(ours)
+    return compared
+
+
+def check_file(model: Model, template: str, stop_ids: Sequence[int]) -> None:
+    """Proves that the file carries our chat template and ends generation at the stop tokens."""
+    if model.chat_template() != template:
+        raise StepError("export/template", "the exported file does not carry the chat template that was trained with", _RETRAIN_HINT)
+    for token in stop_ids:
+        if not model.ends_generation(token):
+            raise StepError("export/stop-token", f"the exported file does not end generation at token {token}", _RETRAIN_HINT)
+
+
+def compare_with_python(
+    library: Library, gguf: Path, model: Any, tokenizer: Any, rows: Path, positions: int, template: str, stop_tokens: Sequence[str], threads: int, step: Step
+) -> dict[str, Any]:
+    """The f16 file against the transformers model in memory; returns figures. Raises StepError when it is another model."""
+
+    def encode(text: str) -> list[int]:
+        return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    texts = read_rows(rows)
+    what = passage([[token for text in row for token in encode(text)] for row in texts], positions)
+    with library.model(gguf) as loaded:
+        check_file(loaded, template, [tokenizer.convert_tokens_to_ids(token) for token in stop_tokens])
+        compared = check_tokens(encode, loaded, texts)
+        with loaded.context(what.context_tokens, PIECE, threads) as context:
+            distance = measure(TorchPredictor(model), context, what, step)
+    if distance.kl_mean > MAX_F16_KL or distance.clear_same != distance.clear:
+        raise StepError(
+            "export/not-the-model",
+            f"the exported f16 file is not the trained model: mean KL {distance.kl_mean:.2g} nats over {distance.positions} positions "
+            f"(at most {MAX_F16_KL:g}), {distance.clear - distance.clear_same} of {distance.clear} clear choices differ",
+            _RETRAIN_HINT,
+        )
+    return {**distance.figures(), "tokens_equal": compared}
+
+
+def compare_files(library: Library, reference: Path, candidate: Path, rows: Path, positions: int, threads: int, step: Step) -> Distance:
+    """One GGUF against another of the same vocabulary, both under llama.cpp."""
+    with library.model(reference) as one, library.model(candidate) as other:
+        if one.vocabulary != other.vocabulary:
+            raise StepError("export/vocabulary", "the two files have vocabularies of different sizes", _RETRAIN_HINT)
+        what = passage([[token for text in row for token in one.tokenize(text)] for row in read_rows(rows)], positions)
+        with one.context(what.context_tokens, PIECE, threads) as first, other.context(what.context_tokens, PIECE, threads) as second:
+            return measure(first, second, what, step)
+
+
+def run(step: Step) -> dict[str, Any]:
+    """Step `verify`: `{v: 1, reference: gguf, input: gguf, rows, positions?, libraries, threads?}`; figures of `Distance`."""
+    from forge_steps.llama_cpp import Library
+    from forge_steps.model import usable_cores
+
+    spec = step.spec
+    library = Library(spec.path("libraries", exists=True))
+    threads = spec.integer("threads", usable_cores(), minimum=1)
+    positions = spec.integer("positions", 2000, minimum=1)
+    paths = (spec.path(name, exists=True) for name in ("reference", "input", "rows"))
+    return compare_files(library, *paths, positions, threads, step).figures()
