@@ -1,0 +1,24 @@
+/** Opens the untuned base model in llama.cpp, for the stages that ask it something (generate, baseline). */
+import type { StageContext } from "../engine/stage.ts";
+import { ensureBase } from "../models/base.ts";
+import { answerPlain } from "../models/llama/answer-plain.ts";
+import { openLlama } from "../models/llama/client.ts";
+import type { LlamaEngine } from "../models/llama/types.ts";
+import { createRenderer } from "../models/render.ts";
+import { err, ok, type Failure, type Result } from "../platform/result.ts";
+import type { PipelineContext } from "./context.ts";
+
+export interface OpenBase {
+  readonly engine: LlamaEngine;
+  readonly answerPlain: (questions: readonly string[]) => Promise<Result<string[], Failure>>;
+  readonly close: () => Promise<void>;
+}
+
+export async function openBase(c: PipelineContext, o: Pick<StageContext, "signal" | "emit">): Promise<Result<OpenBase>> {
+  const base = await ensureBase(c.family, c.recipe.model.source, { signal: o.signal, onProgress: o.emit });
+  if (!base.ok) return base;
+  const engine = await openLlama({ model: base.value.ggufPath, signal: o.signal });
+  if (!engine.ok) return err(engine.error);
+  const renderer = createRenderer(c.family);
+  return ok({ engine: engine.value, answerPlain: answerPlain(engine.value, renderer), close: () => engine.value.close() });
+}

@@ -1,0 +1,43 @@
+/**
+ * baseline: the untuned base model on the same cases and the same tool prompt, first turn only, so that
+ * the report can say what fine-tuning brought. Depends on no training: it is measured once for a toolset.
+ */
+import { writeFile } from "node:fs/promises";
+import type { StageDefinition } from "../engine/stage.ts";
+import { toJsonLines } from "../platform/json.ts";
+import { ok } from "../platform/result.ts";
+import { baseSettings, llamaRuntime, modelSlice, type PipelineContext } from "./context.ts";
+
+export const VERSION = 1;
+
+export function baselineStage(c: PipelineContext): StageDefinition {
+  return {
+    kind: "stage",
+    id: "baseline",
+    title: "Ask the untuned model",
+    version: VERSION,
+    recipe: modelSlice(c),
+    settings: baseSettings(c),
+    runtime: llamaRuntime(),
+    inputs: { toolset: { stage: "inspect", output: "toolset" }, heldout: { stage: "generate", output: "heldout" } },
+    outputs: { report: "file", records: "file" },
+    resources: { cpu: 1 },
+    async run({ inputs, outputs, signal, emit }) {
+      const [{ openBase }, { evaluate, readEvaluationInputs }] = await Promise.all([import("./base-model.ts"), import("./evaluation.ts")]);
+      const given = await readEvaluationInputs(inputs);
+      const base = await openBase(c, { signal, emit });
+      if (!base.ok) return base;
+      try {
+        const records = await evaluate(c, { ...given, engine: base.value.engine, session: null, decoding: "free", firstTurnOnly: true, signal, emit });
+        if (!records.ok) return records;
+        const { firstTurnFigures, headline } = await import("../evaluation/figures.ts");
+        const figures = firstTurnFigures(records.value, given.cases);
+        await writeFile(outputs.report as string, `${JSON.stringify({ version: 1, figures }, null, 2)}\n`);
+        await writeFile(outputs.records as string, toJsonLines(records.value));
+        return ok({ figures, summary: headline(figures) });
+      } finally {
+        await base.value.close();
+      }
+    },
+  };
+}

@@ -1,0 +1,50 @@
+/**
+ * What every stage is made from: the recipe, its base model's family, and where things lie. Built once
+ * by pipeline.ts; a stage takes from it only what it then names in its `recipe` slice and `settings`.
+ */
+import { join } from "node:path";
+import type { Family, FamilySource } from "../models/family.ts";
+import type { ResolvedHyperparameters } from "../models/hyperparameters.ts";
+import type { JsonValue } from "../platform/json.ts";
+import type { LoadedRecipe, ResolvedRecipe } from "../recipe/types.ts";
+import type { ToolSource } from "../tools/types.ts";
+
+export interface PipelineContext {
+  readonly loaded: LoadedRecipe;
+  readonly recipe: ResolvedRecipe;
+  readonly family: Family;
+  /** Where the base model comes from, pinned. */
+  readonly source: FamilySource;
+  readonly hyperparameters: ResolvedHyperparameters;
+  /** Pack although gates refused, and say so in every file. */
+  readonly unproven: boolean;
+}
+
+/** Path of a readable copy under `.mcp-forge/` (state for people; the store is the truth). */
+export const view = (c: PipelineContext, ...parts: string[]): string => join(c.loaded.projectRoot, ".mcp-forge", ...parts);
+
+/** The tool sources as the recipe's slice: `${secret:NAME}` stays a name, so no value can enter a key. */
+export const toolSlice = (sources: readonly ToolSource[], o: { execute: boolean }): JsonValue => plain(sources.map((s) => (o.execute ? s : { ...s, execute: undefined })));
+
+/** Files that the tool sources name, so that an edit of one is noticed. */
+export function toolFiles(c: PipelineContext): Record<string, string> {
+  const files: Record<string, string> = {};
+  for (const [i, source] of c.recipe.tools.entries()) {
+    const path = "openai" in source ? source.openai : "file" in source ? source.file : "stub" in source && typeof source.stub === "object" ? source.stub.from : undefined;
+    if (path !== undefined) files[`tools_${i}`] = join(c.loaded.dir, path);
+  }
+  return files;
+}
+
+/** What pins the base model, the same on every machine. */
+export const baseSettings = (c: PipelineContext): { readonly [key: string]: JsonValue } => ({ base: plain(c.source) });
+
+/** The recipe's words for its base model. */
+export const modelSlice = (c: PipelineContext): Record<string, JsonValue> => ({ model: plain(c.recipe.model) });
+
+/** Where the training samples come from: `generate`, or the node that filters the user's cases out of them. */
+export const sampleSource = (c: PipelineContext): { readonly stage: string; readonly output: string } =>
+  c.recipe.evaluation.cases === undefined ? { stage: "generate", output: "train" } : { stage: "decontaminate", output: "train" };
+
+/** The same value as plain JSON: no undefined members, nothing readonly. */
+export const plain = (value: unknown): JsonValue => JSON.parse(JSON.stringify(value)) as JsonValue;

@@ -1,0 +1,38 @@
+/**
+ * decontaminate: takes out of the training data whatever overlaps the user's own evaluation cases. A
+ * node of its own, so that adding a case changes nothing downstream when nothing overlaps.
+ */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { StageDefinition } from "../engine/stage.ts";
+import { parseJsonLines, toJsonLines } from "../platform/json.ts";
+import { ok } from "../platform/result.ts";
+import type { Sample } from "../schemas/generated/sample.ts";
+import type { PipelineContext } from "./context.ts";
+
+export const VERSION = 1;
+
+export function decontaminateStage(c: PipelineContext, cases: string): StageDefinition {
+  return {
+    kind: "stage",
+    id: "decontaminate",
+    title: "Keep your cases out of training",
+    version: VERSION,
+    recipe: { "evaluation.cases": cases },
+    inputs: { train: { stage: "generate", output: "train" } },
+    files: { cases: join(c.loaded.dir, cases) },
+    outputs: { train: "file", cases: "file" },
+    async run({ inputs, outputs }) {
+      const { readFile } = await import("node:fs/promises");
+      const { readCases } = await import("../evaluation/cases.ts");
+      const { removeOverlap } = await import("../data/overlap.ts");
+      const read = await readCases(inputs.cases as string);
+      if (!read.ok) return read;
+      const train = parseJsonLines<Sample>(await readFile(inputs.train as string, "utf8"));
+      const { kept, removed } = removeOverlap(train, read.value);
+      await writeFile(outputs.train as string, toJsonLines(kept));
+      await writeFile(outputs.cases as string, toJsonLines(read.value));
+      return ok({ figures: { cases: read.value.length, removed: removed.length }, summary: `${read.value.length} cases of yours, ${removed.length} samples removed` });
+    },
+  };
+}

@@ -1,0 +1,73 @@
+/**
+ * Gates: thresholds of the recipe judged against the recorded figures of a stage. Nothing is measured
+ * here; a changed threshold is judged again in milliseconds.
+ */
+import type { GateDefinition, Verdict } from "../engine/stage.ts";
+import type { JsonObject } from "../platform/json.ts";
+import type { PipelineContext } from "./context.ts";
+
+export const VERSION = 1;
+
+/** A figure as stages record it: a plain number, or a rate with its denominator and interval. */
+interface Figure {
+  readonly value: number | null;
+  readonly n?: number;
+  readonly low?: number;
+  readonly high?: number;
+}
+
+const FEW_CASES = 20;
+
+/** What to try when a figure is under its threshold. */
+const ADVICE: Readonly<Record<string, string>> = {
+  schema_pass_rate: "look at the dropped samples in the QC report; a tool's schema may contradict its description",
+  min_samples_per_tool: "raise `data.samples`, or lower `data.min_per_tool` and the gate with it",
+  tool_call_parse_rate: "raise `data.samples` or `train.epochs`: the model has not yet learned the call's syntax",
+  schema_conformance_rate: "raise `data.samples`; or ship the grammar with `gates.decoding: constrained`",
+  tool_selection_accuracy: "make the tools' descriptions say when each is to be used, and raise `data.samples`",
+  loop_completion_rate: "read the failed loops in the validation report; raise `train.epochs` if answers break off",
+  error_handling_rate: "raise the weight of `data.scenarios.error`",
+  no_tool_correctness: "raise the weight of `data.scenarios.no_tool`: the model calls tools where none is due",
+};
+
+/**
+ * @param section the recipe's gate table, e.g. `validate`
+ * @param stage the measuring stage, e.g. `validate:q8_0`
+ */
+export function gate(c: PipelineContext, section: "qa" | "validate" | "benchmark", stage: string): GateDefinition {
+  const table = c.recipe.gates[section] as Readonly<Record<string, number>>;
+  const decoding = section === "qa" ? "free" : (c.recipe.gates.decoding ?? "free");
+  return {
+    kind: "gate",
+    id: `gate:${stage}`,
+    title: `Gate ${stage}`,
+    version: VERSION,
+    recipe: { [`gates.${section}`]: { ...table }, ...(section === "qa" ? {} : { "gates.decoding": decoding }) },
+    inputs: {},
+    stage,
+    judge(figures: JsonObject) {
+      const verdicts: Verdict[] = [];
+      const advice: string[] = [];
+      for (const [name, threshold] of Object.entries(table)) {
+        const figure = readFigure(decoding === "constrained" ? (figures[`constrained_${name}`] ?? figures[name]) : figures[name]);
+        const passed = figure.value !== null && figure.value >= threshold;
+        const notes: string[] = [];
+        if (figure.value === null) notes.push("not measured: no case asks for it");
+        else if (figure.n !== undefined) {
+          const needed = Math.ceil(threshold * figure.n - 1e-9);
+          notes.push(`n = ${figure.n}`);
+          if (figure.n < FEW_CASES) notes.push(`too few cases to mean much: ${threshold} is ${needed} of ${figure.n}`);
+        }
+        verdicts.push({ figure: name, value: figure.value, threshold, passed, note: notes.join("; ") || undefined });
+        if (!passed && ADVICE[name] !== undefined) advice.push(`${name}: ${ADVICE[name]}`);
+      }
+      return { verdicts, advice };
+    },
+  };
+}
+
+function readFigure(raw: unknown): Figure {
+  if (typeof raw === "number") return { value: raw };
+  if (raw !== null && typeof raw === "object" && "value" in raw) return raw as Figure;
+  return { value: null };
+}

@@ -1,0 +1,83 @@
+/**
+ * generate: plans the quotas by scenario and tool, lets the teacher write conversations, executes the
+ * calls that may be executed, checks every sample, drops and regenerates until the plan is met, and
+ * splits by frame: training samples here, evaluation cases there. Plain questions are answered by the
+ * untuned base model itself, so that what it knew stays as it was.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import type { StageDefinition } from "../engine/stage.ts";
+import { toJsonLines } from "../platform/json.ts";
+import { ok } from "../platform/result.ts";
+import type { Toolset } from "../schemas/generated/toolset.ts";
+import { baseSettings, modelSlice, type PipelineContext, toolSlice, view } from "./context.ts";
+
+export const VERSION = 1;
+
+export function generateStage(c: PipelineContext): StageDefinition {
+  const { recipe } = c;
+  return {
+    kind: "stage",
+    id: "generate",
+    title: "Make training data",
+    version: VERSION,
+    recipe: {
+      seed: recipe.seed,
+      "data.samples": recipe.data.samples,
+      "data.min_per_tool": recipe.data.min_per_tool,
+      "data.teacher": { ...recipe.data.teacher },
+      "data.augment": { ...recipe.data.augment },
+      "data.scenarios": { ...recipe.data.scenarios },
+      "evaluation.samples": recipe.evaluation.samples,
+      tools: toolSlice(recipe.tools, { execute: true }),
+      ...modelSlice(c),
+    },
+    settings: baseSettings(c),
+    inputs: { toolset: { stage: "inspect", output: "toolset" } },
+    outputs: { train: "file", heldout: "file", plan: "file", statistics: "file" },
+    views: { train: view(c, "data", "train.jsonl"), heldout: view(c, "data", "heldout.jsonl"), plan: view(c, "synthesis_plan.json") },
+    resources: { cpu: 1 },
+    async run({ inputs, outputs, signal, emit }) {
+      const [{ openTools }, { planSynthesis }, { generate }, { openBase }] = await Promise.all([
+        import("../tools/open.ts"),
+        import("../data/plan.ts"),
+        import("../data/generate.ts"),
+        import("./base-model.ts"),
+      ]);
+      const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
+      const opened = await openTools(recipe.tools, { dir: c.loaded.dir, signal, onLog: (message) => emit({ type: "log", level: "debug", message }) });
+      if (!opened.ok) return opened;
+      const session = opened.value;
+      const base = await openBase(c, { signal, emit });
+      try {
+        if (!base.ok) return base;
+        const plan = planSynthesis({
+          toolset,
+          samples: recipe.data.samples,
+          minPerTool: recipe.data.min_per_tool,
+          scenarios: recipe.data.scenarios,
+          evaluationSamples: recipe.evaluation.samples,
+          seed: recipe.seed,
+        });
+        const made = await generate({
+          toolset,
+          plan,
+          seed: recipe.seed,
+          session,
+          answerPlain: base.value.answerPlain,
+          signal,
+          onProgress: (done, total, message) => emit({ type: "progress", done, total, unit: "samples", message }),
+        });
+        if (!made.ok) return made;
+        const { train, heldout, statistics } = made.value;
+        await writeFile(outputs.train as string, toJsonLines(train));
+        await writeFile(outputs.heldout as string, toJsonLines(heldout));
+        await writeFile(outputs.plan as string, `${JSON.stringify(plan, null, 2)}\n`);
+        await writeFile(outputs.statistics as string, `${JSON.stringify(statistics, null, 2)}\n`);
+        return ok({ figures: { samples: train.length, cases: heldout.length, frames: new Set(train.map((s) => s.frame)).size }, summary: `${train.length} samples, ${heldout.length} evaluation cases` });
+      } finally {
+        await session.close();
+        if (base.ok) await base.value.close();
+      }
+    },
+  };
+}

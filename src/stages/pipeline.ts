@@ -1,0 +1,84 @@
+/**
+ * The graph of a recipe: every stage and gate in order. Reads nothing but the recipe and the program's
+ * own data files, imports no domain code that runs, and so costs next to nothing on an unchanged apply.
+ *
+ *   inspect > generate (> decontaminate) > qa > train > export:f16 > export:FORMAT > validate:FORMAT > benchmark:FORMAT > pack
+ */
+import { dirname, join, resolve } from "node:path";
+import type { NodeDefinition } from "../engine/stage.ts";
+import { getFamily, getSource } from "../models/family.ts";
+import { resolveHyperparameters } from "../models/hyperparameters.ts";
+import { EXIT } from "../platform/exit.ts";
+import { err, ok, type Result } from "../platform/result.ts";
+import type { LoadedRecipe } from "../recipe/types.ts";
+import { baselineStage } from "./baseline.ts";
+import { benchmarkStage } from "./benchmark.ts";
+import type { PipelineContext } from "./context.ts";
+import { decontaminateStage } from "./decontaminate.ts";
+import { exportF16Stage, quantizeStage } from "./export.ts";
+import { gate } from "./gates.ts";
+import { generateStage } from "./generate.ts";
+import { inspectStage } from "./inspect.ts";
+import { packStage } from "./pack.ts";
+import { qaStage } from "./qa.ts";
+import { trainStage } from "./train.ts";
+import { validateStage } from "./validate.ts";
+
+export interface Pipeline {
+  readonly nodes: readonly NodeDefinition[];
+  /** Absolute path of NAME.lock, beside the recipe. */
+  readonly lockfile: string;
+  readonly projectRoot: string;
+  readonly name: string;
+  readonly variant?: string;
+  /** Absolute path of the bundle that `pack` leaves. */
+  readonly bundle: string;
+  readonly context: PipelineContext;
+}
+
+export interface PipelineOptions {
+  /** Pack although gates refused, and say so in every file. */
+  readonly unproven?: boolean;
+}
+
+/** Makes the graph of a loaded recipe; fails when the recipe asks for a base model that is not known. */
+export function buildPipeline(loaded: LoadedRecipe, options: PipelineOptions = {}): Result<Pipeline> {
+  const { recipe } = loaded;
+  if (recipe.model.family === undefined) {
+    return err({
+      code: "models/family-needed",
+      message: "`model.hf_id` without a family is not supported yet",
+      hint: "Write `model: { family: smollm2 }`.",
+      place: loaded.placeOf(["model"]),
+      exit: EXIT.usage,
+    });
+  }
+  const family = getFamily(recipe.model.family);
+  if (!family.ok) return err({ ...family.error, place: loaded.placeOf(["model", "family"]) });
+  const source = getSource(family.value, recipe.model.source ?? "default");
+  if (!source.ok) return err({ ...source.error, place: loaded.placeOf(["model", "source"]) });
+
+  const hyperparameters = resolveHyperparameters({ profile: recipe.profile, table: recipe.profileTable, family: family.value, train: recipe.train });
+  const context: PipelineContext = { loaded, recipe, family: family.value, source: source.value, hyperparameters, unproven: options.unproven === true };
+  const formats = [...new Set(recipe.exports)];
+  const nodes: NodeDefinition[] = [inspectStage(context), generateStage(context)];
+  if (recipe.evaluation.cases !== undefined) nodes.push(decontaminateStage(context, recipe.evaluation.cases));
+  nodes.push(qaStage(context), gate(context, "qa", "qa"), trainStage(context), exportF16Stage(context));
+  for (const format of formats) if (format !== "f16") nodes.push(quantizeStage(context, format));
+  if (recipe.evaluation.baseline) nodes.push(baselineStage(context));
+  for (const format of formats) {
+    nodes.push(validateStage(context, format), gate(context, "validate", `validate:${format}`));
+    nodes.push(benchmarkStage(context, format), gate(context, "benchmark", `benchmark:${format}`));
+  }
+  nodes.push(packStage(context, formats));
+  const file = loaded.file;
+  return ok({
+    nodes,
+    lockfile: join(dirname(file), `${file.slice(dirname(file).length + 1).replace(/\.[^.]+$/, "")}.lock`),
+    projectRoot: loaded.projectRoot,
+    name: recipe.name,
+    variant: loaded.variant,
+    bundle: resolve(loaded.dir, recipe.bundle.output),
+    context,
+  });
+}

@@ -1,0 +1,50 @@
+/**
+ * qa: measures what `generate` put out, against its plan: schema pass rate, coverage, duplicates,
+ * diversity, overlap with the evaluation cases. It changes nothing; its gate decides.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import type { StageDefinition } from "../engine/stage.ts";
+import { type JsonObject, parseJsonLines } from "../platform/json.ts";
+import { ok } from "../platform/result.ts";
+import type { EvaluationCase } from "../schemas/generated/case.ts";
+import type { GenerationStatistics } from "../schemas/generated/generation.ts";
+import type { Sample } from "../schemas/generated/sample.ts";
+import type { SynthesisPlan } from "../schemas/generated/synthesis-plan.ts";
+import type { Toolset } from "../schemas/generated/toolset.ts";
+import { type PipelineContext, sampleSource, view } from "./context.ts";
+
+export const VERSION = 1;
+
+export function qaStage(c: PipelineContext): StageDefinition {
+  return {
+    kind: "stage",
+    id: "qa",
+    title: "Check the data",
+    version: VERSION,
+    recipe: {},
+    inputs: {
+      toolset: { stage: "inspect", output: "toolset" },
+      train: sampleSource(c),
+      heldout: { stage: "generate", output: "heldout" },
+      plan: { stage: "generate", output: "plan" },
+      statistics: { stage: "generate", output: "statistics" },
+    },
+    outputs: { report: "file", markdown: "file" },
+    views: { report: view(c, "reports", "qc_report.json"), markdown: view(c, "reports", "qc_report.md") },
+    async run({ inputs, outputs }) {
+      const { measureQuality, qaMarkdown } = await import("../data/qa.ts");
+      const read = async (name: string): Promise<string> => readFile(inputs[name] as string, "utf8");
+      const report = measureQuality({
+        toolset: JSON.parse(await read("toolset")) as Toolset,
+        samples: parseJsonLines<Sample>(await read("train")),
+        heldout: parseJsonLines<EvaluationCase>(await read("heldout")),
+        plan: JSON.parse(await read("plan")) as SynthesisPlan,
+        statistics: JSON.parse(await read("statistics")) as GenerationStatistics,
+      });
+      await writeFile(outputs.report as string, `${JSON.stringify(report, null, 2)}\n`);
+      await writeFile(outputs.markdown as string, qaMarkdown(report));
+      const figures = report.figures as unknown as JsonObject;
+      return ok({ figures, summary: `schema pass rate ${String(figures.schema_pass_rate)}, at least ${String(figures.min_samples_per_tool)} samples a tool` });
+    },
+  };
+}

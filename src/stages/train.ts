@@ -1,0 +1,61 @@
+/**
+ * train: fine-tunes the base model with LoRA on the training samples, in a Python step. The samples are
+ * rendered here, with the very renderer that evaluation uses, so that what is trained is what is asked.
+ */
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { StageDefinition } from "../engine/stage.ts";
+import { parseJsonLines, toJsonLines } from "../platform/json.ts";
+import { ok } from "../platform/result.ts";
+import { pythonRuntime } from "../runners/python-env.ts";
+import type { Sample } from "../schemas/generated/sample.ts";
+import type { Toolset } from "../schemas/generated/toolset.ts";
+import { baseSettings, modelSlice, type PipelineContext, sampleSource } from "./context.ts";
+
+export const VERSION = 1;
+
+export function trainStage(c: PipelineContext): StageDefinition {
+  return {
+    kind: "stage",
+    id: "train",
+    title: "Fine-tune the model",
+    version: VERSION,
+    recipe: { seed: c.recipe.seed, profile: c.recipe.profile, train: { ...c.recipe.train }, ...modelSlice(c) },
+    settings: { ...baseSettings(c), hyperparameters: { ...c.hyperparameters.values } },
+    runtime: pythonRuntime(),
+    inputs: { toolset: { stage: "inspect", output: "toolset" }, train: sampleSource(c) },
+    after: ["gate:qa"],
+    outputs: { adapter: "folder", rows: "file", training: "file" },
+    resources: { cpu: 1, gpu: 1 },
+    async run({ inputs, outputs, scratch, signal, emit, logFile }) {
+      const [{ runStep }, { ensureBase }, { createRenderer }] = await Promise.all([import("../runners/local.ts"), import("../models/base.ts"), import("../models/render.ts")]);
+      const base = await ensureBase(c.family, c.recipe.model.source, { signal, onProgress: emit });
+      if (!base.ok) return base;
+      const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
+      const samples = parseJsonLines<Sample>(await readFile(inputs.train as string, "utf8"));
+      const renderer = createRenderer(c.family);
+      const rows = join(scratch, "rendered.jsonl");
+      await mkdir(scratch, { recursive: true });
+      await writeFile(rows, toJsonLines(samples.map((s) => ({ id: s.id, segments: renderer.segments(s.messages, toolset.tools) }))));
+      const result = await runStep(
+        "train",
+        {
+          v: 1,
+          base: { gguf: base.value.ggufPath, sha256: base.value.digest },
+          family: c.family.name,
+          rows,
+          hyper: { ...c.hyperparameters.values },
+          seed: c.recipe.seed,
+          output: outputs.adapter as string,
+          checkpoints: join(scratch, "checkpoints"),
+        },
+        { scratch, logFile, signal, onEvent: emit },
+      );
+      if (!result.ok) return result;
+      await copyFile(rows, outputs.rows as string);
+      await writeFile(outputs.training as string, `${JSON.stringify({ figures: result.value, hyperparameters: c.hyperparameters }, null, 2)}\n`);
+      const f = result.value as Record<string, number>;
+      return ok({ figures: result.value, summary: `${f.steps} steps, loss ${Number(f.final_loss).toFixed(3)}, ${Number(f.samples_per_second).toFixed(2)} samples/s` });
+    },
+  };
+}
