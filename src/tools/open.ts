@@ -1,5 +1,146 @@
-/** Opens every tool source of a recipe as one session. */
-import type { Result } from "../platform/result.ts";
-import type { OpenToolsOptions, ToolSession, ToolSource } from "./types.ts";
+/**
+ * Opens every tool source of a recipe as one session, and enforces what may be executed: a call that
+ * the policy forbids is never sent, whoever asks.
+ */
+import { basename, join } from "node:path";
+import { packageRoot } from "../platform/paths.ts";
+import { childEnv } from "../platform/process.ts";
+import { redact } from "../platform/redact.ts";
+import { err, type Failure, ok, type Result } from "../platform/result.ts";
+import { duplicateTool, notYetSupported, serverNotFound, unknownPolicyTool, unknownStub } from "./failures.ts";
+import { resolveSecrets } from "./secrets.ts";
+import { isStubName, STUB_NAMES } from "./stubs/names.ts";
+import { makeToolset } from "./toolset.ts";
+import type { ExecutePolicy, HttpServer, OpenSource, OpenToolsOptions, StdioServer, ToolDefinition, ToolResult, ToolSession, ToolSource } from "./types.ts";
 
-export declare function openTools(sources: readonly ToolSource[], o: OpenToolsOptions): Promise<Result<ToolSession>>;
+/** The reference's default for every answer of a server. */
+export const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** A call's arguments may not be larger than this when sent (characters of JSON). */
+const MAX_ARGUMENTS = 1_000_000;
+
+/**
+ * Starts or reads every source, in parallel. On any failure all of them are closed again and the first
+ * failure, in the recipe's order, is returned.
+ */
+export async function openTools(sources: readonly ToolSource[], o: OpenToolsOptions): Promise<Result<ToolSession>> {
+  const opened = await Promise.all(sources.map((source) => openSource(source, o)));
+  const open = opened.flatMap((r) => (r.ok ? [r.value] : []));
+  const close = async (): Promise<void> => {
+    await Promise.all(open.map((s) => s.close()));
+  };
+  const fail = async (failure: Failure): Promise<Result<never>> => {
+    await close();
+    return err(failure);
+  };
+  for (const r of opened) if (!r.ok) return fail(r.error);
+
+  const owners = new Map<string, { source: OpenSource; index: number; executable: boolean }>();
+  for (const [index, source] of open.entries()) {
+    const policy = policyOf(sources[index] as ToolSource);
+    const unknown = Array.isArray(policy) ? policy.find((name) => !source.tools.some((t) => t.name === name)) : undefined;
+    if (unknown !== undefined)
+      return fail(
+        unknownPolicyTool(
+          unknown,
+          originOf(sources[index] as ToolSource),
+          source.tools.map((t) => t.name),
+        ),
+      );
+    for (const tool of source.tools) {
+      const other = owners.get(tool.name);
+      if (other !== undefined) {
+        const place = (i: number): string => `\`${originOf(sources[i] as ToolSource)}\` (tools[${i}])`;
+        return fail(duplicateTool(tool.name, place(other.index), place(index)));
+      }
+      owners.set(tool.name, { source, index, executable: source.supportsExecution && allows(policy, tool) });
+    }
+  }
+  const toolset = makeToolset(open.flatMap((s) => s.tools));
+  if (!toolset.ok) return fail(toolset.error);
+
+  return ok({
+    toolset: toolset.value,
+    canExecute: (name) => owners.get(name)?.executable === true,
+    call: (name, args, c) => {
+      const owner = owners.get(name);
+      if (owner === undefined) return Promise.resolve(refusal(`There is no tool named ${name.slice(0, 100)}.`));
+      if (!owner.executable) return Promise.resolve(refusal(`The tool ${name} may not be executed here.`));
+      if (JSON.stringify(args).length > MAX_ARGUMENTS) return Promise.resolve(refusal("The arguments are too large to send."));
+      const signal = c?.signal ?? o.signal;
+      return owner.source.call(name, args, { ...(signal === undefined ? {} : { signal }), ...(c?.timeoutMs === undefined ? {} : { timeoutMs: c.timeoutMs }) });
+    },
+    close,
+  });
+}
+
+/** Which source a definition came from, in the recipe's words; secrets are only named in a recipe, and key-like texts are masked. */
+export function originOf(source: ToolSource): string {
+  if ("stub" in source) return typeof source.stub === "string" ? `stub:${source.stub}` : `stub:${source.stub.from}`;
+  if ("openai" in source) return `openai:${source.openai}`;
+  if ("file" in source) return `file:${source.file}`;
+  const server = source.mcp;
+  const words = "command" in server ? [basename(server.command), ...(server.args ?? [])].join(" ") : server.url.replace(/[?#].*$/, "");
+  return redact(`mcp:${words}`.slice(0, 200));
+}
+
+/** The policy of a source, its default by kind. */
+export function policyOf(source: ToolSource): ExecutePolicy {
+  return source.execute ?? ("stub" in source ? "all" : "read_only");
+}
+
+function allows(policy: ExecutePolicy, tool: ToolDefinition): boolean {
+  if (policy === "all") return true;
+  if (policy === "none") return false;
+  return policy === "read_only" ? tool.annotations?.readOnlyHint === true : policy.includes(tool.name);
+}
+
+const refusal = (text: string): ToolResult => ({ text, isError: true, timedOut: false, ms: 0, executed: false });
+
+async function openSource(source: ToolSource, o: OpenToolsOptions): Promise<Result<OpenSource>> {
+  if ("stub" in source) return openStub(source.stub, originOf(source), o);
+  if ("mcp" in source) return openServer(source.mcp, originOf(source), o);
+  const { openDefinitions } = await import("./definitions.ts");
+  return "openai" in source ? openDefinitions("openai", source.openai, o.dir) : openDefinitions("file", source.file, o.dir);
+}
+
+async function openStub(stub: string | { readonly from: string }, origin: string, o: OpenToolsOptions): Promise<Result<OpenSource>> {
+  if (typeof stub !== "string") return err(notYetSupported("stub.from", "Use `openai:` or `file:` for the definitions alone, or a real server under `mcp:`."));
+  if (!isStubName(stub)) return err(unknownStub(stub, STUB_NAMES));
+  const entry = o.stubEntry ?? join(packageRoot(), "dist", "forge.js");
+  const { openMcpServer } = await import("./mcp/client.ts");
+  return openMcpServer({
+    command: process.execPath,
+    args: [entry, "stub", stub],
+    env: childEnv(),
+    cwd: o.dir,
+    timeoutMs: o.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    source: "stub",
+    origin,
+    ...common(o),
+  });
+}
+
+async function openServer(server: StdioServer | HttpServer, origin: string, o: OpenToolsOptions): Promise<Result<OpenSource>> {
+  if (!("command" in server)) return err(notYetSupported("mcp.url", "Start the server as a command (`mcp: {command, args}`); MCP over HTTP comes later."));
+  if (server.command.trim() === "") return err(serverNotFound(server.command));
+  const secrets = resolveSecrets(server.env ?? {}, `\`${origin}\``, o.env ?? process.env);
+  if (!secrets.ok) return secrets;
+  const { openMcpServer } = await import("./mcp/client.ts");
+  return openMcpServer({
+    command: server.command,
+    args: server.args ?? [],
+    env: childEnv(secrets.value.env),
+    cwd: o.dir,
+    timeoutMs: server.timeout !== undefined ? server.timeout * 1000 : (o.timeoutMs ?? DEFAULT_TIMEOUT_MS),
+    source: "mcp",
+    origin,
+    mask: secrets.value.mask,
+    ...common(o),
+  });
+}
+
+const common = (o: OpenToolsOptions): Pick<OpenToolsOptions, "signal"> & { onLog?: (line: string) => void } => ({
+  ...(o.signal === undefined ? {} : { signal: o.signal }),
+  ...(o.onLog === undefined ? {} : { onLog: (line: string) => o.onLog?.(redact(line)) }),
+});

@@ -14,7 +14,10 @@ export type { ToolDefinition, Toolset };
  */
 export type ExecutePolicy = "read_only" | "all" | "none" | readonly string[];
 
-/** A server that is started as a child process and spoken to over its stdin and stdout. */
+/**
+ * A server that is started as a child process and spoken to over its stdin and stdout. Like the
+ * recipe's, but what has a default may be left out, so that a command line can name one shortly.
+ */
 export interface StdioServer {
   /** Program to start; found on PATH, or a path relative to the recipe's folder when it holds a slash. */
   readonly command: string;
@@ -32,7 +35,7 @@ export interface HttpServer {
   readonly timeout?: number;
 }
 
-/** One entry of the recipe's `tools`, after defaults. */
+/** One source of tools: exactly one kind. */
 export type ToolSource = {
   /** Default: `all` for stubs, `read_only` for servers; files cannot execute anything. */
   readonly execute?: ExecutePolicy;
@@ -85,4 +88,8 @@ export interface OpenToolsOptions {
   readonly onLog?: (line: string) => void;
   /** Default for sources that name no `timeout`; 30 s when left out. */
   readonly timeoutMs?: number;
+  /** Where secrets are looked up; the process's own environment when left out. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Program file that runs a stub as `node FILE stub NAME`; the package's own when left out. */
+  readonly stubEntry?: string;
 }

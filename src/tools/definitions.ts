@@ -1,0 +1,81 @@
+/**
+ * Tools from a file: definitions only, nothing that could be executed. Reads OpenAI's functions in both
+ * shapes (`{type: "function", function: {…}}` and the bare function), and our own YAML or JSON
+ * (`name`, `description`, `input_schema`; MCP's `inputSchema` is taken too, so a saved `tools/list` works).
+ */
+import { readFile, stat } from "node:fs/promises";
+import { isAbsolute, join } from "node:path";
+import { err, ok, type Result } from "../platform/result.ts";
+import { noTools, unreadableFile } from "./failures.ts";
+import { normaliseTools, type RawTool } from "./toolset.ts";
+import type { OpenSource } from "./types.ts";
+
+const MAX_BYTES = 5 * 1024 * 1024;
+const SHAPE = "Write a list of tools, or an object with one under `tools`: each with name, description and input_schema (OpenAI: parameters).";
+
+/** Opens a file of definitions as a source that supports no execution. */
+export async function openDefinitions(kind: "openai" | "file", file: string, dir: string): Promise<Result<OpenSource>> {
+  const origin = `${kind}:${file}`;
+  const text = await readText(file, dir);
+  if (!text.ok) return text;
+  const parsed = await parse(text.value, kind, file);
+  if (!parsed.ok) return parsed;
+  const list = toolList(parsed.value);
+  if (list === undefined) return err(unreadableFile(file, "it holds no list of tools", SHAPE));
+  if (list.length === 0) return err(noTools(origin));
+  const tools = await normaliseTools(list.map(rawTool), kind, origin);
+  if (!tools.ok) return tools;
+  return ok({
+    tools: tools.value,
+    supportsExecution: false,
+    call: () => Promise.resolve({ text: "", isError: true, timedOut: false, ms: 0, executed: false }),
+    close: () => Promise.resolve(),
+  });
+}
+
+async function readText(file: string, dir: string): Promise<Result<string>> {
+  const path = isAbsolute(file) ? file : join(dir, file);
+  try {
+    if ((await stat(path)).size > MAX_BYTES)
+      return err(unreadableFile(file, `it is larger than ${MAX_BYTES / 1024 / 1024} MiB`, "Keep only the tools that the model shall learn."));
+    return ok(await readFile(path, "utf8"));
+  } catch (e) {
+    const code = (e as NodeJS.ErrnoException).code;
+    const why = code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a folder" : `it cannot be read (${code})`;
+    return err(unreadableFile(file, why, "Correct the path; it is relative to the recipe's folder."));
+  }
+}
+
+async function parse(text: string, kind: "openai" | "file", file: string): Promise<Result<unknown>> {
+  try {
+    if (kind === "openai" || /^\s*[[{]/.test(text)) return ok(JSON.parse(text) as unknown);
+    const { parse: parseYaml } = await import("yaml");
+    return ok(parseYaml(text, { maxAliasCount: 100, prettyErrors: true }) as unknown);
+  } catch (e) {
+    return err(unreadableFile(file, `it is no valid ${kind === "openai" ? "JSON" : "YAML or JSON"} (${(e as Error).message.split("\n")[0]})`, SHAPE));
+  }
+}
+
+function toolList(value: unknown): unknown[] | undefined {
+  if (Array.isArray(value)) return value;
+  if (value === null || typeof value !== "object") return undefined;
+  for (const key of ["tools", "functions"]) {
+    const list: unknown = Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined;
+    if (Array.isArray(list)) return list;
+  }
+  return undefined;
+}
+
+function rawTool(stated: unknown): RawTool {
+  const outer = asObject(stated);
+  const tool = outer.type === "function" && outer.function !== undefined ? asObject(outer.function) : outer;
+  return {
+    name: typeof tool.name === "string" ? tool.name : "",
+    description: tool.description,
+    input_schema: tool.input_schema ?? tool.inputSchema ?? tool.parameters,
+    annotations: tool.annotations,
+  };
+}
+
+const asObject = (value: unknown): Record<string, unknown> =>
+  value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : {};

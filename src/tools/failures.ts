@@ -1,0 +1,113 @@
+/** The failures of the tool layer, each worded once: a stable code, one sentence, a fix. */
+import { EXIT } from "../platform/exit.ts";
+import type { Failure } from "../platform/result.ts";
+
+const quote = (name: string): string => `\`${name.length > 80 ? `${name.slice(0, 77)}...` : name}\``;
+
+export const serverNotFound = (command: string): Failure => ({
+  code: "tools/server-not-found",
+  message: `the tool server's command ${quote(command)} was not found`,
+  hint: /\s/.test(command)
+    ? "put the program alone under `command` and its arguments, one each, under `args`"
+    : "install it, or correct `command` in the recipe's `tools` (relative paths start at the recipe's folder)",
+  exit: EXIT.environment,
+});
+
+export const serverNotStarted = (why: string): Failure => ({
+  code: "tools/server-not-started",
+  message: `${why} (a tool server)`,
+  hint: "check that the file may be executed, and try the command by hand",
+  exit: EXIT.environment,
+});
+
+export const serverExited = (command: string, how: string, output: string): Failure => ({
+  code: "tools/server-exited",
+  message: `the tool server ${quote(command)} ended ${how} before it answered`,
+  hint: "run the command by hand to see why; a missing argument, package or key is the usual reason (`env` in the recipe hands keys over)",
+  ...(output === "" ? {} : { details: output }),
+  exit: EXIT.failed,
+});
+
+export const serverSilent = (command: string, what: string, seconds: number, output: string): Failure => ({
+  code: "tools/server-timeout",
+  message: `the tool server ${quote(command)} did not answer \`${what}\` within ${seconds} s`,
+  hint: "check that the command starts an MCP server on stdin and stdout; raise `timeout` (seconds) if it is only slow to start",
+  ...(output === "" ? {} : { details: output }),
+  exit: EXIT.failed,
+});
+
+export const serverProtocol = (command: string, what: string, output: string): Failure => ({
+  code: "tools/server-protocol",
+  message: `the tool server ${quote(command)} does not speak MCP as expected: ${what}`,
+  hint: "check that the command starts an MCP server that uses stdin and stdout, and that it prints nothing else on stdout",
+  ...(output === "" ? {} : { details: output }),
+  exit: EXIT.failed,
+});
+
+export const noTools = (origin: string): Failure => ({
+  code: "tools/no-tools",
+  message: `${quote(origin)} offers no tools`,
+  hint: "check the server's arguments: some servers list tools only once they are given a folder, a key or a feature",
+  exit: EXIT.failed,
+});
+
+export const badToolName = (origin: string, name: string): Failure => ({
+  code: "tools/invalid-name",
+  message: `${quote(origin)} has a tool named ${JSON.stringify(name.slice(0, 80))}, which is no usable name`,
+  hint: "a name has 1 to 128 of the characters A-Z a-z 0-9 _ . : - and at least one letter or digit",
+  exit: EXIT.failed,
+});
+
+export const badToolSchema = (origin: string, name: string, why: string): Failure => ({
+  code: "tools/invalid-schema",
+  message: `the input schema of tool ${quote(name)} of ${quote(origin)} cannot be used: ${why}`,
+  hint: "it must be a JSON Schema of an object, complete in itself (no references to other documents)",
+  exit: EXIT.failed,
+});
+
+export const duplicateTool = (name: string, first: string, second: string): Failure => ({
+  code: "tools/duplicate-name",
+  message: first === second ? `${quote(first)} lists the tool ${quote(name)} twice` : `the tool ${quote(name)} comes from two sources: ${first} and ${second}`,
+  hint:
+    first === second
+      ? "the server must give every tool a name of its own"
+      : "remove one of the sources from `tools`, or rename the tool at its source: a call names a tool and nothing else",
+  exit: EXIT.failed,
+});
+
+export const missingSecret = (name: string, where: string): Failure => ({
+  code: "tools/missing-secret",
+  message: `the secret ${quote(name)} that ${where} needs is not set`,
+  hint: `set the environment variable ${name} before you run forge; its value is stored nowhere`,
+  exit: EXIT.environment,
+});
+
+export const unknownStub = (name: string, known: readonly string[]): Failure => ({
+  code: "tools/unknown-stub",
+  message: `there is no stub named ${quote(name)}`,
+  hint: `use one of: ${known.join(", ")}`,
+  exit: EXIT.usage,
+});
+
+export const notYetSupported = (key: string, instead: string): Failure => ({
+  code: "tools/not-supported",
+  message: `${quote(key)} is not yet supported as a source of tools`,
+  hint: instead,
+  exit: EXIT.usage,
+});
+
+export const unreadableFile = (file: string, why: string, hint: string): Failure => ({
+  code: "tools/unreadable-file",
+  message: `the tools file ${quote(file)} cannot be used: ${why}`,
+  hint,
+  exit: EXIT.usage,
+});
+
+export const unknownPolicyTool = (name: string, origin: string, known: readonly string[]): Failure => ({
+  code: "tools/unknown-tool",
+  message: `\`execute\` of ${quote(origin)} names ${quote(name)}, which is none of its tools`,
+  hint: `its tools are: ${known.slice(0, 20).join(", ")}${known.length > 20 ? ", ..." : ""}`,
+  exit: EXIT.usage,
+});
+
+export const interrupted = (): Failure => ({ code: "tools/interrupted", message: "opening the tools was interrupted", exit: EXIT.interrupted });

@@ -1,0 +1,50 @@
+/**
+ * Turns what a tool answered into the text that the model reads: the same for every source, bounded,
+ * and never more than the answer said. An MCP result is foreign data and is read leniently: a part
+ * that makes no sense becomes a placeholder, not an exception.
+ */
+import { canonicalJson } from "../platform/json.ts";
+
+/** Longest result text in characters; the rest is cut off and said so. */
+export const MAX_RESULT_CHARACTERS = 100_000;
+
+/** A `tools/call` result as text, and whether the tool called it an error. */
+export function resultText(result: unknown): { readonly text: string; readonly isError: boolean } {
+  const isError = member(result, "isError") === true;
+  const content = member(result, "content");
+  const parts = Array.isArray(content) ? content.map(partText) : [];
+  const structured = member(result, "structuredContent");
+  // A server that sends structured content is asked by the specification to send it as text too: then the text is what counts.
+  const readable = parts.some((p) => p.readable);
+  if (!readable && structured !== undefined && structured !== null) return { text: bound(JSON.stringify(structured)), isError };
+  if (!Array.isArray(content) && structured === undefined) return { text: bound(canonicalJson(result ?? null)), isError };
+  return { text: bound(parts.map((p) => p.text).join("\n")), isError };
+}
+
+/** Cuts a text at `limit` characters, never inside a character, and says how much is missing. */
+export function bound(text: string, limit = MAX_RESULT_CHARACTERS): string {
+  if (text.length <= limit) return text;
+  const end = /[\ud800-\udbff]/.test(text.charAt(limit - 1)) ? limit - 1 : limit;
+  return `${text.slice(0, end)}\n[cut: ${text.length - end} more characters]`;
+}
+
+/** One content part; `readable`: it holds text of its own. */
+function partText(part: unknown): { readonly text: string; readonly readable: boolean } {
+  const type = member(part, "type");
+  const text = member(part, "text");
+  if (type === "text" && typeof text === "string") return { text, readable: text !== "" };
+  const mime = label(member(part, "mimeType"));
+  if (type === "image" || type === "audio") return { text: `[${type}${mime === "" ? "" : `: ${mime}`}]`, readable: false };
+  if (type === "resource_link") return { text: `[resource: ${label(member(part, "uri"))}]`, readable: false };
+  if (type === "resource") {
+    const resource = member(part, "resource");
+    const inner = member(resource, "text");
+    if (typeof inner === "string") return { text: inner, readable: inner !== "" };
+    return { text: `[resource: ${label(member(resource, "uri"))}]`, readable: false };
+  }
+  return { text: "[unknown content]", readable: false };
+}
+
+const member = (value: unknown, key: string): unknown =>
+  value !== null && typeof value === "object" && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined;
+const label = (value: unknown): string => (typeof value === "string" ? value.slice(0, 300) : "");
