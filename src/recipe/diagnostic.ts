@@ -29,7 +29,9 @@ export function formatFailure(failure: Failure, options: FormatOptions = {}): st
   const severity = options.severity ?? "error";
   const paint = (text: string, ...styles: (keyof typeof CODES)[]): string =>
     options.color ? `${styles.map((s) => `\u001b[${CODES[s]}m`).join("")}${text}\u001b[0m` : text;
-  const lines = [`${paint(`${severity}[${clean(failure.code)}]`, "bold", severity === "error" ? "red" : "yellow")}${paint(`: ${clean(failure.message)}`, "bold")}`];
+  const lines = [
+    `${paint(`${severity}[${clean(failure.code)}]`, "bold", severity === "error" ? "red" : "yellow")}${paint(`: ${clean(failure.message)}`, "bold")}`,
+  ];
   const { place } = failure;
   const gutter = place?.source === undefined ? 1 : String(place.line).length;
   const pad = " ".repeat(gutter);
@@ -38,7 +40,11 @@ export function formatFailure(failure: Failure, options: FormatOptions = {}): st
     lines.push(`${pad}${paint("-->", "blue")} ${clean(place.file)}:${place.line}:${place.column}`);
     if (place.source !== undefined) {
       const shown = excerpt(place.source, place.column, place.length ?? 1);
-      lines.push(`${pad} ${bar}`, `${paint(String(place.line), "blue")} ${bar} ${shown.text}`, `${pad} ${bar} ${" ".repeat(shown.indent)}${paint("^".repeat(shown.length), "bold", "red")}`);
+      lines.push(
+        `${pad} ${bar}`,
+        `${paint(String(place.line), "blue")} ${bar} ${shown.text}`,
+        `${pad} ${bar} ${" ".repeat(shown.indent)}${paint("^".repeat(shown.length), "bold", "red")}`,
+      );
     }
   }
   if (failure.hint !== undefined) lines.push(`${pad} ${paint("=", "blue")} ${paint("help:", "cyan")} ${clean(failure.hint)}`);
@@ -47,7 +53,8 @@ export function formatFailure(failure: Failure, options: FormatOptions = {}): st
 }
 
 /** Several failures, a blank line between them. */
-export const formatFailures = (failures: readonly Failure[], options: FormatOptions = {}): string => failures.map((f) => formatFailure(f, options)).join("\n\n");
+export const formatFailures = (failures: readonly Failure[], options: FormatOptions = {}): string =>
+  failures.map((f) => formatFailure(f, options)).join("\n\n");
 
 /** The part of a line around the caret, tabs widened, with where to put the caret (in columns of the excerpt). */
 function excerpt(source: string, column: number, length: number): { text: string; indent: number; length: number } {

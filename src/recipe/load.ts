@@ -1,6 +1,28 @@
-/** Loads a recipe: read, parse, overlay, substitute, validate, default. */
-import type { Failure, Result } from "../platform/result.ts";
-import type { LoadedRecipe } from "./types.ts";
+/**
+ * Loads a recipe: read, parse, lay the variant over it, put settings in, validate, check, default.
+ *
+ * Guarantees: never throws for what stands in the file; reports every problem it can find at once,
+ * sorted by place; reads the recipe once, starts nothing, writes nothing. Variants that were not
+ * asked for are checked too, except for what only their own environment can tell (settings, files).
+ */
+import { existsSync } from "node:fs";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { dirname, join, relative, resolve } from "node:path";
+import { EXIT } from "../platform/exit.ts";
+import { err, type Failure, ok, type Result } from "../platform/result.ts";
+import type { Recipe } from "../schemas/generated/forge.ts";
+import { validate } from "../schemas/generated/forge.validate.js";
+import { type Complaint, contradictions, doubts, fileComplaints } from "./checks.ts";
+import { withDefaults } from "./defaults.ts";
+import { locate } from "./locate.ts";
+import { nearest } from "./nearest.ts";
+import { type Problem, problemsOf } from "./problems.ts";
+import { MAX_BYTES, type MapTree, parseTree, type Range, Source, toJson } from "./source.ts";
+import { substitute } from "./substitute.ts";
+import type { LoadedRecipe, RecipePath, ResolvedRecipe } from "./types.ts";
+import { overlay, variantsOf } from "./variant.ts";
+
+export type { LoadedRecipe, ResolvedRecipe, ToolSource } from "./types.ts";
 
 export interface LoadOptions {
   /** Name of the variant to lay over the recipe. */
@@ -9,7 +31,177 @@ export interface LoadOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** Reads a recipe. On failure every problem that was found, each with its place; nothing is thrown. */
-export async function loadRecipe(_file: string, _options: LoadOptions = {}): Promise<Result<LoadedRecipe, Failure[]>> {
-  throw new Error("being written");
+/** Reads a recipe. On failure every problem that was found, each with its place (exit code 4). */
+export async function loadRecipe(file: string, options: LoadOptions = {}): Promise<Result<LoadedRecipe, Failure[]>> {
+  const path = resolve(file);
+  const shown = displayPath(path);
+  const text = await readText(path, shown);
+  if (!text.ok) return err([text.error]);
+  const dir = dirname(path);
+  const projectRoot = findProjectRoot(dir);
+  const result = readRecipe(new Source(shown, text.value), {
+    dir,
+    projectRoot,
+    env: options.env ?? process.env,
+    ...(options.variant === undefined ? {} : { variant: options.variant }),
+  });
+  if (!result.ok) return result;
+  const { recipe, warnings, tree, source } = result.value;
+  return ok({
+    recipe,
+    file: path,
+    dir,
+    projectRoot,
+    name: recipe.name,
+    ...(options.variant === undefined ? {} : { variant: options.variant }),
+    warnings,
+    placeOf: (at: RecipePath) => source.place(locate(tree, at).range),
+  });
+}
+
+export interface ReadOptions {
+  readonly dir: string;
+  readonly projectRoot: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly variant?: string;
+}
+
+export interface ReadRecipe {
+  readonly recipe: ResolvedRecipe;
+  readonly warnings: readonly Failure[];
+  /** The recipe as laid together and substituted, with its places. */
+  readonly tree: MapTree;
+  readonly source: Source;
+}
+
+/** The same from a text that was already read. */
+export function readRecipe(source: Source, options: ReadOptions): Result<ReadRecipe, Failure[]> {
+  const parsed = parseTree(source);
+  if (!parsed.ok) return parsed;
+  const problems = structureOfVariants(parsed.value, source);
+  const variants = variantsOf(parsed.value);
+  const chosen = options.variant === undefined ? undefined : variants.get(options.variant);
+  if (options.variant !== undefined && chosen === undefined) return err([unknownVariant(options.variant, parsed.value, source)]);
+  const main = judge(overlay(parsed.value, chosen?.value), source, options, true);
+  problems.push(...main.problems);
+  for (const [name, member] of variants) {
+    if (name === options.variant) continue;
+    const other = judge(overlay(parsed.value, member.value), source, options, false);
+    const { start, end } = member.value.range;
+    problems.push(...other.problems.filter((p) => p.at.start >= start && p.at.start < end));
+  }
+  const failures = sorted(problems);
+  if (failures.length > 0 || main.recipe === undefined) return err(failures);
+  return ok({ recipe: main.recipe, warnings: main.warnings, tree: main.tree, source });
+}
+
+interface Judged {
+  readonly problems: Problem[];
+  readonly warnings: readonly Failure[];
+  readonly tree: MapTree;
+  readonly recipe?: ResolvedRecipe;
+}
+
+/** Everything there is to say about one way of laying the recipe together. */
+function judge(laid: MapTree, source: Source, options: ReadOptions, chosen: boolean): Judged {
+  const { tree, failures } = substitute(laid, source, options.env);
+  const at = (c: Complaint): Problem => {
+    const { range } = locate(tree, c.path);
+    return { at: range, failure: source.failure(c.code, c.message, range, c.hint) };
+  };
+  const problems: Problem[] = failures.filter((f) => chosen || f.code !== "recipe/env-missing").map((failure) => ({ at: offsetOf(failure, source), failure }));
+  const data = toJson(tree);
+  if (!isRecipe(data)) return { problems: [...problems, ...problemsOf(validate.errors ?? [], tree, source)], warnings: [], tree };
+  if (failures.length > 0) return { problems, warnings: [], tree };
+  const recipe = withDefaults(data);
+  problems.push(...contradictions(data, recipe).map(at));
+  if (chosen) problems.push(...fileComplaints(recipe, options.dir, options.projectRoot).map(at));
+  return { problems, warnings: doubts(recipe).map((c) => at(c).failure), tree, recipe };
+}
+
+const isRecipe = (data: unknown): data is Recipe => validate(data);
+
+/** The overlays' own keys and names, which are gone once a variant has been laid over the recipe. */
+function structureOfVariants(tree: MapTree, source: Source): Problem[] {
+  const member = tree.members.get("variants");
+  if (member === undefined) return [];
+  const bare: MapTree = { kind: "map", range: tree.range, members: new Map([["variants", member]]) };
+  if (validate(toJson(bare))) return [];
+  const errors = (validate.errors ?? []).filter((e) => {
+    const depth = e.instancePath.split("/").length - 1;
+    return e.instancePath.startsWith("/variants") && (depth === 1 || (depth === 2 && (e.keyword === "additionalProperties" || e.keyword === "type")));
+  });
+  return problemsOf(errors, bare, source);
+}
+
+/** One failure a place and code, in the order of the file. */
+function sorted(problems: readonly Problem[]): Failure[] {
+  const seen = new Map<string, Problem>();
+  for (const p of problems) {
+    const key = `${p.at.start}:${p.failure.code}:${p.failure.message}`;
+    if (!seen.has(key)) seen.set(key, p);
+  }
+  return [...seen.values()].sort((a, b) => a.at.start - b.at.start).map((p) => p.failure);
+}
+
+function offsetOf(failure: Failure, source: Source): Range {
+  const { line = 1, column = 1 } = failure.place ?? {};
+  let start = 0;
+  for (let n = 1; n < line; n++) start = source.text.indexOf("\n", start) + 1;
+  return { start: start + column - 1, end: start + column };
+}
+
+function unknownVariant(name: string, tree: MapTree, source: Source): Failure {
+  const names = [...variantsOf(tree).keys()];
+  const member = tree.members.get("variants");
+  const close = nearest(name, names);
+  const hint = close ? `did you mean \`${close}\`?` : names.length > 0 ? `there are: ${names.join(", ")}` : "the recipe has no `variants`";
+  return source.failure("unknown-variant", `the recipe has no variant \`${name}\``, member?.key ?? { start: 0, end: 1 }, hint);
+}
+
+/** The nearest folder from `dir` upwards that has `.mcp-forge` or `.git`, else `dir`. */
+export function findProjectRoot(dir: string): string {
+  for (let at = dir; ; at = dirname(at)) {
+    if (existsSync(join(at, ".mcp-forge")) || existsSync(join(at, ".git"))) return at;
+    if (dirname(at) === at) return dir;
+  }
+}
+
+/** As the user would type it: relative to the working directory where that is shorter. */
+function displayPath(path: string): string {
+  const near = relative(process.cwd(), path);
+  return near !== "" && !near.startsWith("..") ? near : path;
+}
+
+async function readText(path: string, shown: string): Promise<Result<string, Failure>> {
+  const fail = (code: string, message: string, hint: string): Result<never, Failure> =>
+    err({ code: `recipe/${code}`, message, hint, place: { file: shown, line: 1, column: 1 }, exit: EXIT.usage });
+  const unreadable = async (cause: unknown): Promise<Result<never, Failure>> => {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown reason";
+    if (code === "ENOENT" || code === "ENOTDIR") return fail("missing", `there is no file \`${shown}\``, await missingHint(path));
+    return fail("unreadable", `\`${shown}\` cannot be read (${code})`, "check the file's permissions");
+  };
+  let bytes: Buffer;
+  try {
+    const status = await stat(path);
+    if (status.isDirectory()) return fail("not-a-file", `\`${shown}\` is a folder`, `name the recipe in it: ${join(shown, "forge.yaml")}`);
+    // A pipe or a device could keep us waiting, or never end.
+    if (!status.isFile()) return fail("not-a-file", `\`${shown}\` is not a regular file`, "name a file");
+    if (status.size > MAX_BYTES)
+      return fail("too-large", `\`${shown}\` has ${status.size} bytes; a recipe may have ${MAX_BYTES}`, "data belongs in files of its own");
+    bytes = await readFile(path);
+  } catch (cause) {
+    return unreadable(cause);
+  }
+  try {
+    return ok(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    return fail("encoding", `\`${shown}\` is not UTF-8 text`, "save the file as UTF-8");
+  }
+}
+
+async function missingHint(path: string): Promise<string> {
+  const names = (await readdir(dirname(path)).catch(() => [])).filter((n) => /\.ya?ml$/.test(n));
+  const close = nearest(path.slice(dirname(path).length + 1), names) ?? (names.length === 1 ? names[0] : undefined);
+  return close === undefined ? "run `forge init` to write a starter recipe" : `did you mean \`${close}\`?`;
 }

@@ -4,7 +4,21 @@
  * declared twice.
  */
 import type { Failure, Place } from "../platform/result.ts";
-import type { BenchmarkGate, Data, Evaluation, Gates, McpServer, Model, QaGate, Recipe, Scenarios, Teacher, ToolSource, Train, ValidateGate } from "../schemas/generated/forge.ts";
+import type {
+  BenchmarkGate,
+  Data,
+  Evaluation,
+  Gates,
+  McpServer,
+  Model,
+  QaGate,
+  Recipe,
+  Scenarios,
+  Teacher,
+  ToolSource,
+  Train,
+  ValidateGate,
+} from "../schemas/generated/forge.ts";
 import type { ProfileName, ProfileTable } from "./profiles.ts";
 
 export type { McpServer, Model, Recipe, Teacher, ToolSource, Train };
@@ -17,7 +31,7 @@ export interface ResolvedRecipe {
   readonly version: 1;
   readonly name: string;
   readonly seed: number;
-  /** As written, with `execute`, `args` and `timeout` (seconds) filled in. */
+  /** As written, with `execute`, and a server's `args` and `timeout` (seconds), filled in. Exactly one kind of source each. */
   readonly tools: readonly ToolSource[];
   /** A family with its source, or `hf_id` without a family. */
   readonly model: Model;

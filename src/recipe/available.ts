@@ -1,0 +1,57 @@
+/**
+ * What the recipe's format has a word for and this version cannot do yet. Said at once, at the line,
+ * instead of an hour into a run. A row leaves this table when its feature arrives.
+ */
+import type { ResolvedRecipe } from "./types.ts";
+
+/** Families whose data file this version ships (src/models/families; a test compares). */
+export const FAMILIES: readonly string[] = ["smollm2"];
+
+interface Row {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** Everything in the recipe that this version has to refuse. */
+export function notAvailable(recipe: ResolvedRecipe): Row[] {
+  const rows: Row[] = [];
+  const { model, data, train } = recipe;
+  if (model.hf_id !== undefined)
+    rows.push({
+      path: ["model", "hf_id"],
+      message: "models of the hub by `hf_id` are not supported in this version",
+      hint: `use \`family\`: ${FAMILIES.join(", ")}`,
+    });
+  else if (model.family !== undefined && !FAMILIES.includes(model.family))
+    rows.push({ path: ["model", "family"], message: `the family \`${model.family}\` is not in this version`, hint: `use ${FAMILIES.join(", ")}` });
+  if (data.teacher.provider !== "builtin")
+    rows.push({
+      path: ["data", "teacher", "provider"],
+      message: `the teacher \`${data.teacher.provider}\` is not in this version`,
+      hint: "use `builtin`, which needs no key",
+    });
+  if (data.augment.factor !== 1)
+    rows.push({
+      path: ["data", "augment", "factor"],
+      message: "augmentation is not in this version: the builtin teacher writes every sample itself",
+      hint: "leave it at 1 and raise `data.samples`",
+    });
+  if (train.backend === "unsloth")
+    rows.push({ path: ["train", "backend"], message: "the backend `unsloth` is not in this version", hint: "use `transformers`" });
+  for (const [i, tool] of recipe.tools.entries()) {
+    if (tool.mcp?.url !== undefined)
+      rows.push({
+        path: ["tools", i, "mcp", "url"],
+        message: "tool servers over HTTP are not in this version",
+        hint: "start the server with `command` (stdio)",
+      });
+    if (typeof tool.stub === "object")
+      rows.push({
+        path: ["tools", i, "stub", "from"],
+        message: "a stub made from a file is not in this version",
+        hint: "use `openai` or `file` for the definitions alone, or a real server under `mcp`",
+      });
+  }
+  return rows;
+}

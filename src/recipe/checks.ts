@@ -1,0 +1,182 @@
+/**
+ * What the schema cannot say: sums, keys that need each other, files that must be there, folders that
+ * may be written. Each check is one function from a recipe to rows of complaints at a path.
+ */
+import { existsSync, realpathSync, statSync } from "node:fs";
+import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { notAvailable } from "./available.ts";
+import type { Recipe, RecipePath, ResolvedRecipe } from "./types.ts";
+
+/** A complaint about the value (or, with `key`, about the key) at a path. */
+export interface Complaint {
+  readonly path: RecipePath;
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** How far weights may be from 1: the rounding of a person's decimals, not more. */
+const TOLERANCE = 1e-6;
+
+/** Contradictions within the recipe. `written` is what the user wrote, `recipe` the same with its defaults. */
+export function contradictions(written: Recipe, recipe: ResolvedRecipe): Complaint[] {
+  return [
+    ...weights(written),
+    ...serverKeys(recipe),
+    ...modelKeys(recipe),
+    ...teacherKeys(recipe),
+    ...gateKeys(recipe),
+    ...notAvailable(recipe).map((row) => ({ ...row, code: "not-available" })),
+  ];
+}
+
+/** What the file system says: files that are read must be there, the bundle must land inside the project. */
+export function fileComplaints(recipe: ResolvedRecipe, dir: string, projectRoot: string): Complaint[] {
+  const reads: [RecipePath, string | undefined, string][] = [
+    [["evaluation", "cases"], recipe.evaluation.cases, "the file of cases"],
+    [["data", "teacher", "path"], recipe.data.teacher.path, "the file of seeds"],
+    ...recipe.tools.flatMap((tool, i): [RecipePath, string | undefined, string][] => [
+      [["tools", i, "openai"], tool.openai, "the file of functions"],
+      [["tools", i, "file"], tool.file, "the file of tools"],
+      [["tools", i, "stub", "from"], typeof tool.stub === "object" ? tool.stub.from : undefined, "the file of tools"],
+    ]),
+  ];
+  const complaints = reads.flatMap(([path, file, what]) => (file === undefined ? [] : missingFile(path, file, what, dir)));
+  return [...complaints, ...bundleOutput(recipe.bundle.output, dir, projectRoot)];
+}
+
+/** Settings that are allowed and probably not meant. */
+export function doubts(recipe: ResolvedRecipe): Complaint[] {
+  const complaints: Complaint[] = [];
+  if (recipe.gates.qa.min_samples_per_tool > recipe.data.min_per_tool) {
+    complaints.push({
+      path: ["gates", "qa", "min_samples_per_tool"],
+      code: "doubtful",
+      message: `the qa gate wants ${recipe.gates.qa.min_samples_per_tool} samples of every tool, and \`data.min_per_tool\` only makes sure of ${recipe.data.min_per_tool}`,
+      hint: "raise `data.min_per_tool`",
+    });
+  }
+  if (recipe.data.scenarios.no_tool === 0)
+    complaints.push({
+      path: ["data", "scenarios", "no_tool"],
+      code: "doubtful",
+      message: "no conversation without a tool: the model will tend to call tools for everything",
+      hint: "0.15 is a good share",
+    });
+  return complaints;
+}
+
+function weights(written: Recipe): Complaint[] {
+  const { scenarios } = written.data ?? {};
+  if (scenarios === undefined) return [];
+  const sum = Object.values(scenarios).reduce((a, b) => a + b, 0);
+  if (Math.abs(sum - 1) <= TOLERANCE) return [];
+  const rounded = Number(sum.toFixed(6));
+  const off = Number(Math.abs(1 - sum).toFixed(6));
+  return [
+    {
+      path: ["data", "scenarios"],
+      code: "weights",
+      message: `the weights of \`data.scenarios\` add up to ${rounded}, not 1`,
+      hint: `${sum < 1 ? `give ${off} more` : `take ${off} away`}; a kind left out gets none`,
+    },
+  ];
+}
+
+function serverKeys(recipe: ResolvedRecipe): Complaint[] {
+  return recipe.tools.flatMap((tool, i) => {
+    const { mcp } = tool;
+    if (mcp === undefined) return [];
+    const [stray, owner] = mcp.command !== undefined ? [["headers"] as const, "url"] : [["args", "env"] as const, "command"];
+    return stray
+      .filter((key) => mcp[key] !== undefined)
+      .map((key) => ({
+        path: ["tools", i, "mcp", key],
+        code: "stray-key",
+        message: `\`${key}\` goes with \`${owner}\`, which this server does not have`,
+        hint: `remove \`${key}\``,
+      }));
+  });
+}
+
+function modelKeys({ model }: ResolvedRecipe): Complaint[] {
+  const stray = model.hf_id === undefined ? (["revision", "template"] as const) : (["source"] as const);
+  const owner = model.hf_id === undefined ? "hf_id" : "family";
+  return stray
+    .filter((key) => model[key] !== undefined)
+    .map((key) => ({
+      path: ["model", key],
+      code: "stray-key",
+      message: `\`${key}\` goes with \`${owner}\`, which this model does not have`,
+      hint: `remove \`${key}\``,
+    }));
+}
+
+function teacherKeys({ data: { teacher } }: ResolvedRecipe): Complaint[] {
+  const path = ["data", "teacher", "provider"];
+  if (teacher.provider === "openai-compatible" && teacher.base_url === undefined)
+    return [
+      { path, code: "missing-key", message: "an openai-compatible teacher needs `base_url`", hint: "add it, for example `base_url: http://localhost:8000/v1`" },
+    ];
+  if (teacher.provider === "file" && teacher.path === undefined)
+    return [{ path, code: "missing-key", message: "a teacher that is a file needs `path`", hint: "add it, for example `path: seeds.jsonl`" }];
+  return [];
+}
+
+function gateKeys({ gates, evaluation }: ResolvedRecipe): Complaint[] {
+  if (gates.decoding !== "constrained" || evaluation.constrained) return [];
+  return [
+    {
+      path: ["gates", "decoding"],
+      code: "contradiction",
+      message: "the gates judge constrained decoding, and `evaluation.constrained` is false, so it is not measured",
+      hint: "set `evaluation.constrained: true`, or judge `free`",
+    },
+  ];
+}
+
+function missingFile(path: RecipePath, file: string, what: string, dir: string): Complaint[] {
+  const absolute = resolve(dir, file);
+  const found = statSync(absolute, { throwIfNoEntry: false, bigint: false });
+  if (found?.isFile()) return [];
+  const problem = found === undefined ? `${what} \`${file}\` does not exist` : `\`${file}\` is not a file`;
+  return [
+    {
+      path,
+      code: "missing-file",
+      message: problem,
+      hint: isAbsolute(file) ? "a path relative to the recipe also works for others" : "paths are relative to the folder of the recipe",
+    },
+  ];
+}
+
+/** The bundle may be written anywhere inside the project but over the project, the recipe's folder, git's or forge's own. */
+function bundleOutput(output: string, dir: string, projectRoot: string): Complaint[] {
+  const path = ["bundle", "output"];
+  const complain = (message: string): Complaint[] => [
+    { path, code: "bundle-output", message, hint: "name a folder inside the project, for example `dist/weather-expert`" },
+  ];
+  if (output.includes("\0")) return complain("`bundle.output` holds a NUL byte");
+  const target = resolve(dir, output);
+  const root = realpathSync(projectRoot);
+  const real = realOf(target);
+  const inside = relative(root, real);
+  if (inside === "" || real === realOf(dir)) return complain(`\`bundle.output\` is \`${output}\`, the project itself, which a bundle would overwrite`);
+  if (inside === ".." || inside.startsWith(`..${sep}`) || isAbsolute(inside)) return complain(`\`bundle.output\` is \`${output}\`, outside the project`);
+  if (realOf(dir).startsWith(real + sep)) return complain(`\`bundle.output\` is \`${output}\`, a folder that holds the recipe`);
+  const first = inside.split(sep)[0];
+  if (first === ".git" || first === ".mcp-forge" || first === "node_modules")
+    return complain(`\`bundle.output\` lies in \`${first}\`, which belongs to another program`);
+  const there = statSync(target, { throwIfNoEntry: false });
+  return there !== undefined && !there.isDirectory() ? complain(`\`bundle.output\` is \`${output}\`, which is a file`) : [];
+}
+
+/** The path with the symbolic links of its existing part resolved. */
+function realOf(path: string): string {
+  const rest: string[] = [];
+  for (let at = path; ; at = dirname(at)) {
+    if (existsSync(at)) return join(realpathSync(at), ...rest);
+    rest.unshift(at.slice(dirname(at).length).replace(/^[/\\]/, ""));
+    if (dirname(at) === at) return path;
+  }
+}
