@@ -28,7 +28,12 @@ export const CATALOGUE: readonly CatalogueRow[] = [
   { name: "train", group: STAGES, summary: "fine-tune the base model", load: () => import("./commands/train.ts") },
   { name: "export", group: STAGES, summary: "write the model as GGUF, in every format of the recipe", load: () => import("./commands/export.ts") },
   { name: "validate", group: STAGES, summary: "run the exported model in real tool loops", load: () => import("./commands/validate.ts") },
-  { name: "benchmark", group: STAGES, summary: "measure it against the base; or run a bundle on your own cases", load: () => import("./commands/benchmark.ts") },
+  {
+    name: "benchmark",
+    group: STAGES,
+    summary: "measure it against the base; or run a bundle on your own cases",
+    load: () => import("./commands/benchmark.ts"),
+  },
   { name: "pack", group: BUNDLES, summary: "write the bundle", load: () => import("./commands/pack.ts") },
   { name: "verify-bundle", group: BUNDLES, summary: "check every byte of a bundle, load its model, try it", load: () => import("./commands/verify-bundle.ts") },
   { name: "try", group: BUNDLES, summary: "give a bundle one prompt", load: () => import("./commands/try.ts") },

@@ -1,10 +1,9 @@
 /**
  * Ctrl-C, once and twice. The first SIGINT (or SIGTERM, or SIGHUP when the terminal is closed) aborts an
  * AbortController, so that the running stage saves a checkpoint and its children end in order. The
- * second leaves at once and takes every process group that forge started with it.
+ * second leaves at once; the process groups that forge started go with it (src/platform/process.ts).
  */
 import { EXIT } from "../platform/exit.ts";
-import { killAllChildren } from "../platform/process.ts";
 import { onReaderGone } from "./reader.ts";
 
 export interface Interrupt {
@@ -20,7 +19,7 @@ export function listenForInterrupt(say: (line: string) => void): Interrupt {
   const controller = new AbortController();
   const onSignal = (): void => {
     if (controller.signal.aborted) {
-      killAllChildren();
+      // Every child has a process group of its own, and all of them end with an orderly exit of ours.
       process.exit(EXIT.interrupted);
     }
     say("stopping, saving a checkpoint; press Ctrl-C again to stop at once");

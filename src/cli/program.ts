@@ -71,6 +71,16 @@ function inherit(command: Command, parent: Command): void {
 function asFailure(error: CommanderError): Failure {
   const [first = "", ...rest] = error.message.split("\n");
   const suggestion = /\(Did you mean (.*)\?\)/.exec(rest.join("\n"))?.[1];
-  const hint = suggestion ? `did you mean ${suggestion.startsWith("one of") ? suggestion : `\`${suggestion}\``}?` : "`forge --help` lists the commands, `forge COMMAND --help` its options";
-  return { code: `usage/${error.code.replace(/^commander\./, "").replace(/([a-z])([A-Z])/g, "$1-$2").toLowerCase()}`, message: first.replace(/^error: /, ""), hint, exit: EXIT.usage };
+  const hint = suggestion
+    ? `did you mean ${suggestion.startsWith("one of") ? suggestion : `\`${suggestion}\``}?`
+    : "`forge --help` lists the commands, `forge COMMAND --help` its options";
+  return {
+    code: `usage/${error.code
+      .replace(/^commander\./, "")
+      .replace(/([a-z])([A-Z])/g, "$1-$2")
+      .toLowerCase()}`,
+    message: first.replace(/^error: /, ""),
+    hint,
+    exit: EXIT.usage,
+  };
 }

@@ -1,0 +1,47 @@
+/** `forge plan`: what apply would do, and why. Starts nothing, writes nothing. */
+import { Command } from "commander";
+import { EXIT, type ExitCode } from "../../platform/exit.ts";
+import { action, type CliContext } from "../context.ts";
+import { fail } from "../failure.ts";
+import { openRecipe } from "../recipe.ts";
+
+interface Flags {
+  readonly variant?: string;
+  readonly until?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+export function define(context: CliContext): Command {
+  return new Command("plan")
+    .description(
+      "Says for each stage whether apply would run it, and why. It starts nothing, reaches no server and writes nothing.\nExit code 0: nothing to do. 2: there is work.",
+    )
+    .argument("[recipe]", "the recipe (default: $MCP_FORGE_CONFIG, else forge.yaml)")
+    .option("--variant <name>", "lay this variant of the recipe over it")
+    .option("--until <stage>", "only up to this stage")
+    .option("--json", "print the plan as JSON")
+    .option("-q, --quiet", "print nothing; the exit code says it")
+    .addHelpText("after", "\nExample:\n  $ forge plan forge.yaml || echo there is work")
+    .action(action(context, (recipe: string | undefined, flags: Flags) => run(context, recipe, flags)));
+}
+
+async function run(context: CliContext, recipe: string | undefined, flags: Flags): Promise<ExitCode> {
+  const [opened, { planRun }] = await Promise.all([openRecipe(context, recipe, flags), import("../../engine/plan.ts")]);
+  if (!opened.ok) return fail(context, opened.error);
+  const { loaded, pipeline } = opened.value;
+  const plan = await planRun({
+    nodes: pipeline.nodes,
+    projectRoot: loaded.projectRoot,
+    lockfile: pipeline.lockfile,
+    variant: loaded.variant,
+    until: flags.until,
+  });
+  if (!plan.ok) return fail(context, plan.error);
+  if (flags.json === true) context.terminal.out(`${JSON.stringify(plan.value, null, 2)}\n`);
+  else if (flags.quiet !== true) {
+    const { planWords } = await import("../render/plan.ts");
+    context.terminal.out(planWords(plan.value, context.terminal));
+  }
+  return plan.value.work ? EXIT.planned : EXIT.ok;
+}

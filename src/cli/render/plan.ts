@@ -1,0 +1,34 @@
+/** A plan in words: one line a node, its reasons below. */
+import type { Plan, PlanNode } from "../../engine/plan.ts";
+import type { Style, Terminal } from "../terminal.ts";
+import { duration, plural } from "../words.ts";
+
+const WORDS: Readonly<Record<PlanNode["status"], { readonly mark: string; readonly word: string; readonly style: Style }>> = {
+  cached: { mark: "=", word: "unchanged", style: "dim" },
+  run: { mark: "+", word: "will run", style: "green" },
+  maybe: { mark: "?", word: "may run", style: "yellow" },
+  blocked: { mark: "!", word: "blocked", style: "red" },
+};
+
+export function planWords(plan: Plan, terminal: Pick<Terminal, "paint">): string {
+  const { paint } = terminal;
+  const width = Math.max(...plan.nodes.map((n) => n.id.length), 0);
+  const lines: string[] = [];
+  for (const node of plan.nodes) {
+    const { mark, word, style } = WORDS[node.status];
+    const time = node.status === "cached" || node.estimateSeconds === undefined ? "" : paint("dim", `  last time ${duration(node.estimateSeconds)}`);
+    lines.push(`${paint(style, `${mark} ${node.id.padEnd(width)}  ${word}`)}${time}`);
+    for (const reason of node.status === "cached" ? [] : node.reasons) lines.push(`  ${" ".repeat(width)}  ${reason}`);
+  }
+  const count = (status: PlanNode["status"]): number => plan.nodes.filter((n) => n.status === status).length;
+  const estimates = plan.nodes.filter((n) => n.status === "run" || n.status === "maybe").map((n) => n.estimateSeconds);
+  const known = estimates.filter((s) => s !== undefined).reduce((a, b) => a + b, 0);
+  const time = known > 0 ? `, about ${duration(known)} by the last times` : "";
+  lines.push(
+    "",
+    plan.work
+      ? `${plural(count("run"), "step")} will run, ${count("maybe")} may run, ${count("blocked")} blocked, ${count("cached")} unchanged${time}`
+      : `nothing to do: all ${plural(plan.nodes.length, "step")} unchanged`,
+  );
+  return `${lines.join("\n")}\n`;
+}

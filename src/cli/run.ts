@@ -1,0 +1,98 @@
+/**
+ * What `apply` and the stage commands share: the same arguments and flags, one run of the engine with a
+ * renderer listening, and the words at its end.
+ */
+import { type Command, InvalidArgumentError } from "commander";
+import type { ExitCode } from "../platform/exit.ts";
+import type { Failure } from "../platform/result.ts";
+import { action, type CliContext } from "./context.ts";
+import { fail } from "./failure.ts";
+import { listenForInterrupt } from "./interrupt.ts";
+import { openRecipe } from "./recipe.ts";
+import { chooseRenderer } from "./render/renderer.ts";
+
+export interface RunFlags {
+  readonly variant?: string;
+  readonly force?: readonly string[];
+  readonly locked?: boolean;
+  readonly wait?: number;
+  readonly until?: string;
+  readonly unproven?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+}
+
+export interface RecipeCommandText {
+  readonly description: string;
+  /** One or more lines that work. */
+  readonly example: string;
+  /** The stage after which the command stops. */
+  readonly until?: string;
+}
+
+/** Gives a command the recipe argument, the flags of a run, and the run itself. */
+export function recipeCommand(context: CliContext, command: Command, text: RecipeCommandText): Command {
+  return withRunFlags(command)
+    .description(text.description)
+    .argument("[recipe]", "the recipe (default: $MCP_FORGE_CONFIG, else forge.yaml)")
+    .addHelpText("after", `\nExample:\n  ${text.example}`)
+    .action(
+      action(context, (recipe: string | undefined, flags: RunFlags) =>
+        runRecipe(context, recipe, text.until === undefined ? flags : { ...flags, until: text.until }),
+      ),
+    );
+}
+
+export function withRunFlags(command: Command): Command {
+  return command
+    .option("--variant <name>", "lay this variant of the recipe over it")
+    .option("--force <stages...>", "run these stages though nothing changed (ids, or the part before the colon)")
+    .option("--locked", "fail when the recipe and its lockfile differ; write no lockfile")
+    .option("--wait <seconds>", "wait so long for another run to end", seconds, 0)
+    .option("--json", "print the run's events as JSON lines")
+    .option("-q, --quiet", "print problems only")
+    .option("-v, --verbose", "print everything that the stages say");
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0)) throw new InvalidArgumentError("It takes a number of seconds.");
+  return value;
+}
+
+/** One run of the engine, from the recipe to the exit code. */
+export async function runRecipe(context: CliContext, recipe: string | undefined, flags: RunFlags): Promise<ExitCode> {
+  const { terminal } = context;
+  const [opened, { applyRun }] = await Promise.all([openRecipe(context, recipe, flags), import("../engine/apply.ts")]);
+  if (!opened.ok) return fail(context, opened.error);
+  const { loaded, pipeline } = opened.value;
+  const renderer = chooseRenderer(terminal, flags);
+  const interrupt = listenForInterrupt(renderer.say);
+  try {
+    const run = await applyRun({
+      nodes: pipeline.nodes,
+      projectRoot: loaded.projectRoot,
+      name: loaded.name,
+      lockfile: pipeline.lockfile,
+      variant: loaded.variant,
+      signal: interrupt.signal,
+      onEvent: renderer.onEvent,
+      until: flags.until,
+      force: flags.force,
+      locked: flags.locked,
+      waitLockSeconds: flags.wait,
+    });
+    await renderer.finish();
+    if (!run.ok) return fail(context, run.error);
+    const failures = run.value.nodes.flatMap((node) => (node.status === "failed" && node.failure !== undefined ? [node.failure] : []));
+    if (failures.length > 0) fail(context, failures as Failure[]);
+    if (flags.json !== true && flags.quiet !== true) {
+      const { closingWords } = await import("./render/closing.ts");
+      terminal.out(await closingWords(run.value, pipeline, terminal));
+    }
+    return run.value.exit;
+  } finally {
+    interrupt.release();
+  }
+}

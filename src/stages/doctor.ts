@@ -1,0 +1,187 @@
+/**
+ * What this machine has for a run, and what it lacks: every finding with the one command that mends it.
+ * Looks only: nothing is installed, downloaded or written, and no model or library is loaded (versions of
+ * Python packages are read from their metadata). Keys are present or absent; their values are never read
+ * into a report.
+ */
+import { readdir, readFile, statfs } from "node:fs/promises";
+import { availableParallelism, freemem, totalmem } from "node:os";
+import { dirname, join } from "node:path";
+import { findBase } from "../models/base.ts";
+import { type Family, familyNames, getFamily } from "../models/family.ts";
+import { cacheDir, packageRoot } from "../platform/paths.ts";
+import { runProcess } from "../platform/process.ts";
+import { inspectPython, type PythonState } from "../runners/python-env.ts";
+
+export interface Finding {
+  /** `node`, `python`, `packages`, `llama`, `gpu`, `memory`, `disk`, `model`, `keys`. */
+  readonly check: string;
+  /** `missing` keeps a run from working; `note` does not. */
+  readonly status: "ok" | "note" | "missing";
+  readonly message: string;
+  /** One command, or one thing to do, that mends it. */
+  readonly fix?: string;
+}
+
+export interface DoctorReport {
+  readonly version: string;
+  readonly findings: readonly Finding[];
+  /** Families that can be trained here, in words; empty when something is missing. */
+  readonly ready: readonly string[];
+}
+
+const GB = 1e9;
+const NODE_FLOOR = [20, 19] as const;
+/** A first run writes the Python environment (1.5 GB), the base model and its exports. */
+const DISK_FIRST_RUN = 4 * GB;
+const DISK_LATER = 1.5 * GB;
+/** Training the default recipe stays within 6 GB. */
+const MEMORY_TRAINING = 6 * GB;
+const PROBE_MS = 10_000;
+
+export async function examine(o: { readonly projectDir: string; readonly env?: NodeJS.ProcessEnv; readonly signal?: AbortSignal }): Promise<DoctorReport> {
+  const env = o.env ?? process.env;
+  const manifest = JSON.parse(await readFile(join(packageRoot(), "package.json"), "utf8")) as { version: string };
+  const python = await inspectPython({ env, signal: o.signal });
+  const findings: Finding[] = [
+    node(),
+    ...pythonFindings(python),
+    await llama(),
+    ...(await gpu(env, o.signal)),
+    memory(),
+    ...(await disks(o.projectDir, env, python)),
+    ...(await baseModels(env)),
+    ...keys(env),
+  ];
+  const healthy = findings.every((f) => f.status !== "missing");
+  return { version: manifest.version, findings, ready: healthy ? families().map(familyWords) : [] };
+}
+
+function node(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const fine = major > NODE_FLOOR[0] || (major === NODE_FLOOR[0] && minor >= NODE_FLOOR[1]);
+  const message = `Node ${process.versions.node} on ${process.platform} ${process.arch}, ${availableParallelism()} cores`;
+  return fine
+    ? { check: "node", status: "ok", message }
+    : { check: "node", status: "missing", message: `${message}: too old`, fix: "install Node 20.19 or newer" };
+}
+
+function pythonFindings(python: PythonState): Finding[] {
+  if (python.problem !== undefined) return [{ check: "python", status: "missing", message: python.problem.message, fix: python.problem.hint }];
+  const found: Finding = { check: "python", status: "ok", message: `Python ${python.version} (${python.interpreter})` };
+  if (!python.ready)
+    return [
+      found,
+      { check: "packages", status: "note", message: `the environment is not made yet: ${python.plan}`, fix: "forge apply makes it at first need" },
+    ];
+  const versions = Object.entries(python.packages).map(([name, version]) => `${name} ${version}`);
+  return [found, { check: "packages", status: "ok", message: versions.join(", ") }];
+}
+
+/** llama.cpp comes as a prebuilt binary inside an npm package of its own for each platform. */
+async function llama(): Promise<Finding> {
+  const { platform, arch } = process;
+  const system = platform === "darwin" ? "mac" : platform === "win32" ? "win" : platform;
+  const wanted = system === "mac" && arch === "arm64" ? "mac-arm64-metal" : `${system}-${arch}`;
+  for (let dir = packageRoot(); ; dir = dirname(dir)) {
+    const folder = join(dir, "node_modules", "@node-llama-cpp", wanted);
+    const bins = await readdir(join(folder, "bins"), { recursive: true }).catch(() => []);
+    if (bins.some((name) => name.endsWith(".node"))) {
+      const { version } = JSON.parse(await readFile(join(folder, "package.json"), "utf8")) as { version: string };
+      return { check: "llama", status: "ok", message: `llama.cpp binary for ${wanted} (node-llama-cpp ${version})` };
+    }
+    if (dirname(dir) === dir)
+      return { check: "llama", status: "missing", message: `the llama.cpp binary for ${wanted} is not installed`, fix: "npm install --include=optional" };
+  }
+}
+
+async function gpu(env: NodeJS.ProcessEnv, signal: AbortSignal | undefined): Promise<Finding[]> {
+  const none: Finding = { check: "gpu", status: "note", message: "no NVIDIA GPU found (nvidia-smi): training runs on the CPU" };
+  const asked = await runProcess("nvidia-smi", ["--query-gpu=name,driver_version,memory.total,memory.free", "--format=csv,noheader,nounits"], {
+    timeoutMs: PROBE_MS,
+    signal,
+  });
+  if (!asked.ok || asked.value.exitCode !== 0) return [none];
+  const cards = asked.value.stdout.split("\n").flatMap((line) => {
+    const [name, driver, total, free] = line.split(",").map((cell) => cell.trim());
+    return name && total && free ? [`${name}, ${gb(Number(free) * 2 ** 20)} of ${gb(Number(total) * 2 ** 20)} free, driver ${driver}`] : [];
+  });
+  if (cards.length === 0) return [none];
+  const cuda = /CUDA Version:\s*([\d.]+)/.exec(
+    (await runProcess("nvidia-smi", [], { timeoutMs: PROBE_MS, signal }).then((r) => (r.ok ? r.value.stdout : ""))) ?? "",
+  )?.[1];
+  const visible = env.CUDA_VISIBLE_DEVICES === undefined ? "" : `; CUDA_VISIBLE_DEVICES=${env.CUDA_VISIBLE_DEVICES}`;
+  return cards.map((card) => ({ check: "gpu", status: "ok", message: `${card}${cuda === undefined ? "" : `, CUDA ${cuda}`}${visible}` }));
+}
+
+function memory(): Finding {
+  // A container's limit counts, not the host's memory; 0 and absurd values mean no limit.
+  const limit = process.constrainedMemory();
+  const total = limit > 0 && limit < totalmem() ? limit : totalmem();
+  const message = `${gb(total)} of memory, ${gb(Math.min(total, freemem()))} free`;
+  if (total >= MEMORY_TRAINING) return { check: "memory", status: "ok", message };
+  return {
+    check: "memory",
+    status: "note",
+    message: `${message}; training the default recipe may take ${gb(MEMORY_TRAINING)}`,
+    fix: "set `train.row_tokens` lower in the recipe",
+  };
+}
+
+async function disks(projectDir: string, env: NodeJS.ProcessEnv, python: PythonState): Promise<Finding[]> {
+  const needed = python.ready ? DISK_LATER : DISK_FIRST_RUN;
+  const findings: Finding[] = [];
+  for (const [name, path] of [
+    ["cache", cacheDir(env)],
+    ["project", projectDir],
+  ] as const) {
+    const free = await freeBytes(path);
+    if (free === undefined) continue;
+    const message = `${gb(free)} free for the ${name} (${path})`;
+    const fix = name === "cache" ? "free some space, or name a roomier folder: export MCP_FORGE_CACHE_DIR=FOLDER" : "free some space";
+    findings.push(
+      free >= needed
+        ? { check: "disk", status: "ok", message }
+        : { check: "disk", status: "missing", message: `${message}; a run needs about ${gb(needed)}`, fix },
+    );
+  }
+  return findings;
+}
+
+/** Free space for an ordinary user at the nearest folder above `path` that exists. */
+async function freeBytes(path: string): Promise<number | undefined> {
+  for (let at = path; ; at = dirname(at)) {
+    const found = await statfs(at).catch(() => undefined);
+    if (found !== undefined) return found.bavail * found.bsize;
+    if (dirname(at) === at) return undefined;
+  }
+}
+
+async function baseModels(env: NodeJS.ProcessEnv): Promise<Finding[]> {
+  return Promise.all(
+    families().map(async (family): Promise<Finding> => {
+      const present = await findBase(family, "default", { env });
+      const source = family.sources.default;
+      const size = source?.kind === "wheel" ? `, ${Math.round(source.bytes / 1e6)} MB` : "";
+      return present
+        ? { check: "model", status: "ok", message: `${family.title} is here` }
+        : { check: "model", status: "note", message: `${family.title} is not fetched yet${size}`, fix: "forge apply fetches it at first need" };
+    }),
+  );
+}
+
+function keys(env: NodeJS.ProcessEnv): Finding[] {
+  return ["OPENAI_API_KEY", "HF_TOKEN"].map((name) => ({
+    check: "keys",
+    status: env[name] ? "ok" : "note",
+    message: `${name} ${env[name] ? "is set" : "is not set (the default recipe needs no key)"}`,
+  }));
+}
+
+const families = (): Family[] =>
+  familyNames().flatMap((name) => {
+    const found = getFamily(name);
+    return found.ok ? [found.value] : [];
+  });
+const familyWords = (family: Family): string => `${family.name} (${(family.parameters / 1e6).toFixed(0)}M parameters)`;
+const gb = (count: number): string => `${(count / GB).toFixed(1)} GB`;
