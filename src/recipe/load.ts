@@ -88,7 +88,8 @@ export function readRecipe(source: Source, options: ReadOptions): Result<ReadRec
     if (name === options.variant) continue;
     const other = judge(overlay(parsed.value, member.value), source, options, false);
     const { start, end } = member.value.range;
-    problems.push(...other.problems.filter((p) => p.at.start >= start && p.at.start < end));
+    // What this version cannot do may well be meant for another.
+    problems.push(...other.problems.filter((p) => p.at.start >= start && p.at.start < end && p.failure.code !== "recipe/not-available"));
   }
   const failures = sorted(problems);
   if (failures.length > 0 || main.recipe === undefined) return err(failures);
@@ -111,12 +112,42 @@ function judge(laid: MapTree, source: Source, options: ReadOptions, chosen: bool
   };
   const problems: Problem[] = failures.filter((f) => chosen || f.code !== "recipe/env-missing").map((failure) => ({ at: offsetOf(failure, source), failure }));
   const data = toJson(tree);
-  if (!isRecipe(data)) return { problems: [...problems, ...problemsOf(validate.errors ?? [], tree, source)], warnings: [], tree };
-  if (failures.length > 0) return { problems, warnings: [], tree };
-  const recipe = withDefaults(data);
-  problems.push(...contradictions(data, recipe).map(at));
-  if (chosen) problems.push(...fileComplaints(recipe, options.dir, options.projectRoot).map(at));
+  const valid = isRecipe(data);
+  const found = valid ? { problems: [], paths: [] } : problemsOf(validate.errors ?? [], tree, source);
+  problems.push(...found.problems);
+  const sound = valid ? data : salvage(data, found.paths);
+  if (sound === undefined) return { problems, warnings: [], tree };
+  const recipe = withDefaults(sound);
+  const complaints = [...contradictions(sound, recipe), ...(chosen ? fileComplaints(recipe, options.dir, options.projectRoot) : [])];
+  problems.push(...complaints.filter((c) => !isUnknown(tree, c.path)).map(at));
+  if (problems.length > 0) return { problems, warnings: [], tree };
   return { problems, warnings: doubts(recipe).map((c) => at(c).failure), tree, recipe };
+}
+
+/** Nothing is said about a value that could not be found out. */
+function isUnknown(tree: MapTree, path: RecipePath): boolean {
+  const value = locate(tree, path).tree;
+  return value?.kind === "leaf" && value.unknown === true;
+}
+
+/** The recipe without what the schema refused, so that the rest can be checked in the same breath; undefined if nothing usable is left. */
+function salvage(data: unknown, paths: readonly RecipePath[]): Recipe | undefined {
+  if (typeof data !== "object" || data === null) return undefined;
+  const copy: Record<string, unknown> = { ...data };
+  for (const [key, second] of paths) {
+    const group = copy[String(key)];
+    if (key === "version") copy.version = 1;
+    else if (key === "name" || key === undefined) copy.name ??= "x";
+    else if (key === "tools") copy.tools = [{ stub: "weather" }];
+    else if (typeof second === "string" && typeof group === "object" && group !== null) {
+      const { [second]: _, ...rest } = group as Record<string, unknown>;
+      copy[key] = rest;
+    } else delete copy[String(key)];
+  }
+  if (paths.some(([key]) => key === "name")) copy.name = "x";
+  copy.tools ??= [{ stub: "weather" }];
+  copy.version ??= 1;
+  return isRecipe(copy) ? copy : undefined;
 }
 
 const isRecipe = (data: unknown): data is Recipe => validate(data);
@@ -131,7 +162,7 @@ function structureOfVariants(tree: MapTree, source: Source): Problem[] {
     const depth = e.instancePath.split("/").length - 1;
     return e.instancePath.startsWith("/variants") && (depth === 1 || (depth === 2 && (e.keyword === "additionalProperties" || e.keyword === "type")));
   });
-  return problemsOf(errors, bare, source);
+  return problemsOf(errors, bare, source).problems;
 }
 
 /** One failure a place and code, in the order of the file. */

@@ -4,6 +4,7 @@
  * The candidate with the smallest edit distance (Damerau-Levenshtein, optimal string alignment: a
  * swap of neighbours counts once) to `word`, if it is near enough: a third of the longer word, at
  * least 1. Case and the difference of `-` and `_` do not count. Ties go to the earlier candidate.
+ * Where none is near enough, the first candidate that begins with the word (three letters at least).
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length === 0 || word.length > 100) return undefined;
@@ -20,7 +21,9 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
       least = d;
     }
   }
-  return best;
+  if (best !== undefined || wanted.length < 3) return best;
+  for (const candidate of candidates) if (fold(candidate).startsWith(wanted)) return candidate;
+  return undefined;
 }
 
 const fold = (text: string): string => text.toLowerCase().replaceAll("-", "_");

@@ -17,17 +17,19 @@ export interface Problem {
   readonly failure: Failure;
 }
 
-/** Every distinct problem that the errors speak of. */
-export function problemsOf(errors: readonly ErrorObject[], tree: MapTree, source: Source): Problem[] {
+/** Every distinct problem that the errors speak of, and the paths where they are. */
+export function problemsOf(errors: readonly ErrorObject[], tree: MapTree, source: Source): { problems: Problem[]; paths: RecipePath[] } {
   const problems: Problem[] = [];
+  const paths: RecipePath[] = [];
   for (const error of relevant(errors, tree)) {
     const path = pathOf(error.instancePath, tree);
+    paths.push(error.keyword === "additionalProperties" ? [...path, String(error.params.additionalProperty)] : path);
     const located = locate(tree, path);
     if (located.tree?.kind === "leaf" && located.tree.unknown) continue;
     const { at, code, message, hint } = describe(error, path, located);
     problems.push({ at, failure: source.failure(code, message, at, hint) });
   }
-  return problems;
+  return { problems, paths };
 }
 
 /** A path as it would be said: `tools[0].mcp.command`. */
@@ -43,8 +45,13 @@ interface Description {
 /** Keeps of each group of alternatives only what speaks of the one that the author meant. */
 function relevant(errors: readonly ErrorObject[], tree: MapTree): ErrorObject[] {
   const choices = errors.filter((e) => e.keyword === "anyOf" || e.keyword === "oneOf");
-  const unknownKeysAt = new Set(errors.filter((e) => e.keyword === "additionalProperties").map((e) => e.instancePath));
+  const unknown = errors.filter((e) => e.keyword === "additionalProperties");
+  const unknownKeysAt = new Set(unknown.map((e) => e.instancePath));
   return errors.filter((error) => {
+    // The rule on names is reported once, with the name.
+    if (error.propertyName !== undefined) return false;
+    // A misspelt key is not also missing.
+    if (error.keyword === "required" && unknown.some((e) => e.instancePath === error.instancePath && misspelt(e, error))) return false;
     for (const choice of choices) {
       if (choice === error) {
         // A misspelt key explains why none of the alternatives is there.
@@ -60,6 +67,9 @@ function relevant(errors: readonly ErrorObject[], tree: MapTree): ErrorObject[] 
     return true;
   });
 }
+
+const misspelt = (unknown: ErrorObject, required: ErrorObject): boolean =>
+  nearest(String(unknown.params.additionalProperty), [String(required.params.missingProperty)]) !== undefined;
 
 /** Whether an error under an `anyOf` belongs to the alternative whose kind the author wrote. */
 function meant(error: ErrorObject, choice: ErrorObject, tree: MapTree): boolean {
@@ -132,7 +142,7 @@ function describe(error: ErrorObject, path: (string | number)[], located: Locate
     }
     case "pattern":
     case "propertyNames":
-      return pattern(path, at, found, name, error);
+      return pattern(path, located, found, name, error);
     case "minimum":
       return { at, code: "out-of-range", message: `${name} must be at least ${params.limit}; this is ${found}` };
     case "maximum":
@@ -169,7 +179,7 @@ function unknownKey(key: string, path: (string | number)[], located: Located): D
   const keys = keysAt(path);
   const meantKey = nearest(key, keys);
   const home = homesOf(key).find((h) => pathText(h) !== pathText(path));
-  const where = path.length === 0 ? "a recipe" : `\`${pathText(path)}\``;
+  const where = path.length === 0 ? "at the top level" : `in \`${pathText(path)}\``;
   const inVariant = path[0] === "variants" && path.length === 2 && (key === "version" || key === "name" || key === "variants");
   const hint =
     meantKey !== undefined
@@ -181,7 +191,7 @@ function unknownKey(key: string, path: (string | number)[], located: Located): D
             ? `\`${key}\` belongs at the top level`
             : `\`${key}\` belongs under \`${pathText(home)}\``
           : `known here: ${keys.join(", ")}`;
-  return { at, code: "unknown-key", message: `unknown key \`${key}\` in ${where}`, hint };
+  return { at, code: "unknown-key", message: `unknown key \`${key}\` ${where}`, hint };
 }
 
 /** The rule that exactly one of several keys is there (a tool source, a server, a model). */
@@ -209,11 +219,18 @@ function exactlyOne(path: (string | number)[], located: Located): Description {
   };
 }
 
-function pattern(path: (string | number)[], at: Range, found: string, name: string, error: ErrorObject): Description {
+function pattern(path: (string | number)[], located: Located, found: string, name: string, error: ErrorObject): Description {
+  const at = located.range;
   const last = path.at(-1);
-  if (error.keyword === "propertyNames" || (path.length === 1 && path[0] === "variants")) {
-    const bad = String((error.params as { propertyName?: unknown }).propertyName ?? "");
-    return { at, code: "name", message: `\`${bad}\` cannot be the name of a variant`, hint: "use lower-case letters, digits, dots, dashes and underscores" };
+  if (error.keyword === "propertyNames") {
+    const bad = String(error.params.propertyName);
+    const key = located.tree?.kind === "map" ? (located.tree.members.get(bad)?.key ?? at) : at;
+    return {
+      at: key,
+      code: "name",
+      message: `\`${bad}\` cannot be the name of a variant`,
+      hint: "use lower-case letters, digits, dots, dashes and underscores",
+    };
   }
   if (last === "name")
     return {

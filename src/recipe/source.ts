@@ -197,7 +197,9 @@ function distinct(failures: Failure[]): Failure[] {
   const seen = new Set<string>();
   return failures.filter((f) => {
     const key = `${f.code}:${f.place?.line}`;
-    return seen.has(key) ? false : (seen.add(key), true);
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
   });
 }
 
