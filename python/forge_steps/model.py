@@ -1,0 +1,137 @@
+"""Loading a base model and its tokenizer, and what of the machine matters to them.
+
+Heavy libraries are imported inside functions: a step that needs none of them starts at once.
+Nothing here reaches a network: the base model lies on disk, fetched and checked by forge.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from forge_steps.protocol import Spec, StepError
+
+if TYPE_CHECKING:
+    import torch
+
+# Before transformers is imported: it must never ask the hub, nor warn about forks of its tokenizers.
+for _name, _value in {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+
+def usable_cores() -> int:
+    """CPU cores that this process may really use: its affinity, cut by the control group's quota (cgroup v2, then v1)."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
+        if quota != "max":
+            cores = min(cores, max(1, int(quota) // int(period)))
+    except (OSError, ValueError):
+        try:
+            quota_us = int(Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").read_text("ascii"))
+            period_us = int(Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us").read_text("ascii"))
+            if quota_us > 0:
+                cores = min(cores, max(1, quota_us // period_us))
+        except (OSError, ValueError):
+            pass
+    return max(1, cores)
+
+
+def peak_memory_bytes() -> int:
+    """The process's largest resident size so far, in bytes (VmHWM; getrusage where there is no /proc)."""
+    try:
+        for line in Path("/proc/self/status").read_text("ascii", "replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def pick_device() -> torch.device:
+    """A CUDA GPU where there is one, else the CPU. Where it runs is no part of a recipe."""
+    import torch
+
+    return torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu")
+
+
+def pick_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the device computes in it (about twice as fast as float32 on AVX512-BF16), else float32."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)() or getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
+    return torch.bfloat16 if native else torch.float32
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(f)
+
+
+def _sha256(f: Any) -> str:
+    digest = hashlib.sha256()
+    while block := f.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def base_file(base: Spec) -> Path:
+    """The GGUF of a spec's `base {gguf, sha256}`, its bytes checked against the digest (with or without `sha256:`)."""
+    path = base.path("gguf", exists=True)
+    if base.has("sha256"):
+        expected = base.text("sha256").removeprefix("sha256:")
+        if path.is_file() and file_sha256(path) != expected:
+            raise StepError(
+                "model/damaged",
+                f"the base model {path.name} does not have the bytes it should have",
+                "Remove the `models` folder of forge's cache; it is fetched again.",
+            )
+    return path
+
+
+def load_tokenizer(gguf: Path) -> Any:
+    """The tokenizer inside a GGUF (or of a folder in the hub's form)."""
+    from transformers import AutoTokenizer
+
+    from forge_steps.tokenizer import tokenizer_from_gguf
+
+    if gguf.is_dir():
+        return AutoTokenizer.from_pretrained(gguf)
+    # transformers ignores the file's pre-tokenizer: "\n\n12" would become other tokens than at inference.
+    tokenizer = tokenizer_from_gguf(gguf)
+    return tokenizer if tokenizer is not None else AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+
+
+def load_base(gguf: Path, dtype: torch.dtype) -> Any:
+    """The model inside a GGUF, dequantized to `dtype` (2 s for 135M parameters), on the CPU, in evaluation mode.
+
+    Its config no longer says that it is quantized, so that it can be saved as an ordinary model.
+    """
+    from transformers import AutoModelForCausalLM
+
+    from forge_steps.gguf_once import read_once
+
+    if gguf.is_dir():
+        model = AutoModelForCausalLM.from_pretrained(gguf, dtype=dtype, attn_implementation="sdpa")
+    else:
+        with read_once():
+            model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=dtype, attn_implementation="sdpa")
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    model.hf_quantizer = None
+    return model.eval()
