@@ -11,7 +11,7 @@ import { duplicateTool, notYetSupported, serverNotFound, unknownPolicyTool, unkn
 import { resolveSecrets } from "./secrets.ts";
 import { isStubName, STUB_NAMES } from "./stubs/names.ts";
 import { makeToolset } from "./toolset.ts";
-import type { ExecutePolicy, HttpServer, OpenSource, OpenToolsOptions, StdioServer, ToolDefinition, ToolResult, ToolSession, ToolSource } from "./types.ts";
+import type { ExecutePolicy, OpenSource, OpenToolsOptions, ServerSource, ToolDefinition, ToolResult, ToolSession, ToolSource } from "./types.ts";
 
 /** The reference's default for every answer of a server. */
 export const DEFAULT_TIMEOUT_MS = 30_000;
@@ -76,17 +76,17 @@ export async function openTools(sources: readonly ToolSource[], o: OpenToolsOpti
 
 /** Which source a definition came from, in the recipe's words; secrets are only named in a recipe, and key-like texts are masked. */
 export function originOf(source: ToolSource): string {
-  if ("stub" in source) return typeof source.stub === "string" ? `stub:${source.stub}` : `stub:${source.stub.from}`;
-  if ("openai" in source) return `openai:${source.openai}`;
-  if ("file" in source) return `file:${source.file}`;
-  const server = source.mcp;
-  const words = "command" in server ? [basename(server.command), ...(server.args ?? [])].join(" ") : server.url.replace(/[?#].*$/, "");
+  if (source.stub !== undefined) return typeof source.stub === "string" ? `stub:${source.stub}` : `stub:${source.stub.from}`;
+  if (source.openai !== undefined) return `openai:${source.openai}`;
+  if (source.file !== undefined) return `file:${source.file}`;
+  const { command, args = [], url = "" } = source.mcp ?? {};
+  const words = command === undefined ? url.replace(/[?#].*$/, "") : [basename(command), ...args].join(" ");
   return redact(`mcp:${words}`.slice(0, 200));
 }
 
 /** The policy of a source, its default by kind. */
 export function policyOf(source: ToolSource): ExecutePolicy {
-  return source.execute ?? ("stub" in source ? "all" : "read_only");
+  return source.execute ?? (source.stub !== undefined ? "all" : "read_only");
 }
 
 function allows(policy: ExecutePolicy, tool: ToolDefinition): boolean {
@@ -98,10 +98,12 @@ function allows(policy: ExecutePolicy, tool: ToolDefinition): boolean {
 const refusal = (text: string): ToolResult => ({ text, isError: true, timedOut: false, ms: 0, executed: false });
 
 async function openSource(source: ToolSource, o: OpenToolsOptions): Promise<Result<OpenSource>> {
-  if ("stub" in source) return openStub(source.stub, originOf(source), o);
-  if ("mcp" in source) return openServer(source.mcp, originOf(source), o);
+  if (source.stub !== undefined) return openStub(source.stub, originOf(source), o);
+  if (source.mcp !== undefined) return openServer(source.mcp, originOf(source), o);
   const { openDefinitions } = await import("./definitions.ts");
-  return "openai" in source ? openDefinitions("openai", source.openai, o.dir) : openDefinitions("file", source.file, o.dir);
+  if (source.openai !== undefined) return openDefinitions("openai", source.openai, o.dir);
+  if (source.file !== undefined) return openDefinitions("file", source.file, o.dir);
+  throw new Error("a source of tools names none of stub, mcp, openai and file: the recipe's schema forbids that");
 }
 
 async function openStub(stub: string | { readonly from: string }, origin: string, o: OpenToolsOptions): Promise<Result<OpenSource>> {
@@ -121,8 +123,9 @@ async function openStub(stub: string | { readonly from: string }, origin: string
   });
 }
 
-async function openServer(server: StdioServer | HttpServer, origin: string, o: OpenToolsOptions): Promise<Result<OpenSource>> {
-  if (!("command" in server)) return err(notYetSupported("mcp.url", "Start the server as a command (`mcp: {command, args}`); MCP over HTTP comes later."));
+async function openServer(server: ServerSource, origin: string, o: OpenToolsOptions): Promise<Result<OpenSource>> {
+  if (server.command === undefined)
+    return err(notYetSupported("mcp.url", "Start the server as a command (`mcp: {command, args}`); MCP over HTTP comes later."));
   if (server.command.trim() === "") return err(serverNotFound(server.command));
   const secrets = resolveSecrets(server.env ?? {}, `\`${origin}\``, o.env ?? process.env);
   if (!secrets.ok) return secrets;

@@ -15,36 +15,30 @@ export type { ToolDefinition, Toolset };
 export type ExecutePolicy = "read_only" | "all" | "none" | readonly string[];
 
 /**
- * A server that is started as a child process and spoken to over its stdin and stdout. Like the
- * recipe's, but what has a default may be left out, so that a command line can name one shortly.
+ * A tool server: `command` (stdio) or `url` (HTTP). Like the recipe's, but anything with a default
+ * may be left out, so that a command line can name one shortly.
  */
-export interface StdioServer {
+export interface ServerSource {
   /** Program to start; found on PATH, or a path relative to the recipe's folder when it holds a slash. */
-  readonly command: string;
+  readonly command?: string;
   readonly args?: readonly string[];
   /** Added to the allow-listed environment. `${secret:NAME}` in a value is replaced at spawn only. */
   readonly env?: Readonly<Record<string, string>>;
+  readonly url?: string;
+  readonly headers?: Readonly<Record<string, string>>;
   /** Seconds to wait for an answer (initialize, a page of tools, a call). */
   readonly timeout?: number;
 }
 
-/** A server that is reached over HTTP. */
-export interface HttpServer {
-  readonly url: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly timeout?: number;
-}
-
-/** One source of tools: exactly one kind. */
-export type ToolSource = {
+/** One source of tools: exactly one of stub, mcp, openai and file, as the recipe's schema demands. */
+export interface ToolSource {
+  readonly stub?: string | { readonly from: string };
+  readonly mcp?: ServerSource;
+  readonly openai?: string;
+  readonly file?: string;
   /** Default: `all` for stubs, `read_only` for servers; files cannot execute anything. */
   readonly execute?: ExecutePolicy;
-} & (
-  | { readonly stub: string | { readonly from: string } }
-  | { readonly mcp: StdioServer | HttpServer }
-  | { readonly openai: string }
-  | { readonly file: string }
-);
+}
 
 /** What a call gave back, as the model will read it. Errors of the tool and timeouts are data. */
 export interface ToolResult {

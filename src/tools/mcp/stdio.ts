@@ -100,7 +100,10 @@ export class ChildTransport implements Transport {
 
   #receive(line: string, cut: boolean): void {
     if (this.broken !== undefined || line.trim() === "") return;
-    if (cut) return this.#break(`it printed a line of more than ${MAX_LINE_BYTES / 1024 / 1024} MiB`);
+    if (cut) {
+      this.#break(`it printed a line of more than ${MAX_LINE_BYTES / 1024 / 1024} MiB`);
+      return;
+    }
     let message: JSONRPCMessage;
     try {
       message = deserializeMessage(line);
