@@ -36,7 +36,8 @@ export function openTerminal(stdout: Stream = process.stdout, stderr: Stream = p
     if (env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== "") return env.FORCE_COLOR !== "0" && env.FORCE_COLOR !== "false";
     return stream.isTTY === true && !dumb;
   };
-  const painter = (on: boolean) => (style: Style, text: string) => (on ? styleText(style, text) : text);
+  // Node would look at stdout and the environment itself; the rules above decide, for either stream.
+  const painter = (on: boolean) => (style: Style, text: string) => (on ? styleText(style, text, { validateStream: false }) : text);
   return {
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),

@@ -12,7 +12,7 @@ export function define(context: CliContext): Command {
     .addHelpText("after", '\nExample (any MCP client may start it):\n  $ forge tools inspect --server "forge stub weather"')
     .action(
       action(context, async (name: string) => {
-        const { runStub } = await import("../../tools/stubs/run.ts");
+        const { runStub } = await import("../../tools/stubs/serve.ts");
         const ended = await runStub(name);
         if (ended.ok) return EXIT.ok;
         const { fail } = await import("../failure.ts");

@@ -63,7 +63,7 @@ async function run(context: CliContext, recipe: string | undefined, options: Opt
     const { writeFileAtomic } = await import("../../platform/fs.ts");
     const { resolve } = await import("node:path");
     try {
-      await writeFileAtomic(resolve(options.output), `${JSON.stringify(toolset, null, 2)}\n`);
+      writeFileAtomic(resolve(options.output), `${JSON.stringify(toolset, null, 2)}\n`);
     } catch (error) {
       return fail(
         context,

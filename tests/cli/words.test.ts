@@ -1,0 +1,112 @@
+/** Figures into words: durations, sizes, bars, tables, and the words of a shell command. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { splitCommandLine } from "../../src/cli/shell-words.ts";
+import { openTerminal } from "../../src/cli/terminal.ts";
+import { bar, bytes, cut, duration, figure, plural, table } from "../../src/cli/words.ts";
+
+describe("durations", () => {
+  test.each([
+    [0, "0.0 s"],
+    [0.44, "0.4 s"],
+    [9.96, "10 s"],
+    [59.6, "1 min 00 s"],
+    [185, "3 min 05 s"],
+    [3599.7, "1 h 00 min"],
+    [7320, "2 h 02 min"],
+    [Number.NaN, "?"],
+    [-1, "?"],
+  ])("%f s", (seconds, text) => expect(duration(seconds)).toBe(text));
+
+  test("never says 60 of anything", () => fc.assert(fc.property(fc.double({ min: 0, max: 1e6, noNaN: true }), (s) => !/\b60 (s|min)\b/.test(duration(s)))));
+});
+
+test.each([
+  [0, "0 B"],
+  [999, "999 B"],
+  [1500, "1.5 kB"],
+  [85e6, "85 MB"],
+  [999_600_000, "1.0 GB"],
+])("%d bytes", (count, text) => expect(bytes(count)).toBe(text));
+
+test.each([
+  [0.975, "0.975"],
+  [1, "1.000"],
+  [33, "33"],
+  [null, "-"],
+  [undefined, "-"],
+  [true, "yes"],
+])("figure %s", (value, text) => expect(figure(value)).toBe(text));
+
+test("a bar is full only when everything is done, and always as wide as asked", () =>
+  fc.assert(
+    fc.property(fc.nat(1000), fc.nat(1000), fc.integer({ min: 1, max: 60 }), (done, total, width) => {
+      const drawn = bar(done, total, width);
+      expect(drawn).toHaveLength(width);
+      expect(!drawn.includes("░")).toBe(total > 0 && done >= total);
+    }),
+  ));
+
+test("columns line up whatever stands in them", () =>
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.stringMatching(/^[a-z]{0,9}$/), fc.stringMatching(/^[0-9]{1,9}$/)), { minLength: 1 }), (rows) => {
+      const lines = table(rows);
+      expect(new Set(lines.map((l) => l.length)).size).toBe(1);
+    }),
+  ));
+
+test("cut text is never longer than asked", () => fc.assert(fc.property(fc.string(), fc.integer({ min: 1, max: 40 }), (s, n) => cut(s, n).length <= n)));
+
+test("plural", () => expect([plural(1, "stage"), plural(2, "stage")]).toEqual(["1 stage", "2 stages"]));
+
+describe("a command line is split as a shell would", () => {
+  test.each([
+    ["npx -y server .", ["npx", "-y", "server", "."]],
+    ["  a   b  ", ["a", "b"]],
+    [`say "two words" 'and "these"'`, ["say", "two words", `and "these"`]],
+    [`a\\ b "c\\"d" "e\\f"`, ["a b", `c"d`, "e\\f"]],
+    [`x "" ''`, ["x", "", ""]],
+    ["$HOME `id` *", ["$HOME", "`id`", "*"]],
+  ])("%s", (line, words) => expect(splitCommandLine(line)).toEqual({ ok: true, value: words }));
+
+  test.each(["", "   ", `a "b`, "a 'b", "a \\"])("refuses %j", (line) => {
+    const split = splitCommandLine(line);
+    expect(split.ok).toBe(false);
+    expect(!split.ok && split.error.exit).toBe(4);
+  });
+
+  test("quoting every word gives the words back", () =>
+    fc.assert(
+      fc.property(fc.array(fc.string(), { minLength: 1 }), (words) => {
+        fc.pre(words[0] !== "");
+        const line = words.map((w) => `'${w.replaceAll("'", `'\\''`)}'`).join(" ");
+        expect(splitCommandLine(line)).toEqual({ ok: true, value: words });
+      }),
+    ));
+});
+
+describe("what a terminal can show", () => {
+  const stream = (isTTY: boolean) => ({ write: () => true, isTTY });
+  const open = (isTTY: boolean, env: NodeJS.ProcessEnv) => openTerminal(stream(isTTY), stream(isTTY), env);
+  const coloured = (isTTY: boolean, env: NodeJS.ProcessEnv) => open(isTTY, env).paint("red", "x") !== "x";
+
+  test("colours on a terminal only, and never with NO_COLOR or TERM=dumb", () => {
+    expect(coloured(true, {})).toBe(true);
+    expect(coloured(false, {})).toBe(false);
+    expect(coloured(true, { NO_COLOR: "1" })).toBe(false);
+    expect(coloured(true, { NO_COLOR: "" })).toBe(true);
+    expect(coloured(true, { TERM: "dumb" })).toBe(false);
+    expect(coloured(false, { FORCE_COLOR: "1" })).toBe(true);
+    expect(coloured(false, { FORCE_COLOR: "1", NO_COLOR: "1" })).toBe(false);
+  });
+
+  test("live on a terminal that is neither dumb nor CI", () => {
+    expect([
+      open(true, {}).live,
+      open(false, {}).live,
+      open(true, { TERM: "dumb" }).live,
+      open(true, { CI: "true" }).live,
+      open(true, { CI: "false" }).live,
+    ]).toEqual([true, false, false, false, true]);
+  });
+});
