@@ -25,16 +25,34 @@ const local = {
 
 await mkdir(target, { recursive: true });
 const files = (await readdir(source)).filter((f) => f.endsWith(".schema.json")).sort();
-const ajv = new Ajv.default({ allErrors: true, strict: true, strictTypes: false, strictRequired: false, allowUnionTypes: true, verbose: false, code: { source: true, esm: true } });
+const ajv = new Ajv.default({
+  allErrors: true,
+  strict: true,
+  strictTypes: false,
+  strictRequired: false,
+  allowUnionTypes: true,
+  verbose: false,
+  code: { source: true, esm: true },
+});
 addFormats.default(ajv);
 const schemas = await Promise.all(files.map(async (f) => JSON.parse(await readFile(join(source, f), "utf8"))));
 for (const schema of schemas) ajv.addSchema(schema);
 for (const [i, file] of files.entries()) {
   const name = file.replace(".schema.json", "");
-  const options = { bannerComment: BANNER.trimEnd(), unknownAny: true, ignoreMinAndMaxItems: true, cwd: source, format: false, $refOptions: { resolve: { forge: local } } };
+  const options = {
+    bannerComment: BANNER.trimEnd(),
+    unknownAny: true,
+    ignoreMinAndMaxItems: true,
+    cwd: source,
+    format: false,
+    $refOptions: { resolve: { forge: local } },
+  };
   await writeIfChanged(join(target, `${name}.ts`), await compile(typesOnly(schemas[i]), schemas[i].title, options));
   await writeIfChanged(join(target, `${name}.validate.js`), BANNER + asModule(standalone.default(ajv, { validate: schemas[i].$id })));
-  await writeIfChanged(join(target, `${name}.validate.d.ts`), `${BANNER}import type { ErrorObject } from "ajv";\nexport declare const validate: { (data: unknown): boolean; errors?: ErrorObject[] | null };\n`);
+  await writeIfChanged(
+    join(target, `${name}.validate.d.ts`),
+    `${BANNER}import type { ErrorObject } from "ajv";\nexport declare const validate: { (data: unknown): boolean; errors?: ErrorObject[] | null };\n`,
+  );
 }
 
 /**
@@ -46,7 +64,9 @@ function typesOnly(node) {
   if (Array.isArray(node)) return node.map(typesOnly);
   if (node === null || typeof node !== "object") return node;
   const rule = (branch) => Object.keys(branch).every((key) => ["required", "maxProperties", "minProperties", "not"].includes(key));
-  const kept = Object.entries(node).filter(([key, value]) => !(["oneOf", "anyOf", "allOf"].includes(key) && node.properties && Array.isArray(value) && value.every(rule)));
+  const kept = Object.entries(node).filter(
+    ([key, value]) => !(["oneOf", "anyOf", "allOf"].includes(key) && node.properties && Array.isArray(value) && value.every(rule)),
+  );
   return Object.fromEntries(kept.map(([key, value]) => [key, typesOnly(value)]));
 }
 
