@@ -17,11 +17,4 @@ export const RESULT_OPEN = "<tool_response>\n";
 export const RESULT_CLOSE = "\n</tool_response>";
 
 /** Words of our own syntax that foreign text may not hold, beside the special tokens of a model's vocabulary. */
-export const MARKUP: readonly string[] = [
-	"<tool_call>",
-	"</tool_call>",
-	"<tool_response>",
-	"</tool_response>",
-	"<tools>",
-	"</tools>",
-];
+export const MARKUP: readonly string[] = ["<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<tools>", "</tools>"];

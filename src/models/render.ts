@@ -52,11 +52,18 @@ export function createRenderer(family: ChatFamily): Renderer {
 
   const render = (messages: readonly Message[], tools: readonly RenderedTool[], addGenerationPrompt: boolean): string => {
     const contents = messages.map((m) => breakTokens(m.content ?? "", forbidden));
-    const calls = messages.map((m) => (m.role === "assistant" ? (m.tool_calls ?? []) : []).map((c) => ({ type: "function", function: { name: c.function.name, arguments: argumentsOf(c.function.arguments) } })));
+    const calls = messages.map((m) =>
+      (m.role === "assistant" ? (m.tool_calls ?? []) : []).map((c) => ({
+        type: "function",
+        function: { name: c.function.name, arguments: argumentsOf(c.function.arguments) },
+      })),
+    );
     const functions = tools.map((t) => ({ type: "function", function: { name: t.name, description: t.description, parameters: t.input_schema as JsonValue } }));
     const hidden = hideTokens({ functions, calls }, forbidden, contents);
     const clean = messages.map((m, i) => ({ role: m.role, content: contents[i], ...(calls[i]?.length ? { tool_calls: hidden.value.calls[i] } : {}) }));
-    return hidden.reveal(template.render({ messages: clean, tools: tools.length > 0 ? hidden.value.functions : null, add_generation_prompt: addGenerationPrompt }));
+    return hidden.reveal(
+      template.render({ messages: clean, tools: tools.length > 0 ? hidden.value.functions : null, add_generation_prompt: addGenerationPrompt }),
+    );
   };
 
   return {
@@ -71,7 +78,8 @@ export function createRenderer(family: ChatFamily): Renderer {
         if (message.role !== "assistant") continue;
         const before = render(messages.slice(0, i), tools, true);
         const after = render(messages.slice(0, i + 1), tools, false).trimEnd();
-        if (!whole.startsWith(before) || !whole.startsWith(after) || after.length <= before.length) throw new Error("the chat template renders a turn differently by what follows it");
+        if (!whole.startsWith(before) || !whole.startsWith(after) || after.length <= before.length)
+          throw new Error("the chat template renders a turn differently by what follows it");
         segments.push({ text: whole.slice(done, before.length), learn: false }, { text: whole.slice(before.length, after.length), learn: true });
         done = after.length;
       }
