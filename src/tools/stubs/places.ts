@@ -281,5 +281,5 @@ function plausible(key: string): boolean {
   if ((key.match(/\p{L}/gu) ?? []).length < 2) return false;
   return !key
     .split(/[^\p{L}]+/u)
-    .some((word) => /^[a-z]+$/.test(word) && (/[bcdfghjklmnpqrstvwxz]{6}/.test(word) || (word.length > 3 && !/[aeiouyw]/.test(word))));
+    .some((word) => /^[a-z]+$/.test(word) && (/[bcdfghjklmnpqrstvxz]{6}/.test(word) || (word.length > 3 && !/[aeiouyw]/.test(word))));
 }
