@@ -1,42 +1,32 @@
-/** Signatures of the engine's two entries; filled in the next commits. */
-import type { JsonObject } from "../platform/json.ts";
-import type { ExitCode } from "../platform/exit.ts";
-import type { Failure, Result } from "../platform/result.ts";
-import type { RunListener } from "./events.ts";
-import type { NodeDefinition, Resources, Verdict } from "./stage.ts";
+/**
+ * One run of a graph: `forge apply`.
+ *
+ * Guarantees: under the project's lock from first to last write; a stage runs only when no record of its fingerprint
+ * stands; after each finished stage and gate the lockfile and the state on disk say so; a gate that refuses stops what
+ * comes after it and nothing else; after a failure nothing new starts and what runs is let finish; an abort stops what
+ * runs, keeps what finished, and ends with exit 130. An unchanged run reads no byte of any artifact.
+ */
+import { join } from "node:path";
+import { EXIT } from "../platform/exit.ts";
+import { fsFailure } from "../platform/fs.ts";
+import { err, type Failure, ok, type Result } from "../platform/result.ts";
+import type { Known } from "./decide.ts";
+import { EventStream, type RunListener } from "./events.ts";
+import { FileDigests } from "./files.ts";
+import { buildGraph, forcedIds, type Graph, upTo } from "./graph.ts";
+import { type Keys, keysOf } from "./key.ts";
+import { acquireLock } from "./lock.ts";
+import { compareLocked, LockfileWriter, readLockfile } from "./lockfile.ts";
+import type { RunOutcome } from "./outcome.ts";
+import { stageReasons } from "./reasons.ts";
+import { Run } from "./run.ts";
+import { schedule } from "./schedule.ts";
+import type { NodeDefinition, Resources } from "./stage.ts";
+import { State } from "./state.ts";
+import { Store } from "./store.ts";
+import { Views } from "./views.ts";
 
-export type NodeStatus = "cached" | "done" | "failed" | "interrupted" | "passed" | "refused" | "skipped";
-
-/** How one node ended. */
-export interface NodeOutcome {
-  readonly id: string;
-  readonly kind: "stage" | "gate";
-  readonly title: string;
-  readonly status: NodeStatus;
-  /** Seconds in this run; 0 for cached stages and gates. */
-  readonly seconds: number;
-  readonly summary: string;
-  readonly figures: JsonObject;
-  /** Absolute path of each output's artifact; empty unless cached or done. */
-  readonly outputs: Readonly<Record<string, string>>;
-  readonly failure?: Failure;
-}
-
-export interface GateOutcome {
-  readonly id: string;
-  readonly stage: string;
-  readonly passed: boolean;
-  readonly verdicts: readonly Verdict[];
-  readonly advice: readonly string[];
-}
-
-export interface RunOutcome {
-  readonly run: string;
-  readonly nodes: readonly NodeOutcome[];
-  readonly gates: readonly GateOutcome[];
-  readonly seconds: number;
-  readonly exit: ExitCode;
-}
+export type { GateOutcome, NodeOutcome, NodeStatus, RunOutcome } from "./outcome.ts";
 
 export interface ApplyOptions {
   readonly nodes: readonly NodeDefinition[];
@@ -61,4 +51,83 @@ export interface ApplyOptions {
   readonly slots?: Resources;
 }
 
-export declare function applyRun(o: ApplyOptions): Promise<Result<RunOutcome>>;
+const SLOTS: Required<Resources> = { cpu: 1, gpu: 1, api: 4 };
+
+/**
+ * Brings every node up to date. The Result fails only where no run came about: unknown names, a lock that is held
+ * (exit 5), a lockfile that cannot be read or, with `locked`, differs (exit 4), a store of a newer version, a project
+ * folder that cannot be written (exit 6). How a run ended is in its outcome's `exit`.
+ */
+export async function applyRun(o: ApplyOptions): Promise<Result<RunOutcome>> {
+  const whole = buildGraph(o.nodes);
+  const graph = upTo(whole, o.until);
+  if (!graph.ok) return graph;
+  const forced = forcedIds(graph.value, o.force);
+  if (!forced.ok) return forced;
+  try {
+    return await applyGraph(o, whole, graph.value, forced.value);
+  } catch (e) {
+    const failure = fsFailure(e, "write to the project");
+    if (failure === undefined) throw e;
+    return err(failure);
+  }
+}
+
+async function applyGraph(o: ApplyOptions, whole: Graph, graph: Graph, forced: ReadonlySet<string>): Promise<Result<RunOutcome>> {
+  const started = performance.now();
+  const keys = keysOf(graph);
+  const store = Store.open(o.projectRoot);
+  if (!store.ok) return store;
+  const events = new EventStream(o.onEvent === undefined ? [] : [o.onEvent]);
+  const signal = o.signal ?? new AbortController().signal;
+  if (o.locked) {
+    const difference = lockedDifference(o, graph, keys, store.value);
+    if (difference !== undefined) return err(difference);
+  }
+  const onWaiting = (holder: string) => events.emit({ type: "lock-waiting", holder });
+  const lock = await acquireLock(o.projectRoot, { signal, onWaiting, ...(o.waitLockSeconds !== undefined && { waitSeconds: o.waitLockSeconds }) });
+  if (!lock.ok) return lock;
+  try {
+    const lockfile = readLockfile(o.lockfile);
+    if (!lockfile.ok) return lockfile;
+    store.value.prepare();
+    const id = runId();
+    events.open(join(o.projectRoot, ".mcp-forge", "runs", id, "events.jsonl"));
+    const known: Known = { store: store.value, state: new State(o.projectRoot, o.lockfile, o.variant), files: new FileDigests(o.projectRoot), writing: true };
+    const writer = o.locked ? undefined : new LockfileWriter(o.lockfile, o.variant, lockfile.value);
+    const run = new Run({ id, graph, keys, forced, known, events, signal, lockfile: writer, views: new Views(o.projectRoot), projectRoot: o.projectRoot });
+    run.begin(o.name, o.variant);
+    if (lock.value.tookOver !== undefined)
+      events.emit({ type: "notice", level: "info", message: `took over the lock of ${lock.value.tookOver}, which is gone` });
+    await schedule(graph, { ...SLOTS, ...o.slots }, (node) => run.resourcesOf(node), run);
+    const outcome = run.end((performance.now() - started) / 1000);
+    if (outcome.exit === EXIT.ok && graph.nodes.length === whole.nodes.length) writer?.keepOnly(new Set(whole.byId.keys()));
+    writer?.save();
+    return ok(outcome);
+  } finally {
+    events.close();
+    lock.value.release();
+  }
+}
+
+function lockedDifference(o: ApplyOptions, graph: Graph, keys: ReadonlyMap<string, Keys>, store: Store): Failure | undefined {
+  const lockfile = readLockfile(o.lockfile);
+  if (!lockfile.ok) return lockfile.error;
+  const state = new State(o.projectRoot, o.lockfile, o.variant);
+  const reasonsOf = (id: string): string[] => {
+    const node = graph.byId.get(id);
+    const print = state.stage(id);
+    const last = print && store.readRecord(print);
+    return node?.kind === "stage" && last ? stageReasons(node, last, {}) : [];
+  };
+  const file = o.lockfile.slice(o.lockfile.lastIndexOf("/") + 1);
+  return compareLocked(graph, keys, lockfile.value, { variant: o.variant, file, whole: o.until === undefined, reasonsOf });
+}
+
+/** Sortable by time, unique enough for one project: runs are one at a time. */
+function runId(): string {
+  const random = Math.floor(Math.random() * 0x10000)
+    .toString(16)
+    .padStart(4, "0");
+  return `${new Date().toISOString().replace(/[-:]/g, "").replace(/\..*/, "Z")}-${random}`;
+}

@@ -1,6 +1,22 @@
-/** Signatures; filled in the next commits. */
-import type { Result } from "../platform/result.ts";
-import type { NodeDefinition } from "./stage.ts";
+/**
+ * The plan: for each node whether it is cached, will run, may run or is blocked, and why.
+ * Guarantees: writes nothing, starts nothing, calls no stage; says the same as an apply would find (decide.ts is
+ * shared); a gate is judged for real when the figures that it judges are known.
+ */
+import { existsSync } from "node:fs";
+import { relative } from "node:path";
+import type { Digest } from "../platform/hash.ts";
+import { ok, type Result } from "../platform/result.ts";
+import { decide, filesOf, type Known } from "./decide.ts";
+import { FileDigests } from "./files.ts";
+import { judge } from "./gate.ts";
+import { buildGraph, forcedIds, type Graph, upTo } from "./graph.ts";
+import { type Keys, keysOf } from "./key.ts";
+import { gateReasons, NEVER_JUDGED, stageReasons } from "./reasons.ts";
+import type { StageRecord } from "./record.ts";
+import type { GateDefinition, NodeDefinition, StageDefinition } from "./stage.ts";
+import { State } from "./state.ts";
+import { Store } from "./store.ts";
 
 export type PlanStatus = "cached" | "run" | "maybe" | "blocked";
 
@@ -9,8 +25,9 @@ export interface PlanNode {
   readonly kind: "stage" | "gate";
   readonly title: string;
   readonly status: PlanStatus;
-  /** Why, in the recipe's words. Empty for what is cached. */
+  /** Why, in the recipe's words. Empty for what is cached, but for a note on a missing view. */
   readonly reasons: readonly string[];
+  /** Seconds that it took last time. */
   readonly estimateSeconds?: number;
 }
 
@@ -22,11 +39,152 @@ export interface Plan {
 
 export interface PlanOptions {
   readonly nodes: readonly NodeDefinition[];
+  /** Absolute path of the folder that has (or gets) `.mcp-forge`. */
   readonly projectRoot: string;
+  /** Absolute path of NAME.lock. */
   readonly lockfile: string;
   readonly variant?: string;
+  /** Stop after this node: its id, or the part before the colon for all its instances. */
   readonly until?: string;
+  /** Nodes (ids or prefixes) that run though their record stands. */
   readonly force?: readonly string[];
 }
 
-export declare function planRun(o: PlanOptions): Promise<Result<Plan>>;
+/** Fails on an unknown name in `until` or `force`, a missing user's file, a store of a newer version. */
+export async function planRun(o: PlanOptions): Promise<Result<Plan>> {
+  const graph = upTo(buildGraph(o.nodes), o.until);
+  if (!graph.ok) return graph;
+  const forced = forcedIds(graph.value, o.force);
+  if (!forced.ok) return forced;
+  const store = Store.open(o.projectRoot);
+  if (!store.ok) return store;
+  const known: Known = { store: store.value, state: new State(o.projectRoot, o.lockfile, o.variant), files: new FileDigests(o.projectRoot), writing: false };
+  const planner = new Planner(graph.value, keysOf(graph.value), forced.value, known, o.projectRoot);
+  for (const node of graph.value.nodes) {
+    const planned = await planner.add(node);
+    if (!planned.ok) return planned;
+  }
+  const nodes = planner.nodes();
+  return ok({ nodes, work: nodes.some((n) => n.status === "run" || n.status === "maybe") });
+}
+
+class Planner {
+  readonly #graph: Graph;
+  readonly #keys: ReadonlyMap<string, Keys>;
+  readonly #forced: ReadonlySet<string>;
+  readonly #known: Known;
+  readonly #projectRoot: string;
+  readonly #planned = new Map<string, PlanNode>();
+  readonly #records = new Map<string, StageRecord>();
+
+  constructor(graph: Graph, keys: ReadonlyMap<string, Keys>, forced: ReadonlySet<string>, known: Known, projectRoot: string) {
+    this.#graph = graph;
+    this.#keys = keys;
+    this.#forced = forced;
+    this.#known = known;
+    this.#projectRoot = projectRoot;
+  }
+
+  nodes(): PlanNode[] {
+    return [...this.#planned.values()];
+  }
+
+  async add(node: NodeDefinition): Promise<Result<void>> {
+    const before = (this.#graph.before.get(node.id) ?? []).map((id) => this.#planned.get(id)).filter((p) => p !== undefined);
+    const blockers = before.filter((p) => p.status === "blocked");
+    const open = before.filter((p) => p.status === "run" || p.status === "maybe").map((p) => p.id);
+    if (blockers.length > 0 && node.kind === "stage")
+      this.#put(
+        node,
+        "blocked",
+        blockers.map((b) => (b.kind === "gate" ? `${b.id} refuses: ${b.reasons.join("; ")}` : `${b.id} is blocked`)),
+      );
+    else if (node.kind === "gate")
+      this.#addGate(
+        node,
+        open,
+        blockers.map((b) => b.id),
+      );
+    else return this.#addStage(node, open);
+    return ok(undefined);
+  }
+
+  #addGate(gate: GateDefinition, open: readonly string[], blockers: readonly string[]): void {
+    const record = this.#records.get(gate.stage);
+    if (blockers.length > 0)
+      this.#put(
+        gate,
+        "blocked",
+        blockers.map((id) => `${id} is blocked`),
+      );
+    else if (open.length > 0 || record === undefined) this.#put(gate, "maybe", open.map(dependsOn));
+    else {
+      const judgement = judge(gate, record.figures);
+      const reasons = gateReasons(gate, this.#known.state.gate(gate.id));
+      if (judgement.passed) this.#put(gate, reasons.length === 0 ? "cached" : "run", reasons);
+      else this.#put(gate, "blocked", [judgement.summary, ...reasons.filter((r) => r !== NEVER_JUDGED)]);
+    }
+  }
+
+  async #addStage(stage: StageDefinition, open: readonly string[]): Promise<Result<void>> {
+    const inputs: Record<string, Digest> = {};
+    for (const [name, ref] of Object.entries(stage.inputs)) {
+      const digest = this.#records.get(ref.stage)?.outputs[ref.output]?.digest;
+      if (digest !== undefined) inputs[name] = digest;
+    }
+    const estimateSeconds = this.#lastRecord(stage)?.seconds;
+    const complete = Object.keys(stage.inputs).every((name) => inputs[name] !== undefined);
+    if (complete) {
+      const keys = this.#keys.get(stage.id) as Keys;
+      const decision = await decide(stage, keys, inputs, this.#forced.has(stage.id), this.#known);
+      if (!decision.ok) return decision;
+      const { record, reasons } = decision.value;
+      if (record !== undefined) this.#records.set(stage.id, record);
+      if (record === undefined) this.#put(stage, "run", reasons, estimateSeconds);
+      else if (open.length > 0)
+        this.#put(
+          stage,
+          "cached",
+          open.map((id) => `waits for ${id}`),
+        );
+      else this.#put(stage, "cached", this.#missingViews(stage));
+      return ok(undefined);
+    }
+    const own = await this.#ownReasons(stage, inputs);
+    if (!own.ok) return own;
+    if (own.value.length > 0) this.#put(stage, "run", own.value, estimateSeconds);
+    else this.#put(stage, "maybe", open.map(dependsOn), estimateSeconds);
+    return ok(undefined);
+  }
+
+  /** Why a stage would run even if everything that is not known yet came out as before. */
+  async #ownReasons(stage: StageDefinition, inputs: Readonly<Record<string, Digest>>): Promise<Result<string[]>> {
+    const files = await filesOf(stage, this.#known.files);
+    if (!files.ok) return files;
+    const last = this.#lastRecord(stage);
+    if (last === undefined) return ok(["never ran"]);
+    const reasons = stageReasons(stage, last, { inputs, files: files.value });
+    for (const [name, output] of Object.entries(last.outputs)) {
+      const found = await this.#known.store.check(output.digest, false);
+      if (found !== "intact") reasons.push(found === "edited" ? `artifact edited by hand: ${name}` : `artifact gone from the store: ${name}`);
+    }
+    if (this.#forced.has(stage.id)) reasons.push("forced");
+    return ok(reasons);
+  }
+
+  #missingViews(stage: StageDefinition): string[] {
+    const missing = Object.values(stage.views ?? {}).filter((path) => !existsSync(path));
+    return missing.map((path) => `${relative(this.#projectRoot, path)} is missing and will be copied again`);
+  }
+
+  #lastRecord(stage: StageDefinition): StageRecord | undefined {
+    const print = this.#known.state.stage(stage.id);
+    return print && this.#known.store.readRecord(print);
+  }
+
+  #put(node: NodeDefinition, status: PlanStatus, reasons: readonly string[], estimateSeconds?: number): void {
+    this.#planned.set(node.id, { id: node.id, kind: node.kind, title: node.title, status, reasons, ...(estimateSeconds !== undefined && { estimateSeconds }) });
+  }
+}
+
+const dependsOn = (id: string): string => `depends on ${id}`;

@@ -13,8 +13,7 @@ import type { Failure } from "./result.ts";
 export const pathExists = (path: string): boolean => existsSync(path);
 
 /** The `code` of a Node.js system error (`ENOENT`, …), or "" for anything else. */
-export const errorCode = (e: unknown): string =>
-  e !== null && typeof e === "object" && "code" in e && typeof e.code === "string" ? e.code : "";
+export const errorCode = (e: unknown): string => (e !== null && typeof e === "object" && "code" in e && typeof e.code === "string" ? e.code : "");
 
 /** Writes beside, syncs, renames. Throws the file system's error, having removed what it began. */
 export function writeFileAtomic(path: string, data: string | Uint8Array, o: WriteOptions = {}): void {
@@ -117,5 +116,10 @@ export function fsFailure(e: unknown, doing: string): Failure | undefined {
   if (code === "" || !("syscall" in (e as object))) return undefined;
   const [id, what, hint] = REASONS[code] ?? [code.toLowerCase(), (e as Error).message, undefined];
   const path = (e as NodeJS.ErrnoException).path;
-  return { code: `files/${id}`, message: `cannot ${doing}: ${what}${path && id !== code.toLowerCase() ? ` (${path})` : ""}`, ...(hint && { hint }), exit: EXIT.environment };
+  return {
+    code: `files/${id}`,
+    message: `cannot ${doing}: ${what}${path && id !== code.toLowerCase() ? ` (${path})` : ""}`,
+    ...(hint && { hint }),
+    exit: EXIT.environment,
+  };
 }

@@ -210,7 +210,12 @@ function cannotStart(command: string, cause: unknown, cwd: string | undefined): 
   const code = errorCode(cause);
   if (code === "ENOENT") {
     const where = cwd === undefined ? "" : ` (started in ${cwd})`;
-    return { code: "process/not-found", message: `the command ${command} was not found${where}`, hint: "check the spelling, and that it is installed and on PATH", exit: EXIT.environment };
+    return {
+      code: "process/not-found",
+      message: `the command ${command} was not found${where}`,
+      hint: "check the spelling, and that it is installed and on PATH",
+      exit: EXIT.environment,
+    };
   }
   const why = code === "EACCES" ? "it is not executable" : cause instanceof Error ? cause.message.split("\n", 1)[0] : String(cause);
   return { code: "process/cannot-start", message: `the command ${command} cannot be started: ${why}`, exit: EXIT.environment };

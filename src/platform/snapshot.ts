@@ -11,7 +11,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, lstatSync, type Stats } from "node:fs";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { dirname, isAbsolute, join, normalize, sep } from "node:path";
-import type { Digest } from "./digest.ts";
+import { type Digest, isDigest } from "./digest.ts";
 
 /** One entry: `[path, type, size, mtime (ms), ctime (ms), inode, digest or link target]`; the root's path is "". */
 export type SnapshotEntry = readonly [path: string, type: EntryType, size: number, mtimeMs: number, ctimeMs: number, inode: number, content: string];
@@ -34,8 +34,8 @@ export class UnfitTreeError extends Error {
   override readonly name = "UnfitTreeError";
 }
 
-/** Linux stamps files with the time of the last timer tick: 10 ms at HZ=100. */
-const TICK_MS = 20;
+/** Linux stamps files with the time of the last timer tick: 10 ms at HZ=100. A file this old (ms) can be hashed without being racy. */
+export const TICK_MS = 20;
 /** FAT keeps times in steps of two seconds. */
 const COARSE_TICK_MS = 2000;
 /** Files that are read at the same time within one folder. */
@@ -50,13 +50,6 @@ function isRacy(mtimeMs: number, ctimeMs: number, hashedAt: number): boolean {
   const newest = Math.max(mtimeMs, ctimeMs);
   const tick = Number.isInteger(newest / 1000) ? COARSE_TICK_MS : TICK_MS;
   return newest + tick > hashedAt;
-}
-
-/** ms until a file with these times can be hashed without being racy; 0 when it can at once or its clock runs ahead. */
-export function settleDelay(path: string): number {
-  const s = lstatSync(path);
-  const wait = Math.max(s.mtimeMs, s.ctimeMs) + TICK_MS + 1 - Date.now();
-  return wait > 0 && wait <= 2 * TICK_MS ? Math.ceil(wait) : 0;
 }
 
 /** Hashes a file or folder. Rejects with the file system's error or `UnfitTreeError`. */
@@ -76,7 +69,8 @@ export async function refreshSnapshot(path: string, old: Snapshot | undefined): 
       const i = next++;
       const { path: rel, type, stats } = found[i] as (typeof found)[number];
       const before = known.get(rel);
-      const fits = old !== undefined && before !== undefined && before[1] === type && sameStat(before, stats) && !isRacy(stats.mtimeMs, stats.ctimeMs, old.hashedAt);
+      const fits =
+        old !== undefined && before !== undefined && before[1] === type && sameStat(before, stats) && !isRacy(stats.mtimeMs, stats.ctimeMs, old.hashedAt);
       let content = "";
       if (type === "l") content = await linkTarget(path, rel);
       else if (type !== "d") content = fits ? before[6] : await hashFile(join(path, rel), stats.size);
@@ -88,6 +82,15 @@ export async function refreshSnapshot(path: string, old: Snapshot | undefined): 
   const bytes = entries.reduce((sum, e) => sum + (e[1] === "f" || e[1] === "x" ? e[2] : 0), 0);
   const digest = isFile ? (entries[0]?.[6] as Digest) : treeDigest(entries);
   return { kind: isFile ? "file" : "folder", digest, bytes, hashedAt, entries };
+}
+
+/** A snapshot read from disk, if it is one. What is wrong inside only costs a second reading. */
+export function parseSnapshot(value: unknown): Snapshot | undefined {
+  if (value === null || typeof value !== "object") return undefined;
+  const s = value as Partial<Snapshot>;
+  return isDigest(s.digest) && Array.isArray(s.entries) && s.entries.every(Array.isArray) && typeof s.hashedAt === "number" && typeof s.bytes === "number"
+    ? (s as Snapshot)
+    : undefined;
 }
 
 /** Whether everything is, by stat alone, as it was when hashed. Never throws: what cannot be read does not match. */

@@ -36,7 +36,10 @@ describe("a process that is run to its end", () => {
     const lines: [number, boolean][] = [];
     const code = `process.stdout.write("x".repeat(5e6)+"\\nshort\\n");process.stderr.write("y".repeat(5e6)+"END")`;
     const r = await runProcess(node, script(code), { maxLineBytes: 1000, maxBytes: 2000, onStdoutLine: (l, cut) => lines.push([l.length, cut]) });
-    expect(lines).toEqual([[1000, true], [5, false]]);
+    expect(lines).toEqual([
+      [1000, true],
+      [5, false],
+    ]);
     expect(r.ok && [r.value.stdout.length, r.value.stderr.length, r.value.stderr.endsWith("END"), r.value.cut]).toEqual([2000, 2000, true, true]);
   });
 
@@ -120,7 +123,16 @@ describe("a child's environment", () => {
   });
 
   it("holds what is listed and nothing that looks like a credential", async () => {
-    Object.assign(process.env, { OPENAI_API_KEY: "k", HF_TOKEN: "t", MCP_FORGE_X: "1", MCP_FORGE_TOKEN: "t", PIP_NO_INPUT: "1", PIP_INDEX_URL: "https://u:p@host/", npm_config__auth: "x", WHATEVER: "1" });
+    Object.assign(process.env, {
+      OPENAI_API_KEY: "k",
+      HF_TOKEN: "t",
+      MCP_FORGE_X: "1",
+      MCP_FORGE_TOKEN: "t",
+      PIP_NO_INPUT: "1",
+      PIP_INDEX_URL: "https://u:p@host/",
+      npm_config__auth: "x",
+      WHATEVER: "1",
+    });
     const env = childEnv({ EXTRA: "e" }, ["HF_TOKEN"]);
     expect(env).toMatchObject({ MCP_FORGE_X: "1", PIP_NO_INPUT: "1", EXTRA: "e", HF_TOKEN: "t", PATH: process.env.PATH });
     for (const name of ["OPENAI_API_KEY", "MCP_FORGE_TOKEN", "PIP_INDEX_URL", "npm_config__auth", "WHATEVER"]) expect(env).not.toHaveProperty(name);

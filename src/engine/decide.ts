@@ -1,0 +1,70 @@
+/**
+ * Whether a stage's recorded outputs stand, given the digests of its inputs. Shared by plan and apply, so that the
+ * two cannot disagree.
+ * Guarantee: "cached" means that a record of exactly this fingerprint exists and every artifact that it names is intact.
+ */
+import type { Digest } from "../platform/hash.ts";
+import { err, ok, type Result } from "../platform/result.ts";
+import type { FileDigests } from "./files.ts";
+import { type Digests, fingerprint } from "./fingerprint.ts";
+import type { Keys } from "./key.ts";
+import { stageReasons } from "./reasons.ts";
+import type { StageRecord } from "./record.ts";
+import type { StageDefinition } from "./stage.ts";
+import type { State } from "./state.ts";
+import type { Store } from "./store.ts";
+
+export interface Decision {
+  readonly fingerprint: Digest;
+  readonly files: Digests;
+  /** The record that stands; undefined when the stage must run. */
+  readonly record: StageRecord | undefined;
+  /** Why it must run. */
+  readonly reasons: readonly string[];
+  /** Artifacts found with other bytes than they should have. */
+  readonly edited: readonly Digest[];
+}
+
+export interface Known {
+  readonly store: Store;
+  readonly state: State;
+  readonly files: FileDigests;
+  /** Whether notes may be written (an apply), or nothing at all (a plan). */
+  readonly writing: boolean;
+}
+
+export async function filesOf(stage: StageDefinition, files: FileDigests): Promise<Result<Record<string, Digest>>> {
+  const out: Record<string, Digest> = {};
+  for (const [name, path] of Object.entries(stage.files ?? {})) {
+    const digest = await files.digest(path);
+    if (!digest.ok) return err(digest.error);
+    out[name] = digest.value;
+  }
+  return ok(out);
+}
+
+/** @param inputs digest of each input by name. */
+export async function decide(stage: StageDefinition, keys: Keys, inputs: Digests, forced: boolean, known: Known): Promise<Result<Decision>> {
+  const files = await filesOf(stage, known.files);
+  if (!files.ok) return err(files.error);
+  const print = fingerprint(stage, keys.own, inputs, files.value);
+  const decision = { fingerprint: print, files: files.value };
+  const record = known.store.readRecord(print);
+  const lastPrint = known.state.stage(stage.id);
+  const last = lastPrint === print ? record : lastPrint && known.store.readRecord(lastPrint);
+  if (record === undefined) {
+    const reasons = last === undefined ? ["never ran"] : stageReasons(stage, last, { inputs, files: files.value });
+    return ok({ ...decision, record, reasons: reasons.length > 0 ? reasons : ["its record is gone from the store"], edited: [] });
+  }
+  const reasons: string[] = [];
+  const edited: Digest[] = [];
+  for (const [name, output] of Object.entries(record.outputs)) {
+    const found = await known.store.check(output.digest, known.writing);
+    if (found === "edited") {
+      edited.push(output.digest);
+      reasons.push(`artifact edited by hand: ${name}`);
+    } else if (found === "missing") reasons.push(`artifact gone from the store: ${name}`);
+  }
+  if (forced) reasons.push("forced");
+  return ok({ ...decision, record: reasons.length === 0 ? record : undefined, reasons, edited });
+}

@@ -1,0 +1,101 @@
+/**
+ * The graph of nodes: who comes before whom.
+ * Guarantees: a graph that exists is sound (unique ids, every reference leads to a node and output that exist, no
+ * circle); its order is topological, and among equals the order in which the nodes were given.
+ */
+import { EXIT } from "../platform/exit.ts";
+import { err, ok, type Result } from "../platform/result.ts";
+import type { NodeDefinition } from "./stage.ts";
+
+export interface Graph {
+  /** In an order in which they could run one by one. */
+  readonly nodes: readonly NodeDefinition[];
+  readonly byId: ReadonlyMap<string, NodeDefinition>;
+  /** Ids of the nodes directly before each: inputs, `after`, a gate's stage. Without repeats. */
+  readonly before: ReadonlyMap<string, readonly string[]>;
+}
+
+function directlyBefore(node: NodeDefinition): string[] {
+  const ids = new Set(Object.values(node.inputs).map((i) => i.stage));
+  for (const id of node.after ?? []) ids.add(id);
+  if (node.kind === "gate") ids.add(node.stage);
+  return [...ids];
+}
+
+/** Builds the graph. Throws on an unsound one: the nodes come from our own code. */
+export function buildGraph(nodes: readonly NodeDefinition[]): Graph {
+  const byId = new Map<string, NodeDefinition>();
+  for (const node of nodes) {
+    if (byId.has(node.id)) throw new Error(`two nodes are called ${node.id}`);
+    byId.set(node.id, node);
+  }
+  for (const node of nodes) check(node, byId);
+  const before = new Map(nodes.map((n) => [n.id, directlyBefore(n)]));
+  return { nodes: sort(nodes, before), byId, before };
+}
+
+function check(node: NodeDefinition, byId: ReadonlyMap<string, NodeDefinition>): void {
+  for (const [name, input] of Object.entries(node.inputs)) {
+    const source = byId.get(input.stage);
+    if (source?.kind !== "stage") throw new Error(`${node.id}: input ${name} comes from ${input.stage}, which is no stage`);
+    if (!Object.hasOwn(source.outputs, input.output))
+      throw new Error(`${node.id}: input ${name} wants ${input.stage}'s output ${input.output}, which it has not`);
+  }
+  for (const id of node.after ?? []) if (!byId.has(id)) throw new Error(`${node.id} comes after ${id}, which does not exist`);
+  if (node.kind === "gate" && byId.get(node.stage)?.kind !== "stage") throw new Error(`${node.id} judges ${node.stage}, which is no stage`);
+  if (node.kind === "stage")
+    for (const name of Object.keys(node.files ?? {})) if (Object.hasOwn(node.inputs, name)) throw new Error(`${node.id}: ${name} is both an input and a file`);
+}
+
+/** Kahn's algorithm, always taking the earliest given node that is free. */
+function sort(nodes: readonly NodeDefinition[], before: ReadonlyMap<string, readonly string[]>): NodeDefinition[] {
+  const done = new Set<string>();
+  const out: NodeDefinition[] = [];
+  let rest = [...nodes];
+  while (rest.length > 0) {
+    const held: NodeDefinition[] = [];
+    for (const node of rest) {
+      if (before.get(node.id)?.every((id) => done.has(id))) {
+        done.add(node.id);
+        out.push(node);
+      } else held.push(node);
+    }
+    if (held.length === rest.length) throw new Error(`these nodes wait for each other: ${held.map((n) => n.id).join(", ")}`);
+    rest = held;
+  }
+  return out;
+}
+
+/** Ids that a user's word means: a node, or every instance of it (`export` means `export:q8_0` and `export:q4_k_m`). */
+export function matching(graph: Graph, word: string): Result<string[]> {
+  const ids = graph.nodes.map((n) => n.id).filter((id) => id === word || id.startsWith(`${word}:`));
+  if (ids.length > 0) return ok(ids);
+  const known = graph.nodes.map((n) => n.id).join(", ");
+  return err({ code: "engine/unknown-node", message: `there is no stage called ${JSON.stringify(word)}`, hint: `choose one of ${known}`, exit: EXIT.usage });
+}
+
+/** The part of the graph that is needed to reach what `word` means; the whole graph without a word. */
+export function upTo(graph: Graph, word: string | undefined): Result<Graph> {
+  if (word === undefined) return ok(graph);
+  const goals = matching(graph, word);
+  if (!goals.ok) return goals;
+  const needed = new Set<string>();
+  const visit = (id: string): void => {
+    if (needed.has(id)) return;
+    needed.add(id);
+    for (const b of graph.before.get(id) ?? []) visit(b);
+  };
+  goals.value.forEach(visit);
+  return ok(buildGraph(graph.nodes.filter((n) => needed.has(n.id))));
+}
+
+/** The ids that the words of `--force` mean. */
+export function forcedIds(graph: Graph, words: readonly string[] = []): Result<ReadonlySet<string>> {
+  const ids = new Set<string>();
+  for (const word of words) {
+    const found = matching(graph, word);
+    if (!found.ok) return found;
+    for (const id of found.value) ids.add(id);
+  }
+  return ok(ids);
+}

@@ -1,0 +1,172 @@
+/**
+ * NAME.lock: what was last built from the recipe, committed beside it (schemas/lockfile.schema.json).
+ *
+ * Guarantees: JSON with sorted keys, one value a line, so that diffs and merges are small; the same content gives the
+ * same bytes; it is written only when it changes, atomically; other variants' sections are kept as they are; what
+ * cannot be read is an error that names the line, never silently replaced.
+ */
+import { readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { EXIT } from "../platform/exit.ts";
+import { errorCode, writeFileAtomic } from "../platform/fs.ts";
+import { err, type Failure, ok, type Place, type Result } from "../platform/result.ts";
+import type { Lockfile, LockNode } from "../schemas/generated/lockfile.ts";
+import { validate } from "../schemas/generated/lockfile.validate.js";
+import type { Graph } from "./graph.ts";
+import type { Keys } from "./key.ts";
+
+export type { Lockfile, LockNode } from "../schemas/generated/lockfile.ts";
+export type LockSection = Readonly<Record<string, LockNode>>;
+
+const LOCKFILE_VERSION = 1;
+
+/** The lockfile's content; undefined when there is none. Fails (exit 4) on one that is damaged, in conflict, or newer. */
+export function readLockfile(path: string): Result<Lockfile | undefined> {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (e) {
+    if (errorCode(e) === "ENOENT") return ok(undefined);
+    throw e;
+  }
+  return parseLockfile(text, basename(path));
+}
+
+/** @param file the name to show in failures. */
+export function parseLockfile(text: string, file: string): Result<Lockfile> {
+  const lines = text.split("\n");
+  const conflict = lines.findIndex((l) => /^(?:<{7}|={7}|>{7}|\|{7})(?: |$)/.test(l));
+  if (conflict >= 0) return err(unusable("lockfile/conflict", `${file} has an unresolved merge conflict`, place(file, lines, conflict)));
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (e) {
+    const position = Number(/position (\d+)/.exec((e as Error).message)?.[1] ?? 0);
+    const line = text.slice(0, position).split("\n").length - 1;
+    return err(unusable("lockfile/not-json", `${file} is not valid JSON`, place(file, lines, line)));
+  }
+  const version = value !== null && typeof value === "object" && "lockfileVersion" in value ? value.lockfileVersion : undefined;
+  if (typeof version === "number" && version > LOCKFILE_VERSION)
+    return err({
+      code: "lockfile/newer",
+      message: `${file} was written by a newer mcp-forge (lockfile version ${version}; this one reads ${LOCKFILE_VERSION})`,
+      hint: "update mcp-forge",
+      exit: EXIT.usage,
+    });
+  if (validate(value)) return ok(value as Lockfile);
+  const problem = validate.errors?.[0];
+  return err(
+    unusable("lockfile/invalid", `${file} is not a lockfile: ${problem?.instancePath || "the whole"} ${problem?.message ?? "has the wrong shape"}`, undefined),
+  );
+}
+
+const unusable = (code: string, message: string, where: Place | undefined): Failure => ({
+  code,
+  message,
+  hint: "restore it from version control, or delete it: `forge apply` writes it anew from the store, running only what is missing",
+  ...(where && { place: where }),
+  exit: EXIT.usage,
+});
+
+const place = (file: string, lines: readonly string[], index: number): Place => ({
+  file,
+  line: index + 1,
+  column: 1,
+  source: lines[index] ?? "",
+  length: Math.max(1, lines[index]?.length ?? 1),
+});
+
+/** The lockfile of one run: reads the section of the run's variant, writes what finishes. */
+export class LockfileWriter {
+  readonly #path: string;
+  readonly #variant: string | undefined;
+  #lockfile: Lockfile;
+  #saved: string | undefined;
+
+  constructor(path: string, variant: string | undefined, lockfile: Lockfile | undefined) {
+    this.#path = path;
+    this.#variant = variant;
+    this.#saved = lockfile && lockfileText(lockfile);
+    this.#lockfile = lockfile ?? { lockfileVersion: LOCKFILE_VERSION, recipe: {}, variants: {} };
+  }
+
+  section(): LockSection {
+    return sectionOf(this.#lockfile, this.#variant);
+  }
+
+  set(id: string, node: LockNode): void {
+    this.#replace({ ...this.section(), [id]: node });
+  }
+
+  /** Drops nodes that the recipe no longer has. */
+  keepOnly(ids: ReadonlySet<string>): void {
+    const kept = Object.entries(this.section()).filter(([id]) => ids.has(id));
+    this.#replace(Object.fromEntries(kept));
+  }
+
+  /** Writes it if it changed. Throws the file system's error. */
+  save(): void {
+    const text = lockfileText(this.#lockfile);
+    if (text === this.#saved) return;
+    writeFileAtomic(this.#path, text, { temporary: join(dirname(this.#path), `.${basename(this.#path)}.tmp`) });
+    this.#saved = text;
+  }
+
+  #replace(section: LockSection): void {
+    const variants = { ...this.#lockfile.variants };
+    if (this.#variant === undefined) this.#lockfile = { ...this.#lockfile, recipe: { ...section } };
+    else {
+      Object.defineProperty(variants, this.#variant, { value: { ...section }, enumerable: true, configurable: true, writable: true });
+      this.#lockfile = { ...this.#lockfile, variants };
+    }
+  }
+}
+
+export function sectionOf(lockfile: Lockfile | undefined, variant: string | undefined): LockSection {
+  if (lockfile === undefined) return {};
+  if (variant === undefined) return lockfile.recipe;
+  return Object.hasOwn(lockfile.variants, variant) ? (lockfile.variants[variant] ?? {}) : {};
+}
+
+/** The bytes of a lockfile. */
+export const lockfileText = (lockfile: Lockfile): string => `${JSON.stringify(sorted(lockfile), null, 2)}\n`;
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (value === null || typeof value !== "object") return value;
+  const entries = Object.entries(value).filter(([, v]) => v !== undefined);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([k, v]) => [k, sorted(v)]));
+}
+
+/**
+ * `--locked`: the first node, in order of the graph, whose recipe key is not the lockfile's. undefined when all agree.
+ * @param reasonsOf what is known on this machine about the difference, in words.
+ */
+export function compareLocked(
+  graph: Graph,
+  keys: ReadonlyMap<string, Keys>,
+  lockfile: Lockfile | undefined,
+  o: { readonly variant: string | undefined; readonly file: string; readonly whole: boolean; readonly reasonsOf: (id: string) => readonly string[] },
+): Failure | undefined {
+  const section = sectionOf(lockfile, o.variant);
+  const of = o.variant === undefined ? "" : ` (variant ${o.variant})`;
+  const fail = (message: string): Failure => ({
+    code: "lockfile/out-of-date",
+    message: `${o.file}${of} is not up to date: ${message}`,
+    hint: "run `forge apply` without --locked and commit the lockfile",
+    exit: EXIT.usage,
+  });
+  if (Object.keys(section).length === 0) return fail("it has no entries for this recipe");
+  for (const node of graph.nodes) {
+    const locked = Object.hasOwn(section, node.id) ? section[node.id] : undefined;
+    if (locked === undefined) return fail(`${node.id} is not in it`);
+    if (locked.key === keys.get(node.id)?.recipe) continue;
+    const reasons = locked.version === node.version ? o.reasonsOf(node.id) : [`stage ${node.id}: version ${locked.version} → ${node.version}`];
+    const slice = Object.keys(node.recipe).map((path) => `\`${path}\``);
+    return fail(
+      `${node.id}: ${reasons.length > 0 ? reasons.join("; ") : `its recipe key differs${slice.length > 0 ? ` (it reads ${slice.join(", ")})` : ""}`}`,
+    );
+  }
+  const extra = o.whole ? Object.keys(section).find((id) => !graph.byId.has(id)) : undefined;
+  return extra === undefined ? undefined : fail(`it names ${extra}, which the recipe no longer has`);
+}

@@ -1,0 +1,162 @@
+/**
+ * Runs one stage: staging and scratch before, publication after.
+ *
+ * Guarantees: what a stage writes is invisible until it succeeded, and then published whole; a stage that failed, threw
+ * or was interrupted leaves nothing but its scratch and its log; a user's file that changed while the stage may have
+ * been reading it is noticed before anything is recorded; an interrupted stage is waited for 10 s, no longer.
+ */
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { EXIT } from "../platform/exit.ts";
+import { fsFailure } from "../platform/fs.ts";
+import { hexOf } from "../platform/hash.ts";
+import type { JsonObject } from "../platform/json.ts";
+import { err, type Failure, ok, type Result } from "../platform/result.ts";
+import { type Decision, filesOf, type Known } from "./decide.ts";
+import type { Keys } from "./key.ts";
+import type { RecordInput, StageRecord } from "./record.ts";
+import type { StageDefinition, StageEvent, StageOutcome } from "./stage.ts";
+
+export const GRACE_MS = 10_000;
+
+export interface StageRun {
+  readonly stage: StageDefinition;
+  readonly keys: Keys;
+  readonly decision: Decision;
+  readonly inputs: Readonly<Record<string, RecordInput>>;
+  readonly known: Known;
+  readonly projectRoot: string;
+  /** Id of the run, for the staging folder. */
+  readonly run: string;
+  readonly logFile: string;
+  readonly signal: AbortSignal;
+  readonly emit: (event: StageEvent) => void;
+}
+
+/** Runs, publishes, records. Every failure is a Result, a bug in the stage's own code too (`engine/stage-crashed`). */
+export async function runStage(o: StageRun): Promise<Result<StageRecord>> {
+  const { stage, known } = o;
+  const scratch = join(o.projectRoot, ".mcp-forge", "scratch", hexOf(o.decision.fingerprint));
+  const started = performance.now();
+  let folder: string | undefined;
+  try {
+    const staged = known.store.stage(o.run, stage.id, Object.keys(stage.outputs));
+    folder = staged.folder;
+    mkdirSync(scratch, { recursive: true });
+    const outcome = await callStage(o, staged.paths, scratch);
+    if (!outcome.ok) return outcome;
+    const changed = await changedFile(o);
+    if (changed !== undefined) return err(changed);
+    const seconds = (performance.now() - started) / 1000;
+    const outputs = await known.store.publish(staged.paths, stage.outputs);
+    if (!outputs.ok) return outputs;
+    for (const digest of o.decision.edited) await known.store.setAsideIfDamaged(digest);
+    const earlier = known.store.readRecord(o.decision.fingerprint);
+    const record: StageRecord = {
+      recordVersion: 1,
+      node: stage.id,
+      title: stage.title,
+      version: stage.version,
+      fingerprint: o.decision.fingerprint,
+      ownKey: o.keys.own,
+      recipeKey: o.keys.recipe,
+      recipe: plain(stage.recipe),
+      settings: plain(stage.settings ?? {}),
+      runtime: plain(stage.runtime ?? {}),
+      inputs: o.inputs,
+      files: o.decision.files,
+      outputs: outputs.value,
+      figures: plain(outcome.value.figures),
+      summary: outcome.value.summary,
+      seconds: Math.round(seconds * 1000) / 1000,
+      createdAt: earlier?.createdAt ?? new Date().toISOString(),
+    };
+    known.store.writeRecord(record);
+    rmSync(scratch, { recursive: true, force: true });
+    return ok(record);
+  } catch (e) {
+    const failure = fsFailure(e, `keep the outputs of ${stage.id}`);
+    if (failure === undefined) throw e;
+    return err(failure);
+  } finally {
+    if (folder !== undefined) removeQuietly(folder);
+  }
+}
+
+/** Calls the stage's own code, which may throw, hang on abort, or emit after its end. */
+async function callStage(o: StageRun, outputs: Readonly<Record<string, string>>, scratch: string): Promise<Result<StageOutcome>> {
+  let ended = false;
+  const inputs: Record<string, string> = { ...o.stage.files };
+  for (const [name, input] of Object.entries(o.inputs)) inputs[name] = o.known.store.contentPath(input.digest);
+  const emit = (event: StageEvent) => {
+    if (!ended) o.emit(event);
+  };
+  const call = async (): Promise<Result<StageOutcome>> => {
+    try {
+      return await o.stage.run({ inputs, outputs, scratch, signal: o.signal, emit, logFile: o.logFile });
+    } catch (e) {
+      const failure = fsFailure(e, `run ${o.stage.id}`);
+      return err(failure ?? crashed(o.stage.id, e));
+    }
+  };
+  const grace = graceAfter(o.signal, o.stage.id);
+  try {
+    const result = await Promise.race([call(), grace.over]);
+    if (!result.ok && o.signal.aborted) return err({ ...result.error, code: "run/interrupted", exit: EXIT.interrupted });
+    return result;
+  } finally {
+    ended = true;
+    grace.cancel();
+  }
+}
+
+/** A failure that comes when the grace after an abort is over. */
+function graceAfter(signal: AbortSignal, id: string): { over: Promise<Result<never>>; cancel: () => void } {
+  let timer: NodeJS.Timeout | undefined;
+  let onAbort = () => {};
+  const over = new Promise<Result<never>>((resolve) => {
+    const message = `${id} did not stop within ${GRACE_MS / 1000} s of the interruption`;
+    onAbort = () => {
+      timer = setTimeout(() => resolve(err({ code: "run/interrupted", message, exit: EXIT.interrupted })), GRACE_MS);
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+  });
+  const cancel = () => {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+  };
+  return { over, cancel };
+}
+
+async function changedFile(o: StageRun): Promise<Failure | undefined> {
+  const now = await filesOf(o.stage, o.known.files);
+  if (!now.ok) return now.error;
+  const name = Object.keys(now.value).find((n) => now.value[n] !== o.decision.files[n]);
+  if (name === undefined) return undefined;
+  return {
+    code: "engine/file-changed",
+    message: `the file ${name} changed while ${o.stage.id} was reading it`,
+    hint: "run the same command again",
+    exit: EXIT.failed,
+  };
+}
+
+const crashed = (id: string, e: unknown): Failure => ({
+  code: "engine/stage-crashed",
+  message: `${id} stopped with an unexpected error: ${e instanceof Error ? e.message : String(e)}`,
+  hint: "this is a bug; please report it with the details",
+  ...(e instanceof Error && e.stack !== undefined && { details: e.stack }),
+  exit: EXIT.failed,
+});
+
+/** The value as it will be read back from JSON: no `undefined`, NaN as null. */
+const plain = (value: object): JsonObject => JSON.parse(JSON.stringify(value)) as JsonObject;
+
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // The next run clears staging.
+  }
+}

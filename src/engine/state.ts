@@ -1,0 +1,72 @@
+/**
+ * What was last current for one recipe and variant on this machine: each stage's fingerprint, each gate's verdict.
+ * It serves reasons ("300 → 800"), estimates, status and reports; whether a stage must run is never decided by it.
+ * Guarantees: written atomically; a missing or damaged file counts as "nothing known".
+ */
+import { mkdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
+import { writeFileAtomic } from "../platform/fs.ts";
+import { type Digest, isDigest } from "../platform/hash.ts";
+import type { JsonObject } from "../platform/json.ts";
+import type { Verdict } from "./stage.ts";
+
+export interface GateState {
+  readonly recipeKey: Digest;
+  readonly version: number;
+  readonly recipe: JsonObject;
+  readonly stage: string;
+  readonly passed: boolean;
+  readonly verdicts: readonly Verdict[];
+}
+
+export class State {
+  readonly #path: string;
+  #stages = new Map<string, Digest>();
+  #gates = new Map<string, GateState>();
+  #saved = "";
+
+  /** @param lockfile tells recipes of one project apart. Reads; creates nothing. */
+  constructor(projectRoot: string, lockfile: string, variant: string | undefined) {
+    const recipe = encodeURIComponent(relative(projectRoot, lockfile).split(sep).join("/"));
+    this.#path = join(projectRoot, ".mcp-forge", "state", `${recipe}${variant === undefined ? "" : `@${encodeURIComponent(variant)}`}.json`);
+    try {
+      this.#saved = readFileSync(this.#path, "utf8");
+      const value = JSON.parse(this.#saved) as { stages?: Record<string, unknown>; gates?: Record<string, GateState> };
+      for (const [id, f] of Object.entries(value.stages ?? {})) if (isDigest(f)) this.#stages.set(id, f);
+      for (const [id, g] of Object.entries(value.gates ?? {}))
+        if (isDigest(g.recipeKey) && Array.isArray(g.verdicts)) this.#gates.set(id, { ...g, recipe: g.recipe ?? {} });
+    } catch {
+      // Nothing known.
+    }
+  }
+
+  /** Fingerprint of a stage's last record. */
+  stage(id: string): Digest | undefined {
+    return this.#stages.get(id);
+  }
+
+  gate(id: string): GateState | undefined {
+    return this.#gates.get(id);
+  }
+
+  setStage(id: string, fingerprint: Digest): void {
+    this.#stages.set(id, fingerprint);
+  }
+
+  setGate(id: string, gate: GateState): void {
+    this.#gates.set(id, gate);
+  }
+
+  ids(): { stages: readonly string[]; gates: readonly string[] } {
+    return { stages: [...this.#stages.keys()], gates: [...this.#gates.keys()] };
+  }
+
+  /** Writes it if it changed. Only under the project's lock. Throws the file system's error. */
+  save(): void {
+    const text = JSON.stringify({ stages: Object.fromEntries(this.#stages), gates: Object.fromEntries(this.#gates) });
+    if (text === this.#saved) return;
+    mkdirSync(dirname(this.#path), { recursive: true });
+    writeFileAtomic(this.#path, text, { durable: false, temporary: `${this.#path}.tmp` });
+    this.#saved = text;
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * The store: artifacts by content digest, and the records of which fingerprint made which.
+ *
+ *     .mcp-forge/store/version                     "1"
+ *     .mcp-forge/store/objects/ab/cdef…/content    the artifact, read-only
+ *     .mcp-forge/store/objects/ab/cdef…/snapshot.json   sizes and times when it was hashed
+ *     .mcp-forge/store/records/<fingerprint>.json
+ *     .mcp-forge/store/staging/<run>/…             what running stages write
+ *     .mcp-forge/store/damaged/…                   artifacts that were edited, set aside
+ *
+ * Guarantees: an object is visible whole or not at all (hashed and synced in staging, then one rename of its folder,
+ * which changes no inode or time of what is inside, so the snapshot taken before stays true); publishing copies no
+ * bytes; a record is written after all its objects and names only such; an object whose bytes are not those of its
+ * digest is never handed out; nothing is deleted but staging.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { EXIT } from "../platform/exit.ts";
+import { errorCode, makeReadOnly, syncFolder, syncTree, writeFileAtomic } from "../platform/fs.ts";
+import { type Digest, hexOf } from "../platform/hash.ts";
+import { err, type Failure, ok, type Result } from "../platform/result.ts";
+import { matchesSnapshot, parseSnapshot, refreshSnapshot, type Snapshot, TICK_MS, takeSnapshot, UnfitTreeError } from "../platform/snapshot.ts";
+import { parseRecord, type RecordOutput, type StageRecord } from "./record.ts";
+
+const STORE_VERSION = 1;
+export type ObjectState = "intact" | "missing" | "edited";
+
+export class Store {
+  readonly #root: string;
+  /** Objects found intact by this process; what happens to them while it runs is seen by the next run. */
+  readonly #intact = new Set<Digest>();
+
+  private constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** Opens the project's store for reading; creates nothing. Fails on a store that a newer version wrote. */
+  static open(projectRoot: string): Result<Store> {
+    const root = join(projectRoot, ".mcp-forge", "store");
+    let version = String(STORE_VERSION);
+    try {
+      version = readFileSync(join(root, "version"), "utf8").trim();
+    } catch (e) {
+      if (errorCode(e) !== "ENOENT") throw e;
+    }
+    if (Number(version) === STORE_VERSION) return ok(new Store(root));
+    return err({
+      code: "engine/store-version",
+      message: `.mcp-forge/store has version ${version.slice(0, 20)}; this program reads version ${STORE_VERSION}`,
+      hint: "use the newer version of mcp-forge that wrote it, or move .mcp-forge away to start afresh",
+      exit: EXIT.environment,
+    });
+  }
+
+  /** Makes the folders and clears what killed runs left in staging. Only under the project's lock. */
+  prepare(): void {
+    if (!existsSync(join(this.#root, "version"))) {
+      for (const name of ["objects", "records"]) mkdirSync(join(this.#root, name), { recursive: true });
+      const ignore = join(dirname(this.#root), ".gitignore");
+      if (!existsSync(ignore)) writeFileSync(ignore, "*\n");
+      writeFileAtomic(join(this.#root, "version"), `${STORE_VERSION}\n`);
+    }
+    rmSync(join(this.#root, "staging"), { recursive: true, force: true });
+  }
+
+  /** Where an artifact's content lies, whether or not it is there. */
+  contentPath(digest: Digest): string {
+    return join(this.#objectFolder(digest), "content");
+  }
+
+  /** Empty places to write outputs to, on the store's file system. */
+  stage(run: string, node: string, outputs: readonly string[]): { folder: string; paths: Record<string, string> } {
+    const folder = join(this.#root, "staging", run, encodeURIComponent(node));
+    const paths: Record<string, string> = {};
+    for (const [i, name] of outputs.entries()) {
+      mkdirSync(join(folder, String(i)), { recursive: true });
+      paths[name] = join(folder, String(i), "content");
+    }
+    return { folder, paths };
+  }
+
+  /** Takes staged outputs (paths from `stage`) into the store. Fails when one is missing, of the wrong kind or unfit; throws the file system's error. */
+  async publish(paths: Readonly<Record<string, string>>, kinds: Readonly<Record<string, "file" | "folder">>): Promise<Result<Record<string, RecordOutput>>> {
+    for (const [name, path] of Object.entries(paths)) {
+      if (!existsSync(path)) return err(bad(name, "was not written"));
+      await makeReadOnly(path);
+      await syncTree(path);
+    }
+    await new Promise((resolve) => setTimeout(resolve, TICK_MS + 1)); // So that no snapshot is racy and none is read again.
+    const outputs: Record<string, RecordOutput> = {};
+    for (const [name, path] of Object.entries(paths)) {
+      try {
+        const snapshot = await takeSnapshot(path);
+        if (snapshot.kind !== kinds[name]) return err(bad(name, `is a ${snapshot.kind}, not a ${kinds[name]}`));
+        await this.#adopt(dirname(path), snapshot);
+        outputs[name] = { kind: snapshot.kind, digest: snapshot.digest, bytes: snapshot.bytes };
+      } catch (e) {
+        if (e instanceof UnfitTreeError) return err(bad(name, `cannot be kept: ${e.message}`));
+        throw e;
+      }
+    }
+    return ok(outputs);
+  }
+
+  /**
+   * Whether an artifact is what its digest says, by stat where that suffices.
+   * @param repair note fresh stats after a re-reading (a run may; a plan writes nothing).
+   */
+  async check(digest: Digest, repair: boolean): Promise<ObjectState> {
+    if (this.#intact.has(digest)) return "intact";
+    const content = this.contentPath(digest);
+    const old = this.#readSnapshot(digest);
+    if (old === undefined || !matchesSnapshot(content, old)) {
+      if (!existsSync(content)) return "missing";
+      let fresh: Snapshot;
+      try {
+        fresh = await refreshSnapshot(content, old);
+      } catch (e) {
+        if (e instanceof UnfitTreeError) return "edited";
+        throw e;
+      }
+      if (fresh.digest !== digest) return "edited";
+      if (repair) writeFileAtomic(join(this.#objectFolder(digest), "snapshot.json"), JSON.stringify(fresh), { durable: false });
+    }
+    this.#intact.add(digest);
+    return "intact";
+  }
+
+  /** Moves a damaged artifact out of the way; returns where to. */
+  setAside(digest: Digest): string {
+    const folder = join(this.#root, "damaged");
+    mkdirSync(folder, { recursive: true });
+    for (let n = 1; ; n++) {
+      const to = join(folder, `${hexOf(digest)}-${n}`);
+      if (existsSync(to)) continue;
+      renameSync(this.#objectFolder(digest), to);
+      return to;
+    }
+  }
+
+  /** `setAside`, when the artifact still is there and damaged. */
+  async setAsideIfDamaged(digest: Digest): Promise<void> {
+    if (existsSync(this.#objectFolder(digest)) && (await this.check(digest, true)) !== "intact") this.setAside(digest);
+  }
+
+  readRecord(fingerprint: Digest): StageRecord | undefined {
+    try {
+      const record = parseRecord(readFileSync(this.#recordPath(fingerprint), "utf8"));
+      return record?.fingerprint === fingerprint ? record : undefined;
+    } catch (e) {
+      if (errorCode(e) === "ENOENT") return undefined;
+      throw e;
+    }
+  }
+
+  /** The instant at which a stage counts as finished. */
+  writeRecord(record: StageRecord): void {
+    writeFileAtomic(this.#recordPath(record.fingerprint), `${JSON.stringify(record)}\n`);
+  }
+
+  async #adopt(staged: string, snapshot: Snapshot): Promise<void> {
+    const { digest } = snapshot;
+    const target = this.#objectFolder(digest);
+    for (;;) {
+      if (existsSync(target)) {
+        this.#intact.delete(digest);
+        if ((await this.check(digest, true)) === "intact") return;
+        if (existsSync(target)) this.setAside(digest);
+      }
+      writeFileAtomic(join(staged, "snapshot.json"), JSON.stringify(snapshot));
+      mkdirSync(dirname(target), { recursive: true });
+      try {
+        renameSync(staged, target);
+      } catch (e) {
+        if (errorCode(e) === "ENOTEMPTY" || errorCode(e) === "EEXIST") continue; // Another stage of this run just published the same bytes.
+        throw e;
+      }
+      syncFolder(dirname(target));
+      this.#intact.add(digest);
+      return;
+    }
+  }
+
+  #objectFolder(digest: Digest): string {
+    const hex = hexOf(digest);
+    return join(this.#root, "objects", hex.slice(0, 2), hex.slice(2));
+  }
+
+  #recordPath(fingerprint: Digest): string {
+    return join(this.#root, "records", `${hexOf(fingerprint)}.json`);
+  }
+
+  #readSnapshot(digest: Digest): Snapshot | undefined {
+    try {
+      const snapshot = parseSnapshot(JSON.parse(readFileSync(join(this.#objectFolder(digest), "snapshot.json"), "utf8")));
+      return snapshot?.digest === digest ? snapshot : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+const bad = (output: string, what: string): Failure => ({
+  code: "engine/bad-output",
+  message: `the output ${output} ${what}`,
+  hint: "this is a fault of the stage; please report it with the run's log",
+  exit: EXIT.failed,
+});

@@ -1,0 +1,116 @@
+/**
+ * Views: copies of outputs where people look for them (`dist/NAME`, `.mcp-forge/data/train.jsonl`).
+ *
+ * Guarantees: after a run a view holds what the store holds; it is a reflink or a copy, never a hard link, so editing
+ * it cannot touch the store; what somebody edited or put there is never lost but moved beside it (`NAME.edited-1`)
+ * before the view is made again; a view that is as we left it is not read (stat only).
+ */
+import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { basename, dirname, join, relative, sep } from "node:path";
+import { cloneTree, writeFileAtomic } from "../platform/fs.ts";
+import { matchesSnapshot, parseSnapshot, type Snapshot, TICK_MS, takeSnapshot, UnfitTreeError } from "../platform/snapshot.ts";
+import type { StageRecord } from "./record.ts";
+import type { StageDefinition } from "./stage.ts";
+import type { Store } from "./store.ts";
+
+export interface WrittenView {
+  readonly output: string;
+  /** Relative to the project root, with forward slashes. */
+  readonly path: string;
+  /** Where what stood there was moved to, if it was not ours. */
+  readonly kept?: string;
+}
+
+export class Views {
+  readonly #projectRoot: string;
+  readonly #file: string;
+  /** By path relative to the project root: the copy as we left it. Shared by all variants, which may share a view. */
+  readonly #made = new Map<string, Snapshot>();
+  #dirty = false;
+
+  constructor(projectRoot: string) {
+    this.#projectRoot = projectRoot;
+    this.#file = join(projectRoot, ".mcp-forge", "state", "views.json");
+    try {
+      for (const [path, value] of JSON.parse(readFileSync(this.#file, "utf8")) as [string, unknown][]) {
+        const snapshot = parseSnapshot(value);
+        if (snapshot !== undefined) this.#made.set(path, snapshot);
+      }
+    } catch {
+      // Nothing known: views that stand are compared by content.
+    }
+  }
+
+  /** Brings a stage's views up to date; returns those that were written. Throws the file system's error. */
+  async update(stage: StageDefinition, record: StageRecord, store: Store): Promise<WrittenView[]> {
+    const written: WrittenView[] = [];
+    for (const [output, path] of Object.entries(stage.views ?? {})) {
+      const digest = record.outputs[output]?.digest;
+      if (digest === undefined) throw new Error(`${stage.id} has a view of ${output}, which is no output of it`);
+      const shown = relative(this.#projectRoot, path).split(sep).join("/");
+      const made = this.#made.get(shown);
+      if (made?.digest === digest && matchesSnapshot(path, made)) continue;
+      const standing = isThere(path) ? await digestOf(path) : undefined;
+      if (standing?.digest === digest) {
+        this.#remember(shown, standing);
+        continue;
+      }
+      const kept = isThere(path) && (standing === undefined || standing.digest !== made?.digest) ? this.#moveAside(path) : undefined;
+      await this.#write(path, store.contentPath(digest));
+      await new Promise((resolve) => setTimeout(resolve, TICK_MS + 1)); // So that the next run can trust the stats.
+      this.#remember(shown, await takeSnapshot(path));
+      written.push({ output, path: shown, ...(kept !== undefined && { kept: relative(this.#projectRoot, kept).split(sep).join("/") }) });
+    }
+    return written;
+  }
+
+  /** Keeps what was learned for the next run. Throws the file system's error. */
+  save(): void {
+    if (!this.#dirty) return;
+    mkdirSync(dirname(this.#file), { recursive: true });
+    writeFileAtomic(this.#file, JSON.stringify([...this.#made]), { durable: false, temporary: `${this.#file}.tmp` });
+    this.#dirty = false;
+  }
+
+  /** Copies beside, then swaps. A kill in between leaves the view missing at worst, and then it is made again. */
+  async #write(path: string, from: string): Promise<void> {
+    const fresh = join(dirname(path), `.${basename(path)}.forge-new`);
+    const old = join(dirname(path), `.${basename(path)}.forge-old`);
+    mkdirSync(dirname(path), { recursive: true });
+    for (const left of [fresh, old]) rmSync(left, { recursive: true, force: true });
+    await cloneTree(from, fresh);
+    if (isThere(path)) renameSync(path, old);
+    renameSync(fresh, path);
+    rmSync(old, { recursive: true, force: true });
+  }
+
+  #moveAside(path: string): string {
+    for (let n = 1; ; n++) {
+      const to = `${path}.edited-${n}`;
+      if (isThere(to)) continue;
+      renameSync(path, to);
+      return to;
+    }
+  }
+
+  #remember(shown: string, snapshot: Snapshot): void {
+    this.#made.set(shown, snapshot);
+    this.#dirty = true;
+  }
+}
+
+/** Whether something is at the path, a dangling link included. */
+function isThere(path: string): boolean {
+  if (existsSync(path)) return true;
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Snapshot of what stands at a view's place; undefined for what can be no copy of ours (a link, a device). */
+async function digestOf(path: string): Promise<Snapshot | undefined> {
+  try {
+    return await takeSnapshot(path);
+  } catch (e) {
+    if (e instanceof UnfitTreeError) return undefined;
+    throw e;
+  }
+}
