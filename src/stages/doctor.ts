@@ -7,11 +7,10 @@
 import { readdir, readFile, statfs } from "node:fs/promises";
 import { availableParallelism, freemem, totalmem } from "node:os";
 import { dirname, join } from "node:path";
-import { findBase } from "../models/base.ts";
 import { type Family, familyNames, getFamily } from "../models/family.ts";
 import { cacheDir, packageRoot } from "../platform/paths.ts";
 import { runProcess } from "../platform/process.ts";
-import { inspectPython, type PythonState } from "../runners/python-env.ts";
+import { inspectInterpreter, PACKAGES, type PythonState } from "./doctor-python.ts";
 
 export interface Finding {
   /** `node`, `python`, `packages`, `llama`, `gpu`, `memory`, `disk`, `model`, `keys`. */
@@ -42,15 +41,14 @@ const PROBE_MS = 10_000;
 export async function examine(o: { readonly projectDir: string; readonly env?: NodeJS.ProcessEnv; readonly signal?: AbortSignal }): Promise<DoctorReport> {
   const env = o.env ?? process.env;
   const manifest = JSON.parse(await readFile(join(packageRoot(), "package.json"), "utf8")) as { version: string };
-  const python = await inspectPython({ env, signal: o.signal });
+  const python = await inspectInterpreter(env.MCP_FORGE_PYTHON || "python3", o.signal);
   const findings: Finding[] = [
     node(),
-    ...pythonFindings(python),
+    ...pythonFindings(python, Boolean(env.MCP_FORGE_PYTHON)),
     await llama(),
     ...(await gpu(env, o.signal)),
     memory(),
     ...(await disks(o.projectDir, env, python)),
-    ...(await baseModels(env)),
     ...keys(env),
   ];
   const healthy = findings.every((f) => f.status !== "missing");
@@ -66,16 +64,26 @@ function node(): Finding {
     : { check: "node", status: "missing", message: `${message}: too old`, fix: "install Node 20.19 or newer" };
 }
 
-function pythonFindings(python: PythonState): Finding[] {
+function pythonFindings(python: PythonState, own: boolean): Finding[] {
   if (python.problem !== undefined) return [{ check: "python", status: "missing", message: python.problem.message, fix: python.problem.hint }];
   const found: Finding = { check: "python", status: "ok", message: `Python ${python.version} (${python.interpreter})` };
-  if (!python.ready)
+  const absent = PACKAGES.filter((name) => python.packages[name] === undefined);
+  const versions = Object.entries(python.packages).map(([name, version]) => `${name} ${version}`);
+  if (absent.length === 0) return [found, { check: "packages", status: "ok", message: versions.join(", ") }];
+  if (own)
     return [
       found,
-      { check: "packages", status: "note", message: `the environment is not made yet: ${python.plan}`, fix: "forge apply makes it at first need" },
+      {
+        check: "packages",
+        status: "missing",
+        message: `MCP_FORGE_PYTHON lacks ${absent.join(", ")}`,
+        fix: `${python.interpreter} -m pip install ${absent.join(" ")}`,
+      },
     ];
-  const versions = Object.entries(python.packages).map(([name, version]) => `${name} ${version}`);
-  return [found, { check: "packages", status: "ok", message: versions.join(", ") }];
+  return [
+    found,
+    { check: "packages", status: "note", message: "the Python environment is not made yet (about 1.5 GB)", fix: "forge apply makes it at first need" },
+  ];
 }
 
 /** llama.cpp comes as a prebuilt binary inside an npm package of its own for each platform. */
@@ -129,7 +137,7 @@ function memory(): Finding {
 }
 
 async function disks(projectDir: string, env: NodeJS.ProcessEnv, python: PythonState): Promise<Finding[]> {
-  const needed = python.ready ? DISK_LATER : DISK_FIRST_RUN;
+  const needed = PACKAGES.every((name) => python.packages[name] !== undefined) ? DISK_LATER : DISK_FIRST_RUN;
   const findings: Finding[] = [];
   for (const [name, path] of [
     ["cache", cacheDir(env)],
@@ -155,19 +163,6 @@ async function freeBytes(path: string): Promise<number | undefined> {
     if (found !== undefined) return found.bavail * found.bsize;
     if (dirname(at) === at) return undefined;
   }
-}
-
-async function baseModels(env: NodeJS.ProcessEnv): Promise<Finding[]> {
-  return Promise.all(
-    families().map(async (family): Promise<Finding> => {
-      const present = await findBase(family, "default", { env });
-      const source = family.sources.default;
-      const size = source?.kind === "wheel" ? `, ${Math.round(source.bytes / 1e6)} MB` : "";
-      return present
-        ? { check: "model", status: "ok", message: `${family.title} is here` }
-        : { check: "model", status: "note", message: `${family.title} is not fetched yet${size}`, fix: "forge apply fetches it at first need" };
-    }),
-  );
 }
 
 function keys(env: NodeJS.ProcessEnv): Finding[] {

@@ -26,9 +26,20 @@ function play(options: RenderOptions, events: readonly (WithoutStamp<RunEvent> &
   return { out: out.join(""), err: err.join("") };
 }
 
-const started = { type: "stage-started", node: "train", title: "Fine-tune", reasons: ["`data.samples` 300 → 800", "b", "c"] } as const;
-const cached = { type: "stage-cached", node: "inspect", title: "Read the tools", summary: "3 tools", figures: {} } as const;
-const refused = {
+const started: WithoutStamp<Extract<RunEvent, { type: "stage-started" }>> = {
+  type: "stage-started",
+  node: "train",
+  title: "Fine-tune",
+  reasons: ["`data.samples` 300 → 800", "b", "c"],
+};
+const cached: WithoutStamp<Extract<RunEvent, { type: "stage-cached" }>> = {
+  type: "stage-cached",
+  node: "inspect",
+  title: "Read the tools",
+  summary: "3 tools",
+  figures: {},
+};
+const refused: WithoutStamp<Extract<RunEvent, { type: "gate-judged" }>> = {
   type: "gate-judged",
   node: "gate:qa",
   title: "Gate qa",
@@ -39,7 +50,7 @@ const refused = {
     { figure: "min_samples_per_tool", value: 12, threshold: 10, passed: true },
   ],
   advice: [],
-} as const;
+};
 
 describe("one line at a time", () => {
   test("says why a stage runs, and how it ended", () => {
@@ -143,15 +154,9 @@ test("the table of gates shows free, constrained, threshold, n and base", () => 
       nodes: [
         {
           id: "validate:q8_0",
-          kind: "stage",
-          title: "",
-          status: "done",
-          seconds: 1,
-          summary: "",
-          outputs: {},
           figures: { tool_selection_accuracy: rate(0.81), constrained_tool_selection_accuracy: rate(0.93) },
         },
-        { id: "baseline", kind: "stage", title: "", status: "cached", seconds: 0, summary: "", outputs: {}, figures: { tool_selection_accuracy: rate(0.02) } },
+        { id: "baseline", figures: { tool_selection_accuracy: rate(0.02) } },
       ],
     },
     { paint: (_, t) => t },

@@ -2,12 +2,12 @@
  * The last words of a run: what it took, how the figures stand against the gates, where the bundle is,
  * and what to type next. One or two lines when nothing had to run.
  */
-import { isAbsolute, relative } from "node:path";
 import type { RunOutcome } from "../../engine/apply.ts";
 import { EXIT } from "../../platform/exit.ts";
 import type { Pipeline } from "../../stages/pipeline.ts";
 import type { Terminal } from "../terminal.ts";
 import { duration, plural } from "../words.ts";
+import { quote, shortPath } from "./path.ts";
 
 type Paint = Pick<Terminal, "paint">;
 
@@ -48,15 +48,6 @@ export async function closingWords(run: RunOutcome, pipeline: Pick<Pipeline, "na
   }
   return `${lines.join("\n")}\n`;
 }
-
-/** Relative to the working directory where that is shorter to type. */
-export function shortPath(path: string): string {
-  const near = relative(process.cwd(), path);
-  return near === "" ? "." : near.startsWith("..") || isAbsolute(near) ? path : near;
-}
-
-/** Quoted for a POSIX shell, when it must be (or always). */
-const quote = (text: string, always = false): string => (!always && /^[A-Za-z0-9_./:@%+,-]+$/.test(text) ? text : `"${text.replace(/["\\$`]/g, "\\$&")}"`);
 
 /** A request from the evaluation data, short enough to type; "…" where there is none. */
 async function examplePrompt(run: RunOutcome): Promise<string> {

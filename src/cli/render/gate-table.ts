@@ -11,8 +11,14 @@ const HEAD = ["gate", "figure", "free", "constrained", "threshold", "n", "base"]
 const FREE = 2;
 const CONSTRAINED = 3;
 
+/** What the table needs of a run (or of the records of earlier ones). */
+export interface GateFigures {
+  readonly gates: RunOutcome["gates"];
+  readonly nodes: readonly { readonly id: string; readonly figures: JsonObject }[];
+}
+
 /** The lines of the table; none when no gate was judged. */
-export function gateTable(run: Pick<RunOutcome, "gates" | "nodes">, terminal: Pick<Terminal, "paint">): string[] {
+export function gateTable(run: GateFigures, terminal: Pick<Terminal, "paint">): string[] {
   const rows: string[][] = [];
   const passed: boolean[] = [];
   const baseline = run.nodes.find((n) => n.id === "baseline")?.figures ?? {};

@@ -1,0 +1,42 @@
+/** Where a recipe stands, in words: one line a node, then the gates' figures, then the bundle. */
+import type { NodeStatus, StatusReport } from "../../stages/status.ts";
+import type { Style, Terminal } from "../terminal.ts";
+import { bytes, duration, table } from "../words.ts";
+import { gateTable } from "./gate-table.ts";
+import { shortPath } from "./path.ts";
+
+/** @param terminal decides the colours, and how much of a summary fits */
+export function statusWords(status: StatusReport, terminal: Pick<Terminal, "paint">): string {
+  const { paint } = terminal;
+  const rows = status.nodes.filter((n) => n.kind === "stage").map((n) => ({ node: n, cells: cells(n) }));
+  const aligned = table(
+    rows.map((r) => r.cells),
+    { left: [1, 4] },
+  );
+  const lines = [
+    `${paint("bold", status.name)}${status.variant === null ? "" : ` (variant ${status.variant})`}: ${status.upToDate ? paint("green", "up to date") : paint("yellow", "an apply has work to do (forge plan says why)")}`,
+    "",
+  ];
+  for (const [i, line] of aligned.entries()) lines.push(paint(styleOf(rows[i]?.node), line));
+  const gates = status.nodes
+    .filter((n) => n.verdicts !== undefined)
+    .map((n) => ({ id: n.id, stage: n.id.replace(/^gate:/, ""), passed: n.passed === true, verdicts: n.verdicts ?? [], advice: [] }));
+  const figures = gateTable({ gates, nodes: status.nodes }, terminal);
+  if (figures.length > 0) lines.push("", ...figures);
+  lines.push("", `bundle   ${status.bundle.present ? shortPath(status.bundle.path) : `${shortPath(status.bundle.path)} (not there yet)`}`);
+  if (status.lastRun !== null) lines.push(`last run ${shortPath(status.lastRun)}`);
+  return `${lines.join("\n")}\n`;
+}
+
+function cells(node: NodeStatus): string[] {
+  const state = node.at === null ? "never ran" : node.plan === "cached" ? "done" : "outdated";
+  return [
+    `${state === "done" ? "✓" : state === "outdated" ? "~" : "-"} ${node.id}`,
+    state,
+    node.seconds === null ? "" : duration(node.seconds),
+    node.bytes === null ? "" : bytes(node.bytes),
+    node.at === null ? "" : `${node.at.slice(0, 16).replace("T", " ")} UTC  ${node.summary ?? ""}`.trimEnd(),
+  ];
+}
+
+const styleOf = (node: NodeStatus | undefined): Style => (node === undefined || node.at === null ? "dim" : node.plan === "cached" ? "green" : "yellow");

@@ -1,0 +1,74 @@
+/**
+ * Where a recipe stands: the last record of every node of its graph beside what `plan` says of it. Reads
+ * records only; starts nothing, writes nothing.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { listRuns, readLast } from "../engine/inspect.ts";
+import { type PlanStatus, planRun } from "../engine/plan.ts";
+import type { Verdict } from "../engine/stage.ts";
+import type { JsonObject } from "../platform/json.ts";
+import { ok, type Result } from "../platform/result.ts";
+import type { Pipeline } from "./pipeline.ts";
+
+export interface NodeStatus {
+  readonly id: string;
+  readonly kind: "stage" | "gate";
+  readonly title: string;
+  /** `cached`: the record below stands. Anything else: an apply has work here. */
+  readonly plan: PlanStatus;
+  readonly reasons: readonly string[];
+  /** When its last record was published (ISO 8601, UTC); null when it never ran, and for gates. */
+  readonly at: string | null;
+  readonly seconds: number | null;
+  readonly summary: string | null;
+  readonly figures: JsonObject;
+  /** Bytes of its outputs together. */
+  readonly bytes: number | null;
+  /** Gates only: the last verdict. */
+  readonly passed?: boolean;
+  readonly verdicts?: readonly Verdict[];
+}
+
+export interface StatusReport {
+  readonly name: string;
+  readonly variant: string | null;
+  readonly upToDate: boolean;
+  readonly nodes: readonly NodeStatus[];
+  readonly bundle: { readonly path: string; readonly present: boolean };
+  /** Absolute path of the last run's folder (events, logs); null before the first. */
+  readonly lastRun: string | null;
+}
+
+export async function readStatus(pipeline: Pipeline): Promise<Result<StatusReport>> {
+  const { nodes, projectRoot, lockfile, variant } = pipeline;
+  const plan = await planRun({ nodes, projectRoot, lockfile, variant });
+  if (!plan.ok) return plan;
+  const last = readLast(projectRoot, lockfile, variant);
+  if (!last.ok) return last;
+  const run = listRuns(projectRoot).at(-1);
+  return ok({
+    name: pipeline.name,
+    variant: variant ?? null,
+    upToDate: !plan.value.work,
+    nodes: plan.value.nodes.map(({ id, kind, title, status, reasons }) => {
+      const record = last.value.stages.get(id);
+      const gate = last.value.gates.get(id);
+      return {
+        id,
+        kind,
+        title,
+        plan: status,
+        reasons,
+        at: record?.createdAt ?? null,
+        seconds: record?.seconds ?? null,
+        summary: record?.summary ?? null,
+        figures: record?.figures ?? {},
+        bytes: record === undefined ? null : Object.values(record.outputs).reduce((sum, output) => sum + output.bytes, 0),
+        ...(gate === undefined ? {} : { passed: gate.passed, verdicts: gate.verdicts }),
+      };
+    }),
+    bundle: { path: pipeline.bundle, present: existsSync(join(pipeline.bundle, "agent.yaml")) },
+    lastRun: run === undefined ? null : join(projectRoot, ".mcp-forge", "runs", run),
+  });
+}
