@@ -1,0 +1,229 @@
+/**
+ * The Python environment that steps run in: forge's own, made on first need from python/requirements.lock, or
+ * the one that MCP_FORGE_PYTHON names.
+ *
+ * Guarantees: an environment is used only when its marker, written last, is there, so a killed build is never
+ * used; two forges do not build the same one at once; a failed build leaves nothing; `pythonRuntime` starts no
+ * process and says the same before and after the environment is made.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { acquireLock } from "../engine/lock.ts";
+import type { StageEvent } from "../engine/stage.ts";
+import { hexOf } from "../platform/digest.ts";
+import { EXIT } from "../platform/exit.ts";
+import { fsFailure, writeFileAtomic } from "../platform/fs.ts";
+import type { JsonObject } from "../platform/json.ts";
+import { cacheDir } from "../platform/paths.ts";
+import { childEnv, runProcess } from "../platform/process.ts";
+import { err, ok, type Result } from "../platform/result.ts";
+import { type Accelerator, detectAccelerator } from "./python/accelerator.ts";
+import { type BuildOptions, buildEnvironment, install, pythonIn, SIZE_IN_WORDS, STEPS } from "./python/build.ts";
+import { findPython, supports } from "./python/find.ts";
+import { DECISIVE_PACKAGES, type Requirements, readRequirements } from "./python/requirements.ts";
+
+export interface PythonOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (event: StageEvent) => void;
+  /** For what the installers print; default `build.log` beside the environments. */
+  readonly logFile?: string;
+}
+
+export interface Python {
+  /** Path of the interpreter. */
+  readonly python: string;
+}
+
+const MARKER = "forge-environment.json";
+/** Another forge may be fetching GBs over a slow line. */
+const WAIT_SECONDS = 3600;
+
+/** The environment is looked for, checked or built once a process. */
+let ready: Promise<Result<Python>> | undefined;
+
+/** An interpreter with every package of the lock file. Builds the environment when there is none; failures exit with 6. */
+export async function ensurePython(o: PythonOptions = {}): Promise<Result<Python>> {
+  ready ??= locate(o);
+  const result = await ready;
+  if (!result.ok) ready = undefined; // What was wrong may be mended by the next call.
+  return result;
+}
+
+async function locate(o: PythonOptions): Promise<Result<Python>> {
+  const named = process.env.MCP_FORGE_PYTHON;
+  if (named) return checkNamed(named, o);
+  const requirements = readRequirements();
+  const accelerator = detectAccelerator();
+  return finished(requirements, accelerator) ?? build(requirements, accelerator, o);
+}
+
+/** Where environments lie. */
+export const environmentsDir = (): string => join(cacheDir(), "python");
+
+const prefixOf = (r: Requirements, a: Accelerator): string => `${hexOf(r.digest).slice(0, 16)}-${a}-py`;
+
+/** A finished environment for the lock file, whatever Python made it; undefined when there is none. */
+function finished(requirements: Requirements, accelerator: Accelerator): Result<Python> | undefined {
+  const root = environmentsDir();
+  if (!existsSync(root)) return undefined;
+  const prefix = prefixOf(requirements, accelerator);
+  for (const name of readdirSync(root).sort().reverse()) {
+    const dir = join(root, name);
+    // `existsSync` follows the link to the interpreter: an environment whose Python was removed does not count.
+    if (name.startsWith(prefix) && existsSync(join(dir, MARKER)) && existsSync(pythonIn(dir))) return ok({ python: pythonIn(dir) });
+  }
+  return undefined;
+}
+
+/** Whether the environment is there already (for `doctor` and estimates); starts and changes nothing. */
+export const pythonIsReady = (): boolean => Boolean(process.env.MCP_FORGE_PYTHON) || finished(readRequirements(), detectAccelerator()) !== undefined;
+
+async function build(requirements: Requirements, accelerator: Accelerator, o: PythonOptions): Promise<Result<Python>> {
+  const root = environmentsDir();
+  const emit = o.onProgress ?? (() => {});
+  try {
+    const found = await findPython();
+    if (!found.ok) return found;
+    mkdirSync(root, { recursive: true });
+    const waiting = (holder: string) =>
+      emit({ type: "log", level: "info", message: `waiting for another forge that makes the Python environment (${holder})` });
+    const lock = await acquireLock(root, { waitSeconds: WAIT_SECONDS, ...(o.signal && { signal: o.signal }), onWaiting: waiting });
+    if (!lock.ok) return lock;
+    try {
+      const meanwhile = finished(requirements, accelerator);
+      if (meanwhile) return meanwhile;
+      const dir = join(root, `${prefixOf(requirements, accelerator)}${found.value.version.split(".").slice(0, 2).join(".")}`);
+      rmSync(dir, { recursive: true, force: true }); // Half of one, left by a kill.
+      emit({ type: "log", level: "info", message: `making forge's own Python environment, once: ${SIZE_IN_WORDS[accelerator]} in ${dir}` });
+      const made = await buildEnvironment(dir, found.value, requirements, accelerator, buildOptions(o, root));
+      if (!made.ok) {
+        rmSync(dir, { recursive: true, force: true });
+        return made;
+      }
+      writeFileAtomic(join(dir, MARKER), `${JSON.stringify({ python: found.value.version, requirements: requirements.digest, accelerator })}\n`);
+      emit({ type: "progress", done: STEPS, total: STEPS, unit: "steps", message: "the Python environment is ready" });
+      return ok({ python: pythonIn(dir) });
+    } finally {
+      lock.value.release();
+    }
+  } catch (e) {
+    const failure = fsFailure(e, "make the Python environment");
+    if (failure) return err(failure);
+    throw e;
+  }
+}
+
+function buildOptions(o: PythonOptions, root: string): BuildOptions {
+  let current = 0;
+  return {
+    signal: o.signal ?? new AbortController().signal,
+    logFile: o.logFile ?? join(root, "build.log"),
+    onPhase: (step, message) => {
+      if (step >= 0) current = step;
+      o.onProgress?.({ type: "progress", done: current, total: STEPS, unit: "steps", message: `Python environment: ${message}` });
+    },
+  };
+}
+
+/** MCP_FORGE_PYTHON is used as it is, when it is a supported Python that has the packages. */
+async function checkNamed(python: string, o: PythonOptions): Promise<Result<Python>> {
+  const names = [...DECISIVE_PACKAGES];
+  const script =
+    "import sys, json, importlib.metadata as m\ndef v(n):\n  try: return m.version(n)\n  except m.PackageNotFoundError: return None\n" +
+    "print(json.dumps({'python': '%d.%d.%d' % sys.version_info[:3], 'packages': {n: v(n) for n in sys.argv[1:]}}))";
+  const r = await runProcess(python, ["-c", script, ...names], { env: childEnv(), stdin: "", timeoutMs: 30_000, ...(o.signal && { signal: o.signal }) });
+  const hint = "Correct MCP_FORGE_PYTHON, or unset it to let forge make its own environment.";
+  const refuse = (message: string) => err({ code: "python/named-unusable", message, hint, exit: EXIT.environment });
+  if (!r.ok) return r.error.exit === EXIT.interrupted ? r : refuse(`MCP_FORGE_PYTHON is ${python}, which cannot be started`);
+  const answer = parseAnswer(r.value.stdout);
+  if (answer === undefined) return refuse(`MCP_FORGE_PYTHON is ${python}, which is no working Python`);
+  if (!supports(answer.python)) return refuse(`MCP_FORGE_PYTHON is Python ${answer.python}, which is not supported`);
+  const missing = names.filter((n) => typeof answer.packages[n] !== "string");
+  if (missing.length > 0) return refuse(`the environment of MCP_FORGE_PYTHON (${python}) lacks ${missing.join(", ")}`);
+  const pins = readRequirements().versions;
+  const other = names.filter((n) => baseVersion(String(answer.packages[n])) !== pins.get(n));
+  const words = other.map((n) => `${n} ${String(answer.packages[n])} (tested with ${pins.get(n)})`).join(", ");
+  if (other.length > 0) o.onProgress?.({ type: "log", level: "warning", message: `the environment of MCP_FORGE_PYTHON differs from the pinned one: ${words}` });
+  return ok({ python });
+}
+
+function parseAnswer(stdout: string): { python: string; packages: Record<string, unknown> } | undefined {
+  try {
+    const value: unknown = JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
+    if (value === null || typeof value !== "object" || !("python" in value) || !("packages" in value)) return undefined;
+    if (typeof value.python !== "string" || value.packages === null || typeof value.packages !== "object") return undefined;
+    return { python: value.python, packages: Object.fromEntries(Object.entries(value.packages)) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** `2.13.0+cpu` → `2.13.0`: the build is told apart by `accelerator`. */
+const baseVersion = (version: string): string => version.split("+")[0] ?? version;
+
+/**
+ * What of the Python environment can change a step's output, cheaply: versions of the decisive packages and the
+ * accelerator. Our own environment has the lock file's versions, made or not; of a named one the installed ones are read.
+ */
+export function pythonRuntime(): JsonObject {
+  const named = process.env.MCP_FORGE_PYTHON;
+  const versions = named ? installedVersions(named) : readRequirements().versions;
+  const packages = Object.fromEntries(DECISIVE_PACKAGES.map((n) => [n, baseVersion(versions.get(n) ?? "unknown")]));
+  return { packages, accelerator: detectAccelerator() };
+}
+
+/** Versions by the names of the `.dist-info` folders beside an interpreter. Empty where they cannot be found. */
+function installedVersions(python: string): ReadonlyMap<string, string> {
+  const versions = new Map<string, string>();
+  const prefix = dirname(dirname(python));
+  const lib = join(prefix, "lib");
+  try {
+    for (const name of readdirSync(lib).filter((n) => /^python3(\.\d+)?$/.test(n))) {
+      for (const packages of ["site-packages", "dist-packages"]) {
+        const dir = join(lib, name, packages);
+        if (!existsSync(dir)) continue;
+        for (const entry of readdirSync(dir)) {
+          const match = /^(.+)-([^-]+)\.dist-info$/.exec(entry);
+          if (match?.[1] !== undefined && match[2] !== undefined) versions.set(match[1].toLowerCase().replaceAll("_", "-"), match[2]);
+        }
+      }
+    }
+  } catch {
+    // An interpreter in no environment: its packages count as unknown.
+  }
+  return versions;
+}
+
+/**
+ * An interpreter that also has the packages of python/requirements-dev.lock, for the project's own tests: they lie in a
+ * folder of their own, to be named in PYTHONPATH.
+ */
+export async function ensurePythonForTests(o: PythonOptions = {}): Promise<Result<Python & { readonly pythonPath: string }>> {
+  const base = await ensurePython(o);
+  if (!base.ok) return base;
+  const dev = readRequirements("requirements-dev.lock");
+  const version = await runProcess(base.value.python, ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"], { env: childEnv(), stdin: "" });
+  if (!version.ok) return version;
+  const root = environmentsDir();
+  const dir = join(root, `${hexOf(dev.digest).slice(0, 16)}-tests-py${version.value.stdout.trim()}`);
+  const done = (): boolean => existsSync(join(dir, MARKER));
+  if (!done()) {
+    mkdirSync(root, { recursive: true });
+    const lock = await acquireLock(root, { waitSeconds: WAIT_SECONDS, ...(o.signal && { signal: o.signal }) });
+    if (!lock.ok) return lock;
+    try {
+      if (!done()) {
+        rmSync(dir, { recursive: true, force: true });
+        const got = await install([base.value.python, "-m", "pip"], ["--target", dir, "--no-deps", "-r", dev.path], buildOptions(o, root));
+        if (!got.ok) {
+          rmSync(dir, { recursive: true, force: true });
+          return got;
+        }
+        writeFileAtomic(join(dir, MARKER), readFileSync(dev.path, "utf8"));
+      }
+    } finally {
+      lock.value.release();
+    }
+  }
+  return ok({ python: base.value.python, pythonPath: dir });
+}
