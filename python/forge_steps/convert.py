@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import shutil
 import sys
@@ -114,24 +113,17 @@ def convert(folder: Path, target: Path, metadata: Mapping[str, Any], pre_tokeniz
         def get_vocab_base_pre(self, tokenizer: Any) -> str:
             return pre_tokenizer or super().get_vocab_base_pre(tokenizer)
 
-        def set_gguf_parameters(self) -> None:
-            super().set_gguf_parameters()
+        def prepare_metadata(self, vocab_only: bool) -> None:
+            super().prepare_metadata(vocab_only)
             for key, value in sorted(metadata.items()):
-                if key.startswith("mcp_forge."):
+                if key not in self.gguf_writer.kv_data[0]:  # what the converter took from general.json is there
                     _add(self.gguf_writer, key, value)
 
-    # The converter takes the names of the model from this file where it has them, else guesses them from the folder's name.
+    # Where this file says nothing of the model's name and kin, the converter guesses from the folder's.
     general = scratch / "general.json"
     general.write_text(json.dumps({k: v for k, v in metadata.items() if k.startswith("general.")}), "utf-8")
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with torch.inference_mode():
-            Exported(folder, gguf.LlamaFileType.MOSTLY_F16, part, metadata_override=general, model_name=metadata.get("general.name")).write()
-        from forge_steps.quantize import publish
-
-        publish(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+    with torch.inference_mode():
+        Exported(folder, gguf.LlamaFileType.MOSTLY_F16, target, metadata_override=general, model_name=metadata.get("general.name")).write()
 
 
 def _add(writer: Any, key: str, value: Any) -> None:

@@ -37,6 +37,7 @@ def run(step: Step) -> dict[str, Any]:
     clock.phase("converter", "preparing llama.cpp's converter")
     use_converter(find_converter(spec.object("converter")))
 
+    from forge_steps.gguf_once import read_once
     from forge_steps.llama_cpp import Library
     from forge_steps.merge import merged_model, save_folder
     from forge_steps.model import base_file, load_tokenizer, peak_memory_bytes, usable_cores
@@ -49,8 +50,9 @@ def run(step: Step) -> dict[str, Any]:
 
     torch.set_num_threads(threads)
     base = base_file(spec.object("base"))
-    tokenizer = load_tokenizer(base)
-    model = merged_model(base, adapter)
+    with read_once():
+        tokenizer, pre_tokenizer = load_tokenizer(base), pre_tokenizer_of(base)
+        model = merged_model(base, adapter)
     clock.phase("convert", "writing the GGUF")
     folder = scratch / "merged"
     candidate = scratch / "candidate.gguf"
@@ -59,7 +61,7 @@ def run(step: Step) -> dict[str, Any]:
     try:
         save_folder(model, tokenizer, template, folder)
         step.check()
-        convert(folder, candidate, metadata, pre_tokenizer_of(base), scratch)
+        convert(folder, candidate, metadata, pre_tokenizer, scratch)
         step.check()
         figures: dict[str, Any] = {"format": "f16", "bytes": candidate.stat().st_size}
         if spec.has("verify"):

@@ -1,0 +1,61 @@
+/**
+ * Where llama.cpp lies in the installed packages: node-llama-cpp's prebuilt libraries for this machine (which the
+ * Python steps call through ctypes) and the sources that they were built from (which hold the GGUF converter). One
+ * release for converting, quantizing, verifying and running; nothing is compiled or downloaded.
+ */
+import { existsSync, realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { EXIT } from "../platform/exit.ts";
+import { cacheDir, packageRoot } from "../platform/paths.ts";
+import { err, ok, type Result } from "../platform/result.ts";
+
+export interface LlamaFiles {
+  /** Folder with libllama, libggml and the CPU backends. */
+  readonly libraries: string;
+  /** As python/forge_steps/convert.py takes it: the user's checkout, or the sources and where to unpack them. */
+  readonly converter: { readonly checkout: string } | { readonly bundle: string; readonly cache: string };
+}
+
+/** `process.platform-process.arch` → the package's name after `@node-llama-cpp/`; CPU builds only (macOS has Metal in). */
+const PACKAGES: Readonly<Record<string, string>> = {
+  "linux-x64": "linux-x64",
+  "linux-arm64": "linux-arm64",
+  "darwin-arm64": "mac-arm64-metal",
+  "darwin-x64": "mac-x64",
+  "win32-x64": "win-x64",
+};
+
+/**
+ * Finds both. `MCP_FORGE_LLAMA_CPP` names a checkout of llama.cpp whose converter wins over the installed one.
+ * @param root folder from which the packages are looked for; default ours. For tests.
+ */
+export function findLlamaFiles(o: { root?: string; env?: NodeJS.ProcessEnv } = {}): Result<LlamaFiles> {
+  const env = o.env ?? process.env;
+  const platform = `${process.platform}-${process.arch}`;
+  const name = PACKAGES[platform];
+  const main = findPackage("node-llama-cpp", o.root ?? packageRoot());
+  const binaries = name === undefined || main === undefined ? undefined : findPackage(`@node-llama-cpp/${name}`, main);
+  const libraries = name === undefined || binaries === undefined ? undefined : join(binaries, "bins", name);
+  if (main === undefined || libraries === undefined || !existsSync(libraries)) {
+    return err({
+      code: "models/no-llama-cpp",
+      message:
+        name === undefined
+          ? `llama.cpp has no prebuilt library for ${platform}`
+          : `llama.cpp's libraries for ${platform} are not installed (@node-llama-cpp/${name})`,
+      hint: name === undefined ? "Run forge on Linux, macOS or Windows, on x64 or arm64." : "Install mcp-forge again without --omit=optional (npm ci).",
+      exit: EXIT.environment,
+    });
+  }
+  if (env.MCP_FORGE_LLAMA_CPP) return ok({ libraries, converter: { checkout: env.MCP_FORGE_LLAMA_CPP } });
+  return ok({ libraries, converter: { bundle: join(main, "llama", "gitRelease.bundle"), cache: join(cacheDir(env), "llama.cpp") } });
+}
+
+/** Real path of an installed package as Node would find it from `from`, whatever the package exports. */
+function findPackage(name: string, from: string): string | undefined {
+  for (let folder = realpathSync(from); ; folder = dirname(folder)) {
+    const found = join(folder, "node_modules", name);
+    if (existsSync(join(found, "package.json"))) return realpathSync(found);
+    if (dirname(folder) === folder) return undefined;
+  }
+}
