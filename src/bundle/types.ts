@@ -87,7 +87,13 @@ export interface VerifyOutcome {
 }
 
 export interface TryOutcome {
-  readonly calls: readonly { readonly name: string; readonly arguments: JsonObject; readonly result: string; readonly executed: boolean; readonly isError: boolean }[];
+  readonly calls: readonly {
+    readonly name: string;
+    readonly arguments: JsonObject;
+    readonly result: string;
+    readonly executed: boolean;
+    readonly isError: boolean;
+  }[];
   readonly answer: string | null;
   /** Why there is no answer, or what to know about it. */
   readonly notes: readonly string[];

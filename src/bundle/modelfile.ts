@@ -1,0 +1,66 @@
+/**
+ * The Modelfile: what Ollama needs to ask the model exactly as it was trained. Its TEMPLATE is a Go
+ * text/template that carries the toolset's tool prompt byte for byte (the tools are fixed), and handles
+ * text and calls of one turn side by side.
+ *
+ * Ollama finds out from the template that the model knows tools (`.Tools` is mentioned) and how a call
+ * begins (the first text inside `if .ToolCalls`), which is why both are written as they are.
+ *
+ * Two things are out of a template's reach, and said in the bundle's README: foreign text that holds
+ * control words is not neutralised there, and Ollama writes `<`, `>` and `&` in a call's arguments as
+ * JSON escapes.
+ */
+import type { Turns } from "./turns.ts";
+
+export interface ModelfileInput {
+  readonly name: string;
+  readonly modelFile: string;
+  readonly turns: Turns;
+  readonly contextLength: number;
+  readonly stopTokens: readonly string[];
+  /** Comment lines for the top. */
+  readonly notes: readonly string[];
+}
+
+/** The whole Modelfile. */
+export function modelfile(i: ModelfileInput): string {
+  const comments = [`${i.name}: made by MCP-Forge. Use it with: ollama create ${i.name} -f Modelfile`, ...i.notes]
+    .flatMap((n) => n.split("\n"))
+    .map((n) => `# ${n}`.trimEnd());
+  const parameters = [`num_ctx ${i.contextLength}`, "temperature 0", ...i.stopTokens.map((t) => `stop ${quoted(t)}`)].map((p) => `PARAMETER ${p}`);
+  return `${comments.join("\n")}\nFROM ./${i.modelFile}\n\nTEMPLATE """${inTripleQuotes(goTemplate(i.turns))}"""\n\n${parameters.join("\n")}\n`;
+}
+
+/**
+ * The conversation as a Go template. No trim markers: every white space outside an action is meant.
+ */
+export function goTemplate(t: Turns): string {
+  const [open, middle, close] = t.call;
+  const [first, between, last] = t.result;
+  const call = `${goText(open)}{{ .Function.Name }}${goText(middle)}{{ .Function.Arguments }}${goText(close)}`;
+  const calls = `{{ if .ToolCalls }}{{ if .Content }}${goAction(t.textToCall)}{{ end }}{{ range $j, $call := .ToolCalls }}{{ if $j }}${goAction(t.callToCall)}{{ end }}${call}{{ end }}{{ end }}`;
+  const turn = [
+    `{{ if eq .Role "tool" }}{{ if eq $previous "tool" }}${goText(between)}{{ else }}${goText(first)}{{ end }}{{ .Content }}`,
+    `{{ else if eq .Role "assistant" }}${goText(t.assistant[0])}{{ .Content }}${calls}${goText(t.assistant[1])}`,
+    `{{ else if eq .Role "user" }}${goText(t.user[0])}{{ .Content }}${goText(t.user[1])}`,
+    `{{ else if $i }}${goText(t.laterSystem[0])}{{ .Content }}${goText(t.laterSystem[1])}{{ end }}`,
+  ].join("");
+  const system = `{{ if eq $i 0 }}${goText(t.system[0])}{{ if eq .Role "system" }}{{ .Content }}{{ else }}${goText(t.defaultSystem)}{{ end }}${goText(t.system[1])}{{ end }}`;
+  const closeResults = `{{ if and (eq $previous "tool") (ne .Role "tool") }}${goText(last)}{{ end }}`;
+  return [
+    `{{ if .Tools }}{{/* the tools are fixed: the model was trained on the list below */}}{{ end }}{{ $previous := "" }}`,
+    `{{ range $i, $message := .Messages }}${system}${closeResults}${turn}{{ $previous = .Role }}{{ end }}`,
+    `{{ if eq $previous "tool" }}${goText(last)}{{ end }}${goText(t.generation)}`,
+  ].join("");
+}
+
+/** Text as itself in a Go template: a brace that would open an action, alone or with what follows, becomes one that prints it. */
+export const goText = (text: string): string => text.replace(/\{(?=\{)|\{$/g, '{{"{"}}');
+
+/** Text as an action: where the first text of a block must be another. Empty for no text. */
+const goAction = (text: string): string => (text === "" ? "" : `{{ ${JSON.stringify(text)} }}`);
+
+/** A Modelfile's long string ends at three quotes: the third of a row is printed by the template instead. */
+const inTripleQuotes = (template: string): string => template.replaceAll('"""', '""{{"\\u0022"}}').replace(/"$/, '{{"\\u0022"}}');
+
+const quoted = (text: string): string => `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;

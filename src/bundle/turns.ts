@@ -1,0 +1,124 @@
+/**
+ * The fixed texts around the contents of a conversation, read off a family's renderer by rendering
+ * markers. A runtime with another template language (Ollama's Go templates) is given these texts, so
+ * that nothing of a chat template is written down twice.
+ *
+ * Guarantee: `renderTurns(measureTurns(r, tools), messages)` equals `r.prompt(messages, tools)` for every
+ * conversation whose contents hold no control words (those the renderer neutralises), or `measureTurns`
+ * throws: then the family's template has a shape that this module does not know.
+ */
+import type { Renderer } from "../models/render.ts";
+import type { Message } from "../schemas/generated/sample.ts";
+import type { ToolDefinition } from "../schemas/generated/toolset.ts";
+
+/** Text before and after a content. */
+export type Around = readonly [before: string, after: string];
+
+export interface Turns {
+  /** The first turn: a system message, given or the default, with the tools after it. */
+  readonly system: Around;
+  readonly defaultSystem: string;
+  readonly user: Around;
+  /** A system message that is not the first. */
+  readonly laterSystem: Around;
+  readonly assistant: Around;
+  /** Between an assistant's text and its first call, and between two calls. */
+  readonly textToCall: string;
+  readonly callToCall: string;
+  /** Around a call's name and arguments: open NAME middle ARGUMENTS close. */
+  readonly call: readonly [open: string, middle: string, close: string];
+  /** Results: the first of a row, between two, and after the last. */
+  readonly result: readonly [first: string, between: string, last: string];
+  /** What begins the assistant's next turn. */
+  readonly generation: string;
+}
+
+/** Words that no template transforms and no conversation of ours holds. */
+const MARK = (name: string): string => `zq${name}qz`;
+const user = (name: string): Message => ({ role: "user", content: MARK(name) });
+const system = (name: string): Message => ({ role: "system", content: MARK(name) });
+const result = (name: string): Message => ({ role: "tool", content: MARK(name), tool_call_id: name });
+const call = (name: string): { id: string; type: "function"; function: { name: string; arguments: string } } => ({
+  id: name,
+  type: "function",
+  function: { name: MARK(name), arguments: `{"${MARK(`${name}args`)}":1}` },
+});
+const argumentsOf = (name: string): string => `{"${MARK(`${name}args`)}":1}`;
+
+/** Measures a renderer with the tools in its prompt. Throws when the template does not decompose. */
+export function measureTurns(renderer: Renderer, tools: readonly ToolDefinition[], defaultSystem: string): Turns {
+  const render = (messages: readonly Message[], generate = false): string => renderer.prompt(messages, tools, { addGenerationPrompt: generate });
+  const start = [system("s"), user("u")];
+  const base = render(start);
+  const [systemBefore, systemRest] = cut(base, MARK("s"));
+  const afterFirst = render([system("s")]);
+  const systemAfter = strip(afterFirst, systemBefore + MARK("s"));
+  if (!systemRest.startsWith(systemAfter)) throw new Error("the chat template renders the system turn differently by what follows it");
+  const userAround = cut(systemRest.slice(systemAfter.length), MARK("u"));
+  const tail = (messages: readonly Message[]): string => strip(render([...start, ...messages]), base);
+
+  const assistant = cut(tail([{ role: "assistant", content: MARK("a") }]), MARK("a"));
+  const one = tail([{ role: "assistant", content: null, tool_calls: [call("c")] }]);
+  const [beforeName, afterName] = cut(one, MARK("c"));
+  const [middle, afterArguments] = cut(afterName, argumentsOf("c"));
+  const open = strip(beforeName, assistant[0]);
+  const close = stripEnd(afterArguments, assistant[1]);
+  const both = tail([{ role: "assistant", content: MARK("a"), tool_calls: [call("c")] }]);
+  const textToCall = stripEnd(cut(strip(both, assistant[0] + MARK("a")), MARK("c"))[0], open);
+  const two = tail([{ role: "assistant", content: null, tool_calls: [call("c"), call("d")] }]);
+  const callToCall = stripEnd(strip(cut(two, argumentsOf("c"))[1].split(MARK("d"))[0] ?? "", close), open);
+
+  const calling: Message = { role: "assistant", content: null, tool_calls: [call("c"), call("d")] };
+  const [first, last] = cut(strip(tail([calling, result("r")]), tail([calling])), MARK("r"));
+  const between = cut(cut(strip(tail([calling, result("r"), result("t")]), tail([calling])), MARK("r"))[1], MARK("t"))[0];
+
+  return {
+    system: [systemBefore, systemAfter],
+    defaultSystem,
+    user: userAround,
+    laterSystem: cut(tail([system("l")]), MARK("l")),
+    assistant,
+    textToCall,
+    callToCall,
+    call: [open, middle, close],
+    result: [first, between, last],
+    generation: strip(render(start, true), base),
+  };
+}
+
+/** The prompt for a conversation, from the measured texts alone: what the Go template does, in TypeScript. */
+export function renderTurns(turns: Turns, messages: readonly Message[]): string {
+  let out = "";
+  let previous = "";
+  for (const [i, m] of messages.entries()) {
+    if (i === 0) out += turns.system[0] + (m.role === "system" ? m.content : turns.defaultSystem) + turns.system[1];
+    if (previous === "tool" && m.role !== "tool") out += turns.result[2];
+    if (m.role === "tool") out += (previous === "tool" ? turns.result[1] : turns.result[0]) + m.content;
+    else if (m.role === "assistant") {
+      const content = m.content ?? "";
+      const calls = (m.tool_calls ?? []).map((c) => turns.call[0] + c.function.name + turns.call[1] + c.function.arguments + turns.call[2]);
+      out += turns.assistant[0] + content + (calls.length > 0 && content !== "" ? turns.textToCall : "") + calls.join(turns.callToCall) + turns.assistant[1];
+    } else if (m.role === "user") out += turns.user[0] + m.content + turns.user[1];
+    else if (i > 0) out += turns.laterSystem[0] + m.content + turns.laterSystem[1];
+    previous = m.role;
+  }
+  if (previous === "tool") out += turns.result[2];
+  return out + turns.generation;
+}
+
+/** The text before and after the only occurrence of a marker. */
+function cut(text: string, marker: string): Around {
+  const parts = text.split(marker);
+  if (parts.length !== 2) throw new Error(`the chat template writes a content ${parts.length - 1} times`);
+  return [parts[0] as string, parts[1] as string];
+}
+
+function strip(text: string, prefix: string): string {
+  if (!text.startsWith(prefix)) throw new Error("the chat template does not render turns one after another");
+  return text.slice(prefix.length);
+}
+
+function stripEnd(text: string, suffix: string): string {
+  if (!text.endsWith(suffix)) throw new Error("the chat template does not end a turn in one way");
+  return text.slice(0, text.length - suffix.length);
+}

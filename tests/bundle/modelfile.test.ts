@@ -1,0 +1,164 @@
+/** The Modelfile asks the model exactly as it was trained: compared with the renderer byte for byte. */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { goText, modelfile } from "../../src/bundle/modelfile.ts";
+import { measureTurns, renderTurns } from "../../src/bundle/turns.ts";
+import { SYSTEM_PROMPT } from "../../src/models/prompt.ts";
+import type { Message } from "../../src/schemas/generated/sample.ts";
+import type { Toolset } from "../../src/tools/types.ts";
+import { CONVERSATIONS, hostileToolset, smollm2, weatherToolset } from "./support/toolsets.ts";
+
+const { family, renderer } = smollm2();
+
+function modelfileFor(toolset: Toolset): string {
+  const turns = measureTurns(renderer, toolset.tools, SYSTEM_PROMPT);
+  return modelfile({ name: "weather-expert", modelFile: "model.gguf", turns, contextLength: 2048, stopTokens: family.stop_tokens, notes: [] });
+}
+
+/**
+ * The commands of a Modelfile as Ollama's parser reads them: a value that begins with three quotes goes on, over
+ * lines, to where what was read ends with three quotes before a line break (parser/parser.go, `unquote`).
+ */
+function readModelfile(text: string): Map<string, string[]> {
+  const commands = new Map<string, string[]>();
+  const lines = text.split("\n");
+  for (let i = 0; i < lines.length; i++) {
+    const line = lines[i] ?? "";
+    if (line.trim() === "" || line.startsWith("#")) continue;
+    const space = line.indexOf(" ");
+    const name = line.slice(0, space);
+    let value = line.slice(space + 1);
+    const closed = (v: string): boolean => !v.startsWith('"""') || (v.length >= 6 && v.trimEnd().endsWith('"""'));
+    while (!closed(value)) {
+      if (++i >= lines.length) throw new Error("the long string has no end");
+      value += `\n${lines[i]}`;
+    }
+    commands.set(name, [...(commands.get(name) ?? []), value.startsWith('"""') ? value.trimEnd().slice(3, -3) : value]);
+  }
+  return commands;
+}
+
+const prompt = (messages: readonly Message[], toolset: Toolset): string => renderer.prompt(messages, toolset.tools);
+const ollamaMessages = (messages: readonly Message[]) =>
+  messages.map((m) => ({
+    role: m.role,
+    content: m.content ?? "",
+    toolCalls: m.role === "assistant" ? (m.tool_calls ?? []).map((c) => ({ function: { name: c.function.name, arguments: c.function.arguments } })) : [],
+  }));
+
+/** Renders with a real Go text/template. */
+function goRender(template: string, conversations: readonly (readonly Message[])[]): string[] {
+  const cache = mkdtempSync(join(tmpdir(), "forge-go-"));
+  const run = spawnSync("go", ["run", join(import.meta.dirname, "support", "render.go")], {
+    input: JSON.stringify({ template, conversations: conversations.map(ollamaMessages) }),
+    encoding: "utf8",
+    env: { ...process.env, GOFLAGS: "-mod=mod", GO111MODULE: "off", GOPATH: join(cache, "path") },
+  });
+  if (run.status !== 0) throw new Error(run.stderr);
+  return JSON.parse(run.stdout) as string[];
+}
+
+const hasGo = spawnSync("go", ["version"]).status === 0;
+
+describe("the turns", () => {
+  it("are read off the renderer", async () => {
+    const turns = measureTurns(renderer, (await weatherToolset()).tools, SYSTEM_PROMPT);
+    expect(turns.system[0] + SYSTEM_PROMPT + turns.system[1]).toBe(renderer.toolPrompt((await weatherToolset()).tools));
+    expect(turns).toMatchObject({
+      user: ["<|im_start|>user\n", "<|im_end|>\n"],
+      assistant: ["<|im_start|>assistant\n", "<|im_end|>\n"],
+      textToCall: "\n",
+      callToCall: "\n",
+      call: ['<tool_call>\n{"name":"', '","arguments":', "}\n</tool_call>"],
+      result: ["<|im_start|>user\n<tool_response>\n", "\n</tool_response>\n<tool_response>\n", "\n</tool_response><|im_end|>\n"],
+      generation: "<|im_start|>assistant\n",
+    });
+  });
+
+  it.each(["weather", "hostile"])("render every conversation as the renderer does (%s tools)", async (kind) => {
+    const toolset = kind === "weather" ? await weatherToolset() : await hostileToolset();
+    const turns = measureTurns(renderer, toolset.tools, SYSTEM_PROMPT);
+    for (const messages of CONVERSATIONS) expect(renderTurns(turns, messages)).toBe(prompt(messages, toolset));
+  });
+
+  it("render any conversation as the renderer does", async () => {
+    const toolset = await weatherToolset();
+    const turns = measureTurns(renderer, toolset.tools, SYSTEM_PROMPT);
+    // No "<": what begins a control word is neutralised by the renderer and cannot be by a template.
+    const text = fc.string({ unit: "grapheme" }).map((s) => s.replaceAll("<", ""));
+    const message: fc.Arbitrary<Message> = fc.oneof(
+      text.map((content): Message => ({ role: "user", content })),
+      text.map((content): Message => ({ role: "assistant", content })),
+      fc
+        .tuple(text, fc.integer({ min: 1, max: 3 }))
+        .map(
+          ([content, n]): Message => ({
+            role: "assistant",
+            content,
+            tool_calls: Array.from({ length: n }, (_, i) => ({
+              id: `${i}`,
+              type: "function",
+              function: { name: "get_weather", arguments: `{"location":"${i}"}` },
+            })),
+          }),
+        ),
+      text.map((content): Message => ({ role: "tool", content, tool_call_id: "1" })),
+    );
+    fc.assert(
+      fc.property(fc.array(message, { maxLength: 8 }), (rest) => {
+        const messages: Message[] = [{ role: "system", content: SYSTEM_PROMPT }, ...rest];
+        expect(renderTurns(turns, messages)).toBe(prompt(messages, toolset));
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+describe("the Modelfile", () => {
+  it.each(["weather", "hostile"])("is one long string and a few parameters (%s tools)", async (kind) => {
+    const commands = readModelfile(modelfileFor(kind === "weather" ? await weatherToolset() : await hostileToolset()));
+    expect([...commands.keys()].sort()).toEqual(["FROM", "PARAMETER", "TEMPLATE"]);
+    expect(commands.get("FROM")).toEqual(["./model.gguf"]);
+    expect(commands.get("PARAMETER")).toEqual(["num_ctx 2048", "temperature 0", 'stop "<|im_end|>"', 'stop "<|endoftext|>"']);
+  });
+
+  it("carries an ordinary tool prompt as it is", async () => {
+    const toolset = await weatherToolset();
+    const [before = "", after = ""] = renderer.toolPrompt(toolset.tools).split(SYSTEM_PROMPT);
+    const template = readModelfile(modelfileFor(toolset)).get("TEMPLATE")?.[0] ?? "";
+    expect(template).toContain(before);
+    expect(template).toContain(after);
+  });
+
+  it("lets Ollama see how a call begins: the first text inside `if .ToolCalls`", async () => {
+    const template = readModelfile(modelfileFor(await weatherToolset())).get("TEMPLATE")?.[0] ?? "";
+    const inside = template.slice(template.indexOf("{{ if .ToolCalls }}")).replace(/\{\{[^}]*\}\}/g, "");
+    expect(inside.startsWith('<tool_call>\n{"name":"')).toBe(true);
+    expect(template).toContain("{{ if .Tools }}");
+  });
+
+  it("never lets foreign text open an action", () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom("{", "}", '"', "a", "-", " ", "\n"), { maxLength: 20 }), (characters) => {
+        const text = characters.join("");
+        const escaped = goText(text);
+        expect(escaped.replaceAll('{{"{"}}', "\u0000")).not.toMatch(/\{\{|\{$/);
+        expect(escaped.replaceAll('{{"{"}}', "{")).toBe(text);
+      }),
+    );
+  });
+
+  it.skipIf(!hasGo).each(["weather", "hostile"])(
+    "renders in Go as the renderer does, byte for byte (%s tools)",
+    async (kind) => {
+      const toolset = kind === "weather" ? await weatherToolset() : await hostileToolset();
+      const template = readModelfile(modelfileFor(toolset)).get("TEMPLATE")?.[0] ?? "";
+      expect(goRender(template, CONVERSATIONS)).toEqual(CONVERSATIONS.map((messages) => prompt(messages, toolset)));
+    },
+    120_000,
+  );
+});
