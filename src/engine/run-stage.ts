@@ -43,7 +43,8 @@ export async function runStage(o: StageRun): Promise<Result<StageRecord>> {
     const staged = known.store.stage(o.run, stage.id, Object.keys(stage.outputs));
     folder = staged.folder;
     mkdirSync(scratch, { recursive: true });
-    const outcome = await callStage(o, staged.paths, scratch);
+    const createdAt = known.store.readRecord(o.decision.fingerprint)?.createdAt ?? new Date().toISOString();
+    const outcome = await callStage(o, staged.paths, scratch, createdAt);
     if (!outcome.ok) return outcome;
     const changed = await changedFile(o);
     if (changed !== undefined) return err(changed);
@@ -51,7 +52,6 @@ export async function runStage(o: StageRun): Promise<Result<StageRecord>> {
     const outputs = await known.store.publish(staged.paths, stage.outputs);
     if (!outputs.ok) return outputs;
     for (const digest of o.decision.edited) await known.store.setAsideIfDamaged(digest);
-    const earlier = known.store.readRecord(o.decision.fingerprint);
     const record: StageRecord = {
       recordVersion: 1,
       node: stage.id,
@@ -69,7 +69,7 @@ export async function runStage(o: StageRun): Promise<Result<StageRecord>> {
       figures: plain(outcome.value.figures),
       summary: outcome.value.summary,
       seconds: Math.round(seconds * 1000) / 1000,
-      createdAt: earlier?.createdAt ?? new Date().toISOString(),
+      createdAt,
     };
     known.store.writeRecord(record);
     rmSync(scratch, { recursive: true, force: true });
@@ -84,7 +84,7 @@ export async function runStage(o: StageRun): Promise<Result<StageRecord>> {
 }
 
 /** Calls the stage's own code, which may throw, hang on abort, or emit after its end. */
-async function callStage(o: StageRun, outputs: Readonly<Record<string, string>>, scratch: string): Promise<Result<StageOutcome>> {
+async function callStage(o: StageRun, outputs: Readonly<Record<string, string>>, scratch: string, recordedAt: string): Promise<Result<StageOutcome>> {
   let ended = false;
   const inputs: Record<string, string> = { ...o.stage.files };
   for (const [name, input] of Object.entries(o.inputs)) inputs[name] = o.known.store.contentPath(input.digest);
@@ -93,7 +93,7 @@ async function callStage(o: StageRun, outputs: Readonly<Record<string, string>>,
   };
   const call = async (): Promise<Result<StageOutcome>> => {
     try {
-      return await o.stage.run({ inputs, outputs, scratch, signal: o.signal, emit, logFile: o.logFile });
+      return await o.stage.run({ inputs, outputs, scratch, recordedAt, signal: o.signal, emit, logFile: o.logFile });
     } catch (e) {
       const failure = fsFailure(e, `run ${o.stage.id}`);
       return err(failure ?? crashed(o.stage.id, e));
