@@ -117,6 +117,7 @@ function describe(error: ErrorObject, path: (string | number)[], located: Locate
       };
     }
     case "oneOf":
+    case "not":
       return exactlyOne(path, located);
     case "enum":
     case "anyOf":

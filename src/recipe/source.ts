@@ -85,7 +85,7 @@ export function parseTree(source: Source): Result<MapTree, Failure[]> {
   if (early) return err([early]);
   let document: Document.Parsed;
   try {
-    document = parseDocument(source.text, { prettyErrors: false, uniqueKeys: false, version: "1.2", schema: "core", merge: false, logLevel: "silent" });
+    document = parseDocument(source.text, { prettyErrors: false, uniqueKeys: false, version: "1.2", schema: "core", merge: false, logLevel: "error" });
   } catch (cause) {
     // The parser is not ours and the text is foreign: whatever it throws is a fault of the text.
     return err([
