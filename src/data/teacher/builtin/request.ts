@@ -1,0 +1,293 @@
+/**
+ * Puts a request together: a shape, a mention for each argument, the dressing of a register. The frame
+ * is the request's wording with its values blanked and its dressing (greetings, small talk, thanks) taken off.
+ */
+import type { JsonObject, JsonValue } from "../../../platform/json.ts";
+import type { Rng } from "../../rng.ts";
+import { capital, gerund, indefinite, isMass, isPlural, participle, plural, singular, tidy, uncapital } from "./english.ts";
+import { expand } from "./expand.ts";
+import { type Mention, mentionsOf } from "./mentions.ts";
+import { definite, type Param, type ToolModel } from "./model.ts";
+import * as P from "./patterns.ts";
+import type { Value } from "./values.ts";
+import { asks, sayVerb, verbClass } from "./verbs.ts";
+
+export interface Binding {
+  readonly param: Param;
+  readonly value: Value;
+}
+
+export interface Request {
+  /** What the user writes. */
+  readonly text: string;
+  /** Wording with blanks, lower case, without punctuation and dressing. */
+  readonly frame: string;
+}
+
+export type Style = "normal" | "vague" | "open";
+export type Register = "plain" | "polite" | "casual" | "terse" | "chatty";
+
+export interface RequestOptions {
+  readonly style: Style;
+  /** Whole requests in pattern notation that replace the tool's own (several tools apply). */
+  readonly patterns?: readonly string[];
+  /** A register, where the caller wants a certain one. */
+  readonly register?: Register;
+}
+
+/** Every argument in the order of the schema. */
+export function argumentsOf(bindings: readonly Binding[], model: ToolModel): JsonObject {
+  const out: Record<string, JsonValue> = {};
+  for (const p of model.params) {
+    const b = bindings.find((x) => x.param === p);
+    if (b) out[p.property.name] = b.value.json;
+  }
+  return out;
+}
+
+/** Writes a request that mentions exactly these arguments, or null when the drawn shape cannot take them. */
+export function writeRequest(model: ToolModel, bindings: readonly Binding[], rng: Rng, o: RequestOptions): Request | null {
+  const core = writeCore(model, bindings, rng, o);
+  if (core === null) return null;
+  const frame = frameOf(core.join(" "));
+  const said = new Map(bindings.map((b) => [b.param.property.name, b.value]));
+  const register = o.register ?? rng.weighted<Register>([["plain", 5], ["polite", 2], ["casual", 3], ["terse", 1], ["chatty", 2]]);
+  const text = dress(core, model, rng, register);
+  const lower = /[a-z]/.test(text) && text === lowerOutside(text);
+  const filled = fill(text, said, lower && rng.chance(0.8));
+  return { text: filled, frame };
+}
+
+/** Lower case, no punctuation, values as `{name}`. */
+export const frameOf = (core: string): string =>
+  core
+    .replace(/[“”"]/g, "")
+    .replace(/[.,;:?!]+(?=\s|$)/g, " ")
+    .toLowerCase()
+    .replace(/\s+/g, " ")
+    .trim();
+
+const BLANK = /\{([^{}@=|]+)\}/g;
+
+function fill(text: string, said: ReadonlyMap<string, Value>, lower: boolean): string {
+  const out = text.replace(BLANK, (_, name: string) => {
+    const v = said.get(name);
+    if (!v) throw new Error(`a request mentions {${name}}, which has no value`);
+    return `\u0001${lower && v.caseless ? v.said.toLowerCase() : v.said}\u0002`;
+  });
+  // An article before a blank follows the value; a value in front of the sentence is written as it is.
+  return out.replace(/\b(a|an) \u0001(\S)/gi, (_, a: string, c: string) => `${a[0]}${/[aeiou]|8|11|18/i.test(c) ? "n" : ""} ${c}`).replace(/[\u0001\u0002]/g, "");
+}
+
+const lowerOutside = (text: string) => text.replace(/(\{[^}]*\})|([^{]+)/g, (_, blank?: string, rest?: string) => blank ?? (rest ?? "").toLowerCase());
+
+// --- the core ---
+
+interface Spot {
+  readonly binding: Binding;
+  readonly name: string;
+}
+
+/** The sentences of a request: the first carries it, the others add arguments. Null when the shape does not fit. */
+function writeCore(model: ToolModel, bindings: readonly Binding[], rng: Rng, o: RequestOptions): string[] | null {
+  const open = bindings.map((binding) => ({ binding, name: binding.param.property.name }));
+  const topic = singular(model.objects[0] ?? "");
+  const own = o.patterns ?? model.domains.flatMap((d) => (o.style === "vague" ? (d.vague ?? []) : (d.patterns ?? [])));
+  const generic = o.style === "vague" ? P.VAGUE : genericPatterns(model);
+  const useOwn = o.patterns !== undefined || (own.length > 0 && rng.chance(o.style === "vague" ? 0.75 : 0.6));
+  let pattern = useOwn ? pickWeighted(own, rng) : rng.pick(generic);
+  let filled = fillSlots(expand(pattern, rng), open, topic, rng);
+  for (let i = 0; filled === null && i < 4; i++) {
+    pattern = o.patterns ? rng.pick(o.patterns) : i < 2 && own.length > 0 ? rng.pick(own) : rng.pick(generic);
+    filled = fillSlots(expand(pattern, rng), open, topic, rng);
+  }
+  if (filled === null) return null;
+  return place(filled.text, filled.rest, model, topic, rng);
+}
+
+/** Longer patterns (more expansions) are drawn more often. */
+const pickWeighted = (patterns: readonly string[], rng: Rng): string => rng.weighted(patterns.map((p) => [p, Math.sqrt(p.length)] as const));
+
+function genericPatterns(model: ToolModel): readonly string[] {
+  if (!asks(model.cls)) return P.ACTING;
+  return P.ASKING;
+}
+
+/** Fills `{@role}` and `{=role}`; null when a bare blank has no argument. */
+function fillSlots(text: string, spots: readonly Spot[], topic: string, rng: Rng): { text: string; rest: Spot[] } | null {
+  const rest = [...spots];
+  let failed = false;
+  const take = (key: string): Spot | null => {
+    const i = rest.findIndex((s) => answers(s, key));
+    return i < 0 ? null : (rest.splice(i, 1)[0] ?? null);
+  };
+  const out = text
+    .replace(/\{=([a-z]+)\}/g, (_, key: string) => {
+      const s = take(key);
+      if (!s) failed = true;
+      return s ? `{${s.name}}` : "";
+    })
+    .replace(/\{@([a-z]+)(?:\|([^}]*))?\}/g, (_, key: string, otherwise?: string) => {
+      const s = take(key);
+      if (!s) return otherwise ? rng.pick(otherwise.split(";")) : "";
+      const forms = mentionsOf(s.binding.param, s.binding.value, topic).filter((m) => m.at === "after");
+      return forms.length > 0 ? insert(drawMention(forms, rng), s) : `{${s.name}}`;
+    })
+    .replace(/\{ID\}/g, () => {
+      const s = take("id");
+      if (!s) failed = true;
+      return s ? insert({ text: rng.pick([`${s.binding.param.role.entity} X`, `${s.binding.param.role.entity} number X`, `my ${s.binding.param.role.entity} X`]), at: "object", weight: 1 }, s) : "";
+    })
+    .replace(/\{NOUNS\}/g, () => plural(lastWord(topic)))
+    .replace(/\{NOUN\}/g, () => singular(lastWord(topic)));
+  return failed ? null : { text: out, rest };
+}
+
+const lastWord = (s: string) => s.split(" ").at(-1) ?? s;
+
+function answers(s: Spot, key: string): boolean {
+  const { kind, side } = s.binding.param.role;
+  if (key === "start" || key === "end") return side === key && (kind === "place" || kind === "airport" || kind === "path" || kind === "folder");
+  if (key === "path" || key === "folder") return kind === "path" || kind === "folder" || (kind === "list" && /path|file/i.test(s.name));
+  if (key === "recipient") return kind === "person" || kind === "email";
+  if (key === "text") return kind === "text";
+  if (key === "place") return kind === "place" || kind === "airport" || (kind === "enum" && /location|city|place/.test(s.name));
+  return kind === key;
+}
+
+const drawMention = (forms: readonly Mention[], rng: Rng): Mention => rng.weighted(forms.map((f) => [f, f.weight] as const));
+const insert = (m: Mention, s: Spot): string => m.text.replaceAll(/\bX\b/g, `{${s.name}}`);
+
+/** Places the remaining arguments and the object, and splits off what stands alone. */
+function place(text: string, rest: readonly Spot[], model: ToolModel, topic: string, rng: Rng): string[] | null {
+  const generic = /\{(O|THE|BARE)\}/.test(text);
+  const trail: string[] = [];
+  const alone: string[] = [];
+  const adjectives: string[] = [];
+  let front = "";
+  let object: string | null = null;
+  const order = orderSpots(rest, rng);
+  for (const s of order) {
+    const crowded = trail.length >= 3;
+    const forms = mentionsOf(s.binding.param, s.binding.value, topic)
+      .filter((m) => m.at !== "object" || (generic && object === null && adjectives.length === 0))
+      .filter((m) => m.at !== "before" || (generic && object === null && adjectives.length < 2))
+      .filter((m) => m.at !== "first" || (front === "" && !/^\{?(can|could|what|which|is|are|do|any)/i.test("")))
+      .map((m) => (m.at === "alone" && (trail.length > 1 || crowded) ? { ...m, weight: m.weight * 4 } : m));
+    const last = forms.filter((m) => !crowded || m.at === "alone" || m.at === "before");
+    if (forms.length === 0) return null;
+    const m = drawMention(last.length > 0 ? last : forms, rng);
+    const said = insert(m, s);
+    if (m.at === "after") trail.push(said);
+    else if (m.at === "before") adjectives.push(said);
+    else if (m.at === "object") object = said;
+    else if (m.at === "first") front = said;
+    else alone.push(said);
+  }
+  let body = generic ? fillObject(text, model, object, adjectives, rng) : text;
+  if (body === null) return null;
+  const tail = trail.join(" ");
+  const question = body.endsWith("?");
+  if (body.includes("{ARGS}")) body = body.replace("{ARGS}", tail);
+  else body = `${question ? body.slice(0, -1) : body} ${tail}${question ? "?" : ""}`;
+  if (front !== "") body = `${capital(front)}${rng.chance(0.8) ? "," : ""} ${uncapital(body)}`;
+  body = tidy(body.replace(/ +/g, " ").replace(/ \?/g, "?"));
+  return [body, ...alone.map((a) => tidy(a))];
+}
+
+/** Ends of a span follow each other, start first; the rest in any order, what names the object first. */
+function orderSpots(spots: readonly Spot[], rng: Rng): Spot[] {
+  const shuffled = rng.chance(0.5) ? [...spots] : rng.shuffle(spots);
+  const start = shuffled.find((s) => s.binding.param.role.side === "start");
+  const out: Spot[] = [];
+  for (const s of shuffled) {
+    if (s.binding.param.role.side === "end" && start && !out.includes(start)) out.push(start);
+    if (!out.includes(s)) out.push(s);
+  }
+  const rank = (s: Spot) => (["path", "folder", "id", "title", "nickname", "query", "text"].includes(s.binding.param.role.kind) && s.binding.param.property.required ? 0 : s.binding.param.property.required ? 1 : 2);
+  return rng.chance(0.7) ? out.map((s, i) => ({ s, i })).sort((a, b) => rank(a.s) - rank(b.s) || a.i - b.i).map((x) => x.s) : out;
+}
+
+/** Fills verb and object of a generic shape; may swap the shape for one that fits the object's number. */
+function fillObject(text: string, model: ToolModel, object: string | null, adjectives: readonly string[], rng: Rng): string | null {
+  const nouns = [...model.objects, ...model.domains.flatMap((d) => d.objects ?? [])];
+  let np = rng.pick(nouns);
+  if (asks(model.cls) && (model.cls === "list" || model.cls === "search")) np = rng.chance(model.cls === "list" ? 0.95 : 0.75) ? plural(np) : np;
+  const many = isPlural(np);
+  let shape = text;
+  if (asks(model.cls) && object === null && rng.chance(0.4) && /\{V\}|\{O\}/.test(text)) shape = expand(rng.pick(many ? P.ASKING_MANY : P.ASKING_ONE), rng);
+  const adjective = adjectives.join(" ");
+  const bare = `${adjective} ${np}`.trim();
+  const det = object ?? determine(bare, np, model, rng);
+  const forMe = /(^|you( \w+)?|you to|please|just|quickly|now|kindly|then|go ahead and) \{V\}/.test(shape) || shape.startsWith("{V}");
+  const verbs = sayVerb(model.verb, model.cls).filter((v) => forMe || !/ me\b|^let me/.test(v)).filter((v) => v !== "let me see" || shape.startsWith("{V}"));
+  const verb = verbs.length > 0 ? rng.pick(verbs) : model.verb;
+  const the = object ?? (/^(all|any|the|my) /.test(bare) ? bare : definite(bare));
+  return shape
+    .replace("{VING}", gerund(verb))
+    .replace("{PAST}", participle(verb))
+    .replace("{V}", verb)
+    .replace("{O}", det)
+    .replace("{THE}", the)
+    .replace("{BARE}", object ?? bare);
+}
+
+function determine(bare: string, np: string, model: ToolModel, rng: Rng): string {
+  const many = isPlural(np);
+  const mass = isMass(np);
+  switch (model.cls) {
+    case "list":
+    case "search":
+      return many ? rng.weighted([[bare, 3], [`some ${bare}`, 1], [`all ${bare}`, model.cls === "list" ? 2 : 0.3], [`the ${bare}`, 1]]) : mass ? bare : indefinite(bare);
+    case "create":
+    case "book":
+    case "send":
+    case "register":
+    case "write":
+      return many || mass ? bare : rng.chance(0.75) ? indefinite(bare) : `the ${bare}`;
+    default:
+      return many ? rng.weighted([[`the ${bare}`, 3], [bare, 1]]) : definite(bare);
+  }
+}
+
+// --- dressing ---
+
+const OTHER_VERBS = new Set("get show give pull look bring tell find put shoot jot note google ls mkdir do let google print draw track ask".split(" "));
+/** Whether a sentence begins with a verb: an order. */
+const isVerbal = (body: string): boolean => {
+  const w = (body.split(/[ ,]/)[0] ?? "").toLowerCase();
+  return verbClass(w) !== null && !/^(weather|temperature|forecast|alert|index|help|order|status|note|match|count|post|list)s?$/.test(w) ? !/^\w+ (in|for|from|of|with|at|on)\b/i.test(body) || /^(search|look|go)/i.test(body) : OTHER_VERBS.has(w);
+};
+
+function dress(core: readonly string[], model: ToolModel, rng: Rng, register: Register): string {
+  let [body = "", ...more] = core;
+  const question = body.endsWith("?");
+  const order = /^(can|could|would|will|please|what|which|is|are|do|does|how|when|where|who|did|has|have|any)\b/i.test(body);
+  if (register === "polite") {
+    const imperative = !order && isVerbal(body);
+    if (/please|kindly/i.test(body)) body = `${body}`;
+    else if (rng.chance(0.5)) body = question ? `${body.slice(0, -1)}, please?` : imperative ? `Please ${uncapital(body)}` : `${body}, please`;
+    else if (!question) body = imperative ? `${rng.pick(["If you don't mind,", "When you have a moment,", "Please", "If it's not too much trouble,"])} ${uncapital(body)}` : /^(I|we)\b/i.test(body) ? `${body}, ${rng.pick(["if possible", "if you don't mind", "please"])}` : `${body}, please`;
+  }
+  if (register === "terse") body = body.replace(/^(can|could|would|will) you (please |kindly |quickly |just |also )?/i, "").replace(/^please /i, "").replace(/\?$/, rng.chance(0.3) ? "?" : "");
+  if (register === "chatty" && rng.chance(0.3) && !question && !/please/i.test(body)) body = `${body} ${rng.pick(P.TAILS)}`;
+  const sentences = [body, ...more];
+  const before: string[] = [];
+  const contexts = model.domains.flatMap((d) => d.contexts ?? []);
+  if (register === "chatty") before.push(rng.chance(0.5) && contexts.length > 0 ? rng.pick(contexts) : rng.pick(P.CONTEXTS));
+  const greet = rng.chance(register === "polite" || register === "chatty" ? 0.35 : register === "casual" ? 0.2 : 0.07) ? rng.pick(rng.chance(0.75) ? P.GREETINGS : P.LEADS) : "";
+  const after = register === "polite" && rng.chance(0.35) ? rng.pick(P.CLOSERS) : "";
+  const stop = (s: string, final: boolean) => (/[.?!]$/.test(s) ? s : final && (register === "casual" || register === "terse") ? s : `${s}${rng.chance(0.04) ? "!" : "."}`);
+  const parts = [...before, ...sentences].map((s, i, all) => capital(stop(s, i === all.length - 1 && after === "")));
+  let text = parts.join(" ");
+  if (greet !== "") text = rng.chance(0.6) ? `${greet}, ${uncapital(text)}` : `${greet}! ${text}`;
+  if (after !== "") text = `${text} ${after}`;
+  const lower = register === "casual" || register === "terse" ? rng.chance(0.55) : rng.chance(0.04);
+  if (lower) {
+    text = lowerOutside(text).replace(/\.$/, "");
+    if (rng.chance(0.35)) text = text.replace(/\?$/, "");
+    if (rng.chance(0.25)) text = text.replace(/\b(what|how|i|let|that|where)'(s|m|d)\b/g, "$1$2");
+    if (rng.chance(0.1)) text = text.replace(/\bplease\b/g, "pls");
+  }
+  return tidy(text);
+}
