@@ -8,6 +8,7 @@ from forge_steps.protocol import main
 
 #: Step name on the command line -> module of this package that holds its `run(step)`.
 STEPS = {
+    "unpack": "unpack",
     "train": "train",
     "merge": "merge",
     "convert": "convert",
