@@ -27,7 +27,7 @@ export interface RecipeCommandText {
   readonly description: string;
   /** One or more lines that work. */
   readonly example: string;
-  /** The stage after which the command stops. */
+  /** The node after which the command stops: a stage, or the gate that judges it, which decides the exit code. */
   readonly until?: string;
 }
 

@@ -5,8 +5,9 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
+import { parseDocument } from "yaml";
 import { EXIT } from "../platform/exit.ts";
-import { writeFileAtomic } from "../platform/fs.ts";
+import { fsFailure, writeFileAtomic } from "../platform/fs.ts";
 import { packageRoot } from "../platform/paths.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import type { ToolSource } from "../tools/types.ts";
@@ -52,18 +53,14 @@ export async function writeStarter(o: StarterOptions): Promise<Result<Starter>> 
     writeFileAtomic(file, await starterText(name, o.source, schema));
     return ok({ file, name, schema });
   } catch (error) {
-    return err({
-      code: "init/cannot-write",
-      message: `cannot write ${o.file}: ${(error as Error).message}`,
-      hint: "Name a file in a folder that you may write to.",
-      exit: EXIT.environment,
-    });
+    const failure = fsFailure(error, `write ${o.file}`);
+    if (failure === undefined) throw error;
+    return err(failure);
   }
 }
 
 /** The default recipe with other values. Edited as a YAML document, so that comments and order stay. */
 async function starterText(name: string, source: ToolSource | undefined, schema: string): Promise<string> {
-  const { parseDocument } = await import("yaml");
   const text = await readFile(join(packageRoot(), "forge.yaml"), "utf8");
   const document = parseDocument(text.replace(SCHEMA_LINE, `# yaml-language-server: $schema=${schema}`));
   document.set("name", name);

@@ -8,5 +8,5 @@ export function define(context: CliContext): Command {
     .description("With a recipe: measures every exported format (apply, up to that stage).")
     .argument("[recipe]", "a recipe (default: $MCP_FORGE_CONFIG, else forge.yaml)")
     .addHelpText("after", "\nExample:\n  $ forge benchmark forge.yaml")
-    .action(action(context, (what: string | undefined, flags: RunFlags) => runRecipe(context, what, { ...flags, until: "benchmark" })));
+    .action(action(context, (what: string | undefined, flags: RunFlags) => runRecipe(context, what, { ...flags, until: "gate:benchmark" })));
 }

@@ -5,7 +5,7 @@ import { recipeCommand } from "../run.ts";
 
 export function define(context: CliContext): Command {
   return recipeCommand(context, new Command("validate"), {
-    until: "validate",
+    until: "gate:validate",
     description: "Runs the exported model in real tool loops and judges the figures; exit code 3 when the gate says no.",
     example: "$ forge validate forge.yaml",
   });

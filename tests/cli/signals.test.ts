@@ -1,0 +1,61 @@
+/** Ctrl-C once and twice, SIGTERM, and a reader that goes away. */
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { alive, Rig } from "./rig.ts";
+
+const rig = new Rig();
+beforeAll(() => rig.build());
+afterAll(() => rig.remove());
+
+const LONG = { TOY_TRAIN_MS: "60000" };
+
+test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("the first %s saves a checkpoint, keeps what finished, and ends with 130", async (signal) => {
+  const dir = rig.project();
+  const run = rig.start(dir, ["apply"], LONG);
+  await run.until("train: started");
+  await sleep(100);
+  run.process.kill(signal);
+  const ended = await run.ended;
+  expect(ended.code).toBe(130);
+  expect(ended.err).toContain("stopping, saving a checkpoint; press Ctrl-C again to stop at once");
+  expect(ended.out).toContain("train: stopped after");
+  const next = await rig.run(dir, ["apply"]);
+  expect(next.code).toBe(0);
+  expect(next.out).toContain("unchanged: inspect, generate, qa");
+});
+
+test("the second Ctrl-C ends at once, children included", async () => {
+  const dir = rig.project();
+  const pidFile = join(dir, "pid");
+  const run = rig.start(dir, ["apply"], { ...LONG, TOY_STUBBORN: "1", TOY_CHILD: pidFile });
+  await run.until("train: started");
+  while (!existsSync(pidFile) || readFileSync(pidFile, "utf8") === "") await sleep(10);
+  const pid = Number(readFileSync(pidFile, "utf8"));
+  expect(alive(pid)).toBe(true);
+  run.process.kill("SIGINT");
+  await run.until("press Ctrl-C again");
+  const before = Date.now();
+  run.process.kill("SIGINT");
+  expect((await run.ended).code).toBe(130);
+  expect(Date.now() - before).toBeLessThan(2000);
+  for (let i = 0; alive(pid) && i < 100; i++) await sleep(20);
+  expect(alive(pid)).toBe(false);
+});
+
+test("a reader that leaves causes no stack trace", async () => {
+  const dir = rig.project();
+  const shell = spawn("sh", ["-c", `"${process.execPath}" "${rig.forge}" apply | head -n 1`], {
+    cwd: dir,
+    env: { PATH: process.env.PATH, TOY_TRAIN_MS: "300" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let err = "";
+  shell.stderr.on("data", (chunk) => {
+    err += chunk;
+  });
+  await new Promise((done) => shell.once("close", done));
+  expect(err).not.toMatch(/EPIPE|at .*\(/);
+});

@@ -1,0 +1,120 @@
+/**
+ * A pipeline of toy stages in place of the real one, so that the real command and the real engine can be
+ * tested in milliseconds. What the stages do is steered from outside: TOY_RATE (the figure that the gate
+ * judges), TOY_TRAIN_MS (how long training takes), TOY_FAIL (the id of a stage that fails), TOY_CHILD (a
+ * file to which `train` writes the pid of a child that does not stop by itself), TOY_STUBBORN (training
+ * that does not listen to the signal).
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { GateDefinition, NodeDefinition, StageContext, StageDefinition } from "../../src/engine/stage.ts";
+import { EXIT } from "../../src/platform/exit.ts";
+import { spawnChild } from "../../src/platform/process.ts";
+import { err, ok, type Result } from "../../src/platform/result.ts";
+import type { LoadedRecipe } from "../../src/recipe/types.ts";
+
+const { env } = process;
+
+export function buildPipeline(loaded: LoadedRecipe, options: { unproven?: boolean } = {}): Result<unknown> {
+  const { recipe } = loaded;
+  const bundle = resolve(loaded.dir, recipe.bundle.output);
+  const gate: GateDefinition = {
+    kind: "gate",
+    id: "gate:qa",
+    title: "Gate qa",
+    version: 1,
+    recipe: { "gates.qa": { ...recipe.gates.qa } },
+    inputs: {},
+    stage: "qa",
+    judge: (figures) => {
+      const rate = figures.schema_pass_rate as { value: number };
+      const threshold = recipe.gates.qa.schema_pass_rate;
+      const passed = rate.value >= threshold;
+      return {
+        verdicts: [{ figure: "schema_pass_rate", value: rate.value, threshold, passed, note: "n = 50" }],
+        advice: passed ? [] : ["look at the dropped samples"],
+      };
+    },
+  };
+  const nodes: NodeDefinition[] = [
+    stage("inspect", "Read the tools", { tools: recipe.tools.length }, {}, async ({ outputs }) => {
+      await writeFile(outputs.out as string, "tools");
+      return "3 tools";
+    }),
+    stage("generate", "Make training data", { "data.samples": recipe.data.samples, rate: env.TOY_RATE }, { inspect: "inspect" }, async ({ outputs, emit }) => {
+      for (let i = 0; i <= 4; i++) emit({ type: "progress", done: i, total: 4, unit: "samples" });
+      await writeFile(outputs.out as string, `${recipe.data.samples} ${env.TOY_RATE}`);
+      return `${recipe.data.samples} samples`;
+    }),
+    {
+      ...stage("qa", "Check the data", {}, { generate: "generate" }, async ({ outputs }) => {
+        await writeFile(outputs.out as string, `report ${env.TOY_RATE}`);
+        return "measured";
+      }),
+      run: async ({ outputs }) => {
+        await writeFile(outputs.out as string, `report ${env.TOY_RATE}`);
+        return ok({ figures: { schema_pass_rate: { value: Number(env.TOY_RATE ?? 1), n: 50 } }, summary: "measured" });
+      },
+    },
+    gate,
+    { ...stage("train", "Fine-tune the model", { train: { ...recipe.train } }, { generate: "generate" }, train), after: ["gate:qa"] },
+    {
+      ...stage("pack", "Pack the bundle", { unproven: options.unproven === true }, { train: "train" }, async ({ outputs }) => {
+        await mkdir(outputs.out as string);
+        await writeFile(join(outputs.out as string, "agent.yaml"), "name: toy\n");
+        return "packed";
+      }),
+      outputs: { out: "folder" },
+      views: { out: bundle },
+      after: options.unproven === true ? [] : ["gate:qa"],
+    },
+  ];
+  const lockfile = join(dirname(loaded.file), `${basename(loaded.file).replace(/\.[^.]+$/, "")}.lock`);
+  return ok({ nodes, lockfile, projectRoot: loaded.projectRoot, name: recipe.name, variant: loaded.variant, bundle, context: {} });
+}
+
+async function train({ outputs, scratch, signal, emit }: StageContext): Promise<string | undefined> {
+  if (env.TOY_CHILD) {
+    const child = await spawnChild(process.execPath, ["-e", "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)"]);
+    if (child.ok) await writeFile(env.TOY_CHILD, String(child.value.pid));
+  }
+  const until = Date.now() + Number(env.TOY_TRAIN_MS ?? 0);
+  for (let step = 0; Date.now() < until; step++) {
+    emit({ type: "metric", name: "loss", value: 1 / (step + 1) });
+    emit({ type: "progress", done: step, total: 1000, unit: "steps" });
+    await sleep(20);
+    if (signal.aborted && !env.TOY_STUBBORN) {
+      await mkdir(scratch, { recursive: true });
+      await writeFile(join(scratch, "checkpoint"), String(step));
+      return undefined;
+    }
+  }
+  await writeFile(outputs.out as string, "adapter");
+  return "trained";
+}
+
+function stage(
+  id: string,
+  title: string,
+  recipe: StageDefinition["recipe"],
+  inputs: Readonly<Record<string, string>>,
+  run: (context: StageContext) => Promise<string | undefined>,
+): StageDefinition {
+  return {
+    kind: "stage",
+    id,
+    title,
+    version: 1,
+    recipe,
+    inputs: Object.fromEntries(Object.entries(inputs).map(([name, from]) => [name, { stage: from, output: "out" }])),
+    outputs: { out: "file" },
+    resources: { cpu: 1 },
+    async run(context) {
+      if (env.TOY_FAIL === id) return err({ code: "toy/failed", message: `${id} cannot go on`, hint: "Unset TOY_FAIL.", exit: EXIT.failed });
+      const summary = await run(context);
+      if (summary === undefined) return err({ code: "toy/interrupted", message: "interrupted", exit: EXIT.interrupted });
+      return ok({ figures: {}, summary });
+    },
+  };
+}
