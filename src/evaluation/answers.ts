@@ -1,0 +1,113 @@
+/**
+ * Judges an answer by rule, without a model: does it say what the result says, and nothing else? The
+ * rules are narrow on purpose. They read numbers and the result's own words; a false statement made of
+ * neither passes, and a number that the model computed rightly (a unit converted, a sum) does not.
+ */
+import type { JsonValue } from "../platform/json.ts";
+import { plain } from "./values.ts";
+
+export interface AnswerSources {
+  /** The texts of the tool results that the answer rests on. */
+  readonly results: readonly string[];
+  /** What the user said, and the arguments of the calls: an answer may repeat them. */
+  readonly given: readonly string[];
+}
+
+/** How many of a result's decisive values an answer has to hold; results have many, an answer is a sentence. */
+const DECISIVE_NEEDED = 2;
+const LONGEST_DECISIVE = 60;
+
+const SAYS_FAILED =
+  /\b(could ?n[o']t|can ?not|can't|unable|fail(?:ed|s|ure)?|errors?|not (?:found|available|find|respond|answer|reach|able|get|known|exist|recogni[sz]ed|valid|return)|unavailable|unknown|invalid|timed? ?-?out|too long|nothing|empty|(?:do|does|did|was|is|has|have) ?n[o']t|was not|is not|problem|issue|sorry|unfortunately|denied|refused|wrong|no)\b/i;
+const SAYS_NONE = /\b(no|not|none|nothing|never|without|n't|empty|zero|clear)\b|n't\b|\b0\b/i;
+
+const NUMBER_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen"];
+
+/** What is wrong with an answer to a result; empty when nothing is. */
+export function problemsOfAnswer(answer: string, sources: AnswerSources): string[] {
+  const problems = inventedNumbers(answer, sources);
+  const { decisive, empty } = decisiveValues(sources);
+  if (decisive.length > 0) {
+    const held = decisive.filter((v) => holds(answer, v)).length;
+    if (held < Math.min(DECISIVE_NEEDED, decisive.length))
+      problems.push(`the answer holds ${held} of the result's values (${decisive.slice(0, 4).join(", ")}${decisive.length > 4 ? ", …" : ""})`);
+  } else if (empty && !SAYS_NONE.test(straight(answer))) problems.push("the result is empty and the answer does not say so");
+  return problems;
+}
+
+/** What is wrong with an answer to a failed call: it has to say that it failed, and may invent nothing. */
+export function problemsOfErrorAnswer(answer: string, sources: AnswerSources): string[] {
+  const problems = inventedNumbers(answer, sources);
+  if (!SAYS_FAILED.test(straight(answer))) problems.push("the answer does not say that the call failed");
+  return problems;
+}
+
+/** Numbers of the answer that are nowhere in the result, the question or the arguments; a result's number may be rounded, a list counted. */
+function inventedNumbers(answer: string, { results, given }: AnswerSources): string[] {
+  const known = new Set<number>();
+  for (const text of [...results, ...given]) {
+    for (const n of numbers(text)) for (const v of [n, Math.round(n), Math.floor(n), Math.ceil(n), Math.round(n * 10) / 10]) known.add(Math.abs(v));
+    for (const [i, word] of NUMBER_WORDS.entries()) if (new RegExp(`\\b${word}\\b`, "i").test(text)) known.add(i);
+  }
+  for (const value of results.map(parsed)) for (const length of lengths(value)) known.add(length);
+  const withoutOrdinals = answer.replaceAll(/^\s*\d{1,2}[.)]\s/gm, "");
+  const invented = [...new Set(numbers(withoutOrdinals).filter((n) => !known.has(Math.abs(n))))];
+  return invented.length === 0 ? [] : [`the answer has ${invented.slice(0, 3).join(", ")}, which is nowhere in the result or the question`];
+}
+
+/** The numbers in a text, in order; `1,234` is one, `12:30` two. */
+function numbers(text: string): number[] {
+  return [...text.matchAll(/(?<![\p{L}_\d])\d+(?:,\d{3})*(?:\.\d+)?/gu)].map((m) => Number(m[0].replaceAll(",", "")));
+}
+
+/** The result's values that an answer should hold: its leaves, without what the user or the call already said. */
+function decisiveValues({ results, given }: AnswerSources): { decisive: (string | number)[]; empty: boolean } {
+  const said = plain(given.join(" "));
+  const saidNumbers = new Set(given.flatMap(numbers));
+  const decisive: (string | number)[] = [];
+  let empty = results.length > 0;
+  for (const text of results) {
+    const value = parsed(text);
+    if (value === undefined) {
+      // Prose: its numbers where it has any.
+      decisive.push(...numbers(text).filter((n) => !saidNumbers.has(n)));
+      if (text.trim() !== "") empty = false;
+      continue;
+    }
+    for (const leaf of leaves(value)) {
+      if (typeof leaf === "number" ? saidNumbers.has(leaf) : said.includes(plain(leaf))) continue;
+      if (typeof leaf === "string" && (leaf.length > LONGEST_DECISIVE || plain(leaf) === "")) continue;
+      decisive.push(leaf);
+    }
+    if (decisive.length > 0) empty = false;
+  }
+  return { decisive: [...new Set(decisive)], empty };
+}
+
+function holds(answer: string, value: string | number): boolean {
+  if (typeof value === "string") return plain(answer).includes(plain(value));
+  const word = NUMBER_WORDS[value];
+  if (word !== undefined && new RegExp(`\\b${word}\\b`, "i").test(answer)) return true;
+  return numbers(answer).some((n) => n === Math.abs(value) || n === Math.abs(Math.round(value)) || n === Math.abs(Math.round(value * 10) / 10));
+}
+
+function parsed(text: string): JsonValue | undefined {
+  try {
+    const value = JSON.parse(text) as JsonValue;
+    return typeof value === "object" ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function* leaves(value: JsonValue): Generator<string | number> {
+  if (typeof value === "string" || typeof value === "number") yield value;
+  else if (typeof value === "object" && value !== null) for (const v of Object.values(value) as JsonValue[]) yield* leaves(v);
+}
+
+function* lengths(value: JsonValue | undefined): Generator<number> {
+  if (Array.isArray(value)) yield value.length;
+  if (typeof value === "object" && value !== null) for (const v of Object.values(value) as JsonValue[]) yield* lengths(v);
+}
+
+const straight = (text: string): string => text.replaceAll(/[\u2018\u2019]/g, "'");

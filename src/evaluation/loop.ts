@@ -1,0 +1,235 @@
+/**
+ * Runs evaluation cases as real tool loops: prompt, parse, check against the schema, execute, feed the
+ * result back, until an answer. Each output and each call is bounded, so every loop ends: `maxSteps`
+ * outputs of `maxTokens` tokens, 30 s a call.
+ *
+ * The loops advance together, one output each at a time: what shares a batch in llama.cpp then depends
+ * on the cases alone and not on how fast a tool answers, and the same model gives the same texts again.
+ */
+import { type CompletionRequest, completeAll, type LlamaEngine } from "../models/llama/types.ts";
+import { type ParsedOutput, parseOutput } from "../models/parse.ts";
+import { CALL_OPEN } from "../models/prompt.ts";
+import type { Renderer } from "../models/render.ts";
+import { EXIT } from "../platform/exit.ts";
+import type { JsonObject } from "../platform/json.ts";
+import { err, type Failure, ok, type Result } from "../platform/result.ts";
+import type { EvaluationCase } from "../schemas/generated/case.ts";
+import type { LoopRecord, LoopResult, LoopStep } from "../schemas/generated/loop-record.ts";
+import type { Message } from "../schemas/generated/sample.ts";
+import type { Toolset } from "../schemas/generated/toolset.ts";
+import { type ArgumentCheck, argumentChecks } from "../tools/arguments.ts";
+import type { ToolSession } from "../tools/types.ts";
+import { caseMessages } from "./cases.ts";
+import { toolCallGrammar } from "./grammar.ts";
+import { judge, type Transcript } from "./judge.ts";
+
+export interface LoopOptions {
+  readonly engine: LlamaEngine;
+  readonly renderer: Renderer;
+  readonly toolset: Pick<Toolset, "tools">;
+  readonly cases: readonly EvaluationCase[];
+  /** Executes calls; null: every result is simulated. */
+  readonly session: Pick<ToolSession, "canExecute" | "call"> | null;
+  /** What a call answers that may not be executed. Default: `{"status":"ok"}`. */
+  readonly simulate?: (name: string, args: JsonObject) => string;
+  /** Outputs of one loop, the answer included. Default: 5. */
+  readonly maxSteps?: number;
+  /** Tokens of one output. Default: 256. */
+  readonly maxTokens?: number;
+  /** `constrained`: under the toolset's grammar once the model has opened a call. Default: free. */
+  readonly decoding?: "free" | "constrained";
+  /** Stop after the model's first output. */
+  readonly firstTurnOnly?: boolean;
+  /** Cases in flight at once. Default: all; the engine shares them over its sequences. 1 measures what one user waits. */
+  readonly concurrency?: number;
+  /** How many first cases count as warm-up. Default: a tenth, at most 8. */
+  readonly warmUp?: number;
+  readonly callTimeoutMs?: number;
+  readonly signal?: AbortSignal;
+  /** Called as each loop ends. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+const CALL_TIMEOUT_MS = 30_000;
+/** Calls in flight at once. */
+const CALLS_AT_ONCE = 8;
+
+interface Loop {
+  readonly found: EvaluationCase;
+  readonly messages: Message[];
+  readonly steps: LoopStep[];
+  readonly warmUp: boolean;
+  answer: string | null;
+  ended?: LoopRecord["ended"];
+  problem?: string;
+}
+
+/** What every loop of a run shares. */
+interface Run {
+  readonly o: LoopOptions;
+  readonly checks: ReadonlyMap<string, ArgumentCheck>;
+  readonly grammar?: string;
+  readonly prefix: string;
+}
+
+/** Runs all cases; the records come in the order of the cases. Fails when the engine or a tool server is lost, or on abort. */
+export async function runLoops(o: LoopOptions): Promise<Result<LoopRecord[]>> {
+  const run: Run = {
+    o,
+    checks: argumentChecks(o.toolset.tools),
+    grammar: o.decoding === "constrained" ? toolCallGrammar(o.toolset) : undefined,
+    prefix: o.renderer.toolPrompt(o.toolset.tools),
+  };
+  const warmUp = o.warmUp ?? Math.min(8, Math.floor(o.cases.length / 10));
+  const loops = o.cases.map((found, i): Loop => ({ found, messages: caseMessages(found), steps: [], answer: null, warmUp: i < warmUp }));
+  const width = Math.max(1, o.concurrency ?? loops.length);
+  let done = 0;
+  for (let at = 0; at < loops.length; at += width) {
+    const group = loops.slice(at, at + width);
+    for (let live = group; live.length > 0; live = live.filter((l) => l.ended === undefined)) {
+      if (o.signal?.aborted) return err(INTERRUPTED);
+      const failure = await advance(live, run);
+      if (failure !== undefined) return err(failure);
+      for (const l of live) if (l.ended !== undefined) o.onProgress?.(++done, loops.length);
+    }
+  }
+  return ok(loops.map((l) => recordOf(l, o)));
+}
+
+const INTERRUPTED: Failure = { code: "evaluation/interrupted", message: "the evaluation was interrupted", exit: EXIT.interrupted };
+
+/** One output of every live loop, then the calls in them. */
+async function advance(live: readonly Loop[], run: Run): Promise<Failure | undefined> {
+  const { engine, renderer, toolset, maxTokens, signal } = run.o;
+  const requests = live.map(
+    (l): CompletionRequest => ({
+      prompt: renderer.prompt(l.messages, toolset.tools),
+      prefix: run.prefix,
+      maxTokens: maxTokens ?? 256,
+      ...(run.grammar === undefined ? {} : { grammar: { gbnf: run.grammar, after: CALL_OPEN } }),
+      ...(signal === undefined ? {} : { signal }),
+    }),
+  );
+  const outputs = await completeAll(engine, requests);
+  const calling: { loop: Loop; step: LoopStep; parsed: ParsedOutput }[] = [];
+  for (const [i, loop] of live.entries()) {
+    const output = outputs[i];
+    if (output === undefined || !output.ok) {
+      if (output?.error.code !== "llama/prompt-too-long") return output?.error ?? INTERRUPTED;
+      end(loop, "token_limit", output.error.message);
+      continue;
+    }
+    const { text, ms, firstTokenMs, tokens, promptTokens, stopped } = output.value;
+    const parsed = parseOutput(text);
+    const step: LoopStep = {
+      output: text,
+      calls: parsed.calls.map((c) => ({ name: c.name, arguments: { ...c.arguments } })),
+      attempted: parsed.attempted,
+      ...(parsed.problem === undefined ? {} : { problem: parsed.problem }),
+      results: [],
+      ms,
+      first_token_ms: firstTokenMs,
+      tokens,
+      prompt_tokens: promptTokens,
+      stopped,
+    };
+    loop.steps.push(step);
+    if (decide(loop, step, parsed, run)) calling.push({ loop, step, parsed });
+  }
+  return execute(calling, run);
+}
+
+/** Ends the loop where its newest output ends it; true when its calls are to be made. */
+function decide(loop: Loop, step: LoopStep, parsed: ParsedOutput, run: Run): boolean {
+  if (!parsed.attempted) {
+    loop.answer = parsed.content;
+    end(loop, parsed.content === "" ? "empty_answer" : step.stopped === "limit" ? "token_limit" : "answer");
+    return false;
+  }
+  const problems = parsed.calls.map((c) => problemsOfCall(c.name, c.arguments, run.checks));
+  step.conforming = problems.filter((p) => p.length === 0).length;
+  const all = problems.flat();
+  if (all.length > 0) step.schema_problems = all;
+  const problem = parsed.problem ?? all[0];
+  if (problem !== undefined) end(loop, "invalid_call", problem);
+  else if (run.o.firstTurnOnly) end(loop, "first_turn");
+  else if (loop.steps.length >= (run.o.maxSteps ?? 5)) end(loop, "step_limit", `no answer within ${loop.steps.length} steps`);
+  return loop.ended === undefined;
+}
+
+function problemsOfCall(name: string, args: JsonObject, checks: ReadonlyMap<string, ArgumentCheck>): readonly string[] {
+  const check = checks.get(name);
+  if (check === undefined) return [`there is no tool ${JSON.stringify(name.slice(0, 64))}`];
+  const { valid, problems } = check(args);
+  return valid ? [] : problems.map((p) => `${name}: ${p}`);
+}
+
+function end(loop: Loop, how: LoopRecord["ended"], problem?: string): void {
+  loop.ended = how;
+  if (problem !== undefined) loop.problem = problem;
+}
+
+/** Makes the calls of this round, a few loops at a time, each loop's in order, and feeds the results back. */
+async function execute(calling: readonly { loop: Loop; step: LoopStep; parsed: ParsedOutput }[], run: Run): Promise<Failure | undefined> {
+  const waiting = [...calling];
+  let failure: Failure | undefined;
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined && failure === undefined; next = waiting.shift()) {
+      const { loop, step, parsed } = next;
+      const first = loop.messages.length;
+      const ids = parsed.calls.map((_, i) => `call_${first}_${i}`);
+      const calls = parsed.calls.map((c, i) => ({
+        id: ids[i] as string,
+        type: "function" as const,
+        function: { name: c.name, arguments: JSON.stringify(c.arguments) },
+      }));
+      loop.messages.push({ role: "assistant", content: parsed.content === "" ? null : parsed.content, tool_calls: calls });
+      for (const [i, call] of parsed.calls.entries()) {
+        const result = await makeCall(loop, call.name, call.arguments, run);
+        if (!result.ok) {
+          failure = result.error;
+          return;
+        }
+        step.results.push(result.value);
+        loop.messages.push({ role: "tool", content: result.value.text, tool_call_id: ids[i] as string });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: CALLS_AT_ONCE }, worker));
+  return failure;
+}
+
+/** One call: the case's fault, the tool's own result, or a simulated one. */
+async function makeCall(loop: Loop, name: string, args: JsonObject, { o }: Run): Promise<Result<LoopResult>> {
+  const { fault } = loop.found;
+  if (fault !== undefined) return ok({ text: fault.text, is_error: fault.kind === "error", timed_out: fault.kind === "timeout", origin: "fault" });
+  if (o.session?.canExecute(name)) {
+    const result = await o.session.call(name, args, { timeoutMs: o.callTimeoutMs ?? CALL_TIMEOUT_MS, signal: o.signal });
+    if (result.failure !== undefined) return err(result.failure);
+    if (result.executed) return ok({ text: result.text, is_error: result.isError, timed_out: result.timedOut, origin: "executed" });
+  }
+  return ok({ text: o.simulate?.(name, args) ?? '{"status":"ok"}', is_error: false, timed_out: false, origin: "simulated" });
+}
+
+function recordOf(loop: Loop, o: LoopOptions): LoopRecord {
+  const { found, steps } = loop;
+  const dueTool = (found.any_of?.find((a) => a !== null) ?? found.expect)?.[0]?.name ?? null;
+  const transcript: Transcript = {
+    id: found.id,
+    cluster: found.frame ?? found.id,
+    scenario: found.scenario ?? null,
+    ...(found.kind === undefined ? {} : { kind: found.kind }),
+    tool_name: found.tool_name ?? dueTool,
+    question: found.messages.findLast((m) => m.role === "user")?.content ?? "",
+    decoding: o.decoding ?? "free",
+    first_turn_only: o.firstTurnOnly ?? false,
+    steps,
+    calls: steps.flatMap((s) => s.calls),
+    answer: loop.answer,
+    ended: loop.ended ?? "step_limit",
+    ...(loop.problem === undefined ? {} : { problem: loop.problem }),
+    ms: steps.reduce((sum, s) => sum + s.ms, 0),
+    warm_up: loop.warmUp,
+  };
+  return { ...transcript, ...judge(transcript, found) };
+}

@@ -1,0 +1,145 @@
+/**
+ * Puts what was measured into one report, for programs (JSON) and for people (Markdown). Text that came
+ * from models, tools and cases is quoted so that it cannot break the page.
+ */
+import type { JsonObject, JsonValue } from "../platform/json.ts";
+import type { EvaluationReport, Figure, Figures, GroupFigures } from "../schemas/generated/evaluation-report.ts";
+import type { LoopRecord } from "../schemas/generated/loop-record.ts";
+import { allFigures, compare, figuresBy, firstTurnFigures, latency, notesOn, overallScore } from "./figures.ts";
+
+export type { EvaluationReport, Figure, Figures } from "../schemas/generated/evaluation-report.ts";
+
+export interface ReportInput {
+  readonly kind: "validate" | "benchmark";
+  /** A name for people. */
+  readonly model: string;
+  /** The free loops: what is judged. */
+  readonly records: readonly LoopRecord[];
+  /** The same cases under the grammar. */
+  readonly constrained?: readonly LoopRecord[];
+  /** The untuned model's records on the same cases, or its figures. */
+  readonly baseline?: readonly LoopRecord[] | Figures;
+  /** How many requests shared the machine. */
+  readonly sideBySide: number;
+  readonly unproven?: boolean;
+}
+
+const MOST_FAILURES = 50;
+const MOST_OUTPUT = 500;
+
+/** The report of a measured model. */
+export function makeReport(o: ReportInput): EvaluationReport {
+  const { records, constrained, baseline } = o;
+  const figures = figuresOf(records);
+  const base = baseline === undefined ? undefined : isRecords(baseline) ? firstTurnFigures(baseline) : baseline;
+  return {
+    version: 1,
+    kind: o.kind,
+    model: o.model,
+    ...(o.unproven ? { unproven: true } : {}),
+    cases: records.length,
+    figures,
+    ...(constrained === undefined ? {} : { constrained: figuresOf(constrained) }),
+    ...(base === undefined ? {} : { baseline: base, comparison: compare(figures, base) }),
+    per_tool: figuresBy(records, (r) => r.tool_name),
+    per_scenario: figuresBy(records, (r) => r.scenario ?? r.kind ?? null),
+    latency: latency(records, o.sideBySide),
+    overall_score: overallScore(figures),
+    notes: notesOn(figures, records),
+    failures: records
+      .filter((r) => !r.ok)
+      .slice(0, MOST_FAILURES)
+      .map((r) => ({
+        id: r.id,
+        question: r.question.slice(0, MOST_OUTPUT),
+        output: (r.steps[0]?.output ?? "").slice(0, MOST_OUTPUT),
+        answer: r.answer?.slice(0, MOST_OUTPUT) ?? null,
+        reasons: r.judgement.reasons,
+      })),
+  };
+}
+
+const figuresOf = (records: readonly LoopRecord[]): Figures =>
+  records.length > 0 && records.every((r) => r.first_turn_only) ? firstTurnFigures(records) : allFigures(records);
+const isRecords = (b: readonly LoopRecord[] | Figures): b is readonly LoopRecord[] => Array.isArray(b);
+
+/** Figures as a stage records them: name → {value, n, low, high}; `prefix` before each name (`constrained_`). */
+export function recordedFigures(figures: Figures, prefix = ""): JsonObject {
+  const rows = Object.entries(figures).map(([name, { value, n, low, high }]): [string, JsonValue] => [prefix + name, { value, n, low, high }]);
+  return Object.fromEntries(rows);
+}
+
+/** The result of `forge benchmark … --json`. */
+export function benchmarkJson(records: readonly LoopRecord[], figures: Figures): JsonObject {
+  const cases = records.map((r): JsonObject => ({ id: r.id, calls: r.calls as unknown as JsonValue, answer: r.answer, ok: r.ok }));
+  return { cases, figures: recordedFigures(figures) };
+}
+
+/** The report as Markdown. */
+export function reportMarkdown(report: EvaluationReport): string {
+  const { figures, constrained, baseline, latency: time } = report;
+  const out = [`# ${report.kind === "validate" ? "Validation" : "Benchmark"}: ${inline(report.model)}`, ""];
+  if (report.unproven) out.push("**Unproven: the gates of this model did not pass.**", "");
+  const score = report.overall_score === null ? "not measured" : report.overall_score.toFixed(3);
+  out.push(`${report.cases} cases. Overall score: ${score} (mean of parse, conformance, selection, slots, loop completion, error handling, no-tool).`, "");
+  const columns = ["free", ...(constrained ? ["constrained"] : []), ...(baseline ? ["untuned model", "difference"] : [])];
+  out.push(`| figure | ${columns.join(" | ")} | n | 95 % interval | clusters |`, `| --- |${" ---: |".repeat(columns.length + 3)}`);
+  for (const [name, f] of Object.entries(figures)) {
+    const difference = report.comparison?.[name];
+    const cells = [
+      rate(f),
+      ...(constrained ? [rate(constrained[name])] : []),
+      ...(baseline ? [rate(baseline[name]), difference === undefined ? "" : signed(difference)] : []),
+    ];
+    out.push(
+      `| ${name} | ${cells.join(" | ")} | ${f.numerator}/${f.n} | ${f.low === null || f.high === null ? "" : `${f.low.toFixed(3)} to ${f.high.toFixed(3)}`} | ${f.clusters} |`,
+    );
+  }
+  out.push("", "Cases of one wording count as one cluster. The constrained and the untuned pass stop after the first output.", "");
+  out.push(...groupTable("By tool", report.per_tool), ...groupTable("By scenario", report.per_scenario));
+  if (time !== null) {
+    out.push(
+      "## Latency",
+      "",
+      `Milliseconds, with ${time.side_by_side} requests side by side; the first ${time.warm_up} cases left out as warm-up. ${time.tokens_per_second} tokens/s a request.`,
+      "",
+    );
+    out.push("| | n | min | mean | p50 | p95 | p99 | max |", "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    for (const [name, d] of [
+      ["first token", time.first_token],
+      ["first turn", time.first_turn],
+      ["whole loop", time.loop],
+    ] as const)
+      out.push(`| ${name} | ${d.n} | ${d.min} | ${d.mean} | ${d.p50} | ${d.p95} | ${d.p99} | ${d.max} |`);
+    out.push("");
+  }
+  if (report.notes.length > 0) out.push("## Notes", "", ...report.notes.map((n) => `- ${n}`), "");
+  if (report.failures.length > 0) {
+    out.push("## Cases that are not right", "");
+    for (const f of report.failures)
+      out.push(
+        `- \`${inline(f.id)}\` ${inline(f.question)}`,
+        `  - wrote: ${code(f.output)}`,
+        ...(f.answer ? [`  - answered: ${code(f.answer)}`] : []),
+        ...f.reasons.map((r) => `  - ${inline(r)}`),
+      );
+    out.push("");
+  }
+  return out.join("\n");
+}
+
+function groupTable(title: string, groups: readonly GroupFigures[]): string[] {
+  if (groups.length === 0) return [];
+  const names = [...new Set(groups.flatMap((g) => Object.entries(g.figures).flatMap(([name, f]) => (f.n > 0 ? [name] : []))))];
+  const rows = groups.map((g) => `| ${inline(g.name)} | ${g.cases} | ${g.ok} | ${names.map((n) => rate(g.figures[n])).join(" | ")} |`);
+  return [`## ${title}`, "", `| | cases | right | ${names.join(" | ")} |`, `| --- |${" ---: |".repeat(names.length + 2)}`, ...rows, ""];
+}
+
+const rate = (f: Figure | undefined): string => (f?.value === null || f === undefined ? "" : f.value.toFixed(3));
+const signed = (x: number): string => (x > 0 ? `+${x.toFixed(3)}` : x.toFixed(3));
+/** Foreign text in a line or a table cell: one line, Markdown's and HTML's marks escaped. */
+const inline = (text: string): string => clean(text).replaceAll(/[\\`*_[\]<>|#]/g, "\\$&");
+/** Foreign text as code. */
+const code = (text: string): string => `\`${clean(text).replaceAll("`", "'")}\``;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out.
+const clean = (text: string): string => text.replaceAll(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, " ").trim();
