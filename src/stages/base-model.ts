@@ -5,7 +5,7 @@ import { answerPlain } from "../models/llama/answer-plain.ts";
 import { openLlama } from "../models/llama/client.ts";
 import type { LlamaEngine } from "../models/llama/types.ts";
 import { createRenderer } from "../models/render.ts";
-import { err, ok, type Failure, type Result } from "../platform/result.ts";
+import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { PipelineContext } from "./context.ts";
 
 export interface OpenBase {
@@ -15,7 +15,7 @@ export interface OpenBase {
 }
 
 export async function openBase(c: PipelineContext, o: Pick<StageContext, "signal" | "emit">): Promise<Result<OpenBase>> {
-  const base = await ensureBase(c.family, c.recipe.model.source, { signal: o.signal, onProgress: o.emit });
+  const base = await ensureBase(c.family, c.sourceName, { signal: o.signal, onProgress: o.emit });
   if (!base.ok) return base;
   const engine = await openLlama({ model: base.value.ggufPath, signal: o.signal });
   if (!engine.ok) return err(engine.error);

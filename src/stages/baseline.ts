@@ -4,9 +4,10 @@
  */
 import { writeFile } from "node:fs/promises";
 import type { StageDefinition } from "../engine/stage.ts";
-import { toJsonLines } from "../platform/json.ts";
+import { type JsonObject, toJsonLines } from "../platform/json.ts";
 import { ok } from "../platform/result.ts";
-import { baseSettings, llamaRuntime, modelSlice, type PipelineContext } from "./context.ts";
+import { baseSettings, llamaRuntime, modelSlice, type PipelineContext, plain } from "./context.ts";
+import { evaluationInputs } from "./evaluation-inputs.ts";
 
 export const VERSION = 1;
 
@@ -19,7 +20,7 @@ export function baselineStage(c: PipelineContext): StageDefinition {
     recipe: modelSlice(c),
     settings: baseSettings(c),
     runtime: llamaRuntime(),
-    inputs: { toolset: { stage: "inspect", output: "toolset" }, heldout: { stage: "generate", output: "heldout" } },
+    inputs: evaluationInputs(c),
     outputs: { report: "file", records: "file" },
     resources: { cpu: 1 },
     async run({ inputs, outputs, signal, emit }) {
@@ -31,10 +32,10 @@ export function baselineStage(c: PipelineContext): StageDefinition {
         const records = await evaluate(c, { ...given, engine: base.value.engine, session: null, decoding: "free", firstTurnOnly: true, signal, emit });
         if (!records.ok) return records;
         const { firstTurnFigures, headline } = await import("../evaluation/figures.ts");
-        const figures = firstTurnFigures(records.value, given.cases);
+        const figures = firstTurnFigures(records.value);
         await writeFile(outputs.report as string, `${JSON.stringify({ version: 1, figures }, null, 2)}\n`);
         await writeFile(outputs.records as string, toJsonLines(records.value));
-        return ok({ figures, summary: headline(figures) });
+        return ok({ figures: plain(figures) as JsonObject, summary: headline(figures) });
       } finally {
         await base.value.close();
       }

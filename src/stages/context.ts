@@ -3,6 +3,7 @@
  * by pipeline.ts; a stage takes from it only what it then names in its `recipe` slice and `settings`.
  */
 import { join } from "node:path";
+import program from "../../package.json" with { type: "json" };
 import type { Family, FamilySource } from "../models/family.ts";
 import type { ResolvedHyperparameters } from "../models/hyperparameters.ts";
 import type { JsonValue } from "../platform/json.ts";
@@ -15,6 +16,8 @@ export interface PipelineContext {
   readonly family: Family;
   /** Where the base model comes from, pinned. */
   readonly source: FamilySource;
+  /** The recipe's word for it. */
+  readonly sourceName: string;
   readonly hyperparameters: ResolvedHyperparameters;
   /** Pack although gates refused, and say so in every file. */
   readonly unproven: boolean;
@@ -24,13 +27,15 @@ export interface PipelineContext {
 export const view = (c: PipelineContext, ...parts: string[]): string => join(c.loaded.projectRoot, ".mcp-forge", ...parts);
 
 /** The tool sources as the recipe's slice: `${secret:NAME}` stays a name, so no value can enter a key. */
-export const toolSlice = (sources: readonly ToolSource[], o: { execute: boolean }): JsonValue => plain(sources.map((s) => (o.execute ? s : { ...s, execute: undefined })));
+export const toolSlice = (sources: readonly ToolSource[], o: { execute: boolean }): JsonValue =>
+  plain(sources.map((s) => (o.execute ? s : { ...s, execute: undefined })));
 
 /** Files that the tool sources name, so that an edit of one is noticed. */
 export function toolFiles(c: PipelineContext): Record<string, string> {
   const files: Record<string, string> = {};
   for (const [i, source] of c.recipe.tools.entries()) {
-    const path = "openai" in source ? source.openai : "file" in source ? source.file : "stub" in source && typeof source.stub === "object" ? source.stub.from : undefined;
+    const path =
+      "openai" in source ? source.openai : "file" in source ? source.file : "stub" in source && typeof source.stub === "object" ? source.stub.from : undefined;
     if (path !== undefined) files[`tools_${i}`] = join(c.loaded.dir, path);
   }
   return files;
@@ -48,3 +53,6 @@ export const sampleSource = (c: PipelineContext): { readonly stage: string; read
 
 /** The same value as plain JSON: no undefined members, nothing readonly. */
 export const plain = (value: unknown): JsonValue => JSON.parse(JSON.stringify(value)) as JsonValue;
+
+/** The llama.cpp that evaluates on this machine: its version can change a token. */
+export const llamaRuntime = (): { readonly [key: string]: JsonValue } => ({ "llama.cpp": program.optionalDependencies["@node-llama-cpp/linux-x64"] });

@@ -32,7 +32,10 @@ export function decontaminateStage(c: PipelineContext, cases: string): StageDefi
       const { kept, removed } = removeOverlap(train, read.value);
       await writeFile(outputs.train as string, toJsonLines(kept));
       await writeFile(outputs.cases as string, toJsonLines(read.value));
-      return ok({ figures: { cases: read.value.length, removed: removed.length }, summary: `${read.value.length} cases of yours, ${removed.length} samples removed` });
+      return ok({
+        figures: { cases: read.value.length, removed: removed.length },
+        summary: `${read.value.length} cases of yours, ${removed.length} samples removed`,
+      });
     },
   };
 }

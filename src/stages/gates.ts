@@ -30,6 +30,9 @@ const ADVICE: Readonly<Record<string, string>> = {
   no_tool_correctness: "raise the weight of `data.scenarios.no_tool`: the model calls tools where none is due",
 };
 
+/** Id of the gate of a stage. */
+export const gateId = (stage: string): string => `gate:${stage}`;
+
 /**
  * @param section the recipe's gate table, e.g. `validate`
  * @param stage the measuring stage, e.g. `validate:q8_0`
@@ -39,7 +42,7 @@ export function gate(c: PipelineContext, section: "qa" | "validate" | "benchmark
   const decoding = section === "qa" ? "free" : (c.recipe.gates.decoding ?? "free");
   return {
     kind: "gate",
-    id: `gate:${stage}`,
+    id: gateId(stage),
     title: `Gate ${stage}`,
     version: VERSION,
     recipe: { [`gates.${section}`]: { ...table }, ...(section === "qa" ? {} : { "gates.decoding": decoding }) },

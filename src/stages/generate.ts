@@ -9,7 +9,7 @@ import type { StageDefinition } from "../engine/stage.ts";
 import { toJsonLines } from "../platform/json.ts";
 import { ok } from "../platform/result.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
-import { baseSettings, modelSlice, type PipelineContext, toolSlice, view } from "./context.ts";
+import { baseSettings, llamaRuntime, modelSlice, type PipelineContext, toolSlice, view } from "./context.ts";
 
 export const VERSION = 1;
 
@@ -32,6 +32,7 @@ export function generateStage(c: PipelineContext): StageDefinition {
       ...modelSlice(c),
     },
     settings: baseSettings(c),
+    runtime: llamaRuntime(),
     inputs: { toolset: { stage: "inspect", output: "toolset" } },
     outputs: { train: "file", heldout: "file", plan: "file", statistics: "file" },
     views: { train: view(c, "data", "train.jsonl"), heldout: view(c, "data", "heldout.jsonl"), plan: view(c, "synthesis_plan.json") },
@@ -73,7 +74,10 @@ export function generateStage(c: PipelineContext): StageDefinition {
         await writeFile(outputs.heldout as string, toJsonLines(heldout));
         await writeFile(outputs.plan as string, `${JSON.stringify(plan, null, 2)}\n`);
         await writeFile(outputs.statistics as string, `${JSON.stringify(statistics, null, 2)}\n`);
-        return ok({ figures: { samples: train.length, cases: heldout.length, frames: new Set(train.map((s) => s.frame)).size }, summary: `${train.length} samples, ${heldout.length} evaluation cases` });
+        return ok({
+          figures: { samples: train.length, cases: heldout.length, frames: new Set(train.map((s) => s.frame)).size },
+          summary: `${train.length} samples, ${heldout.length} evaluation cases`,
+        });
       } finally {
         await session.close();
         if (base.ok) await base.value.close();

@@ -29,7 +29,10 @@ export function inspectStage(c: PipelineContext): StageDefinition {
       try {
         await writeFile(outputs.toolset as string, `${JSON.stringify(session.toolset, null, 2)}\n`);
         const names = session.toolset.tools.map((t) => t.name);
-        return ok({ figures: { tools: names.length, toolset_hash: session.toolset.hash }, summary: `${names.length} tools: ${names.slice(0, 5).join(", ")}${names.length > 5 ? ", …" : ""}` });
+        return ok({
+          figures: { tools: names.length, toolset_hash: session.toolset.hash },
+          summary: `${names.length} tools: ${names.slice(0, 5).join(", ")}${names.length > 5 ? ", …" : ""}`,
+        });
       } finally {
         await session.close();
       }

@@ -55,11 +55,20 @@ export function buildPipeline(loaded: LoadedRecipe, options: PipelineOptions = {
   }
   const family = getFamily(recipe.model.family);
   if (!family.ok) return err({ ...family.error, place: loaded.placeOf(["model", "family"]) });
-  const source = getSource(family.value, recipe.model.source ?? "default");
+  const sourceName = recipe.model.source ?? "default";
+  const source = getSource(family.value, sourceName);
   if (!source.ok) return err({ ...source.error, place: loaded.placeOf(["model", "source"]) });
 
   const hyperparameters = resolveHyperparameters({ profile: recipe.profile, table: recipe.profileTable, family: family.value, train: recipe.train });
-  const context: PipelineContext = { loaded, recipe, family: family.value, source: source.value, hyperparameters, unproven: options.unproven === true };
+  const context: PipelineContext = {
+    loaded,
+    recipe,
+    family: family.value,
+    source: source.value,
+    sourceName,
+    hyperparameters,
+    unproven: options.unproven === true,
+  };
   const formats = [...new Set(recipe.exports)];
   const nodes: NodeDefinition[] = [inspectStage(context), generateStage(context)];
   if (recipe.evaluation.cases !== undefined) nodes.push(decontaminateStage(context, recipe.evaluation.cases));

@@ -28,8 +28,12 @@ export function trainStage(c: PipelineContext): StageDefinition {
     outputs: { adapter: "folder", rows: "file", training: "file" },
     resources: { cpu: 1, gpu: 1 },
     async run({ inputs, outputs, scratch, signal, emit, logFile }) {
-      const [{ runStep }, { ensureBase }, { createRenderer }] = await Promise.all([import("../runners/local.ts"), import("../models/base.ts"), import("../models/render.ts")]);
-      const base = await ensureBase(c.family, c.recipe.model.source, { signal, onProgress: emit });
+      const [{ runStep }, { ensureBase }, { createRenderer }] = await Promise.all([
+        import("../runners/local.ts"),
+        import("../models/base.ts"),
+        import("../models/render.ts"),
+      ]);
+      const base = await ensureBase(c.family, c.sourceName, { signal, onProgress: emit });
       if (!base.ok) return base;
       const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
       const samples = parseJsonLines<Sample>(await readFile(inputs.train as string, "utf8"));
@@ -55,7 +59,10 @@ export function trainStage(c: PipelineContext): StageDefinition {
       await copyFile(rows, outputs.rows as string);
       await writeFile(outputs.training as string, `${JSON.stringify({ figures: result.value, hyperparameters: c.hyperparameters }, null, 2)}\n`);
       const f = result.value as Record<string, number>;
-      return ok({ figures: result.value, summary: `${f.steps} steps, loss ${Number(f.final_loss).toFixed(3)}, ${Number(f.samples_per_second).toFixed(2)} samples/s` });
+      return ok({
+        figures: result.value,
+        summary: `${f.steps} steps, loss ${Number(f.final_loss).toFixed(3)}, ${Number(f.samples_per_second).toFixed(2)} samples/s`,
+      });
     },
   };
 }

@@ -1,0 +1,183 @@
+/**
+ * pack: puts the exported models, the tools, the prompt, the figures and smoke tests into one folder that travels by
+ * itself. Comes after every gate; `--unproven` packs without them and says so in every file.
+ */
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { InputRef, StageDefinition } from "../engine/stage.ts";
+import { type JsonObject, parseJsonLines } from "../platform/json.ts";
+import { ok } from "../platform/result.ts";
+import type { EvaluationCase } from "../schemas/generated/case.ts";
+import type { EvaluationReport, Figures } from "../schemas/generated/evaluation-report.ts";
+import type { LoopRecord } from "../schemas/generated/loop-record.ts";
+import type { QaReport } from "../schemas/generated/qa-report.ts";
+import type { Sample } from "../schemas/generated/sample.ts";
+import type { Toolset } from "../schemas/generated/toolset.ts";
+import { baseSettings, modelSlice, type PipelineContext, plain, sampleSource, toolSlice } from "./context.ts";
+import { evaluationInputs } from "./evaluation-inputs.ts";
+import { gateFigures } from "./figures.ts";
+import { gate, gateId } from "./gates.ts";
+
+export const VERSION = 1;
+
+/** Figures of the README's table, most important first. */
+const SHOWN = [
+  "tool_call_parse_rate",
+  "schema_conformance_rate",
+  "tool_selection_accuracy",
+  "slots_right",
+  "exact_arguments",
+  "loop_completion_rate",
+  "error_handling_rate",
+  "no_tool_correctness",
+];
+
+export function packStage(c: PipelineContext, formats: readonly string[]): StageDefinition {
+  const { recipe, unproven } = c;
+  const perFormat: Record<string, InputRef> = {};
+  for (const format of formats) {
+    perFormat[`model_${format}`] = { stage: `export:${format}`, output: "model" };
+    perFormat[`validation_${format}`] = { stage: `validate:${format}`, output: "report" };
+    perFormat[`benchmark_${format}`] = { stage: `benchmark:${format}`, output: "report" };
+  }
+  const first = formats[0] as string;
+  return {
+    kind: "stage",
+    id: "pack",
+    title: "Pack the bundle",
+    version: VERSION,
+    recipe: {
+      name: recipe.name,
+      profile: recipe.profile,
+      exports: [...formats],
+      tools: toolSlice(recipe.tools, { execute: true }),
+      "gates.decoding": recipe.gates.decoding,
+      ...(unproven ? { gates: plain(recipe.gates) } : {}),
+      ...modelSlice(c),
+    },
+    settings: { ...baseSettings(c), ...(unproven ? { unproven: true } : {}) },
+    inputs: {
+      ...evaluationInputs(c),
+      train: sampleSource(c),
+      training: { stage: "train", output: "training" },
+      qa: { stage: "qa", output: "report" },
+      records: { stage: `validate:${first}`, output: "records" },
+      ...perFormat,
+    },
+    after: unproven ? [] : [gateId("qa"), ...formats.flatMap((f) => [gateId(`validate:${f}`), gateId(`benchmark:${f}`)])],
+    outputs: { bundle: "folder" },
+    views: { bundle: resolve(c.loaded.dir, recipe.bundle.output) },
+    resources: { cpu: 1 },
+    async run({ inputs, outputs, recordedAt, signal, emit }) {
+      const [{ packBundle }, { ensureBase }, { createRenderer }, { toolCallGrammar }, { digestText }, { canonicalJson }] = await Promise.all([
+        import("../bundle/pack.ts"),
+        import("../models/base.ts"),
+        import("../models/render.ts"),
+        import("../evaluation/grammar.ts"),
+        import("../platform/hash.ts"),
+        import("../platform/json.ts"),
+      ]);
+      const text = (name: string): Promise<string> => readFile(inputs[name] as string, "utf8");
+      const json = async <T>(name: string): Promise<T> => JSON.parse(await text(name)) as T;
+      const base = await ensureBase(c.family, c.sourceName, { signal, onProgress: emit });
+      if (!base.ok) return base;
+      const toolset = await json<Toolset>("toolset");
+      const samples = parseJsonLines<Sample>(await text("train"));
+      const training = await json<{ figures: { final_loss?: number } }>("training");
+      const validation = await json<EvaluationReport>(`validation_${first}`);
+      const benchmark = await json<EvaluationReport>(`benchmark_${first}`);
+      const reasons = unproven ? await refusals(c, formats, json) : [];
+      const rate = (name: string): number | null => validation.figures[name]?.value ?? null;
+      const packed = await packBundle({
+        outputDir: outputs.bundle as string,
+        name: recipe.name,
+        createdAt: recordedAt,
+        models: formats.map((format) => ({ format, path: inputs[`model_${format}`] as string })),
+        toolset,
+        sources: recipe.tools,
+        family: c.family,
+        renderer: createRenderer(c.family),
+        licensePath: base.value.licensePath,
+        contextLength: c.family.context_tokens,
+        baseModel: {
+          name: c.family.title,
+          hf_id: c.family.hub_id ?? null,
+          revision: c.source.kind === "hub" ? c.source.revision : null,
+          family: c.family.name,
+          license: c.family.licence,
+        },
+        training: {
+          config_hash: digestText(canonicalJson({ hyperparameters: c.hyperparameters.values, seed: recipe.seed })),
+          profile: recipe.profile,
+          epochs: c.hyperparameters.values.epochs,
+          final_loss: training.figures.final_loss ?? null,
+        },
+        dataset: {
+          total_samples: samples.length,
+          seed_samples: samples.filter((s) => s.source === "seed").length,
+          augmented_samples: samples.filter((s) => s.source === "augmented").length,
+          tool_coverage: countBy(samples, (s) => s.tool_name),
+          scenario_coverage: countBy(samples, (s) => s.scenario),
+        },
+        validation: {
+          passed: reasons.length === 0,
+          tool_call_parse_rate: rate("tool_call_parse_rate"),
+          schema_conformance_rate: rate("schema_conformance_rate"),
+          tool_selection_accuracy: rate("tool_selection_accuracy"),
+          loop_completion_rate: rate("loop_completion_rate"),
+          error_handling_rate: rate("error_handling_rate"),
+        },
+        benchmark: { executed: true, overall_score: benchmark.overall_score, comparison_to_base: benchmark.comparison ?? null },
+        figures: SHOWN.flatMap((name) => row(name, validation.figures, benchmark.baseline)),
+        cases: parseJsonLines<EvaluationCase>(await text("heldout")),
+        records: parseJsonLines<LoopRecord>(await text("records")),
+        decoding: recipe.gates.decoding,
+        grammar: recipe.gates.decoding === "constrained" ? toolCallGrammar(toolset) : undefined,
+        unproven: unproven ? { reasons } : undefined,
+      });
+      if (!packed.ok) return packed;
+      const { files, bytes, smokeTests } = packed.value;
+      return ok({
+        figures: { files, bytes, smoke_tests: smokeTests },
+        summary: `${(bytes / 1e6).toFixed(0)} MB in ${files} files${unproven ? ", unproven" : ""}`,
+      });
+    },
+  };
+}
+
+/** What the recipe's gates have against the figures: one sentence a verdict. */
+async function refusals(c: PipelineContext, formats: readonly string[], json: <T>(name: string) => Promise<T>): Promise<string[]> {
+  const qa = await json<QaReport>("qa");
+  const judged: { stage: string; judge: ReturnType<typeof gate>["judge"]; figures: JsonObject }[] = [
+    { stage: "qa", judge: gate(c, "qa", "qa").judge, figures: qa.figures as unknown as JsonObject },
+  ];
+  for (const format of formats) {
+    const of = async (name: string): Promise<JsonObject> => {
+      const report = await json<EvaluationReport>(`${name}_${format}`);
+      return gateFigures(report);
+    };
+    judged.push({ stage: `validate:${format}`, judge: gate(c, "validate", `validate:${format}`).judge, figures: await of("validation") });
+    judged.push({ stage: `benchmark:${format}`, judge: gate(c, "benchmark", `benchmark:${format}`).judge, figures: await of("benchmark") });
+  }
+  return judged.flatMap(({ stage, judge, figures }) =>
+    judge(figures)
+      .verdicts.filter((v) => !v.passed)
+      .map((v) => `${stage}: ${v.figure} is ${v.value ?? "not measured"}, the gate wants ${v.threshold}`),
+  );
+}
+
+function row(name: string, figures: Figures, base: Figures | undefined) {
+  const f = figures[name];
+  if (f === undefined) return [];
+  const interval = f.low === null || f.high === null ? undefined : ([f.low, f.high] as const);
+  return [{ figure: name, value: f.value, n: f.n, interval, base: base?.[name]?.value ?? null }];
+}
+
+function countBy(samples: readonly Sample[], key: (s: Sample) => string | null): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const s of samples) {
+    const k = key(s);
+    if (k !== null) counts.set(k, (counts.get(k) ?? 0) + 1);
+  }
+  return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+}

@@ -1,0 +1,57 @@
+/**
+ * validate: real tool loops on the exported GGUF itself, decoding freely: prompt, call, schema check, execution,
+ * result fed back, answer judged. Whole records are kept; the benchmark builds on them.
+ */
+import { writeFile } from "node:fs/promises";
+import type { StageDefinition } from "../engine/stage.ts";
+import { toJsonLines } from "../platform/json.ts";
+import { ok } from "../platform/result.ts";
+import { llamaRuntime, modelSlice, type PipelineContext, toolSlice, view } from "./context.ts";
+import { evaluationInputs } from "./evaluation-inputs.ts";
+import { gateFigures } from "./figures.ts";
+
+export const VERSION = 1;
+
+export function validateStage(c: PipelineContext, format: string): StageDefinition {
+  return {
+    kind: "stage",
+    id: `validate:${format}`,
+    title: `Prove it on tool loops (${format})`,
+    version: VERSION,
+    recipe: { tools: toolSlice(c.recipe.tools, { execute: true }), ...modelSlice(c) },
+    runtime: llamaRuntime(),
+    inputs: { ...evaluationInputs(c), model: { stage: `export:${format}`, output: "model" } },
+    outputs: { report: "file", markdown: "file", records: "file" },
+    views: { report: view(c, "reports", `validation_${format}.json`), markdown: view(c, "reports", `validation_${format}.md`) },
+    resources: { cpu: 1 },
+    async run({ inputs, outputs, signal, emit }) {
+      const [{ openTools }, { openLlama }, { evaluate, readEvaluationInputs, SIDE_BY_SIDE }, { makeReport, reportMarkdown }, { headline }] = await Promise.all([
+        import("../tools/open.ts"),
+        import("../models/llama/client.ts"),
+        import("./evaluation.ts"),
+        import("../evaluation/report.ts"),
+        import("../evaluation/figures.ts"),
+      ]);
+      const given = await readEvaluationInputs(inputs);
+      const session = await openTools(c.recipe.tools, { dir: c.loaded.dir, signal, onLog: (message) => emit({ type: "log", level: "debug", message }) });
+      if (!session.ok) return session;
+      try {
+        const engine = await openLlama({ model: inputs.model as string, sequences: SIDE_BY_SIDE, signal });
+        if (!engine.ok) return engine;
+        try {
+          const records = await evaluate(c, { ...given, engine: engine.value, session: session.value, decoding: "free", firstTurnOnly: false, signal, emit });
+          if (!records.ok) return records;
+          const report = makeReport({ kind: "validate", model: `${c.recipe.name} ${format}`, records: records.value, sideBySide: SIDE_BY_SIDE });
+          await writeFile(outputs.report as string, `${JSON.stringify(report, null, 2)}\n`);
+          await writeFile(outputs.markdown as string, reportMarkdown(report));
+          await writeFile(outputs.records as string, toJsonLines(records.value));
+          return ok({ figures: gateFigures(report), summary: headline(report.figures) });
+        } finally {
+          await engine.value.close();
+        }
+      } finally {
+        await session.value.close();
+      }
+    },
+  };
+}
