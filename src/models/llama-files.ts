@@ -1,7 +1,8 @@
 /**
  * Where llama.cpp lies in the installed packages: node-llama-cpp's prebuilt libraries for this machine (which the
- * Python steps call through ctypes) and the sources that they were built from (which hold the GGUF converter). One
- * release for converting, quantizing, verifying and running; nothing is compiled or downloaded.
+ * Python steps call through ctypes), and the GGUF converter of the sources that they were built from (unpacked into
+ * dist/llama.cpp by the build). One release for converting, quantizing, verifying and running; nothing is compiled
+ * or downloaded.
  */
 import { existsSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -33,10 +34,10 @@ export function findLlamaFiles(o: { root?: string; env?: NodeJS.ProcessEnv } = {
   const env = o.env ?? process.env;
   const platform = `${process.platform}-${process.arch}`;
   const name = PACKAGES[platform];
-  const main = findPackage("node-llama-cpp", o.root ?? packageRoot());
-  const binaries = name === undefined || main === undefined ? undefined : findPackage(`@node-llama-cpp/${name}`, main);
+  const root = o.root ?? packageRoot();
+  const binaries = name === undefined ? undefined : findPackage(`@node-llama-cpp/${name}`, root);
   const libraries = name === undefined || binaries === undefined ? undefined : join(binaries, "bins", name);
-  if (main === undefined || libraries === undefined || !existsSync(libraries)) {
+  if (libraries === undefined || !existsSync(libraries)) {
     return err({
       code: "models/no-llama-cpp",
       message:
@@ -48,7 +49,18 @@ export function findLlamaFiles(o: { root?: string; env?: NodeJS.ProcessEnv } = {
     });
   }
   if (env.MCP_FORGE_LLAMA_CPP) return ok({ libraries, converter: { checkout: env.MCP_FORGE_LLAMA_CPP } });
-  return ok({ libraries, converter: { bundle: join(main, "llama", "gitRelease.bundle"), cache: join(cacheDir(env), "llama.cpp") } });
+  const unpacked = join(root, "dist", "llama.cpp");
+  if (existsSync(join(unpacked, "conversion"))) return ok({ libraries, converter: { checkout: unpacked } });
+  // A repository that was built where there was no Python: the sources themselves are at hand.
+  const sources = findPackage("node-llama-cpp", root);
+  if (sources !== undefined)
+    return ok({ libraries, converter: { bundle: join(sources, "llama", "gitRelease.bundle"), cache: join(cacheDir(env), "llama.cpp") } });
+  return err({
+    code: "models/no-llama-cpp",
+    message: "llama.cpp's converter is not in this installation of mcp-forge",
+    hint: "Install mcp-forge again (npm ci), or name a checkout of llama.cpp in MCP_FORGE_LLAMA_CPP.",
+    exit: EXIT.environment,
+  });
 }
 
 /** Real path of an installed package as Node would find it from `from`, whatever the package exports. */
