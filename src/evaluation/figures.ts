@@ -3,6 +3,7 @@
  * and scenario, latency, one overall score. Each rate is a row of a table here; its two numbers are those
  * of docs/evaluation.md.
  */
+import type { JsonObject, JsonValue } from "../platform/json.ts";
 import type { Distribution, Figure, Figures, GroupFigures, Latency } from "../schemas/generated/evaluation-report.ts";
 import type { Judgement, LoopRecord } from "../schemas/generated/loop-record.ts";
 import { clusteredInterval } from "./interval.ts";
@@ -178,6 +179,12 @@ export function notesOn(figures: Figures, records: readonly LoopRecord[]): strin
 
 /** What a threshold means at this n: `0.98 at n = 20 is 20 of 20`. */
 export const resolution = (threshold: number, n: number): string => `${threshold} at n = ${n} is ${Math.ceil(threshold * n - 1e-9)} of ${n}`;
+
+/** Figures as a stage records them: name → {value, n, low, high}; `prefix` before each name (`constrained_`). */
+export function recordedFigures(figures: Figures, prefix = ""): JsonObject {
+  const rows = Object.entries(figures).map(([name, { value, n, low, high }]): [string, JsonValue] => [prefix + name, { value, n, low, high }]);
+  return Object.fromEntries(rows);
+}
 
 const HEADLINE: readonly (readonly [name: string, word: string])[] = [
   ["tool_call_parse_rate", "parse"],

@@ -38,7 +38,7 @@ export interface LoopOptions {
   readonly maxTokens?: number;
   /** `constrained`: under the toolset's grammar once the model has opened a call. Default: free. */
   readonly decoding?: "free" | "constrained";
-  /** Stop after the model's first output. */
+  /** Stop after the model's first output; of answers only the beginning is decoded. */
   readonly firstTurnOnly?: boolean;
   /** Cases in flight at once. Default: all; the engine shares them over its sequences. 1 measures what one user waits. */
   readonly concurrency?: number;
@@ -51,6 +51,11 @@ export interface LoopOptions {
 }
 
 const CALL_TIMEOUT_MS = 30_000;
+/**
+ * Where only the first output counts, one that has not begun a call within so many tokens is an answer,
+ * and how it goes on is not waited for (an untuned model may go on for long).
+ */
+const PROBE_TOKENS = 40;
 /** Calls in flight at once. */
 const CALLS_AT_ONCE = 8;
 
@@ -110,7 +115,7 @@ async function advance(live: readonly Loop[], run: Run): Promise<Failure | undef
       ...(signal === undefined ? {} : { signal }),
     }),
   );
-  const outputs = await completeAll(engine, requests);
+  const outputs = run.o.firstTurnOnly ? await completeFirstTurns(engine, requests) : await completeAll(engine, requests);
   const calling: { loop: Loop; step: LoopStep; parsed: ParsedOutput }[] = [];
   for (const [i, loop] of live.entries()) {
     const output = outputs[i];
@@ -139,11 +144,30 @@ async function advance(live: readonly Loop[], run: Run): Promise<Failure | undef
   return execute(calling, run);
 }
 
+/** Completes requests of which only calls matter: short at first, again in full where a call was begun and cut. */
+async function completeFirstTurns(engine: LlamaEngine, requests: readonly CompletionRequest[]): Promise<Result<Completion>[]> {
+  const outputs = await completeAll(
+    engine,
+    requests.map((r) => ({ ...r, maxTokens: Math.min(r.maxTokens, PROBE_TOKENS) })),
+  );
+  const cut = [...requests.keys()].filter((i) => {
+    const output = outputs[i];
+    return output?.ok && output.value.stopped === "limit" && parseOutput(output.value.text).attempted;
+  });
+  const whole = await completeAll(
+    engine,
+    cut.map((i) => requests[i] as CompletionRequest),
+  );
+  for (const [k, i] of cut.entries()) outputs[i] = whole[k] as Result<Completion>;
+  return outputs;
+}
+
 /** Ends the loop where its newest output ends it; true when its calls are to be made. */
 function decide(loop: Loop, step: LoopStep, parsed: ParsedOutput, run: Run): boolean {
   if (!parsed.attempted) {
     loop.answer = parsed.content;
-    end(loop, parsed.content === "" ? "empty_answer" : step.stopped === "limit" ? "token_limit" : "answer");
+    const cut = step.stopped === "limit" && !run.o.firstTurnOnly;
+    end(loop, parsed.content === "" ? "empty_answer" : cut ? "token_limit" : "answer");
     return false;
   }
   const problems = parsed.calls.map((c) => problemsOfCall(c.name, c.arguments, run.checks));

@@ -5,7 +5,7 @@
 import type { JsonObject, JsonValue } from "../platform/json.ts";
 import type { EvaluationReport, Figure, Figures, GroupFigures } from "../schemas/generated/evaluation-report.ts";
 import type { LoopRecord } from "../schemas/generated/loop-record.ts";
-import { allFigures, compare, figuresBy, firstTurnFigures, latency, notesOn, overallScore } from "./figures.ts";
+import { allFigures, compare, figuresBy, firstTurnFigures, latency, notesOn, overallScore, recordedFigures } from "./figures.ts";
 
 export type { EvaluationReport, Figure, Figures } from "../schemas/generated/evaluation-report.ts";
 
@@ -62,12 +62,6 @@ export function makeReport(o: ReportInput): EvaluationReport {
 const figuresOf = (records: readonly LoopRecord[]): Figures =>
   records.length > 0 && records.every((r) => r.first_turn_only) ? firstTurnFigures(records) : allFigures(records);
 const isRecords = (b: readonly LoopRecord[] | Figures): b is readonly LoopRecord[] => Array.isArray(b);
-
-/** Figures as a stage records them: name → {value, n, low, high}; `prefix` before each name (`constrained_`). */
-export function recordedFigures(figures: Figures, prefix = ""): JsonObject {
-  const rows = Object.entries(figures).map(([name, { value, n, low, high }]): [string, JsonValue] => [prefix + name, { value, n, low, high }]);
-  return Object.fromEntries(rows);
-}
 
 /** The result of `forge benchmark … --json`. */
 export function benchmarkJson(records: readonly LoopRecord[], figures: Figures): JsonObject {
