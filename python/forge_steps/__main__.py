@@ -10,11 +10,9 @@ from forge_steps.protocol import main
 STEPS = {
     "unpack": "unpack",
     "train": "train",
-    "merge": "merge",
-    "convert": "convert",
     "quantize": "quantize",
     "verify": "verify",
-    # One process for merge + convert + verify: the export of the f16 file.
+    # Merges, converts and compares in one process: the model is loaded once.
     "export": "export",
 }
 

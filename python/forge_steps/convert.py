@@ -86,7 +86,7 @@ def check_metadata(metadata: Mapping[str, Any]) -> None:
             raise StepError("step/spec", f"the spec's `metadata` holds `{key}`, which a GGUF cannot carry")
 
 
-def convert(folder: Path, target: Path, metadata: Mapping[str, Any], pre_tokenizer: str | None, scratch: Path) -> None:
+def convert(folder: Path, target: Path, metadata: Mapping[str, Any], pre_tokenizer: str | None) -> None:
     """Writes `folder` as an f16 GGUF to `target` (norms stay float32, as llama.cpp does).
 
     `metadata`: keys of the file beside those that the converter writes. `pre_tokenizer`: the base's own
@@ -120,7 +120,7 @@ def convert(folder: Path, target: Path, metadata: Mapping[str, Any], pre_tokeniz
                     _add(self.gguf_writer, key, value)
 
     # Where this file says nothing of the model's name and kin, the converter guesses from the folder's.
-    general = scratch / "general.json"
+    general = folder / "general.json"
     general.write_text(json.dumps({k: v for k, v in metadata.items() if k.startswith("general.")}), "utf-8")
     with torch.inference_mode():
         Exported(folder, gguf.LlamaFileType.MOSTLY_F16, target, metadata_override=general, model_name=metadata.get("general.name")).write()

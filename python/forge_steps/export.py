@@ -61,7 +61,7 @@ def run(step: Step) -> dict[str, Any]:
     try:
         save_folder(model, tokenizer, template, folder)
         step.check()
-        convert(folder, candidate, metadata, pre_tokenizer, scratch)
+        convert(folder, candidate, metadata, pre_tokenizer)
         step.check()
         figures: dict[str, Any] = {"format": "f16", "bytes": candidate.stat().st_size}
         if spec.has("verify"):
