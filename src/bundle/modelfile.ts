@@ -28,8 +28,11 @@ export function modelfile(i: ModelfileInput): string {
     .flatMap((n) => n.split("\n"))
     .map((n) => `# ${n}`.trimEnd());
   const parameters = [`num_ctx ${i.contextLength}`, "temperature 0", ...i.stopTokens.map((t) => `stop ${quoted(t)}`)].map((p) => `PARAMETER ${p}`);
-  return `${comments.join("\n")}\nFROM ./${i.modelFile}\n\nTEMPLATE """${inTripleQuotes(goTemplate(i.turns))}"""\n\n${parameters.join("\n")}\n`;
+  return `${comments.join("\n")}\nFROM ./${i.modelFile}\n\n${templateCommand(i.turns)}\n\n${parameters.join("\n")}\n`;
 }
+
+/** The command that sets the template, quoted for a Modelfile. */
+export const templateCommand = (turns: Turns): string => `TEMPLATE """${inTripleQuotes(goTemplate(turns))}"""`;
 
 /**
  * The conversation as a Go template. No trim markers: every white space outside an action is meant.

@@ -2,7 +2,6 @@
  * What goes into an Agent Bundle and what the checks of one say. Types only.
  */
 import type { Renderer } from "../models/render.ts";
-import type { JsonObject } from "../platform/json.ts";
 import type { Agent } from "../schemas/generated/agent.ts";
 import type { EvaluationCase } from "../schemas/generated/case.ts";
 import type { Family } from "../schemas/generated/family.ts";
@@ -13,7 +12,7 @@ import type { ToolSource } from "../tools/types.ts";
 export interface RecordedCase {
   /** The case's id. */
   readonly id: string;
-  readonly calls: readonly { readonly name: string; readonly arguments: JsonObject }[];
+  readonly calls: readonly { readonly name: string; readonly arguments: Readonly<Record<string, unknown>> }[];
   readonly answer: string | null;
   readonly ok: boolean;
 }
@@ -69,6 +68,8 @@ export interface PackOutcome {
   readonly files: number;
   readonly bytes: number;
   readonly smokeTests: number;
+  /** How many of them the model got right when they were recorded. */
+  readonly rightSmokeTests: number;
 }
 
 /** One line of `forge verify-bundle`. */
@@ -89,7 +90,7 @@ export interface VerifyOutcome {
 export interface TryOutcome {
   readonly calls: readonly {
     readonly name: string;
-    readonly arguments: JsonObject;
+    readonly arguments: Readonly<Record<string, unknown>>;
     readonly result: string;
     readonly executed: boolean;
     readonly isError: boolean;

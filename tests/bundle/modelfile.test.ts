@@ -93,19 +93,17 @@ describe("the turns", () => {
     const message: fc.Arbitrary<Message> = fc.oneof(
       text.map((content): Message => ({ role: "user", content })),
       text.map((content): Message => ({ role: "assistant", content })),
-      fc
-        .tuple(text, fc.integer({ min: 1, max: 3 }))
-        .map(
-          ([content, n]): Message => ({
-            role: "assistant",
-            content,
-            tool_calls: Array.from({ length: n }, (_, i) => ({
-              id: `${i}`,
-              type: "function",
-              function: { name: "get_weather", arguments: `{"location":"${i}"}` },
-            })),
-          }),
-        ),
+      fc.tuple(text, fc.integer({ min: 1, max: 3 })).map(
+        ([content, n]): Message => ({
+          role: "assistant",
+          content,
+          tool_calls: Array.from({ length: n }, (_, i) => ({
+            id: `${i}`,
+            type: "function",
+            function: { name: "get_weather", arguments: `{"location":"${i}"}` },
+          })),
+        }),
+      ),
       text.map((content): Message => ({ role: "tool", content, tool_call_id: "1" })),
     );
     fc.assert(
