@@ -27,9 +27,9 @@ export interface StageContext {
   readonly outputs: Readonly<Record<string, string>>;
   /** A folder that survives an interrupted run with the same fingerprint (checkpoints, paid answers). Removed after success. */
   readonly scratch: string;
-  /** Aborted when the run is interrupted: save what can be resumed and return within 10 s. */
   /** When this fingerprint's record was first published, or will be (ISO 8601, UTC): the one time that an output may carry. */
   readonly recordedAt: string;
+  /** Aborted when the run is interrupted: save what can be resumed and return within 10 s. */
   readonly signal: AbortSignal;
   readonly emit: (event: StageEvent) => void;
   /** File for free text of this stage's processes (their stderr). */

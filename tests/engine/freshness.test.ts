@@ -2,7 +2,8 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symli
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { NodeDefinition } from "../../src/engine/stage.ts";
-import { gate, Rig } from "./support/rig.ts";
+import { ok } from "../../src/platform/result.ts";
+import { done, gate, Rig } from "./support/rig.ts";
 
 const chain = (rig: Rig, o: { samples?: number; version?: number; threshold?: number } = {}): NodeDefinition[] => [
   rig.stage({ id: "generate", recipe: { "data.samples": o.samples ?? 300 } }),
@@ -50,7 +51,7 @@ describe("what runs again", () => {
   it("stops where a stage puts out the same as before", async () => {
     const rig = new Rig();
     const same = (version: number): NodeDefinition[] => [
-      rig.stage({ id: "a", version, run: async (c) => (writeFileSync(c.outputs.out as string, "same"), { ok: true, value: { figures: {}, summary: "" } }) }),
+      rig.stage({ id: "a", version, run: async (c) => done(c, "same") }),
       rig.stage({ id: "b", from: ["a"] }),
     ];
     await rig.outcome(same(1));
@@ -141,7 +142,10 @@ describe("artifacts in the store", () => {
     for (const harm of [
       () => writeFileSync(join(path, "sub dir/new"), ""),
       () => rmSync(join(path, "b")),
-      () => (rmSync(join(path, "b")), writeFileSync(join(path, "b"), "TWO")),
+      () => {
+        chmodSync(join(path, "b"), 0o644);
+        writeFileSync(join(path, "b"), "TWO");
+      },
     ]) {
       expect(await rig.statuses(folder())).toEqual({ f: "cached" });
       harm();
@@ -156,10 +160,17 @@ describe("artifacts in the store", () => {
         rig.stage({
           id: "x",
           outputs: { out: "folder" },
-          run: async (c) => (make(c.outputs.out as string), { ok: true, value: { figures: {}, summary: "" } }),
+          run: async (c) => {
+            make(c.outputs.out as string);
+            return ok({ figures: {}, summary: "" });
+          },
         }),
       ]);
-    for (const make of [() => {}, (out: string) => writeFileSync(out, ""), (out: string) => (mkdirSync(out), symlinkSync("../../x", join(out, "l")))]) {
+    const linked = (out: string) => {
+      mkdirSync(out);
+      symlinkSync("../../x", join(out, "l"));
+    };
+    for (const make of [() => {}, (out: string) => writeFileSync(out, ""), linked]) {
       const outcome = await made(make);
       expect(outcome).toMatchObject({ exit: 1, nodes: [{ status: "failed", failure: { code: "engine/bad-output" } }] });
     }

@@ -40,10 +40,34 @@ describe("recipe keys", () => {
 
   it("change with version, slice, settings, inputs, outputs and anything upstream, and with nothing else", () => {
     const rig = new Rig();
-    const key = (o: object, up: object = {}) => keysOf(buildGraph([rig.stage({ id: "up", outputs: { out: "file", more: "file" }, ...up }), gate("g", "up", 1), rig.stage({ id: "x", from: ["up"], recipe: { a: 1, b: 2 }, ...o })])).get("x")?.recipe;
+    const key = (o: object, up: object = {}) =>
+      keysOf(
+        buildGraph([
+          rig.stage({ id: "up", outputs: { out: "file", more: "file" }, ...up }),
+          gate("g", "up", 1),
+          rig.stage({ id: "x", from: ["up"], recipe: { a: 1, b: 2 }, ...o }),
+        ]),
+      ).get("x")?.recipe;
     const base = key({});
-    for (const same of [{ title: "other" }, { recipe: { b: 2, a: 1 } }, { recipe: { a: 1, b: 2, c: undefined } }, { after: ["g"] }, { runtime: { torch: "2" } }, { resources: { cpu: 1 } }, { views: { out: "/x" } }]) expect(key(same)).toBe(base);
-    const others = [{ version: 2 }, { recipe: { a: 1, b: 3 } }, { recipe: { a: 1 } }, { settings: { pin: "x" } }, { from: [] }, { outputs: { out: "folder" } }, { files: { cases: "/x" } }];
+    for (const same of [
+      { title: "other" },
+      { recipe: { b: 2, a: 1 } },
+      { recipe: { a: 1, b: 2, c: undefined } },
+      { after: ["g"] },
+      { runtime: { torch: "2" } },
+      { resources: { cpu: 1 } },
+      { views: { out: "/x" } },
+    ])
+      expect(key(same)).toBe(base);
+    const others = [
+      { version: 2 },
+      { recipe: { a: 1, b: 3 } },
+      { recipe: { a: 1 } },
+      { settings: { pin: "x" } },
+      { from: [] },
+      { outputs: { out: "folder" } },
+      { files: { cases: "/x" } },
+    ];
     const keys = [base, ...others.map((o) => key(o)), key({}, { version: 2 }), key({}, { recipe: { z: 1 } })];
     expect(new Set(keys).size).toBe(keys.length);
     expect(key({ files: { cases: "/x" } })).toBe(key({ files: { cases: "/elsewhere/y" } }));

@@ -49,7 +49,9 @@ async function wholeObjects(root: string): Promise<number> {
 async function outputsOf(rig: Rig): Promise<Record<string, string>> {
   const outcome = await rig.outcome(killGraph(rig));
   expect(outcome.exit).toBe(0);
-  return Object.fromEntries(await Promise.all(outcome.nodes.filter((n) => n.kind === "stage").map(async (n) => [n.id, await digestTree(n.outputs.out as string)])));
+  return Object.fromEntries(
+    await Promise.all(outcome.nodes.filter((n) => n.kind === "stage").map(async (n) => [n.id, await digestTree(n.outputs.out as string)])),
+  );
 }
 
 describe("an apply that is killed", () => {

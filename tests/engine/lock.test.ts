@@ -23,7 +23,10 @@ describe("the project's lock", () => {
     const first = await acquireLock(root);
     expect(first.ok).toBe(true);
     expect(lockHolder(root)?.pid).toBe(process.pid);
-    expect(await acquireLock(root)).toMatchObject({ ok: false, error: { code: "engine/locked", exit: 5, message: expect.stringContaining(`process ${process.pid} on ${hostname()}`) } });
+    expect(await acquireLock(root)).toMatchObject({
+      ok: false,
+      error: { code: "engine/locked", exit: 5, message: expect.stringContaining(`process ${process.pid} on ${hostname()}`) },
+    });
     if (first.ok) first.value.release();
     expect(lockHolder(root)).toBeUndefined();
     expect((await acquireLock(root)).ok).toBe(true);
@@ -53,7 +56,10 @@ describe("the project's lock", () => {
     expect(readdirSync(join(root, ".mcp-forge/lock"))).toEqual(["8"]);
   });
 
-  it.each([["host", { host: "elsewhere", pid: 1, boot: "" }], ["container", { namespace: "pid:[1]" }]])("of another %s is never taken over, but can be broken", async (_, holder) => {
+  it.each([
+    ["host", { host: "elsewhere", pid: 1, boot: "" }],
+    ["container", { namespace: "pid:[1]" }],
+  ])("of another %s is never taken over, but can be broken", async (_, holder) => {
     const root = project();
     heldBy(root, holder);
     expect(await acquireLock(root)).toMatchObject({ ok: false, error: { exit: 5, hint: expect.stringContaining("forge unlock") } });

@@ -10,7 +10,8 @@ const nodes = (rig: Rig, samples = 300, threshold = 1): NodeDefinition[] => [
   gate("gate:generate", "generate", threshold),
   rig.stage({ id: "train", from: ["generate"], after: ["gate:generate"] }),
 ];
-const read = (rig: Rig) => JSON.parse(readFileSync(rig.lockfile, "utf8")) as { recipe: Record<string, Record<string, unknown>>; variants: Record<string, Record<string, unknown>> };
+const read = (rig: Rig) =>
+  JSON.parse(readFileSync(rig.lockfile, "utf8")) as { recipe: Record<string, Record<string, unknown>>; variants: Record<string, Record<string, unknown>> };
 
 describe("the lockfile", () => {
   it("holds keys, digests, figures and verdicts, sorted, the same bytes for the same recipe", async () => {
@@ -44,11 +45,20 @@ describe("the lockfile", () => {
   it("knows each finished stage before the next begins", async () => {
     const rig = new Rig();
     let seen: string[] = [];
-    await rig.outcome([rig.stage({ id: "a" }), gate("g", "a", 1), rig.stage({ id: "b", from: ["a"], after: ["g"], run: async (c) => {
-      seen = Object.keys(read(rig).recipe);
-      writeFileSync(c.outputs.out as string, "");
-      return { ok: true, value: { figures: {}, summary: "" } };
-    } })]);
+    await rig.outcome([
+      rig.stage({ id: "a" }),
+      gate("g", "a", 1),
+      rig.stage({
+        id: "b",
+        from: ["a"],
+        after: ["g"],
+        run: async (c) => {
+          seen = Object.keys(read(rig).recipe);
+          writeFileSync(c.outputs.out as string, "");
+          return { ok: true, value: { figures: {}, summary: "" } };
+        },
+      }),
+    ]);
     expect(seen).toEqual(["a", "g"]);
   });
 
@@ -57,7 +67,7 @@ describe("the lockfile", () => {
     await rig.outcome(nodes(rig));
     await rig.outcome(nodes(rig, 10), { variant: "ci" });
     expect(Object.keys(read(rig).variants)).toEqual(["ci"]);
-    expect(read(rig).recipe.generate?.key).not.toBe((read(rig).variants.ci?.generate as Record<string, unknown>).key);
+    expect(read(rig).recipe.generate?.key).not.toBe((read(rig).variants.ci?.generate as Record<string, unknown> | undefined)?.key);
     await rig.outcome(nodes(rig).slice(0, 1));
     expect([Object.keys(read(rig).recipe), Object.keys(read(rig).variants.ci ?? {})]).toEqual([["generate"], ["gate:generate", "generate", "train"]]);
   });
@@ -99,11 +109,20 @@ describe("--locked", () => {
     expect(existsSync(join(rig.root, ".mcp-forge"))).toBe(false);
     await rig.outcome(nodes(rig));
     rig.ran();
-    expect(await rig.apply(nodes(rig, 800), { locked: true })).toMatchObject({ ok: false, error: { exit: 4, message: expect.stringContaining("generate: `data.samples` 300 → 800") } });
+    expect(await rig.apply(nodes(rig, 800), { locked: true })).toMatchObject({
+      ok: false,
+      error: { exit: 4, message: expect.stringContaining("generate: `data.samples` 300 → 800") },
+    });
     expect(await rig.apply(nodes(rig, 300, 0.5), { locked: true })).toMatchObject({ ok: false, error: { message: expect.stringContaining("gate:generate") } });
     const [first, ...rest] = nodes(rig);
-    expect(await rig.apply([{ ...(first as NodeDefinition), version: 2 }, ...rest], { locked: true })).toMatchObject({ ok: false, error: { message: expect.stringContaining("version 1 → 2") } });
-    expect(await rig.apply(nodes(rig).slice(0, 2), { locked: true })).toMatchObject({ ok: false, error: { message: expect.stringContaining("train, which the recipe no longer has") } });
+    expect(await rig.apply([{ ...(first as NodeDefinition), version: 2 }, ...rest], { locked: true })).toMatchObject({
+      ok: false,
+      error: { message: expect.stringContaining("version 1 → 2") },
+    });
+    expect(await rig.apply(nodes(rig).slice(0, 2), { locked: true })).toMatchObject({
+      ok: false,
+      error: { message: expect.stringContaining("train, which the recipe no longer has") },
+    });
     expect(rig.ran()).toEqual([]);
   });
 });

@@ -24,7 +24,17 @@ type Edit =
   | { kind: "rewire"; node: number; from: number[] }
   | { kind: "file"; to: number };
 
-const node = (i: number) => fc.record({ version: fc.integer({ min: 1, max: 3 }), value: fc.integer({ min: 0, max: 2 }), coarse: fc.boolean(), file: fc.boolean(), from: fc.subarray(Array.from({ length: i }, (_, k) => k), { maxLength: Math.min(3, i) }) });
+const node = (i: number) =>
+  fc.record({
+    version: fc.integer({ min: 1, max: 3 }),
+    value: fc.integer({ min: 0, max: 2 }),
+    coarse: fc.boolean(),
+    file: fc.boolean(),
+    from: fc.subarray(
+      Array.from({ length: i }, (_, k) => k),
+      { maxLength: Math.min(3, i) },
+    ),
+  });
 const graphs = fc.integer({ min: 2, max: 7 }).chain((n) => fc.tuple(...Array.from({ length: n }, (_, i) => node(i))));
 const at = fc.nat({ max: 6 });
 const edits: fc.Arbitrary<Edit[]> = fc.array(
@@ -57,9 +67,16 @@ class World {
   stages(): StageDefinition[] {
     return this.models.map((m, i) => {
       const stage: StageDefinition = this.rig.stage({
-        id: id(i), version: m.version, recipe: { value: m.value, coarse: m.coarse }, from: m.from.map(id), ...(m.file && { files: { user: this.file } }),
+        id: id(i),
+        version: m.version,
+        recipe: { value: m.value, coarse: m.coarse },
+        from: m.from.map(id),
+        ...(m.file && { files: { user: this.file } }),
         run: async (c) => {
-          writeFileSync(c.outputs.out as string, this.content(stage, (name) => readFileSync(c.inputs[name] as string, "utf8")));
+          writeFileSync(
+            c.outputs.out as string,
+            this.content(stage, (name) => readFileSync(c.inputs[name] as string, "utf8")),
+          );
           return ok({ figures: { score: m.value }, summary: "" });
         },
       });

@@ -6,7 +6,7 @@ import type { NodeDefinition } from "../../src/engine/stage.ts";
 import { registerSecret } from "../../src/platform/redact.ts";
 import { err, ok } from "../../src/platform/result.ts";
 import { validate } from "../../src/schemas/generated/run-event.validate.js";
-import { gate, Rig } from "./support/rig.ts";
+import { done, gate, Rig } from "./support/rig.ts";
 
 const fails = { code: "x/broken", message: "it broke", exit: 6 } as const;
 
@@ -16,15 +16,30 @@ describe("a failed stage", () => {
     let release = () => {};
     const held = new Promise<void>((r) => (release = r));
     const nodes = [
-      rig.stage({ id: "bad", run: async () => (setTimeout(release, 20), err(fails)) }),
-      rig.stage({ id: "slow", run: async (c) => (await held, writeFileSync(c.outputs.out as string, "s"), ok({ figures: {}, summary: "" })) }),
+      rig.stage({
+        id: "bad",
+        run: async () => {
+          setTimeout(release, 20);
+          return err(fails);
+        },
+      }),
+      rig.stage({
+        id: "slow",
+        run: async (c) => {
+          await held;
+          return done(c, "s");
+        },
+      }),
       rig.stage({ id: "after-bad", from: ["bad"] }),
       rig.stage({ id: "after-slow", from: ["slow"] }),
     ];
     const outcome = await rig.outcome(nodes);
     expect(outcome.exit).toBe(6);
     expect(Object.fromEntries(outcome.nodes.map((n) => [n.id, [n.status, n.summary]]))).toMatchObject({
-      bad: ["failed", "it broke"], slow: ["done", ""], "after-bad": ["skipped", "bad failed"], "after-slow": ["skipped", "another stage failed"],
+      bad: ["failed", "it broke"],
+      slow: ["done", ""],
+      "after-bad": ["skipped", "bad failed"],
+      "after-slow": ["skipped", "another stage failed"],
     });
     rig.ran();
     await rig.outcome([rig.stage({ id: "slow" })]);
@@ -40,13 +55,17 @@ describe("a failed stage", () => {
 
   it("keeps its scratch for the next run, which takes it up; success removes it", async () => {
     const rig = new Rig();
-    const node = (then: "fail" | "finish", seen: boolean[]) => rig.stage({ id: "a", run: async (c) => {
-      const checkpoint = join(c.scratch, "checkpoint");
-      seen.push(existsSync(checkpoint));
-      writeFileSync(checkpoint, "");
-      writeFileSync(c.outputs.out as string, "x");
-      return then === "fail" ? err({ ...fails, exit: 1 }) : ok({ figures: {}, summary: "" });
-    } });
+    const node = (then: "fail" | "finish", seen: boolean[]) =>
+      rig.stage({
+        id: "a",
+        run: async (c) => {
+          const checkpoint = join(c.scratch, "checkpoint");
+          seen.push(existsSync(checkpoint));
+          writeFileSync(checkpoint, "");
+          writeFileSync(c.outputs.out as string, "x");
+          return then === "fail" ? err({ ...fails, exit: 1 }) : ok({ figures: {}, summary: "" });
+        },
+      });
     const seen: boolean[] = [];
     await rig.outcome([node("fail", seen)]);
     expect(readdirSync(join(rig.root, ".mcp-forge/store/objects"))).toEqual([]);
@@ -70,9 +89,22 @@ describe("a gate", () => {
     const rig = new Rig();
     const outcome = await rig.outcome(nodes(rig, 2));
     expect(outcome.exit).toBe(3);
-    expect(outcome.gates).toEqual([{ id: "gate:qa", stage: "qa", passed: false, verdicts: [{ figure: "score", value: 1, threshold: 2, passed: false }], advice: ["raise the score"] }]);
-    expect(Object.fromEntries(outcome.nodes.map((n) => [n.id, n.status]))).toEqual({ qa: "done", "gate:qa": "refused", train: "skipped", pack: "skipped", report: "done" });
-    expect(await rig.planned(nodes(rig, 2))).toMatchObject({ "gate:qa": "blocked | score 1, wanted 2", train: "blocked | gate:qa refuses: score 1, wanted 2", pack: "blocked | train is blocked", report: "cached" });
+    expect(outcome.gates).toEqual([
+      { id: "gate:qa", stage: "qa", passed: false, verdicts: [{ figure: "score", value: 1, threshold: 2, passed: false }], advice: ["raise the score"] },
+    ]);
+    expect(Object.fromEntries(outcome.nodes.map((n) => [n.id, n.status]))).toEqual({
+      qa: "done",
+      "gate:qa": "refused",
+      train: "skipped",
+      pack: "skipped",
+      report: "done",
+    });
+    expect(await rig.planned(nodes(rig, 2))).toMatchObject({
+      "gate:qa": "blocked | score 1, wanted 2",
+      train: "blocked | gate:qa refuses: score 1, wanted 2",
+      pack: "blocked | train is blocked",
+      report: "cached",
+    });
     rig.ran();
     expect(await rig.planned(nodes(rig, 1))).toMatchObject({ qa: "cached", "gate:qa": "run | `gates.qa.score` 2 → 1", train: "run | never ran" });
     expect(await rig.statuses(nodes(rig, 1))).toMatchObject({ qa: "cached", "gate:qa": "passed", train: "done" });
@@ -87,15 +119,19 @@ describe("an interruption", () => {
     const control = new AbortController();
     const nodes = (interrupt: boolean) => [
       rig.stage({ id: "a" }),
-      rig.stage({ id: "b", from: ["a"], run: async (c) => {
-        if (interrupt) {
-          setTimeout(() => control.abort(), 10);
-          await new Promise((r) => c.signal.addEventListener("abort", r));
-          return err({ code: "x/stopped", message: "stopped", exit: 1 });
-        }
-        writeFileSync(c.outputs.out as string, "b");
-        return ok({ figures: {}, summary: "" });
-      } }),
+      rig.stage({
+        id: "b",
+        from: ["a"],
+        run: async (c) => {
+          if (interrupt) {
+            setTimeout(() => control.abort(), 10);
+            await new Promise((r) => c.signal.addEventListener("abort", r));
+            return err({ code: "x/stopped", message: "stopped", exit: 1 });
+          }
+          writeFileSync(c.outputs.out as string, "b");
+          return ok({ figures: {}, summary: "" });
+        },
+      }),
       rig.stage({ id: "c", from: ["b"] }),
     ];
     const outcome = await rig.outcome(nodes(true), { signal: control.signal });
@@ -106,7 +142,13 @@ describe("an interruption", () => {
   it("keeps a stage that finishes although it was asked to stop", async () => {
     const rig = new Rig();
     const control = new AbortController();
-    const node = rig.stage({ id: "a", run: async (c) => (control.abort(), writeFileSync(c.outputs.out as string, "x"), ok({ figures: {}, summary: "" })) });
+    const node = rig.stage({
+      id: "a",
+      run: async (c) => {
+        control.abort();
+        return done(c, "x");
+      },
+    });
     expect(await rig.outcome([node], { signal: control.signal })).toMatchObject({ exit: 0, nodes: [{ status: "done" }] });
   });
 });
@@ -117,23 +159,31 @@ describe("resources", () => {
     let heavy = 0;
     let all = 0;
     const peak = { heavy: 0, all: 0 };
-    const node = (id: string, claims: boolean) => rig.stage({ id, ...(claims && { resources: { cpu: 1 } }), run: async (c) => {
-      if (claims) heavy++;
-      all++;
-      peak.heavy = Math.max(peak.heavy, heavy);
-      peak.all = Math.max(peak.all, all);
-      await new Promise((r) => setTimeout(r, 30));
-      if (claims) heavy--;
-      all--;
-      writeFileSync(c.outputs.out as string, id);
-      return ok({ figures: {}, summary: "" });
-    } });
+    const node = (id: string, claims: boolean) =>
+      rig.stage({
+        id,
+        ...(claims && { resources: { cpu: 1 } }),
+        run: async (c) => {
+          if (claims) heavy++;
+          all++;
+          peak.heavy = Math.max(peak.heavy, heavy);
+          peak.all = Math.max(peak.all, all);
+          await new Promise((r) => setTimeout(r, 30));
+          if (claims) heavy--;
+          all--;
+          writeFileSync(c.outputs.out as string, id);
+          return ok({ figures: {}, summary: "" });
+        },
+      });
     const nodes = [node("h1", true), node("h2", true), node("l1", false), node("l2", false), node("h3", true)];
     await rig.outcome(nodes);
     expect(peak).toEqual({ heavy: 1, all: 3 });
     const wide = new Rig();
     peak.heavy = 0;
-    await wide.outcome(nodes.map((n) => ({ ...n })), { slots: { cpu: 2 } });
+    await wide.outcome(
+      nodes.map((n) => ({ ...n })),
+      { slots: { cpu: 2 } },
+    );
     expect(peak.heavy).toBe(2);
   });
 });
@@ -142,26 +192,48 @@ describe("the event stream", () => {
   it("is kept as the listener got it, numbered without gaps, valid, and free of secrets", async () => {
     registerSecret("hunter2-hunter2");
     const rig = new Rig();
-    const node = rig.stage({ id: "a", run: async (c) => {
-      c.emit({ type: "progress", done: 1, total: 2, unit: "samples" });
-      c.emit({ type: "metric", name: "loss", value: Number.NaN });
-      c.emit({ type: "log", level: "info", message: "password hunter2-hunter2 and sk-abcdefghijklmnopqrstuvwx" });
-      setTimeout(() => c.emit({ type: "log", level: "info", message: "too late" }), 0);
-      writeFileSync(c.outputs.out as string, "");
-      return ok({ figures: { n: 1 }, summary: "one" });
-    } });
+    const node = rig.stage({
+      id: "a",
+      run: async (c) => {
+        c.emit({ type: "progress", done: 1, total: 2, unit: "samples" });
+        c.emit({ type: "metric", name: "loss", value: Number.NaN });
+        c.emit({ type: "log", level: "info", message: "password hunter2-hunter2 and sk-abcdefghijklmnopqrstuvwx" });
+        setTimeout(() => c.emit({ type: "log", level: "info", message: "too late" }), 0);
+        writeFileSync(c.outputs.out as string, "");
+        return ok({ figures: { n: 1 }, summary: "one" });
+      },
+    });
     const { run } = await rig.outcome([node, gate("g", "a", 1), rig.stage({ id: "z", after: ["g"] })]);
-    const lines = readFileSync(join(rig.root, ".mcp-forge/runs", run, "events.jsonl"), "utf8").trim().split("\n").map((l) => JSON.parse(l) as Record<string, unknown>);
+    const lines = readFileSync(join(rig.root, ".mcp-forge/runs", run, "events.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map((l) => JSON.parse(l) as Record<string, unknown>);
     expect(lines).toEqual(JSON.parse(JSON.stringify(rig.events)));
     for (const line of lines) expect([line.type, validate(line), validate.errors]).toEqual([line.type, true, null]);
     expect(lines.map((l) => l.seq)).toEqual(lines.map((_, i) => i + 1));
-    expect(lines.map((l) => l.type)).toEqual(["run-started", "stage-started", "stage-progress", "stage-metric", "stage-log", "stage-finished", "gate-judged", "node-skipped", "run-finished"]);
+    expect(lines.map((l) => l.type)).toEqual([
+      "run-started",
+      "stage-started",
+      "stage-progress",
+      "stage-metric",
+      "stage-log",
+      "stage-finished",
+      "gate-judged",
+      "node-skipped",
+      "run-finished",
+    ]);
     expect(JSON.stringify(lines)).not.toMatch(/hunter2|sk-abc|too late/);
   });
 
   it("outlives a listener that throws", async () => {
     const rig = new Rig();
-    expect(await rig.outcome([rig.stage({ id: "a" })], { onEvent: () => { throw new Error("renderer"); } })).toMatchObject({ exit: 0 });
+    expect(
+      await rig.outcome([rig.stage({ id: "a" })], {
+        onEvent: () => {
+          throw new Error("renderer");
+        },
+      }),
+    ).toMatchObject({ exit: 0 });
   });
 });
 

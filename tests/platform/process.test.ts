@@ -88,7 +88,11 @@ describe("a long-lived child", () => {
   it("takes the processes that it started with it", async () => {
     const code = `const c=require("child_process").spawn("sleep",["1000"],{stdio:"inherit"});console.log(c.pid);process.on("SIGTERM",()=>{});setInterval(()=>{},1e3)`;
     let grandchild = 0;
-    const child = await spawnChild(node, script(code), { onStdoutLine: (l) => void (grandchild = Number(l)) });
+    const child = await spawnChild(node, script(code), {
+      onStdoutLine: (l) => {
+        grandchild = Number(l);
+      },
+    });
     if (!child.ok) throw new Error(child.error.message);
     await until(() => grandchild > 0);
     await child.value.stop(100);

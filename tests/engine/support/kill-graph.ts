@@ -9,7 +9,10 @@ import { gate, type Rig } from "./rig.ts";
 const pause = (ms: number) => new Promise((r) => setTimeout(r, ms));
 
 export function killGraph(rig: Rig): NodeDefinition[] {
-  const read = (c: StageContext) => Object.keys(c.inputs).sort().map((name) => name + (existsSync(join(c.inputs[name] as string, "part-0")) ? "folder" : readFileSync(c.inputs[name] as string, "utf8").length));
+  const read = (c: StageContext) =>
+    Object.keys(c.inputs)
+      .sort()
+      .map((name) => name + (existsSync(join(c.inputs[name] as string, "part-0")) ? "folder" : readFileSync(c.inputs[name] as string, "utf8").length));
   /** Writes in small steps, so that a kill finds it half done. */
   const slow = (ms: number) => async (c: StageContext) => {
     const out = c.outputs.out as string;
