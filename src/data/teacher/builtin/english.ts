@@ -15,12 +15,13 @@ export function splitName(name: string): string[] {
 }
 
 const AN_EXCEPTIONS = /^(uni|use|user|usa|uk|url|utc|euro|one|once|ubi)/i;
+const ACRONYM_AN = /^[AEFHILMNORSX][A-Z]+\b/;
 const AN_LETTERS = /^(hour|honest|heir|x-ray|mp3|html|http|sms|rds|sql|f-|id\b|ip\b|api\b|iata|iso|mri)/i;
 
 /** `a` or `an`, by the sound that the phrase begins with. */
 export function article(phrase: string): "a" | "an" {
   const w = phrase.replace(/^["'“]/, "");
-  if (AN_LETTERS.test(w)) return "an";
+  if (AN_LETTERS.test(w) || (ACRONYM_AN.test(w) && !/^(NATO|LED|SAP|NASA|MIT[a-z])/.test(w))) return "an";
   if (AN_EXCEPTIONS.test(w)) return "a";
   if (/^(8|11|18)(\D|$)/.test(w)) return "an";
   return /^[aeiou]/i.test(w) ? "an" : "a";
@@ -40,6 +41,7 @@ export const isMass = (phrase: string): boolean => MASS.has(lastWord(phrase));
 /** Whether a noun phrase is plural. Judged by the head: the last word before `of`. */
 export function isPlural(phrase: string): boolean {
   const w = lastWord(headOf(phrase));
+  if (/ and /.test(phrase)) return true;
   if (MASS.has(w) || ENDS_IN_S_SINGULAR.has(w)) return false;
   return SINGULARS.has(w) || w === "data" || (/[^s]s$/.test(w) && !/(ss|us|is)$/.test(w));
 }

@@ -30,7 +30,8 @@ export function mentionsOf(param: Param, value: Value, objectNoun: string): Ment
     case "place":
       if (start) return [...after(4, "from X", "leaving from X"), ...after(1, "starting in X"), ...alone(1, "I'd be leaving from X", "Starting point is X")];
       if (end) return [...after(4, "to X"), ...after(1, "going to X", "headed to X"), ...alone(1, "The destination is X", "I want to get to X")];
-      return [...after(6, "in X"), ...after(2, "for X"), ...after(0.6, "around X"), ...first(1.5, "in X", "for X"), ...(L === "country" || L === "state" ? [] : alone(0.8, "I'm in X", `The ${L} is X`, `${cap(L)}: X`))];
+      if (!/weather|condition|temperature|forecast|outlook|alert|warning|time|news|map|population|attraction/.test(objectNoun)) return [...after(6, "in X"), ...after(0.6, "near X", "around X"), ...first(1, "in X"), ...alone(1.2, `The ${L} is X`, `${cap(L)}: X`, "It should be in X")];
+      return [...after(6, "in X"), ...after(2, "for X"), ...after(0.3, "around X"), ...first(1, "in X"), ...(L === "country" || L === "state" ? [] : alone(0.8, "I'm in X", `The ${L} is X`, `${cap(L)}: X`))];
     case "airport":
       if (start) return [...after(5, "from X"), ...after(2, "leaving from X", "out of X", "departing from X"), ...alone(0.7, "I'm leaving from X", "Departure airport is X")];
       if (end) return [...after(5, "to X"), ...after(2, "going to X", "into X", "arriving at X"), ...alone(0.7, "I need to get to X", "Arrival airport is X")];
@@ -43,7 +44,7 @@ export function mentionsOf(param: Param, value: Value, objectNoun: string): Ment
     case "datetime":
       return dateMentions(L, start, end);
     case "range":
-      return [...after(3, "from X", "between X".replace("between", "in the period")), ...after(2, "for X")];
+      return after(3, "from X", "for X", "in the period X");
     case "time":
       return start ? after(3, "from X", "starting at X") : end ? after(3, "until X", "to X") : [...after(4, "at X"), ...after(1, `with ${L} X`)];
     case "month":
@@ -75,7 +76,7 @@ export function mentionsOf(param: Param, value: Value, objectNoun: string): Ment
       if (end) return [...after(4, "to X"), ...after(1, "into X")];
       return [...object(4, "X", "the file X"), ...after(2, `${objectNoun === "file" ? "at" : "in"} X`, "in the file X"), ...after(0.5, `with ${L} X`)];
     case "folder":
-      return [...object(2, "the folder X", "the X folder", "the directory X"), ...after(4, "in X", "under X", "at X", "in the folder X")];
+      return [...(/directory|folder|tree|listing/.test(objectNoun) ? object(2, "the folder X", "the X folder", "the directory X") : []), ...after(4, "in X", "under X", "at X", "in the folder X")];
     case "glob":
       return after(3, "matching X", "that match X", "like X", "with the pattern X");
     case "host":
@@ -85,7 +86,8 @@ export function mentionsOf(param: Param, value: Value, objectNoun: string): Ment
     case "nickname":
       if (start && !/nickname|alias/.test(L)) return [...object(6, "X", `the ${objectNoun} X`, `${objectNoun} X`), ...after(0.5, "from X")];
       if (end && !/nickname|alias/.test(L)) return [...after(5, "to X"), ...alone(0.7, "The new name is X", "It should be called X from now on")];
-      return [...after(4, `called X`, `named X`), ...after(2, `with the ${L} X`, `as X`), ...object(role.entity === "" || objectNoun.endsWith(role.entity) ? 4 : 0.01, `the ${objectNoun} X`, "X"), ...alone(0.6, `The ${L} is X`)].filter((m) => m.at !== "object" || /nickname|alias|name/.test(L)).concat(/nickname|alias|name/.test(L) ? [] : after(3, `in the ${L} X`, `with ${L} X`));
+      if (!/nickname|alias|name|identifier/.test(L)) return [...after(4, `in the ${L} X`, `with ${L} X`, `with the ${L} X`), ...alone(1.5, `The ${L} is X`, `${cap(L)}: X`)];
+      return [...after(4, `called X`, `named X`), ...after(2, `with the ${L} X`, `as X`), ...object(role.entity === "" || objectNoun.endsWith(role.entity) ? 4 : 0.01, `the ${objectNoun} X`, "X"), ...alone(0.6, `The ${L} is X`)];
     case "title":
       return [...after(3, "called X", "named X", `with the ${L} X`), ...object(2, `the ${objectNoun} X`, `X`), ...alone(0.6, `The ${L} is X`, `It's called X`)];
     case "project":
@@ -116,7 +118,7 @@ export function mentionsOf(param: Param, value: Value, objectNoun: string): Ment
       return [...after(4, "for the X", "for X"), ...alone(2, "It's about the X", `The ${L} is X`, "It was the X"), ...object(/product|item/.test(objectNoun) ? 4 : 0.01, "the X", "X")];
     case "hotel":
     case "restaurant":
-      return [...after(6, "at X", "at the X".replace("the X", "X")), ...alone(0.8, `The ${role.kind} is X`)];
+      return [...after(6, "at X"), ...alone(0.8, `The ${role.kind} is X`)];
     case "cuisine":
     case "genre":
       return [...before(4, "X"), ...after(1, `with ${L} X`)];
@@ -136,7 +138,7 @@ export function mentionsOf(param: Param, value: Value, objectNoun: string): Ment
     case "department":
       return after(3, "in X", "from X", `in the X ${L}`);
     case "edit":
-      return after(3, "replacing X", "and replace X", "by changing X".replace("by changing", "changing"));
+      return after(3, "replacing X", "and replace X", "by replacing X");
     case "boolean":
     case "flag":
       return flagMentions(param, value);
@@ -146,7 +148,7 @@ export function mentionsOf(param: Param, value: Value, objectNoun: string): Ment
     case "list":
       return listMentions(param, objectNoun);
     case "object":
-      return after(3, "with X", `with ${L}: X`.replace(`${L}: `, ""));
+      return after(3, "with X");
     case "token":
       return start ? after(2, "starting after X", "after the token X") : end ? after(2, "ending before X", "before the token X") : after(2, `with ${L} X`);
     default:
@@ -174,7 +176,7 @@ function countMentions(param: Param, value: Value): Mention[] {
   if (/^days$/.test(L)) return value.json === 1 || !/^(days?|num(ber)?_?(of_?)?days|forecast_?days|n_?days)$/i.test(p.name) ? after(3, "for X") : /^(a|one) /.test(value.said) ? after(3, "for X", `for the next ${"X"}`, "over X") : after(5, "for X", "for the next X", "over the next X", "for the coming X");
   if (/^(nights|hours|minutes|weeks|months)$/.test(L)) return [...after(5, "for X"), ...alone(0.7, "It's for X")];
   if (/adult|guest|people|person|passenger|traveler|traveller|child|kid/.test(L)) return [...after(5, "for X"), ...after(1, "with X"), ...alone(1.5, "There will be X", "We are X", "It's for X")];
-  if (/^lines$/.test(L)) return after(3, `only the ${p.name === "tail" ? "last" : "first"} X`, `just the ${p.name === "tail" ? "last" : "first"} X`);
+  if (/^lines$/.test(L)) return [...after(3, `, only the ${p.name === "tail" ? "last" : "first"} X`, `, just the ${p.name === "tail" ? "last" : "first"} X`), ...alone(2, `The ${p.name === "tail" ? "last" : "first"} X will do`, `I only need the ${p.name === "tail" ? "last" : "first"} X`)];
   if (role.bound === "max" || /result|entries|limit|maximum/.test(`${L} ${p.name.toLowerCase()}`)) {
     const each = /per page/.test(L);
     return each ? [...after(3, "with X", "showing X"), ...alone(2, "Show X", "I want X", "Give me X")] : [...after(3, "with at most X", "limited to X", "up to X"), ...after(1, "no more than X"), ...alone(2, "Show at most X", "Give me up to X", "X will do", "I only need X")];
@@ -184,7 +186,7 @@ function countMentions(param: Param, value: Value): Mention[] {
 }
 
 function secondsMentions(L: string): Mention[] {
-  if (/timeout/.test(L)) return [...after(3, "with a timeout of X", "with a X timeout".replace("a X", "X"), "waiting at most X"), ...alone(1, "Wait up to X", "Give up after X", "The timeout is X")];
+  if (/timeout/.test(L)) return [...after(3, "with a timeout of X", "with a timeout of at most X", "waiting at most X"), ...alone(1, "Wait up to X", "Give up after X", "The timeout is X")];
   if (/timespan|period|window|lookback/.test(L)) return [...after(5, "for the last X", "from the past X", "over the last X", "for the past X", "within the last X"), ...after(0.6, `with a ${L} of X`)];
   if (/interval|step|resolution/.test(L)) return after(3, `at intervals of X`, `in steps of X`, `with an ${L} of X`);
   return [...after(3, "for X", "lasting X"), ...after(0.6, `with a ${L} of X`)];
@@ -218,15 +220,15 @@ function flagMentions(param: Param, value: Value): Mention[] {
   }
   if (/^(is|are|only)$/.test(head) && rest) return yes ? [...(rest.includes(" ") ? [] : before(4, say)), ...after(2, `marked as ${say}`), ...alone(2, `It must be ${say}`, `It should be ${say}`, `Only ${say} ones please`)] : [...after(2, `not marked as ${say}`), ...alone(2, `It must not be ${say}`, `It should not be ${say}`)];
   if (/^(use|enable|allow|apply)$/.test(head) && rest) return yes ? [...after(4, `using ${say}`, `with ${say}`, `with ${say} enabled`), ...alone(2, `Use ${say}`, `${cap(say)} should be on`)] : [...after(4, `without ${say}`, `with ${say} disabled`, `with ${say} off`), ...alone(2, `Don't use ${say}`)];
-  if (/^(good|suitable|available|ready|safe)$/.test(head) && /^for /.test(rest)) return yes ? [...after(4, `${head} ${say}`, `that are ${head} ${say}`), ...alone(2, `It should be ${head} ${say}`, `It has to be ${head} ${say}`)] : [...after(4, `not ${head} ${say}`, `that are not ${head} ${say}`), ...alone(2, `It need not be ${head} ${say}`.replace("need not be", "should not be"))];
-  if (/^(free|pets?|child|kid|family|wheelchair)$/.test(head)) return yes ? [...after(4, `with ${label}`, head === "free" ? `that are free to enter`.replace("to enter", rest === "entry" ? "to enter" : rest) : `that are ${label}`), ...alone(1, `It should have ${label}`)] : [...after(4, `without ${label}`), ...alone(1, `It doesn't have ${label}`.replace("doesn't", "should not"))];
+  if (/^(good|suitable|available|ready|safe)$/.test(head) && /^for /.test(rest)) return yes ? [...after(4, `${head} ${say}`, `that are ${head} ${say}`), ...alone(2, `It should be ${head} ${say}`, `It has to be ${head} ${say}`)] : [...after(4, `not ${head} ${say}`, `that are not ${head} ${say}`), ...alone(2, `It should not be ${head} ${say}`)];
+  if (/^(free|pets?|child|kid|family|wheelchair)$/.test(head)) return yes ? [...after(4, `with ${label}`, `that offer ${label}`), ...alone(1, `It should have ${label}`)] : [...after(4, `without ${label}`), ...alone(1, `It should not have ${label}`)];
   if (/(allowed|permitted|enabled|included|required|supported)$/.test(label)) {
     const [thing, state] = [words.slice(0, -1).join(" "), words.at(-1) ?? ""];
     return yes ? [...after(4, `where ${thing} is ${state}`, `with ${thing} ${state}`), ...alone(2, `${cap(thing)} should be ${state}`)] : [...after(4, `where ${thing} is not ${state}`, `with no ${thing}`), ...alone(2, `${cap(thing)} should not be ${state}`)];
   }
   if (words.length === 1 && /ly$|ive$|ose$/.test(head)) return yes ? after(3, head === "recursive" ? "recursively" : `in ${head} mode`, `with ${head} on`) : after(3, `with ${head} off`, `not ${head === "recursive" ? "recursively" : head}`);
   if (/^(save|create|overwrite|force|delete|keep|send|search|sort|notify|replace|wait|update|remove|backup|follow)$/.test(head)) {
-    const act = rest === "" ? `${head} it` : head === "create" ? `create a ${say} one`.replace("a new one", "a new one") : head === "search" ? `do a ${say} search` : `${head} the ${say}`;
+    const act = rest === "" ? `${head} it` : head === "create" ? `create a ${say} one` : head === "search" ? `do a ${say} search` : `${head} the ${say}`;
     return yes ? [...after(3, `and ${act}`), ...alone(3, `Also ${act}`, `Make sure to ${act}`, `Please ${act}`)] : [...after(3, `and don't ${act}`, `but do not ${act}`), ...alone(3, `Don't ${act}`, `There is no need to ${act}`)];
   }
   return yes ? [...after(3, `with ${label}`, `with ${label} on`), ...alone(2, `${cap(label)}: yes`, `I want ${label}`)] : [...after(3, `without ${label}`, `with ${label} off`), ...alone(2, `${cap(label)}: no`, `No ${label}`)];
@@ -236,13 +238,13 @@ function enumMentions(param: Param, value: Value): Mention[] {
   const L = param.role.noun;
   const v = String(value.json);
   const short = L.split(" ").at(-1) ?? L;
-  if (/(sort|order).*(order|direction)|^order$|^direction$/.test(L)) return [...after(4, "in X order", "sorted in X order", "X"), ...alone(0.5, "Sort it in X order")].map((m) => (m.text === "X" ? { ...m, text: "ordered X" } : m));
+  if (/(sort|order).*(order|direction)|^order$|^direction$/.test(L)) return [...after(4, "in X order", "sorted in X order"), ...alone(0.5, "Sort them in X order")];
   if (/sort|order by/.test(L)) return [...after(4, "sorted by X", "ordered by X"), ...alone(1, "Sort by X", "Please sort them by X")];
   if (/language|lang/.test(L)) return [...after(4, "in X"), ...alone(1.5, "In X please", "I'd like it in X")];
   if (/format|output|mode/.test(L)) return [...after(4, `in X ${short}`, "as X", `with X ${short}`), ...alone(1, `The ${short} should be X`, `${cap(short)}: X`)];
-  if (/unit/.test(L)) return [...after(4, "in X", `in X ${short}`.replace(/units?$/, "units")), ...alone(1, "Use X units", "X units please")].filter((m) => !/^(celsius|fahrenheit|kelvin)/i.test(value.said) || !/unit/.test(m.text));
+  if (/unit/.test(L)) return [...after(4, "in X", "in X units"), ...alone(1, "Use X units", "X units please")].filter((m) => !/^(celsius|fahrenheit|kelvin)/i.test(value.said) || !/unit/.test(m.text));
   if (/star|rating/.test(L)) return [...before(3, "X-star"), ...after(3, "with X stars", "rated X stars", "with a rating of X"), ...alone(1, "It should have X stars")];
-  if (/class$/.test(L)) return [...after(4, "in X", `in X ${short}`), ...alone(1, `I'd like to fly X`, `X class please`).filter((m) => /fly/.test(m.text) === false || /seat|cabin|travel/.test(L))];
+  if (/class$/.test(L)) return [...after(4, "in X", `in X ${short}`), ...alone(1, `X ${short} please`, `The ${L} should be X`)];
   if (/airline|carrier/.test(L)) return [...after(4, "with X", "on X", "flying X"), ...alone(1.5, "I prefer X", "I'd like to fly with X")];
   if (/^(number|num|count)|number of/.test(L)) {
     const noun = L.replace(/^(number|num|count) (of )?/, "");
@@ -257,10 +259,12 @@ function enumMentions(param: Param, value: Value): Mention[] {
   if (/size/.test(L)) return after(3, "in size X", "size X");
   if (/interval/.test(L)) return after(3, "at intervals of X", "in intervals of X", "in steps of X");
   if (/location|city|place|region|country/.test(L)) return [...after(4, "in X", "for X"), ...first(1, "in X", "for X")];
-  if (/project|name|item|experience/.test(L)) return [...after(4, "for X", "about X", "on X"), ...object(2, "X")];
+  if (/project|name|item/.test(L)) return [...after(4, "for X", "called X"), ...object(3, "X", `the ${objectNounOf(L)} X`)];
   if (/command|action|operation/.test(L)) return [...after(3, `with the ${L} X`, `using the ${L} X`), ...alone(1, `The ${L} is X`)];
   return [...after(4, `with ${L} X`, `with the ${L} X`, `with X as the ${L}`), ...alone(1.5, `The ${L} is X`, `${cap(L)}: X`, `Set the ${L} to X`)];
 }
+
+const objectNounOf = (label: string) => label.replace(/ name$/, "");
 
 function listMentions(param: Param, objectNoun: string): Mention[] {
   const words = splitName(param.property.name);

@@ -52,13 +52,20 @@ function readTool(tool: ToolDefinition, shared: string | null): ToolModel {
   const cls: VerbClass = guess ?? "run";
   const strong = [fromName.object, ...fromText.objects].filter((o): o is string => o !== null && o !== "" && !BAD_NOUN.test(o) && o.split(" ").length <= 5 && o.length > 1);
   const telling = strong.filter((o) => !o.split(" ").every((w) => GENERIC_NOUNS.has(w)));
-  const objects = [...new Set(telling.length > 0 ? telling : strong)];
+  const simple = telling.filter((o) => !/ of (a|an|all|multiple|one) |simultaneously|^(person|people|user)$/.test(`${o} `));
+  const objects = [...new Set(simple.length > 0 ? simple : telling.length > 0 ? telling : strong)];
   if (objects.length === 0) objects.push(splitName(tool.name).filter((w) => !/^\d+$/.test(w)).join(" ") || "result");
   const topic = singular(objects[0] ?? "");
-  const params = readProperties(tool).map((property) => ({ property, role: roleOf(property, lastNoun(topic)) }));
+  const params = relate(readProperties(tool).map((property) => ({ property, role: roleOf(property, lastNoun(topic)) })));
   const vocabulary = new Set(`${splitName(tool.name).join(" ")} ${objects.join(" ")}`.toLowerCase().split(/\s+/).flatMap((w) => [w, singular(w)]));
   const draft: ToolModel = { tool, verb, cls, objects, vocabulary, params, domains: [] };
   return { ...draft, domains: DOMAINS.filter((d) => d.fits(draft)) };
+}
+
+/** Corrects roles by the parameters beside them: what is searched with a pattern is a folder. */
+function relate(params: readonly Param[]): Param[] {
+  const searches = params.some((p) => p.role.kind === "glob");
+  return params.map((p) => (searches && p.role.kind === "path" ? { ...p, role: { ...p.role, kind: "folder" } } : p));
 }
 
 const lastNoun = (phrase: string) => (phrase.split(/ (?:of|for|in) /)[0] ?? phrase).split(" ").at(-1) ?? phrase;
@@ -74,11 +81,19 @@ function readName(name: string, shared: string | null, said: string | null): { v
   const camel = segments.slice(1).map((s) => splitName(s)).find((w) => w.length > 1 && verbClass(w[0] ?? "") !== null);
   if (camel) return aroundVerb(camel, 0, camel[0] as string);
   const isVerb = (w: string, i: number) => verbClass(w) !== null && (i === 0 || !mayBeNoun(w) || i === words.length - 1);
+  const strong = segments.slice(1).find((s) => STRONG.test(s));
+  if (strong && !STRONG.test(segments[0] ?? "")) {
+    const i = words.indexOf(strong.toLowerCase());
+    if (i > 0 && i < words.length - 1) return aroundVerb(words, i, words[i] as string);
+  }
   let at = words.findIndex((w, i) => isVerb(w, i) && !(i === 0 && words.length > 1 && mayBeNoun(w) && verbClass(words[1] ?? "") !== null));
   if (at < 0) at = words.findIndex((w) => /^(management|lookup|retrieval|creation|search|display)$/.test(w));
   if (at < 0) return { verb: null, object: words.join(" ") || null };
   return aroundVerb(words, at, words[at] === "management" || words[at] === "lookup" || words[at] === "retrieval" ? "check" : (words[at] as string));
 }
+
+/** Verbs that are hardly ever nouns, wherever they stand in a name. */
+const STRONG = /^(get|list|search|find|fetch|create|update|delete|add|send|set|read|write|show|retrieve|make|remove|lookup|calculate|convert)$/i;
 
 /** The object after the verb, or before it when nothing follows. */
 function aroundVerb(words: readonly string[], at: number, verb: string): { verb: string; object: string | null } {
@@ -127,7 +142,7 @@ function nounPhrases(text: string): string[] {
     if (x !== "") out.push(x);
   }
   const outer = np.split(" of ")[0] ?? np;
-  if (np.split(" ").length > 5 && outer !== np) np = outer;
+  if (outer !== np && !/^(list|set|collection|array|series|number)$/i.test(outer)) out.push(outer);
   if (np !== "") out.unshift(np);
   const trimmed = np.replace(/ (information|info|details|data)$/i, "");
   if (trimmed !== np && trimmed !== "") out.push(trimmed);

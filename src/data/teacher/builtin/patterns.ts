@@ -42,7 +42,7 @@ export const ACTING: readonly string[] = [
   "(can|could|would) you (please|kindly|quickly|also|just) {V} {O} {ARGS}?",
   "(please|just|now|next,|then|go ahead and|kindly|quickly) {V} {O} {ARGS}",
   "(I want|I need|I'd like|I would like|we need|we want|I have|I've decided|I'm ready|it's time) to {V} {O} {ARGS}",
-  "(I'd like|I need|I want|I would love) you to {V} {O} {ARGS}",
+  "(I'd like|I need|I want) you to {V} {O} {ARGS}",
   "(help me|let's|I'm trying to|I was about to|we should|I should|you should|you can|I was told to|my task is to) {V} {O} {ARGS}",
   "(would you mind|do you mind|how about|what about) {VING} {O} {ARGS}?",
   "(is it possible|would it be possible|is there a way) to {V} {O} {ARGS}?",

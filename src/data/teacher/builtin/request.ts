@@ -220,7 +220,7 @@ function fillObject(text: string, model: ToolModel, object: string | null, adjec
   const bare = `${adjective} ${np}`.trim();
   const det = object ?? determine(bare, np, model, rng);
   const forMe = /(^|you( \w+)?|you to|please|just|quickly|now|kindly|then|go ahead and) \{V\}/.test(shape) || shape.startsWith("{V}");
-  const verbs = sayVerb(model.verb, model.cls).filter((v) => forMe || !/ me\b|^let me/.test(v)).filter((v) => v !== "let me see" || shape.startsWith("{V}"));
+  const verbs = sayVerb(model.verb, model.cls).filter((v) => forMe || !/ me\b|^let me/.test(v)).filter((v) => v !== "let me see" || shape.startsWith("{V}")).filter((v) => v !== "tell me" || object === null);
   const verb = verbs.length > 0 ? rng.pick(verbs) : model.verb;
   const the = object ?? (/^(all|any|the|my) /.test(bare) ? bare : definite(bare));
   return shape
@@ -269,7 +269,7 @@ function dress(core: readonly string[], model: ToolModel, rng: Rng, register: Re
     else if (rng.chance(0.5)) body = question ? `${body.slice(0, -1)}, please?` : imperative ? `Please ${uncapital(body)}` : `${body}, please`;
     else if (!question) body = imperative ? `${rng.pick(["If you don't mind,", "When you have a moment,", "Please", "If it's not too much trouble,"])} ${uncapital(body)}` : /^(I|we)\b/i.test(body) ? `${body}, ${rng.pick(["if possible", "if you don't mind", "please"])}` : `${body}, please`;
   }
-  if (register === "terse") body = body.replace(/^(can|could|would|will) you (please |kindly |quickly |just |also )?/i, "").replace(/^please /i, "").replace(/\?$/, rng.chance(0.3) ? "?" : "");
+  if (register === "terse") body = body.replace(/^(can|could|would|will) you (please |kindly |quickly |just |also )?/i, "").replace(/^please /i, "").replace(/\?$/, more.length > 0 || rng.chance(0.3) ? "?" : "");
   if (register === "chatty" && rng.chance(0.3) && !question && !/please/i.test(body)) body = `${body} ${rng.pick(P.TAILS)}`;
   const sentences = [body, ...more];
   const before: string[] = [];

@@ -156,7 +156,7 @@ function numberKind(p: Property, words: readonly string[], name: string, last: s
   if (/\b(lat|latitude)\b/.test(name)) return "latitude";
   if (/\b(lon|lng|longitude)\b/.test(name)) return "longitude";
   if (/\b(id|ids|identifier|serial)$/.test(name)) return "id";
-  if (/\bper ?page\b/.test(name)) return "count";
+  if (/\bper ?page\b/.test(name) || /^(years|months|weeks|days|nights|hours|minutes)\b/.test(name)) return "count";
   if (/\b(rating|stars?|score)\b/.test(name)) return "rating";
   if (/\b(age)\b/.test(name)) return "age";
   if (/\b(price|amount|cost|budget|fee|salary|total|balance|payment)\b/.test(name)) return "money";
@@ -217,6 +217,7 @@ function nounOf(words: readonly string[], kind: RoleKind, entity: string, d: str
   if (kind === "count") {
     const rest = words.filter((w) => !["num", "number", "of", "n", "no", "max", "min", "maximum", "minimum", "count", "total", "limit", "qty", "quantity", "per", "page"].includes(w));
     if (/per ?page/.test(phrase)) return "entries per page";
+    if (/^(years|months|hours) \w+$/.test(phrase)) return phrase.replace(" ", " of ");
     const counted = rest.join(" ") || /(?:number|quantity) of ((?:[a-z]+ )?[a-z]+s)\b/.exec(d)?.[1] || "";
     if (/length$/.test(phrase)) return /\b(days|nights|hours|minutes|weeks)\b/.exec(d)?.[1] ?? phrase;
     if (/^(head|tail|first|last)$/.test(phrase)) return "lines";

@@ -185,7 +185,7 @@ function numberValue(p: Property, role: Role, rng: Rng, o: ValueOptions): Value 
   if (max - min > 200 && role.kind === "count") max = min + 50;
   const step = typeof p.schema.multipleOf === "number" && p.schema.multipleOf > 0 ? p.schema.multipleOf : 1;
   let n = o.extreme ? rng.pick([min, max]) : rng.int(Math.ceil(min / step), Math.floor(max / step)) * step;
-  if (p.type === "number" && !o.extreme && rng.chance(0.4) && step === 1 && n + 0.5 <= max) n += 0.5;
+  if (p.type === "number" && role.kind !== "count" && !o.extreme && rng.chance(0.4) && step === 1 && n + 0.5 <= max) n += 0.5;
   return plain(n, sayNumber(n, role, rng), true);
 }
 

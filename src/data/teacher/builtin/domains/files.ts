@@ -45,7 +45,7 @@ export const writeFile: Domain = {
 export const listFolder: Domain = {
   ...base,
   id: "files/list",
-  fits: named(/list.*(dir|folder|file)|(^|_)ls($|_)|directory(?!_tree)|dir_/i),
+  fits: (t) => !/create|make|tree|mkdir|delete|remove|move/i.test(t.tool.name) && named(/list.*(dir|folder|file)|(^|_)ls($|_)|directory|dir_/i)(t),
   objects: ["files", "contents of the folder", "files and folders"],
   patterns: [
     "(what's|what is) (in|inside) (the folder |the directory |) {=folder}?",

@@ -3,7 +3,7 @@ import { type Domain, speaksOf, takes } from "./domain.ts";
 
 const VOCABULARY = "weather forecast temperature rain raining rainy snow snowing sunny storm stormy wind windy humid humidity umbrella cold warm hot degrees climate fog foggy cloudy alert warning drizzle outside".split(" ");
 const NEAR = ["How do meteorologists predict the weather?", "What causes thunder?", "Why is the sky blue?", "How are hurricanes named?", "What is the difference between weather and climate?", "Who invented the thermometer?", "What does a barometer measure?", "How does a rainbow form?", "Why do we have seasons?", "What is the water cycle?", "How does fog form?", "What is the hottest planet in the solar system?"];
-const placed = (t: Parameters<Domain["fits"]>[0]) => takes(t, "place", "latitude", "airport");
+const placed = (t: Parameters<Domain["fits"]>[0]) => takes(t, "place", "latitude", "airport") || t.params.some((p) => p.role.kind === "enum" && /location|city|place/.test(p.role.noun));
 const weathery = (t: Parameters<Domain["fits"]>[0]) => speaksOf(t, "weather forecast forecasts temperature");
 
 export const weatherNow: Domain = {

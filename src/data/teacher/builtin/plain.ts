@@ -1,0 +1,107 @@
+/** Requests that need no tool: plain questions, and actions that no tool of the set offers. */
+import type { Rng } from "../../rng.ts";
+import { gerund, listing, tidy } from "./english.ts";
+import { expand } from "./expand.ts";
+import { definite, type ToolModel } from "./model.ts";
+import { frameOf, type Request } from "./request.ts";
+import { CHORES, CHORE_SHAPES, MISUSES, REFUSALS } from "./words/chores.ts";
+import { TEMPLATES } from "./words/questions.ts";
+import { sayVerb } from "./verbs.ts";
+
+/** What a toolset speaks of; words that a request may not hold if no tool is to serve it. */
+export interface Territory {
+  readonly words: ReadonlySet<string>;
+  /** A tool can search for anything: knowledge questions could be put to it. */
+  readonly searchesAnything: boolean;
+}
+
+const COMMON = new Set("a an the of for in to and or by with list get find item name type id data current all information details new time day days year work show me my your user number status person place project set file-name help".split(" "));
+
+export function territoryOf(tools: readonly ToolModel[]): Territory {
+  const words = new Set<string>();
+  for (const t of tools) {
+    for (const w of t.vocabulary) if (!COMMON.has(w) && w.length > 2) words.add(w);
+    for (const d of t.domains) for (const w of d.vocabulary) words.add(w);
+    for (const w of t.tool.description.toLowerCase().match(/[a-z]{4,}/g) ?? []) if (STRONG_NOUNS.has(w)) words.add(w);
+  }
+  const searchesAnything = tools.some((t) => t.domains.some((d) => d.id === "info/web" || d.id === "info/news" || d.id === "language/translate") || (t.cls === "search" && t.params.some((p) => p.role.kind === "query" && p.property.required) && /web|internet|knowledge|wikipedia|anything|documents?/i.test(t.tool.description)));
+  return { words, searchesAnything };
+}
+
+/** Nouns of the chores: when a description speaks of one, its tool may serve the chore. */
+const STRONG_NOUNS = new Set(CHORES.flatMap((c) => c.needs));
+
+const touches = (text: string, territory: Territory) => (text.toLowerCase().match(/[a-z]+/g) ?? []).some((w) => territory.words.has(w) || territory.words.has(w.replace(/s$/, "")));
+
+/** A plain question, or null when the draw falls into the tools' territory. */
+export function plainQuestion(tools: readonly ToolModel[], territory: Territory, rng: Rng): Request | null {
+  const near = tools.flatMap((t) => t.domains.flatMap((d) => d.nearMisses ?? []));
+  if (near.length > 0 && !territory.searchesAnything && rng.chance(0.15)) {
+    const text = rng.pick(near);
+    return { text: casual(text, rng), frame: `plain ${frameOf(text)}` };
+  }
+  const t = rng.pick(TEMPLATES);
+  if (territory.searchesAnything && t.kind === "knowledge") return null;
+  const shape = expand(t.text, rng);
+  const text = tidy(t.fill && shape.includes("{t}") ? shape.replace("{t}", rng.pick(t.fill)) : shape);
+  if (touches(text, territory)) return null;
+  return { text: casual(text, rng), frame: t.text === "{t}" ? `plain ${frameOf(text)}` : `plain ${frameOf(shape.replace("{t}", "{topic}"))}` };
+}
+
+/** Sometimes without capitals or the final mark, as people type. */
+function casual(text: string, rng: Rng): string {
+  if (rng.chance(0.22)) return text.toLowerCase().replace(/[?.!]$/, (m) => (rng.chance(0.5) ? "" : m));
+  return rng.chance(0.1) ? `${rng.pick(["Hi,", "Hey,", "Quick question:", "Tell me,"])} ${text.charAt(0).toLowerCase()}${text.slice(1)}` : text;
+}
+
+export interface OutOfScope extends Request {
+  readonly refusal: string;
+}
+
+/** A request for an action that no tool offers, and the honest answer. Null when this draw might be served. */
+export function outOfScope(tools: readonly ToolModel[], territory: Territory, rng: Rng): OutOfScope | null {
+  const near = rng.chance(0.35) && tools.length > 0;
+  let say: string;
+  let blank: string;
+  if (near) {
+    const m = rng.pick(MISUSES);
+    if (m.needs.some((w) => territory.words.has(w)) || tools.some((t) => m.needs.includes(t.verb))) return null;
+    const t = rng.pick(tools);
+    say = m.say.replace("{O}", definite(rng.pick(t.objects)));
+    blank = say;
+  } else {
+    const c = rng.pick(CHORES);
+    if (c.needs.some((w) => territory.words.has(w))) return null;
+    say = rng.pick(c.say);
+    if (touches(say.split(" ")[0] ?? "", territory)) return null;
+    blank = say;
+  }
+  const [verb = "", ...rest] = say.split(" ");
+  const ing = [gerund(verb), ...rest].join(" ");
+  const shape = expand(rng.pick(CHORE_SHAPES), rng);
+  const body = shape.replace("{CING}", ing).replace("{C}", say);
+  const frame = `scope ${frameOf(shape.replace("{CING}", blank).replace("{C}", blank))}`;
+  const question = /^(can|could|would|how about|any chance|is it|is there|are you)/i.test(body);
+  let text = tidy(question ? `${body.replace(/\?$/, "")}?` : `${body}${rng.chance(0.7) ? "." : ""}`);
+  text = rng.chance(0.3) ? text.toLowerCase().replace(/[?.]$/, (m) => (rng.chance(0.5) ? "" : m)) : text.charAt(0).toUpperCase() + text.slice(1);
+  if (rng.chance(0.15)) text = `${rng.pick(["Hi,", "Hello,", "Hey,", "Good morning,"])} ${text.charAt(0).toLowerCase()}${text.slice(1)}`;
+  const theirs = say.replace(/\bmy\b/g, "your").replace(/\bI\b/g, "you").replace(/\bme\b/g, "you").replace(/\byou're\b|\bI'm\b/g, "you're").replace(/\bus\b/g, "you");
+  const [v2 = "", ...r2] = theirs.split(" ");
+  const refusal = rng.pick(REFUSALS).replace("{CING}", [gerund(v2), ...r2].join(" ")).replace("{C}", theirs).replace("{CAN}", capabilities(tools, rng));
+  return { text, frame, refusal: tidy(refusal) };
+}
+
+/** What the tools can do, as verb phrases: at most four. */
+export function capabilities(tools: readonly ToolModel[], rng: Rng): string {
+  const phrases = [...new Set(tools.map((t) => t.domains.find((d) => d.capability)?.capability ?? ability(t, rng)))];
+  const chosen = phrases.length > 4 ? rng.shuffle(phrases).slice(0, 3) : phrases;
+  return listing(chosen, phrases.length > 1 && rng.chance(0.4) ? "or" : "and");
+}
+
+function ability(t: ToolModel, rng: Rng): string {
+  const verbs = sayVerb(t.verb, t.cls).filter((v) => !/ me\b|^let /.test(v));
+  const np = t.objects[0] ?? "things";
+  return `${verbs.includes(t.verb) ? t.verb : (verbs[0] ?? t.verb)} ${definiteOrPlural(np, rng)}`;
+}
+
+const definiteOrPlural = (np: string, _rng: Rng) => (/s$/.test(np) && !/ss$/.test(np) ? np : definite(np));
