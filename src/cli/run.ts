@@ -47,7 +47,7 @@ export function recipeCommand(context: CliContext, command: Command, text: Recip
 export function withRunFlags(command: Command): Command {
   return command
     .option("--variant <name>", "lay this variant of the recipe over it")
-    .option("--force <stages...>", "run these stages though nothing changed (ids, or the part before the colon)")
+    .option("--force <stage>", "run this stage though nothing changed (may be repeated)", (stage: string, before: readonly string[] = []) => [...before, stage])
     .option("--locked", "fail when the recipe and its lockfile differ; write no lockfile")
     .option("--wait <seconds>", "wait so long for another run to end", seconds, 0)
     .option("--json", "print the run's events as JSON lines")

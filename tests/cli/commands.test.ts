@@ -170,7 +170,7 @@ describe("apply and plan", () => {
   test("--force runs a stage though nothing changed; an unknown one is exit 4", async () => {
     const dir = rig.project();
     await rig.run(dir, ["apply"]);
-    expect((await rig.run(dir, ["apply", "--force", "train"])).out).toContain("train: started");
+    expect((await rig.run(dir, ["apply", "--force", "train", "forge.yaml"])).out).toContain("train: started");
     expect((await rig.run(dir, ["apply", "--force", "trian"])).code).toBe(4);
   });
 

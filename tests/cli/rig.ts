@@ -55,7 +55,7 @@ export class Rig {
         ...options.plugins,
       ],
     });
-    for (const file of result.outputFiles) {
+    for (const file of result.outputFiles ?? []) {
       const path = file.path.replace(join(root, "dist"), join(home, "dist"));
       mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, file.contents);

@@ -21,13 +21,16 @@ export interface GateFigures {
 export function gateTable(run: GateFigures, terminal: Pick<Terminal, "paint">): string[] {
   const rows: string[][] = [];
   const passed: boolean[] = [];
-  const baseline = run.nodes.find((n) => n.id === "baseline")?.figures ?? {};
+  const of = (id: string): JsonObject => run.nodes.find((n) => n.id === id)?.figures ?? {};
+  const baseline = of("baseline");
   for (const gate of run.gates) {
-    const figures = run.nodes.find((n) => n.id === gate.stage)?.figures ?? {};
+    const figures = of(gate.stage);
+    // Held to the grammar, and the untuned base: the benchmark of the same format measures both.
+    const beside = of(gate.stage.replace(/^[^:]*/, "benchmark"));
     for (const verdict of gate.verdicts) {
       const free = read(figures, verdict.figure);
-      const constrained = read(figures, `constrained_${verdict.figure}`);
-      const base = read(baseline, verdict.figure);
+      const constrained = first(read(figures, `constrained_${verdict.figure}`), read(beside, `constrained_${verdict.figure}`));
+      const base = first(read(beside, `base_${verdict.figure}`), read(baseline, verdict.figure));
       rows.push([
         `${verdict.passed ? "✓" : "✗"} ${gate.stage}`,
         verdict.figure,
@@ -49,8 +52,15 @@ export function gateTable(run: GateFigures, terminal: Pick<Terminal, "paint">): 
   });
 }
 
+const first = (a: Figure, b: Figure): Figure => (a.value === undefined ? b : a);
+
+interface Figure {
+  readonly value?: number | null;
+  readonly n?: number;
+}
+
 /** A figure is a plain number, or a rate with its n. */
-function read(figures: JsonObject, name: string): { readonly value?: number | null; readonly n?: number } {
+function read(figures: JsonObject, name: string): Figure {
   const raw = figures[name];
   if (typeof raw === "number" || raw === null) return { value: raw };
   if (raw === undefined || typeof raw !== "object") return {};

@@ -7,9 +7,9 @@ import { type DefaultRenderer, Listr, ListrTaskState, type ListrTaskWrapper, typ
 import type { RunEvent } from "../../engine/events.ts";
 import type { Terminal } from "../terminal.ts";
 import { cut, duration } from "../words.ts";
+import { dispatch, type EventHandlers, type RunRenderer } from "./listener.ts";
 import { gateWords, reasonWords } from "./phrases.ts";
 import { StageProgress } from "./progress.ts";
-import { dispatch, type EventHandlers, type RunRenderer } from "./renderer.ts";
 
 type Task = ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof SimpleRenderer>;
 

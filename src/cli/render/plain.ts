@@ -5,9 +5,9 @@
  */
 import type { Terminal } from "../terminal.ts";
 import { duration } from "../words.ts";
+import { dispatch, type EventHandlers, type RunRenderer } from "./listener.ts";
 import { gateWords, reasonWords } from "./phrases.ts";
 import { StageProgress } from "./progress.ts";
-import { dispatch, type EventHandlers, type RunRenderer } from "./renderer.ts";
 
 const PROGRESS_EVERY_MS = 10_000;
 

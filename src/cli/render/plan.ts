@@ -10,15 +10,20 @@ const WORDS: Readonly<Record<PlanNode["status"], { readonly mark: string; readon
   blocked: { mark: "!", word: "blocked", style: "red" },
 };
 
+const WIDEST = Math.max(...Object.values(WORDS).map((w) => w.word.length));
+
 export function planWords(plan: Plan, terminal: Pick<Terminal, "paint">): string {
   const { paint } = terminal;
   const width = Math.max(...plan.nodes.map((n) => n.id.length), 0);
   const lines: string[] = [];
   for (const node of plan.nodes) {
     const { mark, word, style } = WORDS[node.status];
-    const time = node.status === "cached" || node.estimateSeconds === undefined ? "" : paint("dim", `  last time ${duration(node.estimateSeconds)}`);
-    lines.push(`${paint(style, `${mark} ${node.id.padEnd(width)}  ${word}`)}${time}`);
-    for (const reason of node.status === "cached" ? [] : node.reasons) lines.push(`  ${" ".repeat(width)}  ${reason}`);
+    const time = node.status === "cached" || node.estimateSeconds === undefined ? [] : [`last time ${duration(node.estimateSeconds)}`];
+    const [first, ...more] = [...(node.status === "cached" ? [] : node.reasons), ...time];
+    lines.push(
+      `${paint(style, `${mark} ${node.id.padEnd(width)}  ${first === undefined ? word : word.padEnd(WIDEST)}`)}${first === undefined ? "" : `  ${first}`}`,
+    );
+    for (const reason of more) lines.push(`${" ".repeat(width + WIDEST + 6)}${reason}`);
   }
   const count = (status: PlanNode["status"]): number => plan.nodes.filter((n) => n.status === status).length;
   const estimates = plan.nodes.filter((n) => n.status === "run" || n.status === "maybe").map((n) => n.estimateSeconds);

@@ -5,20 +5,8 @@
  */
 import type { RunEvent } from "../../engine/events.ts";
 import type { Terminal } from "../terminal.ts";
+import type { RunRenderer } from "./listener.ts";
 import { plainRenderer } from "./plain.ts";
-
-export interface RunRenderer {
-  readonly onEvent: (event: RunEvent) => void;
-  /** Shows one line now, whatever else is on the screen. */
-  readonly say: (line: string) => void;
-  /** Ends the display; afterwards the terminal may be written to. */
-  readonly finish: () => Promise<void>;
-}
-
-/** What a renderer does with each kind of event; none can be forgotten. */
-export type EventHandlers = { readonly [T in RunEvent["type"]]: (event: Extract<RunEvent, { type: T }>) => void };
-
-export const dispatch = (handlers: EventHandlers, event: RunEvent): void => (handlers[event.type] as (event: RunEvent) => void)(event);
 
 export interface RenderOptions {
   readonly json?: boolean;
