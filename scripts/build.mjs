@@ -40,8 +40,8 @@ async function replace(path, contents) {
 }
 
 /**
- * npm links the commands of dependencies, not those of the root package, and npx then looks on the
- * registry for one: so they are put into node_modules/.bin here.
+ * npm links the commands of dependencies, not those of the root package (npx finds these by itself, npm's
+ * scripts and tests do not): so they are put into node_modules/.bin here.
  */
 async function linkCommands() {
   const bin = join(root, "node_modules", ".bin");
