@@ -1,6 +1,6 @@
 /**
  * Kill -9 at seeded instants: no finished stage is repeated, nothing half-written is visible, the end result is that of an
- * undisturbed run, and no child process stays. tests/slow has the long version.
+ * undisturbed run, and no child process stays. FORGE_KILL_INSTANTS=300 makes it the long version.
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
