@@ -41,8 +41,9 @@ export function openTerminal(stdout: Stream = process.stdout, stderr: Stream = p
   return {
     out: (text) => void stdout.write(text),
     err: (text) => void stderr.write(text),
-    live: stdout.isTTY === true && !dumb && (env.CI === undefined || env.CI === "" || env.CI === "false"),
-    columns: stdout.columns ?? (Number(env.COLUMNS) || 80),
+    // A terminal that does not know its width (some containers) cannot be redrawn.
+    live: stdout.isTTY === true && stdout.columns !== 0 && !dumb && (env.CI === undefined || env.CI === "" || env.CI === "false"),
+    columns: stdout.columns || Number(env.COLUMNS) || 80,
     paint: painter(colours(stdout)),
     paintErr: painter(colours(stderr)),
   };

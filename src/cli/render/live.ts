@@ -33,7 +33,7 @@ export function liveRenderer(terminal: Terminal): Promise<RunRenderer> {
   const { paint } = terminal;
   const bottom = newRow("");
   let run: Promise<unknown> = Promise.resolve();
-  const width = (): number => Math.max(30, (process.stdout.columns ?? terminal.columns) - 6);
+  const width = (): number => Math.max(30, (process.stdout.columns || terminal.columns) - 6);
 
   const redraw = (row: Row): void => {
     const { progress } = row;
