@@ -1,0 +1,124 @@
+"""The model being trained: a frozen base with a LoRA adapter, and the optimiser of the adapter's weights.
+
+The base computes in its own precision (bfloat16 where that is fast). The adapter has two copies: one in the base's
+precision inside the model, and the true one in float32, which the optimiser updates and which is saved. Gradients are
+gathered in float32 as each row's backward pass delivers them, so that neither small updates nor sums of many rows are
+lost to rounding.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Trainee:
+    """A causal language model with a LoRA adapter on all linear layers."""
+
+    def __init__(self, model: Any, rank: int, alpha: float, dropout: float, weight_decay: float, check: Callable[[], None]) -> None:
+        """`check` is called in every layer, forward and backward; what it raises ends the pass within a fraction of a second."""
+        from peft import LoraConfig, get_peft_model
+
+        from forge_steps.lean import make_lean
+
+        config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules="all-linear", bias="none", task_type="CAUSAL_LM")
+        # Its default keeps adapters, and with them their inputs, in float32: twice the memory for nothing here.
+        self.model = get_peft_model(model, config, autocast_adapter_dtype=False)
+        self.model.train()
+        make_lean(self.model)
+        self._inside = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+        self._true = {name: torch.nn.Parameter(p.detach().float().clone()) for name, p in self._inside.items()}
+        for name, p in self._inside.items():
+            p.register_post_accumulate_grad_hook(self._gather(self._true[name]))
+        self._optimiser = torch.optim.AdamW(self._true.values(), lr=0.0, weight_decay=weight_decay)
+        _check_in_layers(self.model, check)
+
+    @staticmethod
+    def _gather(true: Tensor) -> Callable[[Tensor], None]:
+        def hook(inside: Tensor) -> None:
+            if inside.grad is None:
+                return
+            if true.grad is None:
+                true.grad = inside.grad.float() if inside.grad.dtype != torch.float32 else inside.grad
+            else:
+                true.grad.add_(inside.grad)
+            inside.grad = None
+
+        return hook
+
+    def step(self, learning_rate: float, max_grad_norm: float) -> float:
+        """One update with the gathered gradients; returns their norm before clipping. No update when that is not finite."""
+        norm = torch.nn.utils.clip_grad_norm_(self._true.values(), max_grad_norm).item()
+        if norm == norm and abs(norm) != float("inf"):
+            for group in self._optimiser.param_groups:
+                group["lr"] = learning_rate
+            self._optimiser.step()
+            self._copy_in()
+        self._optimiser.zero_grad(set_to_none=True)
+        return norm
+
+    @torch.no_grad()
+    def _copy_in(self) -> None:
+        for name, p in self._inside.items():
+            p.copy_(self._true[name])
+
+    def gradients(self) -> dict[str, Tensor]:
+        """The gathered gradients by parameter name (for tests)."""
+        return {name: p.grad for name, p in self._true.items() if p.grad is not None}
+
+    def state(self) -> dict[str, Any]:
+        """Everything that decides the next step, as tensors and plain values."""
+        return {"weights": {name: p.detach() for name, p in self._true.items()}, "optimiser": self._optimiser.state_dict()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        with torch.no_grad():
+            for name, p in self._true.items():
+                p.copy_(state["weights"][name])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._copy_in()
+
+    def save(self, folder: Path) -> None:
+        """Writes the adapter in PEFT's own form, weights in float32, to a folder that appears whole."""
+
+        part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        everything = self.model.state_dict()
+        everything.update({name: p.detach() for name, p in self._true.items()})
+        self.model.save_pretrained(part, state_dict=everything, save_embedding_layers=False)
+        (part / "README.md").unlink(missing_ok=True)  # PEFT's model card says nothing of ours.
+        config_file = part / "adapter_config.json"
+        config = json.loads(config_file.read_text("utf-8"))
+        # The same on every machine: no path of this one, and a set of names in a fixed order.
+        config["base_model_name_or_path"] = None
+        config["target_modules"] = sorted(config["target_modules"])
+        config_file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")
+        for file in part.iterdir():
+            file.chmod(0o644)
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+        part.replace(folder)
+
+
+def _check_in_layers(model: Any, check: Callable[[], None]) -> None:
+    """Calls `check` before every decoder layer's forward pass and after its backward pass."""
+    base = model.get_base_model()
+    decoder = base.get_decoder() if hasattr(base, "get_decoder") else base.model
+
+    def forward(_module: Any, _args: Any, output: Any) -> None:
+        check()
+        hidden = output[0] if isinstance(output, tuple) else output
+        if hidden.requires_grad:
+            hidden.register_hook(backward)
+
+    def backward(_grad: Tensor) -> None:
+        check()
+
+    for layer in decoder.layers:
+        layer.register_forward_hook(forward)

@@ -1,0 +1,257 @@
+"""Step `train`: LoRA fine-tuning of the base model on rendered samples.
+
+Spec: `{v: 1, base: {gguf, sha256}, family, rows: rendered.jsonl ({id, segments: [{text, learn}]}), hyper: {rank, alpha,
+dropout, learning_rate, epochs, samples_per_step, warmup_steps, max_tokens, batching, row_tokens, weight_decay}, seed,
+output: folder for the adapter, checkpoints: folder, checkpoint_seconds?}`.
+
+Guarantees: an optimiser step is always `samples_per_step` samples, whatever memory there is; the loss is the mean over
+all learned tokens of a step; the order of the samples, and so the run, follows from the seed alone. On SIGTERM the last
+finished optimiser step is saved within seconds, and a later run with the same spec goes on from it. The adapter appears
+in `output` whole, in PEFT's own form, in float32.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from forge_steps.protocol import Spec, Step, StepError, Stopped
+
+#: Gradients longer than this are scaled down, as the common trainers do (transformers' `max_grad_norm`).
+MAX_GRAD_NORM = 1.0
+#: Seconds between checkpoints; one takes about 0.2 s.
+CHECKPOINT_SECONDS = 60.0
+#: Steps over which the final loss is averaged.
+FINAL_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Hyper:
+    """The spec's `hyper`, checked. Every value is decided by the caller; there are no defaults here."""
+
+    rank: int
+    alpha: float
+    dropout: float
+    learning_rate: float
+    epochs: float
+    samples_per_step: int
+    warmup_steps: int
+    max_tokens: int
+    batching: str
+    row_tokens: int
+    weight_decay: float
+
+    @staticmethod
+    def read(spec: Spec) -> Hyper:
+        return Hyper(
+            rank=spec.integer("rank", minimum=1),
+            alpha=spec.number("alpha", minimum=0),
+            dropout=spec.number("dropout", minimum=0),
+            learning_rate=spec.number("learning_rate", minimum=0),
+            epochs=spec.number("epochs", minimum=0),
+            samples_per_step=spec.integer("samples_per_step", minimum=1),
+            warmup_steps=spec.integer("warmup_steps", minimum=0),
+            max_tokens=spec.integer("max_tokens", minimum=1),
+            batching=spec.text("batching", choices=("shared_prefix", "padded")),
+            row_tokens=spec.integer("row_tokens", minimum=1),
+            weight_decay=spec.number("weight_decay", minimum=0),
+        )
+
+
+class Schedule:
+    """Which samples each optimiser step takes, and at what learning rate. Decided by the seed alone.
+
+    Epochs are shuffles of the samples, one after the other; a step takes the next `samples_per_step` of that stream. The
+    last step is filled from the next shuffle, so that no step is smaller and noisier than the others.
+    """
+
+    def __init__(self, samples: int, hyper: Hyper, seed: int) -> None:
+        self._hyper = hyper
+        self.steps = max(1, math.ceil(round(samples * hyper.epochs) / hyper.samples_per_step))
+        order: list[int] = []
+        epoch = 0
+        while len(order) < self.steps * hyper.samples_per_step:
+            shuffled = list(range(samples))
+            random.Random(f"{seed}/{epoch}").shuffle(shuffled)
+            order.extend(shuffled)
+            epoch += 1
+        self._order = order
+
+    def samples(self, step: int) -> list[int]:
+        """Indices of the samples of a step, counted from 0."""
+        size = self._hyper.samples_per_step
+        return self._order[step * size : (step + 1) * size]
+
+    def learning_rate(self, step: int) -> float:
+        """Linear from zero to the peak over the warm-up, then linear to zero after the last step.
+
+        A warm-up longer than a third of the run is cut to that: the recipe's number is meant for long runs.
+        """
+        warmup = min(self._hyper.warmup_steps, self.steps // 3)
+        if step < warmup:
+            return self._hyper.learning_rate * (step + 1) / (warmup + 1)
+        return self._hyper.learning_rate * (self.steps - step) / max(1, self.steps - warmup)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rendered samples; complains about the first line that is none."""
+    rows: list[dict[str, Any]] = []
+    with path.open(encoding="utf-8") as f:
+        for number, line in enumerate(f, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                good = isinstance(row["id"], str) and all(isinstance(s["text"], str) and isinstance(s["learn"], bool) for s in row["segments"])
+            except (ValueError, KeyError, TypeError):
+                good = False
+            if not good:
+                raise StepError("train/rows", f"line {number} of {path.name} is no rendered sample")
+            rows.append(row)
+    if not rows:
+        raise StepError("train/no-samples", "there are no samples to train on")
+    return rows
+
+
+def encode_rows(tokenizer: Any, rows: list[dict[str, Any]], window: int, step: Step) -> list[Any]:
+    """All samples as tokens; fails when one has nothing to learn or does not fit the model's window (nothing is ever cut)."""
+    from forge_steps.prefix import encode
+
+    samples = []
+    for row in rows:
+        sample = encode(tokenizer, row["id"], row["segments"])
+        if not any(sample.learn):
+            raise StepError("train/nothing-to-learn", f"sample {sample.id} has no answer to learn from")
+        if len(sample.ids) > window:
+            raise StepError(
+                "train/too-long",
+                f"sample {sample.id} has {len(sample.ids)} tokens, more than the model's window of {window}",
+                "Use fewer or shorter tools, or a family with a longer context.",
+            )
+        samples.append(sample)
+    step.check()
+    return samples
+
+
+def run(step: Step) -> dict[str, Any]:
+    """Trains. Figures: `final_loss`, `first_loss`, `samples` seen, `steps`, `epochs`, `seconds`, `samples_per_second`,
+    `peak_memory_bytes`, `prefix_tokens`, `learned_tokens`, `longest_tokens`, `precision`, `resumed_from`."""
+    spec = step.spec
+    hyper = Hyper.read(spec.object("hyper"))
+    seed = spec.integer("seed")
+    rows = read_rows(spec.path("rows", exists=True))
+    output, checkpoints = spec.path("output"), spec.path("checkpoints")
+    step.progress(0, 0, "samples", message="loading the base model")
+
+    from forge_steps.model import base_file, pick_device, pick_dtype, usable_cores
+
+    gguf = base_file(spec.object("base"))
+
+    import torch
+
+    from forge_steps.adapter import Trainee
+    from forge_steps.checkpoint import Checkpoints, digest_of
+    from forge_steps.gguf_once import read_once
+    from forge_steps.model import load_base, load_tokenizer, peak_memory_bytes
+    from forge_steps.prefix import shared_prefix, step_backward
+
+    torch.set_num_threads(usable_cores())
+    device = pick_device()
+    dtype = pick_dtype(device)
+    with read_once():
+        tokenizer = load_tokenizer(gguf)
+        model = load_base(gguf, dtype)
+    step.check()
+    samples = encode_rows(tokenizer, rows, model.config.max_position_embeddings, step)
+    longest = max(len(s.ids) for s in samples)
+    if longest > hyper.max_tokens:
+        step.log("info", f"the longest sample has {longest} tokens; `max_tokens` is raised from {hyper.max_tokens} to that")
+    prefix = shared_prefix(samples) if hyper.batching == "shared_prefix" else 0
+    schedule = Schedule(len(samples), hyper, seed)
+    torch.manual_seed(seed)
+    trainee = Trainee(model.to(device), hyper.rank, hyper.alpha, hyper.dropout, hyper.weight_decay, step.check)
+
+    store = Checkpoints(checkpoints, digest_of(spec.raw(), rows))
+    state = store.load()
+    position, losses, seconds_before = 0, [], 0.0
+    if state is not None:
+        trainee.load_state(state["trainee"])
+        position, losses, seconds_before = state["position"], state["losses"], state["seconds"]
+        torch.set_rng_state(state["rng"])
+        step.log("info", f"going on after step {position} of {schedule.steps}")
+    resumed_from = position
+
+    total = schedule.steps * hyper.samples_per_step
+    started = saved_at = time.monotonic()
+    rate_from = position * hyper.samples_per_step
+
+    def save() -> None:
+        path = store.save(
+            {
+                "trainee": trainee.state(),
+                "position": position,
+                "losses": losses,
+                "seconds": seconds_before + time.monotonic() - started,
+                "rng": torch.get_rng_state(),
+            }
+        )
+        step.artifact("checkpoint", path)
+
+    def told(in_step: int) -> None:
+        done = position * hyper.samples_per_step + in_step
+        rate = (done - rate_from) / max(1e-9, time.monotonic() - started)
+        loss = f"loss {losses[-1]:.3f}, " if losses else ""
+        step.progress(done, total, "samples", eta_s=round((total - done) / rate, 1) if rate > 0 else None, message=f"{loss}{rate:.2f} samples/s")
+
+    try:
+        while position < schedule.steps:
+            chosen = [samples[i] for i in schedule.samples(position)]
+            loss, _ = step_backward(trainee.model, chosen, prefix, hyper.row_tokens, told)
+            rate = schedule.learning_rate(position)
+            norm = trainee.step(rate, MAX_GRAD_NORM) if math.isfinite(loss) else math.nan
+            if not math.isfinite(norm):
+                raise StepError(
+                    "train/not-finite",
+                    f"the loss is no longer a number at step {position + 1} of {schedule.steps}",
+                    f"Lower `train.learning_rate` (it is {hyper.learning_rate:g}).",
+                )
+            losses.append(loss)
+            position += 1
+            step.metric("loss", loss, at=position)
+            step.metric("learning_rate", rate, at=position)
+            step.metric("grad_norm", norm, at=position)
+            if time.monotonic() - saved_at >= spec.number("checkpoint_seconds", CHECKPOINT_SECONDS, minimum=0) and position < schedule.steps:
+                save()
+                saved_at = time.monotonic()
+    except Stopped:
+        # What the interrupted optimiser step had computed is dropped; the adapter still is what the last finished one left.
+        save()
+        raise
+    trained = time.monotonic() - started
+    trainee.save(output)
+    step.artifact("adapter", output)
+    store.clear()
+    seen = schedule.steps * hyper.samples_per_step
+    figures: dict[str, Any] = {
+        "final_loss": round(sum(losses[-FINAL_STEPS:]) / len(losses[-FINAL_STEPS:]), 6),
+        "first_loss": round(losses[0], 6),
+        "samples": seen,
+        "steps": schedule.steps,
+        "epochs": round(seen / len(samples), 4),
+        "seconds": round(seconds_before + trained, 2),
+        "samples_per_second": round((schedule.steps - resumed_from) * hyper.samples_per_step / trained, 4) if position > resumed_from else 0.0,
+        "peak_memory_bytes": peak_memory_bytes(),
+        "prefix_tokens": prefix,
+        "learned_tokens": sum(sum(samples[i].learn) for s in range(schedule.steps) for i in schedule.samples(s)),
+        "longest_tokens": longest,
+        "precision": str(dtype).removeprefix("torch."),
+        "resumed_from": resumed_from,
+    }
+    if device.type == "cuda":
+        figures["peak_gpu_memory_bytes"] = torch.cuda.max_memory_allocated()
+    return figures

@@ -1,0 +1,11 @@
+"""Puts the steps and the tests' own helpers on the path, and keeps torch to the cores there are."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+for folder in (HERE, HERE.parent):
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))

@@ -1,0 +1,172 @@
+"""The train step as a process: what it reports, and that a killed run goes on to the same result."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import rendered, save_base
+
+PYTHON = Path(__file__).resolve().parent.parent
+HYPER = {
+    "rank": 4,
+    "alpha": 8,
+    "dropout": 0.0,
+    "learning_rate": 5e-3,
+    "epochs": 2,
+    "samples_per_step": 4,
+    "warmup_steps": 2,
+    "max_tokens": 64,
+    "batching": "shared_prefix",
+    "row_tokens": 512,
+    "weight_decay": 0.0,
+}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_base(tmp_path_factory.mktemp("base"))
+
+
+def write_spec(folder: Path, base: Path, **changes: Any) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "rendered.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rendered(24)), "utf-8")
+    spec = {
+        "v": 1,
+        "base": {"gguf": str(base)},
+        "family": "tiny",
+        "rows": str(folder / "rendered.jsonl"),
+        "hyper": {**HYPER, **changes.pop("hyper", {})},
+        "seed": 3,
+        "output": str(folder / "adapter"),
+        "checkpoints": str(folder / "checkpoints"),
+        **changes,
+    }
+    file = folder / "spec.json"
+    file.write_text(json.dumps(spec), "utf-8")
+    return file
+
+
+def start(spec: Path) -> subprocess.Popen[str]:
+    env = {**os.environ, "PYTHONPATH": str(PYTHON), "PYTHONHASHSEED": "0"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "forge_steps", "train", "--spec", str(spec)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
+    """Every event to the end."""
+    assert process.stdout is not None
+    events = [json.loads(line) for line in process.stdout]
+    process.wait(60)
+    return events
+
+
+def values(events: list[dict[str, Any]], name: str) -> dict[int, float]:
+    return {e["step"]: e["value"] for e in events if e["type"] == "metric" and e["name"] == name}
+
+
+def test_a_run_that_is_stopped_goes_on_to_the_same_result(base: Path, tmp_path: Path) -> None:
+    whole = finish(start(write_spec(tmp_path / "whole", base)))
+    assert whole[-1]["type"] == "result", whole[-1]
+    figures = whole[-1]["figures"]
+    assert figures["steps"] == 12 and figures["samples"] == 48 and figures["epochs"] == 2 and figures["resumed_from"] == 0
+    assert figures["final_loss"] < 0.8 * figures["first_loss"]
+    rates = values(whole, "learning_rate")
+    assert rates[3] == pytest.approx(5e-3) and rates[1] < rates[2] < rates[3] > rates[4] > rates[12] > 0
+
+    spec = write_spec(tmp_path / "cut", base)
+    first = start(spec)
+    assert first.stdout is not None
+    seen = []
+    for line in first.stdout:
+        seen.append(json.loads(line))
+        if len(values(seen, "loss")) == 5:
+            first.send_signal(signal.SIGTERM)
+            break
+    asked = time.monotonic()
+    seen += finish(first)
+    assert time.monotonic() - asked < 10
+    assert seen[-1] == {"v": 1, "type": "error", "code": "step/stopped", "message": "train was stopped before it was done"}
+    assert any(e["type"] == "artifact" and e["name"] == "checkpoint" for e in seen)
+    assert not (tmp_path / "cut" / "adapter").exists()
+
+    rest = finish(start(spec))
+    assert rest[-1]["type"] == "result", rest[-1]
+    resumed = rest[-1]["figures"]["resumed_from"]
+    assert 5 <= resumed < 12
+    before, after, straight = values(seen, "loss"), values(rest, "loss"), values(whole, "loss")
+    assert sorted([*before, *after]) == list(range(1, 13)) and min(after) == resumed + 1
+    for step, loss in {**before, **after}.items():
+        assert loss == pytest.approx(straight[step], rel=1e-3), step
+    assert not list((tmp_path / "cut" / "checkpoints").iterdir())
+    assert sorted(p.name for p in (tmp_path / "cut" / "adapter").iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
+    assert str(tmp_path) not in (tmp_path / "cut" / "adapter" / "adapter_config.json").read_text("utf-8")
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(base: Path, tmp_path: Path) -> None:
+    spec = write_spec(tmp_path, base, checkpoint_seconds=0)
+    first = start(spec)
+    assert first.stdout is not None
+    for line in first.stdout:
+        event = json.loads(line)
+        if event["type"] == "metric" and event["step"] == 6:
+            first.kill()
+            break
+    first.wait(10)
+    rest = finish(start(spec))
+    assert rest[-1]["type"] == "result" and rest[-1]["figures"]["resumed_from"] >= 5
+
+
+def test_a_checkpoint_of_another_spec_is_not_used(base: Path, tmp_path: Path) -> None:
+    spec = write_spec(tmp_path, base, checkpoint_seconds=0)
+    first = start(spec)
+    assert first.stdout is not None
+    for line in first.stdout:
+        if '"checkpoint"' in line:
+            first.kill()
+            break
+    first.wait(10)
+    rest = finish(start(write_spec(tmp_path, base, seed=4)))
+    assert rest[-1]["type"] == "result" and rest[-1]["figures"]["resumed_from"] == 0
+
+
+def test_padded_and_shared_batches_give_the_same_losses(base: Path, tmp_path: Path) -> None:
+    runs = [finish(start(write_spec(tmp_path / b, base, hyper={"batching": b, "epochs": 1}))) for b in ("padded", "shared_prefix")]
+    padded, shared = (values(r, "loss") for r in runs)
+    assert runs[0][-1]["figures"]["prefix_tokens"] == 0 < runs[1][-1]["figures"]["prefix_tokens"]
+    # bfloat16 where the processor has it: equal to its rounding.
+    for step in padded:
+        assert shared[step] == pytest.approx(padded[step], rel=0.02)
+
+
+def failure(spec: Path) -> dict[str, Any]:
+    last = finish(start(spec))[-1]
+    assert last["type"] == "error", last
+    return last
+
+
+def test_bad_input_is_named(base: Path, tmp_path: Path) -> None:
+    assert "hyper.rank" in failure(write_spec(tmp_path / "a", base, hyper={"rank": 0}))["message"]
+    spec = write_spec(tmp_path / "b", base)
+    (tmp_path / "b" / "rendered.jsonl").write_text('{"id": "x"}\n', "utf-8")
+    assert "line 1" in failure(spec)["message"]
+    (tmp_path / "b" / "rendered.jsonl").write_text("", "utf-8")
+    assert failure(spec)["code"] == "train/no-samples"
+    long = {"id": "long", "segments": [{"text": "x" * 3000, "learn": False}, {"text": "y", "learn": True}]}
+    (tmp_path / "b" / "rendered.jsonl").write_text(json.dumps(long) + "\n", "utf-8")
+    assert "window of 2048" in failure(spec)["message"]
+
+
+def test_a_loss_that_is_no_number_ends_the_run(base: Path, tmp_path: Path) -> None:
+    last = failure(write_spec(tmp_path, base, hyper={"learning_rate": 1e30, "epochs": 4}))
+    assert last["code"] == "train/not-finite" and "learning_rate" in last["hint"]
+    assert not (tmp_path / "adapter").exists()
