@@ -4,11 +4,12 @@
  * Python packages are read from their metadata). Keys are present or absent; their values are never read
  * into a report.
  */
-import { readdir, readFile, statfs } from "node:fs/promises";
+import { readFile, statfs } from "node:fs/promises";
 import { availableParallelism, freemem, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { cachedBase } from "../models/base.ts";
 import { type Family, familyNames, getFamily } from "../models/family.ts";
+import { findLlamaFiles } from "../models/llama-files.ts";
 import { cacheDir, packageRoot } from "../platform/paths.ts";
 import { runProcess } from "../platform/process.ts";
 import { detectAccelerator } from "../runners/python/accelerator.ts";
@@ -47,7 +48,7 @@ export async function examine(o: { readonly projectDir: string; readonly env?: N
   const findings: Finding[] = [
     node(),
     ...pythonFindings(python),
-    await llama(),
+    await llama(env),
     ...(await gpu(env, o.signal)),
     memory(),
     ...(await disks(o.projectDir, env, python)),
@@ -96,21 +97,13 @@ function pythonFindings(python: PythonState): Finding[] {
   ];
 }
 
-/** llama.cpp comes as a prebuilt binary inside an npm package of its own for each platform. */
-async function llama(): Promise<Finding> {
-  const { platform, arch } = process;
-  const system = platform === "darwin" ? "mac" : platform === "win32" ? "win" : platform;
-  const wanted = system === "mac" && arch === "arm64" ? "mac-arm64-metal" : `${system}-${arch}`;
-  for (let dir = packageRoot(); ; dir = dirname(dir)) {
-    const folder = join(dir, "node_modules", "@node-llama-cpp", wanted);
-    const bins = await readdir(join(folder, "bins"), { recursive: true }).catch(() => []);
-    if (bins.some((name) => name.endsWith(".node"))) {
-      const { version } = JSON.parse(await readFile(join(folder, "package.json"), "utf8")) as { version: string };
-      return { check: "llama", status: "ok", message: `llama.cpp binary for ${wanted} (node-llama-cpp ${version})` };
-    }
-    if (dirname(dir) === dir)
-      return { check: "llama", status: "missing", message: `the llama.cpp binary for ${wanted} is not installed`, fix: "npm install --include=optional" };
-  }
+/** llama.cpp comes as prebuilt libraries inside an npm package of its own for each platform. */
+async function llama(env: NodeJS.ProcessEnv): Promise<Finding> {
+  const found = findLlamaFiles({ env });
+  if (!found.ok) return { check: "llama", status: "missing", message: found.error.message, fix: found.error.hint };
+  const { libraries } = found.value;
+  const manifest = JSON.parse(await readFile(join(libraries, "..", "..", "package.json"), "utf8")) as { name: string; version: string };
+  return { check: "llama", status: "ok", message: `llama.cpp of ${manifest.name} ${manifest.version}` };
 }
 
 async function gpu(env: NodeJS.ProcessEnv, signal: AbortSignal | undefined): Promise<Finding[]> {

@@ -42,7 +42,7 @@ export class Rig {
     const home = join(this.#home, "package");
     mkdirSync(home, { recursive: true });
     copyFileSync(join(root, "package.json"), join(home, "package.json"));
-    for (const name of ["schemas", "forge.yaml", "templates", "python"]) symlinkSync(join(root, name), join(home, name));
+    for (const name of ["schemas", "forge.yaml", "templates", "python", "node_modules"]) symlinkSync(join(root, name), join(home, name));
     const options = commandOptions();
     const result = await build({
       ...options,
