@@ -14,11 +14,11 @@ export function resultText(result: unknown): { readonly text: string; readonly i
   const content = member(result, "content");
   const parts = Array.isArray(content) ? content.map(partText) : [];
   const structured = member(result, "structuredContent");
-  // A server that sends structured content is asked by the specification to send it as text too: then the text is what counts.
-  const readable = parts.some((p) => p.readable);
-  if (!readable && structured !== undefined && structured !== null) return { text: bound(JSON.stringify(structured)), isError };
+  // A server that sends structured content is asked by the specification to send it as ordinary content too: then that is
+  // what counts, also when it is an empty text or a picture (whose bytes the structured form may repeat).
+  if (parts.length === 0 && structured !== undefined && structured !== null) return { text: bound(JSON.stringify(structured)), isError };
   if (!Array.isArray(content) && structured === undefined) return { text: bound(canonicalJson(result ?? null)), isError };
-  return { text: bound(parts.map((p) => p.text).join("\n")), isError };
+  return { text: bound(parts.join("\n")), isError };
 }
 
 /** Cuts a text at `limit` characters, never inside a character, and says how much is missing. */
@@ -28,21 +28,20 @@ export function bound(text: string, limit = MAX_RESULT_CHARACTERS): string {
   return `${text.slice(0, end)}\n[cut: ${text.length - end} more characters]`;
 }
 
-/** One content part; `readable`: it holds text of its own. */
-function partText(part: unknown): { readonly text: string; readonly readable: boolean } {
+/** One content part. */
+function partText(part: unknown): string {
   const type = member(part, "type");
   const text = member(part, "text");
-  if (type === "text" && typeof text === "string") return { text, readable: text !== "" };
+  if (type === "text" && typeof text === "string") return text;
   const mime = label(member(part, "mimeType"));
-  if (type === "image" || type === "audio") return { text: `[${type}${mime === "" ? "" : `: ${mime}`}]`, readable: false };
-  if (type === "resource_link") return { text: `[resource: ${label(member(part, "uri"))}]`, readable: false };
+  if (type === "image" || type === "audio") return `[${type}${mime === "" ? "" : `: ${mime}`}]`;
+  if (type === "resource_link") return `[resource: ${label(member(part, "uri"))}]`;
   if (type === "resource") {
     const resource = member(part, "resource");
     const inner = member(resource, "text");
-    if (typeof inner === "string") return { text: inner, readable: inner !== "" };
-    return { text: `[resource: ${label(member(resource, "uri"))}]`, readable: false };
+    return typeof inner === "string" ? inner : `[resource: ${label(member(resource, "uri"))}]`;
   }
-  return { text: "[unknown content]", readable: false };
+  return "[unknown content]";
 }
 
 const member = (value: unknown, key: string): unknown =>

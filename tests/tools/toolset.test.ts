@@ -172,6 +172,8 @@ describe("results as text", () => {
     ],
     ["an error", { content: [{ type: "text", text: "no" }], isError: true }, "no", true],
     ["structured content alone", { structuredContent: { t: 18 }, content: [] }, '{"t":18}', false],
+    ["structured content beside a picture", { structuredContent: { data: "AAAA" }, content: [{ type: "image", data: "AAAA" }] }, "[image]", false],
+    ["structured content beside an empty text", { structuredContent: { content: "" }, content: [{ type: "text", text: "" }] }, "", false],
     ["structured content beside its text", { structuredContent: { t: 18 }, content: [{ type: "text", text: "18 degrees" }] }, "18 degrees", false],
     [
       "pictures and links",

@@ -29,7 +29,7 @@ type Tool = (nodes: Nodes, args: JsonObject) => StubAnswer;
 function fileAt(nodes: Nodes, stated: string): { path: string; node: Extract<Node, { kind: "file" }> } {
   const path = resolvePath(stated);
   const node = nodes.get(path);
-  if (node === undefined) throw missing("open", path, nodes);
+  if (node === undefined) throw missing("open", path);
   if (node.kind === "folder") throw new FileError("EISDIR: illegal operation on a directory, read");
   return { path, node };
 }
@@ -37,15 +37,12 @@ function fileAt(nodes: Nodes, stated: string): { path: string; node: Extract<Nod
 function folderAt(nodes: Nodes, stated: string): string {
   const path = resolvePath(stated);
   const node = nodes.get(path);
-  if (node === undefined) throw missing("scandir", path, nodes);
+  if (node === undefined) throw missing("scandir", path);
   if (node.kind === "file") throw new FileError(`ENOTDIR: not a directory, scandir '${path}'`);
   return path;
 }
 
-function missing(call: string, path: string, nodes: Nodes): FileError {
-  const parent = nodes.get(parentOf(path));
-  return new FileError(parent === undefined ? `Parent directory does not exist: ${parentOf(path)}` : `ENOENT: no such file or directory, ${call} '${path}'`);
-}
+const missing = (call: string, path: string): FileError => new FileError(`ENOENT: no such file or directory, ${call} '${path}'`);
 
 const textOf = (node: Extract<Node, { kind: "file" }>): string => (node.base64 === undefined ? node.text : Buffer.from(node.base64, "base64").toString("utf8"));
 
@@ -81,7 +78,7 @@ const readMultiple: Tool = (nodes, args) =>
 const writeFile: Tool = (nodes, args) => {
   const path = resolvePath(String(args.path));
   if (nodes.get(path)?.kind === "folder") throw new FileError(`EISDIR: illegal operation on a directory, open '${path}'`);
-  if (nodes.get(parentOf(path))?.kind !== "folder") throw missing("open", path, nodes);
+  if (nodes.get(parentOf(path))?.kind !== "folder") throw missing("open", path);
   nodes.set(path, { kind: "file", text: String(args.content) });
   return text(`Successfully wrote to ${args.path}`);
 };
@@ -124,6 +121,7 @@ function formatSize(bytes: number): string {
 const listWithSizes: Tool = (nodes, args) => {
   const entries = childrenOf(nodes, folderAt(nodes, String(args.path))).map((path) => ({ name: nameOf(path), node: nodes.get(path) as Node }));
   if (args.sortBy === "size") entries.sort((a, b) => sizeOf(b.node) - sizeOf(a.node));
+  else entries.sort((a, b) => (a.name.toLowerCase() < b.name.toLowerCase() ? -1 : 1)); // as the public server's locale-aware order, without a locale
   const lines = entries.map(
     ({ name, node }) =>
       `${node.kind === "folder" ? "[DIR]" : "[FILE]"} ${name.padEnd(30)} ${node.kind === "folder" ? "" : formatSize(sizeOf(node)).padStart(10)}`,
@@ -155,7 +153,7 @@ const moveFile: Tool = (nodes, args) => {
   const to = resolvePath(String(args.destination));
   if (!nodes.has(from)) throw new FileError(`ENOENT: no such file or directory, rename '${from}' -> '${to}'`);
   if (nodes.has(to)) throw new FileError(`Destination already exists: ${to}`);
-  if (nodes.get(parentOf(to))?.kind !== "folder") throw missing("rename", to, nodes);
+  if (nodes.get(parentOf(to))?.kind !== "folder") throw missing("rename", to);
   if (to.startsWith(`${from}/`)) throw new FileError(`EINVAL: invalid argument, rename '${from}' -> '${to}'`);
   for (const [path, node] of [...nodes]) {
     if (path !== from && !path.startsWith(`${from}/`)) continue;
@@ -185,7 +183,7 @@ const searchFiles: Tool = (nodes, args) => {
 const fileInfo: Tool = (nodes, args) => {
   const path = resolvePath(String(args.path));
   const node = nodes.get(path);
-  if (node === undefined) throw missing("stat", path, nodes);
+  if (node === undefined) throw missing("stat", path);
   const folder = node.kind === "folder";
   return text(
     `size: ${sizeOf(node)}\ncreated: ${CREATED}\nmodified: ${MODIFIED}\naccessed: ${MODIFIED}\nisDirectory: ${folder}\nisFile: ${!folder}\npermissions: ${folder ? "755" : "644"}`,
