@@ -137,7 +137,7 @@ it("loads llama.cpp's library in the bundled worker, which then refuses what is 
   const dir = mkdtempSync(join(tmpdir(), "forge-worker-"));
   try {
     const model = join(dir, "none.gguf");
-    writeFileSync(model, "GGUF but not really");
+    writeFileSync(model, "this is no model");
     const opened = await openLlama({ model });
     expect(opened.ok).toBe(false);
     if (opened.ok) return;
