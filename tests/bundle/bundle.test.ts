@@ -10,8 +10,8 @@ import { tryBundle } from "../../src/bundle/try.ts";
 import type { BundleCheck } from "../../src/bundle/types.ts";
 import { verifyBundle } from "../../src/bundle/verify.ts";
 import { digestTree } from "../../src/platform/hash.ts";
-import { stubEntry } from "../tools/rig.ts";
-import { CASES, packed, packInput, right, scripted, temporaryFolder } from "./support/packing.ts";
+import { stubEntry, temporaryFolder } from "../tools/rig.ts";
+import { CASES, packed, packInput, right, scripted } from "./support/packing.ts";
 
 async function checksOf(dir: string, deep = false, more = {}): Promise<{ passed: boolean; failed: string[]; checks: readonly BundleCheck[] }> {
   const verified = await verifyBundle(dir, { deep, ...more });

@@ -1,7 +1,5 @@
 /** The Modelfile asks the model exactly as it was trained: compared with the renderer byte for byte. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -10,6 +8,7 @@ import { measureTurns, renderTurns } from "../../src/bundle/turns.ts";
 import { SYSTEM_PROMPT } from "../../src/models/prompt.ts";
 import type { Message } from "../../src/schemas/generated/sample.ts";
 import type { Toolset } from "../../src/tools/types.ts";
+import { temporaryFolder } from "../tools/rig.ts";
 import { CONVERSATIONS, hostileToolset, smollm2, weatherToolset } from "./support/toolsets.ts";
 
 const { family, renderer } = smollm2();
@@ -52,7 +51,7 @@ const ollamaMessages = (messages: readonly Message[]) =>
 
 /** Renders with a real Go text/template. */
 function goRender(template: string, conversations: readonly (readonly Message[])[]): string[] {
-  const cache = mkdtempSync(join(tmpdir(), "forge-go-"));
+  const cache = temporaryFolder();
   const run = spawnSync("go", ["run", join(import.meta.dirname, "support", "render.go")], {
     input: JSON.stringify({ template, conversations: conversations.map(ollamaMessages) }),
     encoding: "utf8",

@@ -2,10 +2,11 @@
  * The rig of the tool tests: the stubs as real child processes, and fake servers whose misbehaviour is
  * written in a few lines, without the SDK, so that the client meets what it may meet outside.
  */
-import { mkdirSync, mkdtempSync, realpathSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { build } from "esbuild";
+import { afterAll } from "vitest";
 import { packageRoot } from "../../src/platform/paths.ts";
 import type { ToolSource } from "../../src/tools/types.ts";
 
@@ -17,6 +18,7 @@ export function stubEntry(): Promise<string> {
     const root = packageRoot();
     const file = join(root, "node_modules", ".cache", "mcp-forge-tests", `stub-${process.pid}.mjs`);
     mkdirSync(dirname(file), { recursive: true });
+    litter.push(file);
     await build({
       stdin: { contents: `import { runStub } from "./src/tools/stubs/serve.ts";\nawait runStub(process.argv[3]);`, resolveDir: root, loader: "ts" },
       outfile: file,
@@ -31,7 +33,17 @@ export function stubEntry(): Promise<string> {
   return entry;
 }
 
-export const temporaryFolder = (): string => mkdtempSync(join(realpathSync(tmpdir()), "forge-tools-"));
+const litter: string[] = [];
+afterAll(() => {
+  for (const path of litter.splice(0)) rmSync(path, { recursive: true, force: true });
+});
+
+/** A new folder, removed when the test file is done. */
+export function temporaryFolder(): string {
+  const dir = mkdtempSync(join(realpathSync(tmpdir()), "forge-tools-"));
+  litter.push(dir);
+  return dir;
+}
 
 /** Shakes hands; `tools` and `call` are bodies of functions of `(params, reply)` that may do anything. */
 const PRELUDE = `

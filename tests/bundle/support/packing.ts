@@ -1,15 +1,13 @@
 /** A small bundle for the tests: the weather tools, a file that only begins like a GGUF, and an engine that is scripted. */
-import { mkdtempSync, realpathSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { packBundle } from "../../../src/bundle/pack.ts";
 import type { PackInput } from "../../../src/bundle/types.ts";
 import type { LlamaEngine, OpenLlamaOptions } from "../../../src/models/llama/types.ts";
 import { ok, type Result } from "../../../src/platform/result.ts";
 import type { EvaluationCase } from "../../../src/schemas/generated/case.ts";
+import { temporaryFolder } from "../../tools/rig.ts";
 import { smollm2, weatherToolset } from "./toolsets.ts";
-
-export const temporaryFolder = (): string => mkdtempSync(join(realpathSync(tmpdir()), "forge-bundle-"));
 
 const due = (id: string, prompt: string, name: string, location: string): EvaluationCase => ({
   id,
