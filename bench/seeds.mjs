@@ -26,7 +26,8 @@ const { values: o } = parseArgs({
 });
 const home = resolve(o.keep ?? mkdtempSync(join(tmpdir(), "forge-seeds-")));
 const machine = `${cpus().length} x ${cpus()[0]?.model.trim() ?? "unknown"}, Node ${process.versions.node}`;
-const forge = (cwd, ...args) => spawnSync(process.execPath, [join(root, "dist/forge.js"), ...args], { cwd, encoding: "utf8", maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "inherit"] });
+const forge = (cwd, ...args) =>
+  spawnSync(process.execPath, [join(root, "dist/forge.js"), ...args], { cwd, encoding: "utf8", maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "inherit"] });
 const lines = [];
 const emit = (line) => lines.push(JSON.stringify({ ...line, machine }));
 
@@ -43,17 +44,27 @@ for (const seed of o.seeds.split(",").map(Number)) {
   emit({ name: "apply.exit", seed, value: applied.status });
   emit({ name: "apply.seconds", seed, value: seconds });
   const status = JSON.parse(forge(dir, "status", "--json").stdout || "{}");
-  for (const node of status.nodes ?? []) for (const [figure, f] of Object.entries(node.figures ?? {})) {
-    if (typeof f === "number") emit({ name: `${node.id}.${figure}`, seed, value: f });
-    else if (f && typeof f === "object" && typeof f.value === "number") emit({ name: `${node.id}.${figure}`, seed, value: f.value, n: f.n, low: f.low, high: f.high });
-  }
+  for (const node of status.nodes ?? [])
+    for (const [figure, f] of Object.entries(node.figures ?? {})) {
+      if (typeof f === "number") emit({ name: `${node.id}.${figure}`, seed, value: f });
+      else if (f && typeof f === "object" && typeof f.value === "number")
+        emit({ name: `${node.id}.${figure}`, seed, value: f.value, n: f.n, low: f.low, high: f.high });
+    }
   const bundle = join(dir, recipe.getIn(["bundle", "output"]) ?? `dist/${recipe.get("name")}`);
   const judged = forge(dir, "benchmark", bundle, "--cases", resolve(o.cases), "--json");
   if (judged.status === 0) {
     const report = JSON.parse(judged.stdout);
-    console.log(`-- ${resolve(o.cases)}: ${report.cases.filter((c) => c.ok).length} of ${report.cases.length} right; not right: ${report.cases.filter((c) => !c.ok).map((c) => c.id).join(", ") || "none"}`);
+    console.log(
+      `-- ${resolve(o.cases)}: ${report.cases.filter((c) => c.ok).length} of ${report.cases.length} right; not right: ${
+        report.cases
+          .filter((c) => !c.ok)
+          .map((c) => c.id)
+          .join(", ") || "none"
+      }`,
+    );
     emit({ name: "ordinary.right", seed, value: report.cases.filter((c) => c.ok).length, n: report.cases.length });
-    for (const [figure, f] of Object.entries(report.figures)) if (f && typeof f === "object") emit({ name: `ordinary.${figure}`, seed, value: f.value, n: f.n });
+    for (const [figure, f] of Object.entries(report.figures))
+      if (f && typeof f === "object") emit({ name: `ordinary.${figure}`, seed, value: f.value, n: f.n });
   }
 }
 console.log(lines.join("\n"));

@@ -30,7 +30,12 @@ exports: ${o.exports ?? "[q8_0]"}
 
 let dir: string;
 const forge = (...args: string[]): { code: number | null; stdout: string; stderr: string } => {
-  const r = spawnSync(process.execPath, [bin, ...args], { cwd: dir, encoding: "utf8", timeout: 8 * MINUTE, env: { ...process.env, NO_COLOR: "1", PLANTED_API_KEY: "sk-planted-0123456789abcdef" } });
+  const r = spawnSync(process.execPath, [bin, ...args], {
+    cwd: dir,
+    encoding: "utf8",
+    timeout: 8 * MINUTE,
+    env: { ...process.env, NO_COLOR: "1", PLANTED_API_KEY: "sk-planted-0123456789abcdef" },
+  });
   return { code: r.status, stdout: r.stdout, stderr: r.stderr };
 };
 const plan = (): Record<string, { status: string; reasons: string[] }> => {
@@ -46,68 +51,101 @@ beforeAll(() => {
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 describe.sequential("the whole way", () => {
-  it("goes from a recipe to a bundle", () => {
-    const r = forge("apply", "forge.yaml");
-    expect(r.stderr + r.stdout).not.toContain("sk-planted");
-    expect(r.code, r.stdout + r.stderr).toBe(0);
-    const files = readdirSync(join(dir, "dist/tiny"));
-    for (const f of ["model.gguf", "tools.json", "prompt_template.json", "agent.yaml", "tests", "README.md", "Modelfile", "LICENSE", "manifest.json"]) expect(files).toContain(f);
-    expect(existsSync(join(dir, "forge.lock"))).toBe(true);
-  }, 9 * MINUTE);
+  it(
+    "goes from a recipe to a bundle",
+    () => {
+      const r = forge("apply", "forge.yaml");
+      expect(r.stderr + r.stdout).not.toContain("sk-planted");
+      expect(r.code, r.stdout + r.stderr).toBe(0);
+      const files = readdirSync(join(dir, "dist/tiny"));
+      for (const f of ["model.gguf", "tools.json", "prompt_template.json", "agent.yaml", "tests", "README.md", "Modelfile", "LICENSE", "manifest.json"])
+        expect(files).toContain(f);
+      expect(existsSync(join(dir, "forge.lock"))).toBe(true);
+    },
+    9 * MINUTE,
+  );
 
-  it("does nothing the second time", () => {
-    const lock = readFileSync(join(dir, "forge.lock"), "utf8");
-    expect(forge("plan").code).toBe(0);
-    const r = forge("apply");
-    expect(r.code, r.stdout + r.stderr).toBe(0);
-    expect(readFileSync(join(dir, "forge.lock"), "utf8")).toBe(lock);
-    expect(changed(plan())).toEqual([]);
-  }, MINUTE);
+  it(
+    "does nothing the second time",
+    () => {
+      const lock = readFileSync(join(dir, "forge.lock"), "utf8");
+      expect(forge("plan").code).toBe(0);
+      const r = forge("apply");
+      expect(r.code, r.stdout + r.stderr).toBe(0);
+      expect(readFileSync(join(dir, "forge.lock"), "utf8")).toBe(lock);
+      expect(changed(plan())).toEqual([]);
+    },
+    MINUTE,
+  );
 
-  it("verifies the bundle, by hash and by running it", () => {
-    const r = forge("verify-bundle", "dist/tiny");
-    expect(r.code, r.stdout + r.stderr).toBe(0);
-  }, 2 * MINUTE);
+  it(
+    "verifies the bundle, by hash and by running it",
+    () => {
+      const r = forge("verify-bundle", "dist/tiny");
+      expect(r.code, r.stdout + r.stderr).toBe(0);
+    },
+    2 * MINUTE,
+  );
 
-  it("tries a prompt on the bundle", () => {
-    const r = forge("try", "dist/tiny", "What is the weather in Oslo?", "--json");
-    expect(r.code, r.stdout + r.stderr).toBe(0);
-    expect(JSON.parse(r.stdout)).toHaveProperty("calls");
-  }, 2 * MINUTE);
+  it(
+    "tries a prompt on the bundle",
+    () => {
+      const r = forge("try", "dist/tiny", "What is the weather in Oslo?", "--json");
+      expect(r.code, r.stdout + r.stderr).toBe(0);
+      expect(JSON.parse(r.stdout)).toHaveProperty("calls");
+    },
+    2 * MINUTE,
+  );
 
-  it("judges a case file on the bundle", () => {
-    writeFileSync(join(dir, "cases.jsonl"), `${JSON.stringify({ id: "a", messages: [{ role: "user", content: "weather in Oslo please" }], expect: [{ name: "get_weather", arguments: { location: ["Oslo"] } }] })}\n`);
-    const r = forge("benchmark", "dist/tiny", "--cases", "cases.jsonl", "--json");
-    expect(r.code, r.stdout + r.stderr).toBe(0);
-    const report = JSON.parse(r.stdout) as { cases: { id: string; calls: unknown[]; ok: boolean }[]; figures: object };
-    expect(report.cases.map((c) => c.id)).toEqual(["a"]);
-    expect(report.figures).toHaveProperty("tool_selection_accuracy");
-  }, 2 * MINUTE);
+  it(
+    "judges a case file on the bundle",
+    () => {
+      writeFileSync(
+        join(dir, "cases.jsonl"),
+        `${JSON.stringify({ id: "a", messages: [{ role: "user", content: "weather in Oslo please" }], expect: [{ name: "get_weather", arguments: { location: ["Oslo"] } }] })}\n`,
+      );
+      const r = forge("benchmark", "dist/tiny", "--cases", "cases.jsonl", "--json");
+      expect(r.code, r.stdout + r.stderr).toBe(0);
+      const report = JSON.parse(r.stdout) as { cases: { id: string; calls: unknown[]; ok: boolean }[]; figures: object };
+      expect(report.cases.map((c) => c.id)).toEqual(["a"]);
+      expect(report.figures).toHaveProperty("tool_selection_accuracy");
+    },
+    2 * MINUTE,
+  );
 
-  it("re-judges a gate without measuring again, refuses to pack, and packs unproven when told", () => {
-    rmSync(join(dir, "dist"), { recursive: true });
-    writeFileSync(join(dir, "forge.yaml"), recipe().replace("min_samples_per_tool: 4 }", "min_samples_per_tool: 400 }"));
-    const p = plan();
-    for (const id of ["generate", "qa", "export:q8_0", "validate:q8_0"]) expect(p[id]?.status, id).not.toBe("run");
-    const r = forge("apply");
-    expect(r.code, r.stdout + r.stderr).toBe(3);
-    expect(r.stdout + r.stderr).toContain("min_samples_per_tool");
-    expect(existsSync(join(dir, "dist/tiny/model.gguf"))).toBe(false);
-    const unproven = forge("pack", "--unproven");
-    expect(unproven.code, unproven.stdout + unproven.stderr).toBe(0);
-    for (const f of ["README.md", "agent.yaml", "Modelfile", "manifest.json"]) expect(readFileSync(join(dir, "dist/tiny", f), "utf8").toLowerCase()).toContain("unproven");
-  }, 3 * MINUTE);
+  it(
+    "re-judges a gate without measuring again, refuses to pack, and packs unproven when told",
+    () => {
+      rmSync(join(dir, "dist"), { recursive: true });
+      writeFileSync(join(dir, "forge.yaml"), recipe().replace("min_samples_per_tool: 4 }", "min_samples_per_tool: 400 }"));
+      const p = plan();
+      for (const id of ["generate", "qa", "export:q8_0", "validate:q8_0"]) expect(p[id]?.status, id).not.toBe("run");
+      const r = forge("apply");
+      expect(r.code, r.stdout + r.stderr).toBe(3);
+      expect(r.stdout + r.stderr).toContain("min_samples_per_tool");
+      expect(existsSync(join(dir, "dist/tiny/model.gguf"))).toBe(false);
+      const unproven = forge("pack", "--unproven");
+      expect(unproven.code, unproven.stdout + unproven.stderr).toBe(0);
+      for (const f of ["README.md", "agent.yaml", "Modelfile", "manifest.json"])
+        expect(readFileSync(join(dir, "dist/tiny", f), "utf8").toLowerCase()).toContain("unproven");
+    },
+    3 * MINUTE,
+  );
 
-  it("plans only what depends on a change, and says why", () => {
-    writeFileSync(join(dir, "forge.yaml"), recipe({ exports: "[q8_0, q4_k_m]" }));
-    const p = plan();
-    expect(changed(p).filter((id) => id.endsWith("q8_0"))).toEqual([]);
-    expect(p["export:q4_k_m"]?.status).toBe("run");
-    writeFileSync(join(dir, "forge.yaml"), recipe({ samples: 44 }));
-    const q = plan();
-    expect(q.inspect?.status).toBe("cached");
-    expect(q.generate?.status).toBe("run");
-    expect(q.generate?.reasons.join()).toContain("`data.samples` 40 → 44");
-    expect(q.train?.status).toBe("maybe");
-  }, MINUTE);
+  it(
+    "plans only what depends on a change, and says why",
+    () => {
+      writeFileSync(join(dir, "forge.yaml"), recipe({ exports: "[q8_0, q4_k_m]" }));
+      const p = plan();
+      expect(changed(p).filter((id) => id.endsWith("q8_0"))).toEqual([]);
+      expect(p["export:q4_k_m"]?.status).toBe("run");
+      writeFileSync(join(dir, "forge.yaml"), recipe({ samples: 44 }));
+      const q = plan();
+      expect(q.inspect?.status).toBe("cached");
+      expect(q.generate?.status).toBe("run");
+      expect(q.generate?.reasons.join()).toContain("`data.samples` 40 → 44");
+      expect(q.train?.status).toBe("maybe");
+    },
+    MINUTE,
+  );
 });
