@@ -1,10 +1,277 @@
-/** Fills a synthesis plan with samples and held-out cases. */
-import type { Result } from "../platform/result.ts";
-import type { GenerateInput, Generation } from "./types.ts";
+/**
+ * Fills a synthesis plan: drafts from the teacher, calls executed, samples checked, and what fails a check
+ * dropped and drafted again until the plan is met. A slot's sample depends on the slots before it only
+ * (the later of two equal prompts gives way), so a longer plan keeps every sample of a shorter one.
+ */
+import { EXIT } from "../platform/exit.ts";
+import type { JsonObject } from "../platform/json.ts";
+import { err, ok, type Result } from "../platform/result.ts";
+import { caseOf, type Served, sampleOf, toolName } from "./assemble.ts";
+import { sampleChecker } from "./checks/index.ts";
+import { Executor } from "./execute.ts";
+import { NearIndex } from "./similarity.ts";
+import { promptKey } from "./split.ts";
+import { builtinTeacher } from "./teacher/builtin/index.ts";
+import { type Draft, type Exchange, isHeldout, type Teacher } from "./teacher/teacher.ts";
+import type { EvaluationCase, GenerateInput, Generation, GenerationStatistics, Sample, Slot } from "./types.ts";
 
-/** Fills every slot of the plan. */
-export async function generate(
-	_input: GenerateInput,
-): Promise<Result<Generation>> {
-	throw new Error("generate: being written");
+/** Attempts at a slot before it counts as short. */
+const ATTEMPTS = 24;
+/** Attempts after which a real failure is put up with by simulating the result: the tool may refuse everything the teacher can invent. */
+const EXECUTE_ATTEMPTS = 6;
+
+/** Fills every slot of the plan. Failures: `data/interrupted`, and whatever `answerPlain` reports. */
+export async function generate(input: GenerateInput, teacher: Teacher = builtinTeacher(input.toolset, input.seed)): Promise<Result<Generation>> {
+  const run = new Filling(input, teacher);
+  while (run.pending.size > 0) {
+    if (input.signal?.aborted) return err({ code: "data/interrupted", message: "generation was interrupted", exit: EXIT.interrupted });
+    await run.draftPending();
+    await run.execute();
+    run.settle();
+    if (run.pending.size > 0) continue;
+    const answered = await run.answerPlain();
+    if (!answered.ok) return answered;
+    run.dropNearDuplicates();
+  }
+  return ok(run.result());
+}
+
+/** One slot's way through generation. */
+interface Place {
+  readonly slot: Slot;
+  attempt: number;
+  draft: Draft | null;
+  served: Served[];
+  plain: string | null;
+  /** Whether the draft's own fault stands in for execution. */
+  useFault: boolean;
+}
+
+class Filling {
+  readonly pending = new Set<number>();
+  private readonly places: Place[];
+  private readonly executor: Executor;
+  private readonly check: ReturnType<typeof sampleChecker>;
+  private readonly claims = new Map<string, number>();
+  private readonly dropped: Record<string, number> = {};
+  private readonly short: GenerationStatistics["short"] = [];
+  private readonly fresh = new Set<number>();
+  private generated = 0;
+  private firstPassValid = 0;
+  private reported = 0;
+
+  constructor(
+    private readonly input: GenerateInput,
+    private readonly teacher: Teacher,
+  ) {
+    const slots = [...input.plan.train, ...input.plan.evaluation];
+    this.places = slots.map((slot) => ({ slot, attempt: 0, draft: null, served: [], plain: null, useFault: true }));
+    for (const i of slots.keys()) this.pending.add(i);
+    this.executor = new Executor(input.session, input.toolset, { concurrency: input.concurrency ?? 8, maxCalls: input.maxCalls ?? 2000, ...(input.signal ? { signal: input.signal } : {}) });
+    this.check = sampleChecker(input.toolset);
+  }
+
+  /** Drafts every pending slot, in order, until its draft passes the checks and its prompt is its own. */
+  async draftPending(): Promise<void> {
+    let todo = [...this.pending].sort((a, b) => a - b);
+    this.pending.clear();
+    while (todo.length > 0) {
+      const drafts = await this.teacher.draft(todo.map((i) => ({ slot: this.at(i).slot, attempt: this.at(i).attempt })));
+      const again = new Set<number>();
+      for (const [k, i] of todo.entries()) {
+        const evicted = this.consider(i, drafts[k] ?? null);
+        if (evicted === "again") again.add(i);
+        else if (typeof evicted === "number") again.add(evicted);
+      }
+      todo = [...again].sort((a, b) => a - b);
+    }
+  }
+
+  /** Takes a draft or refuses it; names the later slot that has to give way, if any. */
+  private consider(i: number, draft: Draft | null): "again" | number | null {
+    const place = this.at(i);
+    if (draft === null) return this.refuse(i, "no_draft");
+    const sample = sampleOf(draft, draft.exchanges.map((e) => placeholder(e)), toolName);
+    this.generated++;
+    const failure = this.check(sample);
+    if (failure === null || !failure.check.gates) this.firstPassValid++;
+    if (failure !== null) return this.refuse(i, failure.check.name);
+    const badly = unsaid(draft);
+    if (badly !== null) return this.refuse(i, "grounded");
+    const key = promptOf(draft);
+    const holder = this.claims.get(key);
+    if (holder !== undefined && holder < i) return this.refuse(i, "duplicate");
+    this.claims.set(key, i);
+    place.draft = draft;
+    place.served = [];
+    place.plain = null;
+    place.useFault = true;
+    this.fresh.add(i);
+    if (holder === undefined) return null;
+    this.release(holder);
+    return this.refuse(holder, "duplicate") === "again" ? holder : null;
+  }
+
+  /** Counts a drop and moves the slot to its next attempt; gives the slot up after the last one. */
+  private refuse(i: number, reason: string): "again" | null {
+    const place = this.at(i);
+    if (reason !== "no_draft") this.dropped[reason] = (this.dropped[reason] ?? 0) + 1;
+    place.attempt++;
+    if (place.attempt < ATTEMPTS) return "again";
+    this.short.push({ slot: place.slot.id, reason: reason === "no_draft" ? "the teacher found no wording that fits" : `every attempt failed: ${reason}` });
+    return null;
+  }
+
+  private release(i: number): void {
+    const place = this.at(i);
+    if (place.draft) {
+      const key = promptOf(place.draft);
+      if (this.claims.get(key) === i) this.claims.delete(key);
+    }
+    place.draft = null;
+    this.fresh.delete(i);
+  }
+
+  /** Executes the calls of new drafts. Faults of kind empty and timeout replace execution; error faults wait for a real failure first. */
+  async execute(): Promise<void> {
+    const calls = [...this.fresh].flatMap((i) => this.executable(this.at(i)));
+    await this.executor.run(calls);
+  }
+
+  private executable(place: Place): { name: string; args: JsonObject }[] {
+    if (place.attempt >= EXECUTE_ATTEMPTS) return [];
+    return (place.draft?.exchanges ?? []).flatMap((e) => (e.kind === "call" && (e.fault === undefined || e.fault.kind === "error") ? [{ name: e.call.name, args: e.call.arguments }] : []));
+  }
+
+  /** Gives each new draft its outcomes; a real failure where none was wanted sends the slot back. */
+  settle(): void {
+    for (const i of [...this.fresh].sort((a, b) => a - b)) {
+      const place = this.at(i);
+      this.fresh.delete(i);
+      if (!place.draft) continue;
+      const served: Served[] = [];
+      let failed = false;
+      for (const e of place.draft.exchanges) {
+        const s = this.serve(place, e);
+        served.push(s);
+        if (e.kind === "call" && s.outcome && (s.outcome.isError || s.outcome.timedOut) && place.slot.scenario !== "error" && place.slot.scenario !== "edge") failed = true;
+      }
+      if (failed) {
+        this.release(i);
+        if (this.refuse(i, "execution_failed") === "again") this.pending.add(i);
+        continue;
+      }
+      place.served = served;
+    }
+    this.progress();
+  }
+
+  private serve(place: Place, e: Exchange): Served {
+    if (e.kind !== "call") return {};
+    const real = place.attempt >= EXECUTE_ATTEMPTS ? null : this.executor.outcome(e.call.name, e.call.arguments);
+    if (e.fault) {
+      if (e.fault.kind === "error" && real && (real.isError || real.timedOut)) {
+        place.useFault = false;
+        return { outcome: real };
+      }
+      return { outcome: { text: e.fault.text, isError: e.fault.isError, timedOut: e.fault.timedOut } };
+    }
+    return real ? { outcome: real } : { outcome: e.simulate(), simulated: true };
+  }
+
+  /** Asks the base model for the answers that only it may give. A blank answer sends the slot back. */
+  async answerPlain(): Promise<Result<null>> {
+    const asked: { i: number; text: string }[] = [];
+    for (const [i, p] of this.places.entries()) {
+      if (!p.draft || isHeldout(p.slot) || p.plain !== null) continue;
+      const e = p.draft.exchanges.find((x) => x.kind === "plain");
+      if (e) asked.push({ i, text: e.user });
+    }
+    if (asked.length === 0) return ok(null);
+    const answers = await this.input.answerPlain(asked.map((a) => a.text));
+    if (!answers.ok) return answers;
+    for (const [k, a] of asked.entries()) {
+      const answer = (answers.value[k] ?? "").trim();
+      if (answer !== "") this.at(a.i).plain = answer;
+      else {
+        this.release(a.i);
+        if (this.refuse(a.i, "blank_answer") === "again") this.pending.add(a.i);
+      }
+    }
+    return ok(null);
+  }
+
+  /** Sends back what is a near-duplicate of an earlier slot. */
+  dropNearDuplicates(): void {
+    const index = new NearIndex();
+    for (const [i, p] of this.places.entries()) {
+      if (!p.draft) continue;
+      const key = promptOf(p.draft);
+      if (index.find(key) >= 0) {
+        this.release(i);
+        if (this.refuse(i, "near_duplicate") === "again") this.pending.add(i);
+      } else index.add(key);
+    }
+  }
+
+  private progress(): void {
+    const done = this.places.length - this.pending.size;
+    if (done > this.reported) this.input.onProgress?.(done, this.places.length, "samples");
+    this.reported = Math.max(this.reported, done);
+  }
+
+  result(): Generation {
+    const train: Sample[] = [];
+    const heldout: EvaluationCase[] = [];
+    let simulated = 0;
+    let injected = 0;
+    for (const p of this.places) {
+      if (!p.draft) continue;
+      const served = p.served.map((s, k) => (p.draft?.exchanges[k]?.kind === "plain" ? { plain: p.plain ?? "" } : s));
+      if (isHeldout(p.slot)) heldout.push(caseOf(p.draft, served, toolName, p.useFault));
+      else {
+        train.push(sampleOf(p.draft, served, toolName));
+        if (served.some((s) => s.simulated)) simulated++;
+        if (p.useFault && p.draft.exchanges.some((e) => e.kind === "call" && e.fault)) injected++;
+      }
+    }
+    const { plan } = this.input;
+    const statistics: GenerationStatistics = {
+      version: 1,
+      teacher: this.teacher.name,
+      planned: plan.train.length,
+      produced: train.length,
+      heldout_planned: plan.evaluation.length,
+      heldout_produced: heldout.length,
+      generated: this.generated,
+      first_pass_valid: this.firstPassValid,
+      regenerated: this.places.filter((p) => p.attempt > 0).length,
+      dropped: Object.fromEntries(Object.entries(this.dropped).sort(([a], [b]) => (a < b ? -1 : 1))),
+      calls: { ...this.executor.counts, simulated, injected },
+      short: this.short,
+      warnings: this.short.length > 0 ? [`${this.short.length} of ${this.places.length} slots could not be filled`] : [],
+    };
+    return { train, heldout, statistics };
+  }
+
+  private at(i: number): Place {
+    return this.places[i] as Place;
+  }
+}
+
+/** The words of the user, as compared between samples. */
+const promptOf = (draft: Draft): string => promptKey(draft.exchanges.map((e) => e.user).join(" / "));
+
+/** Stands for an outcome while a draft is checked before anything was executed. */
+const placeholder = (e: Exchange): Served => (e.kind === "call" ? { outcome: { text: "{}", isError: false, timedOut: false } } : e.kind === "plain" ? { plain: "-" } : {});
+
+/** The first argument whose words are in no message of the user, or null. Teachers that cannot say which words stand for an argument are not judged. */
+function unsaid(draft: Draft): string | null {
+  let text = "";
+  for (const e of draft.exchanges) {
+    text += ` ${e.user.toLowerCase().replace(/\s+/g, " ")}`;
+    if (e.kind !== "call") continue;
+    for (const [name, said] of Object.entries(e.call.said)) if (said !== "" && !text.includes(said.toLowerCase().replace(/\s+/g, " "))) return name;
+  }
+  return null;
 }

@@ -41,6 +41,8 @@ export interface CallOutcome {
 	readonly text: string;
 	readonly isError: boolean;
 	readonly timedOut: boolean;
+  /** False: the call was refused and never sent. */
+  readonly executed?: boolean;
 }
 
 /** Answers plain questions as the untuned base model does; answers in the order of the questions. */

@@ -17,7 +17,7 @@ export interface Outcome {
 
 /** The answer to a request, after its call gave this outcome. */
 export function answerFrom(model: ToolModel, args: JsonObject, outcome: Outcome, rng: Rng): string {
-  const said = new Set(Object.values(args).map((v) => String(v).toLowerCase()));
+  const said = new Set(Object.values(args).filter((v): v is string => typeof v === "string").map((v) => v.toLowerCase()));
   if (outcome.timedOut || (outcome.isError && /timed? ?-?out|no response|did not answer/i.test(outcome.text))) return sayTimeout(model, args, rng);
   if (outcome.isError) return sayError(model, args, outcome.text, rng);
   if (isEmptyResult(outcome.text, said)) return sayEmpty(model, args, rng);
@@ -119,7 +119,7 @@ function sayProse(text: string, model: ToolModel, args: JsonObject, rng: Rng): s
 
 function sayStructured(value: JsonObject | readonly JsonValue[], said: ReadonlySet<string>, model: ToolModel, args: JsonObject, rng: Rng): string {
   const list = listOf(value);
-  const facts = Array.isArray(value) ? [] : factsOf(value as JsonObject, said);
+  const facts = Array.isArray(value) ? [] : factsOf(value as JsonObject, said).filter((f) => args[f.key] === undefined);
   const about = subject(model, args);
   if (list && list.items.length > 0 && list.items.some((i) => typeof i === "object")) return sayItems(list, said, model, about, rng);
   if (list && list.items.length > 0 && facts.length <= 1) return sayNames(list.items, model, about, rng);
@@ -158,7 +158,8 @@ function sayWeather(facts: readonly Fact[], about: string, rng: Rng): string | n
   const condition = /^[A-Z][a-z]/.test(sky.text) ? sky.text.charAt(0).toLowerCase() + sky.text.slice(1) : sky.text;
   const more = rest.map((f) => `${f.label} ${f.text}`);
   const tail = more.length > 0 ? rng.pick([`, ${listing(more)}`, `. ${capital(listing(rest.map((f) => `${f.label} is ${f.text}`)))}`, `, with ${listing(more)}`]) : "";
-  return `${rng.pick([`It's ${t.text} in ${about} with ${condition}`, `In ${about} it's currently ${t.text}, ${condition}`, `${about}: ${t.text}, ${condition}`, `The weather in ${about}: ${condition}, ${t.text}`, `Right now it's ${t.text} in ${about}, ${condition}`])}${tail}.`;
+  const link = /(cloudy|sunny|overcast|windy|clear|dusty|foggy|rainy|dry|humid|wet|stormy|snowy)$/.test(condition) ? "and" : "with";
+  return `${rng.pick([`It's ${t.text} in ${about} ${link} ${condition}`, `In ${about} it's currently ${t.text}, ${condition}`, `${about}: ${t.text}, ${condition}`, `The weather in ${about}: ${condition}, ${t.text}`, `Right now it's ${t.text} in ${about}, ${condition}`])}${tail}.`;
 }
 
 const NAME_KEYS = /^(name|title|event|headline|label|city|place|hotel|restaurant|movie|song|file|path|subject|summary|text|type|id|symbol|product)$/i;
@@ -181,12 +182,13 @@ function sayItem(item: JsonValue, said: ReadonlySet<string>): string {
 }
 
 function sayItems(list: { key: string; items: readonly JsonValue[] }, said: ReadonlySet<string>, model: ToolModel, about: string, rng: Rng): string {
-  const shown = list.items.slice(0, 14).map((i) => sayItem(i, said)).filter((s) => s !== "");
+  const most = list.items.length > 7 ? 5 : 7;
+  const shown = list.items.slice(0, most).map((i) => sayItem(i, said)).filter((s) => s !== "");
   const cut = list.items.length > shown.length;
   const place = about ? ` ${preposition(model)} ${about}` : "";
   const np = noun(model);
   const dated = shown.every((s) => /^[^(]*: /.test(s));
-  if (dated) return tidy(`${rng.pick([`${capital(definite(np))}${place}: `, `Here is ${definite(np)}${place}. `, `${capital(np)}${place}: `, place ? `${capital(place.trim())}: ` : ""])}${shown.map((s, i) => (i === 0 ? capital(s) : s)).join("; ")}${cut ? "; and more" : ""}.`);
+  if (dated) return tidy(`${rng.pick([`${capital(definite(np))}${place}: `, `Here is ${definite(np)}${place}. `, `${capital(np)}${place}: `, place ? `${capital(place.trim())}: ` : ""])}${shown.map((s, i) => (i === 0 ? capital(s) : s)).join("; ")}${cut ? "; and so on" : ""}.`);
   const many = list.items.length > 1;
   const name = many ? plural(np) : singular(np);
   const leads = many ? [`Here are the ${name}${place}: `, `I found these ${name}${place}: `, `There are several ${name}${place}: `, `${capital(name)}${place}: `] : [`There is one ${name}${place}: `, `I found one ${name}${place}: `, `${capital(name)}${place}: `];

@@ -22,7 +22,7 @@ export const ASKING: readonly string[] = [
   "(it would help|it would be great|I'd appreciate it|I'd be grateful) if you could {V} {O} {ARGS}",
 ];
 /** Only where the object is one thing or a mass. */
-export const ASKING_ONE: readonly string[] = ["(what's|what is) {THE} {ARGS}?", "{BARE} {ARGS}", "(what about|how about|where can I find|where do I see) {THE} {ARGS}?"];
+export const ASKING_ONE: readonly string[] = ["(what's|what is) {THE} {ARGS}?", "{BARE} {ARGS}", "(what about|how about|where can I find) {THE} {ARGS}?"];
 /** Only where the object is several things. */
 export const ASKING_MANY: readonly string[] = [
   "what are {THE} {ARGS}?",

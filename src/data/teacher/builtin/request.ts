@@ -127,10 +127,11 @@ function fillSlots(text: string, spots: readonly Spot[], topic: string, rng: Rng
       if (!s) failed = true;
       return s ? `{${s.name}}` : "";
     })
-    .replace(/\{@([a-z]+)(?:\|([^}]*))?\}/g, (_, key: string, otherwise?: string) => {
+    .replace(/\{@([a-z]+)(?:\|([^}]*))?\}/g, (_, key: string, otherwise: string | undefined, at: number) => {
       const s = take(key);
       if (!s) return otherwise ? rng.pick(otherwise.split(";")) : "";
-      const forms = mentionsOf(s.binding.param, s.binding.value, topic).filter((m) => m.at === "after");
+      const afterNoun = NAMED_FOR.test(text.slice(0, at));
+      const forms = mentionsOf(s.binding.param, s.binding.value, topic).filter((m) => m.at === "after" && (key !== "place" || afterNoun || /^(in|from|to) /.test(m.text)));
       return forms.length > 0 ? insert(drawMention(forms, rng), s) : `{${s.name}}`;
     })
     .replace(/\{ID\}/g, () => {
@@ -142,6 +143,9 @@ function fillSlots(text: string, spots: readonly Spot[], topic: string, rng: Rng
     .replace(/\{NOUN\}/g, () => singular(lastWord(topic)));
   return failed ? null : { text: out, rest };
 }
+
+/** Words after which a place may follow with `for`. */
+const NAMED_FOR = /(weather|forecast|outlook|alerts?|warnings?|temperatures?|conditions|report|update|attractions|sights|hotels?|houses?|restaurants?)( today| now| right now)?\s*$/;
 
 const lastWord = (s: string) => s.split(" ").at(-1) ?? s;
 
@@ -172,7 +176,7 @@ function place(text: string, rest: readonly Spot[], model: ToolModel, topic: str
     const forms = mentionsOf(s.binding.param, s.binding.value, topic)
       .filter((m) => m.at !== "object" || (generic && object === null && adjectives.length === 0))
       .filter((m) => m.at !== "before" || (generic && object === null && adjectives.length < 2))
-      .filter((m) => m.at !== "first" || (front === "" && !/^\{?(can|could|what|which|is|are|do|any)/i.test("")))
+      .filter((m) => m.at !== "first" || (front === "" && !/^(now|then|next|just|quickly|kindly|please|go ahead|hi|so)\b/i.test(text)))
       .map((m) => (m.at === "alone" && (trail.length > 1 || crowded) ? { ...m, weight: m.weight * 4 } : m));
     const last = forms.filter((m) => !crowded || m.at === "alone" || m.at === "before");
     if (forms.length === 0) return null;

@@ -28,7 +28,7 @@ export const weatherNow: Domain = {
     "(I just (landed|arrived) in|I'm (currently |)in|I live in|I'm (staying|working) in) {=place}(, what's the weather|, how's the weather|, what's the temperature| - what's it like outside|, is it warm out|, how warm is it)( right now| today| at the moment|)?",
     "(my (sister|friend|mother|brother|boss|team) is in|someone I know lives in|we have an office in) {=place}, (what's the weather like|how warm is it|is it raining) there( now| right now| today|)?",
     "(how does the (sky|weather)|how do the conditions) look {@place}( right now| today|)?",
-    "(wind|humidity|temperature|rain) (level |)(right now |)(in|for) {=place}(, please|)",
+    "(wind|humidity|temperature) (right now |)(in|for) {=place}(, please|)",
     "(what's|what is) the (humidity|wind speed|wind) (like |)(right now |)in {=place}?",
   ],
   vague: [
@@ -97,7 +97,7 @@ export const alerts: Domain = {
     "(should I (worry|be worried) about|is there any risk of|is anything said about) (storms|flooding|severe weather|dangerous weather|extreme heat|bad weather warnings) {@place}( right now| today|)?",
     "did (they|the authorities|anyone) (issue|announce|put out) (a|any) (warning|alert|weather warning|storm warning) (for|in) {=place}( today| yet|)?",
     "(I heard|someone told me|the news said) (there's a storm coming|there might be flooding|something about a warning), (is there an alert|are there any warnings|any official alerts) (for|in) {=place}?",
-    "is (any|some) (dangerous|severe|extreme) weather (announced|reported|flagged|warned about) {@place}( today| right now|)?",
+    "is any (dangerous|severe|extreme) weather (announced|reported|expected) {@place}( today| right now|)?",
     "(do (people in|the people of)|does anyone in) {=place} need to (take shelter|stay inside|be careful|worry)( because of the weather| today|)?",
   ],
   vague: [

@@ -1,0 +1,38 @@
+/** Template artefacts: seams of put-together text that a person would not write. */
+import type { SampleCheck } from "./check.ts";
+
+const SEAMS: readonly (readonly [RegExp, string])[] = [
+  [/\bundefined\b|\[object Object\]|\bNaN\b/, "a program's word"],
+  [/[{}](?![^"]*")|\{[@=]/, "a brace"],
+  [/[|]/, "a bar"],
+  [/\b[Aa] (?=[aeio][a-z])(?!one\b|once\b|eu|uni)/, "`a` before a vowel"],
+  [/\ban (?=[bcdfgjkpqtvwyz][a-z])/, "`an` before a consonant"],
+  [/\b(the|a|an|to|in|for|of|with) \1\b/i, "a doubled word"],
+  [/[a-z],,|[?!.]\?{1}$(?<!\?\?)|\.\.(?!\.)(?<!\.\.\.)/, "doubled punctuation"],
+];
+
+/** Whether the first request of a sample has a seam, by the words outside its values (which may hold anything). */
+export const artefacts: SampleCheck = {
+  name: "artefacts",
+  title: "Template artefacts",
+  gates: false,
+  run: (sample, { calls }) => {
+    if (sample.kind === "unusual_input") return null;
+    const values = calls.flatMap((c) => leaves(c.value)).filter((v) => v.length > 1);
+    for (const m of sample.messages) {
+      if (m.role !== "user") continue;
+      let text = m.content;
+      for (const v of values) text = text.split(v).join("VALUE");
+      text = text.replace(/"[^"]*"/g, "VALUE");
+      if (/ {2}/.test(text)) return "double spaces";
+      for (const [re, what] of SEAMS) if (re.test(text)) return `${what} in ${JSON.stringify(text.slice(0, 120))}`;
+    }
+    return null;
+  },
+};
+
+function leaves(v: unknown): string[] {
+  if (typeof v === "string") return [v];
+  if (typeof v === "object" && v !== null) return Object.values(v).flatMap(leaves);
+  return [];
+}

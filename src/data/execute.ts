@@ -1,0 +1,71 @@
+/**
+ * Executes the calls of drafts: each distinct call once, a bounded number of them, several at a time for
+ * tools that only read. Calls that change something run one after the other, in the order given, after the reads.
+ */
+import { canonicalJson, type JsonObject } from "../platform/json.ts";
+import { changes } from "./kinds.ts";
+import type { CallOutcome, CallPort, Toolset } from "./types.ts";
+
+export interface CallCounts {
+  executed: number;
+  failed: number;
+  timed_out: number;
+}
+
+export class Executor {
+  readonly counts: CallCounts = { executed: 0, failed: 0, timed_out: 0 };
+  private readonly known = new Map<string, CallOutcome | null>();
+  private readonly changing: ReadonlySet<string>;
+
+  constructor(
+    private readonly session: CallPort | null,
+    toolset: Toolset,
+    private readonly o: { readonly concurrency: number; readonly maxCalls: number; readonly signal?: AbortSignal },
+  ) {
+    this.changing = new Set(toolset.tools.filter(changes).map((t) => t.name));
+  }
+
+  /** The outcome of a call that `run` was given; null when it was not executed. */
+  outcome(name: string, args: JsonObject): CallOutcome | null {
+    return this.known.get(keyOf(name, args)) ?? null;
+  }
+
+  /** Executes what is not known yet and may be executed. Stops quietly when aborted. */
+  async run(calls: readonly { readonly name: string; readonly args: JsonObject }[], onDone?: () => void): Promise<void> {
+    const session = this.session;
+    if (session === null) return;
+    const todo = new Map<string, { name: string; args: JsonObject }>();
+    for (const c of calls) {
+      const key = keyOf(c.name, c.args);
+      if (this.known.has(key) || todo.has(key) || !session.canExecute(c.name)) continue;
+      if (this.counts.executed + todo.size >= this.o.maxCalls) break;
+      todo.set(key, c);
+    }
+    const one = async ([key, c]: readonly [string, { name: string; args: JsonObject }]): Promise<void> => {
+      if (this.o.signal?.aborted) return;
+      const r = await session.call(c.name, c.args, this.o.signal ? { signal: this.o.signal } : {});
+      if (r.executed === false) {
+        this.known.set(key, null);
+        return;
+      }
+      this.counts.executed++;
+      if (r.timedOut) this.counts.timed_out++;
+      else if (r.isError) this.counts.failed++;
+      this.known.set(key, { text: r.text, isError: r.isError, timedOut: r.timedOut });
+      onDone?.();
+    };
+    const entries = [...todo];
+    await pool(entries.filter(([, c]) => !this.changing.has(c.name)), this.o.concurrency, one);
+    for (const e of entries.filter(([, c]) => this.changing.has(c.name))) await one(e);
+  }
+}
+
+const keyOf = (name: string, args: JsonObject) => `${name} ${canonicalJson(args)}`;
+
+async function pool<T>(items: readonly T[], width: number, work: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (next < items.length) await work(items[next++] as T);
+  };
+  await Promise.all(Array.from({ length: Math.min(width, items.length) }, lane));
+}

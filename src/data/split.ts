@@ -1,0 +1,20 @@
+/**
+ * The line between training and evaluation: every frame (wording with values blanked) lies on one side,
+ * decided by its own hash, so no list has to be kept and no number of samples moves a frame.
+ */
+import { hash32 } from "./rng.ts";
+
+/** Share of all frames that evaluation has to itself: one in this many. */
+const ONE_IN = 4;
+
+/** Whether a frame belongs to evaluation. */
+export const isHeldoutFrame = (frame: string): boolean => hash32(`frame:${frame}`) % ONE_IN === 0;
+
+/** A prompt as compared between samples: lower case, without punctuation and extra space. */
+export const promptKey = (text: string): string =>
+  text
+    .normalize("NFKC")
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}/._@:+-]+/gu, " ")
+    .replace(/[.:_-]+(?=\s|$)/g, "")
+    .trim();

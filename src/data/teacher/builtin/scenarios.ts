@@ -1,0 +1,287 @@
+/**
+ * How the conversation of each scenario and kind is made. A recipe gets the tool's model and a stream
+ * of its own and gives exchanges, or null when its draw cannot be used (it is then asked again).
+ */
+import type { JsonObject, JsonValue } from "../../../platform/json.ts";
+import { rivalsOf } from "../../kinds.ts";
+import type { Rng } from "../../rng.ts";
+import { compileArguments } from "../../schema.ts";
+import type { CallOutcome, Toolset } from "../../types.ts";
+import type { DraftCall, DraftFault, Exchange } from "../teacher.ts";
+import { answerFrom } from "./answers.ts";
+import { WEATHER_OPEN } from "./domains/weather.ts";
+import { askFor, askForAll, supply } from "./asking.ts";
+import { singular } from "./english.ts";
+import { mentionsOf } from "./mentions.ts";
+import { definite, type Param, type ToolModel } from "./model.ts";
+import { outOfScope, plainQuestion, type Territory } from "./plain.ts";
+import { argumentsOf, type Binding, frameOf, type Request, type RequestOptions, writeRequest } from "./request.ts";
+import { faultFor, simulateResult } from "./results.ts";
+import { disturb } from "./unusual.ts";
+import { type Context, makeValue } from "./values.ts";
+
+export interface World {
+  readonly toolset: Toolset;
+  readonly tools: readonly ToolModel[];
+  readonly byName: ReadonlyMap<string, ToolModel>;
+  readonly territory: Territory;
+}
+
+export interface Made {
+  readonly frame: string;
+  readonly exchanges: readonly Exchange[];
+  readonly focus?: number;
+}
+
+/** `turn` counts the draws of one attempt: later draws may try something simpler. */
+export type Recipe = (world: World, model: ToolModel, rng: Rng, heldout: boolean, turn: number) => Made | null;
+
+// --- arguments ---
+
+interface Wanted {
+  /** Chance of each optional argument. */
+  readonly optional: number;
+  /** Most optional arguments. */
+  readonly most: number;
+  readonly extreme?: boolean;
+  readonly rare?: boolean;
+  readonly heldout: boolean;
+}
+
+const RARELY = new Set(["token", "secret", "constant", "object", "latitude", "longitude"]);
+/** Pairs that a call should not hold both of. */
+const EXCLUSIVE: readonly (readonly [RegExp, RegExp])[] = [
+  [/^head$/i, /^tail$/i],
+  [/^(start|t0|from)/i, /^(timespan|period|duration)$/i],
+];
+
+/** Draws the arguments of a call: all required ones, some optional ones. Null when they cannot be made valid. */
+function drawBindings(model: ToolModel, rng: Rng, w: Wanted): Binding[] | null {
+  const ctx: Context = { used: new Set() };
+  const topic = singular(model.objects[0] ?? "");
+  const optional = rng.shuffle(model.params.filter((p) => !p.property.required)).filter((p) => rng.chance(RARELY.has(p.role.kind) ? 0.03 : w.optional));
+  const chosen = new Set<Param>();
+  for (const p of optional) {
+    if (chosen.size >= w.most) break;
+    const clash = [...chosen].some((q) => EXCLUSIVE.some(([a, b]) => (a.test(p.property.name) && b.test(q.property.name)) || (b.test(p.property.name) && a.test(q.property.name))));
+    if (!clash && !/should not be|do not (set|specify|use)|internal use/i.test(p.property.description)) chosen.add(p);
+  }
+  const bindings: Binding[] = [];
+  for (const param of model.params) {
+    if (!param.property.required && !chosen.has(param)) continue;
+    const value = makeValue(param.property, param.role, rng, ctx, { heldout: w.heldout, topic, extreme: w.extreme && isBounded(param), rare: w.rare && param.property.required });
+    if (value === null) {
+      if (param.property.required) return null;
+      continue;
+    }
+    bindings.push({ param, value });
+  }
+  return makeValid(model, bindings);
+}
+
+const isBounded = (p: Param) => p.property.type === "integer" || p.property.type === "number";
+
+/** Drops optional arguments that the schema refuses; null when the required ones alone are refused. */
+function makeValid(model: ToolModel, bindings: Binding[]): Binding[] | null {
+  const check = compileArguments(model.tool);
+  if (check(argumentsOf(bindings, model)).length === 0) return bindings;
+  const kept = bindings.filter((b) => b.param.property.required);
+  if (check(argumentsOf(kept, model)).length > 0) return null;
+  for (const b of bindings) {
+    if (b.param.property.required) continue;
+    if (check(argumentsOf([...kept, b], model)).length === 0) kept.push(b);
+  }
+  return kept;
+}
+
+/** The call of these arguments; optional ones that were not said may be left out or hold their default. */
+function callOf(model: ToolModel, bindings: readonly Binding[]): DraftCall {
+  const accepted: Record<string, JsonValue[]> = {};
+  const said: Record<string, string> = {};
+  for (const p of model.params) {
+    const b = bindings.find((x) => x.param === p);
+    const fallback = p.property.schema.default;
+    if (b) {
+      accepted[p.property.name] = [...new Map(b.value.accepted.map((v) => [JSON.stringify(v), v])).values()];
+      said[p.property.name] = b.value.said;
+    } else if (!p.property.required) accepted[p.property.name] = fallback !== undefined && fallback !== null && fallback !== "" ? [fallback as JsonValue, ""] : [""];
+  }
+  return { name: model.tool.name, arguments: argumentsOf(bindings, model), accepted, said };
+}
+
+// --- exchanges ---
+
+function callExchange(user: string, model: ToolModel, bindings: readonly Binding[], rng: Rng, extra: { fault?: DraftFault; alternatives?: DraftCall["alternatives"] } = {}): Exchange {
+  const call = { ...callOf(model, bindings), ...(extra.alternatives ? { alternatives: extra.alternatives } : {}) };
+  const args: JsonObject = call.arguments;
+  return {
+    kind: "call",
+    user,
+    call,
+    ...(extra.fault ? { fault: extra.fault } : {}),
+    answer: (outcome: CallOutcome) => answerFrom(model, args, outcome, rng),
+    simulate: () => simulateResult(model, args, rng),
+  };
+}
+
+function request(model: ToolModel, bindings: readonly Binding[], rng: Rng, o: RequestOptions): Request | null {
+  return writeRequest(model, bindings, rng, o);
+}
+
+/** A plain request for the tool and its call. */
+const serve =
+  (w: Omit<Wanted, "heldout">, o: RequestOptions = { style: "normal" }, needs: (b: readonly Binding[]) => boolean = () => true): Recipe =>
+  (_world, model, rng, heldout, turn) => {
+    const bindings = drawBindings(model, rng, { ...w, optional: turn > 30 ? w.optional / 2 : w.optional, heldout });
+    if (bindings === null || (turn < 30 && !needs(bindings))) return null;
+    const r = request(model, bindings, rng, o);
+    return r && { frame: r.frame, exchanges: [callExchange(r.text, model, bindings, rng)] };
+  };
+
+// --- follow-ups ---
+
+const FOLLOW_UPS: readonly string[] = ["(and|what about|how about|and what about|now) {M}?", "(and|what about|how about) {X}?", "(same|the same|do the same|same thing|now the same) (for|with) {X}", "(okay|thanks|great|good), (and|now) {M}?", "(can you|could you) (also do|do) (that|it|the same) (for|with) {X}?", "{X}?", "(now|then|next) {X}, please", "(what if it's|and if it's) {X}?"];
+
+const followUp: Recipe = (_world, model, rng, heldout) => {
+  const bindings = drawBindings(model, rng, { optional: 0.15, most: 1, heldout });
+  if (bindings === null) return null;
+  const target = bindings.find((b) => b.param.property.required && /^(place|airport|id|path|folder|query|date|person|symbol|title|nickname|enum|city|product|hotel)$/.test(b.param.role.kind)) ?? bindings.find((b) => b.param.property.required && !/^(flag|boolean|object|edit|list|constant)$/.test(b.param.role.kind));
+  if (!target) return null;
+  const ctx: Context = { used: new Set([String(target.value.json)]) };
+  const value = makeValue(target.param.property, target.param.role, rng, ctx, { heldout, topic: singular(model.objects[0] ?? "") });
+  if (value === null || JSON.stringify(value.json) === JSON.stringify(target.value.json)) return null;
+  const second = makeValid(model, bindings.map((b) => (b === target ? { param: b.param, value } : b)));
+  const first = request(model, bindings, rng, { style: "normal" });
+  if (second === null || !second.some((b) => b.param === target.param && b.value === value) || first === null) return null;
+  const forms = mentionsOf(target.param, value, singular(model.objects[0] ?? "")).filter((m) => m.at === "after");
+  const m = forms.length > 0 ? rng.weighted(forms.map((f) => [f.text, f.weight] as const)) : "for X";
+  const shape = expandFollowUp(rng, m);
+  const lower = rng.chance(0.3);
+  const name = `{${target.param.property.name}}`;
+  const text = shape.replaceAll("{X}", value.said);
+  const user = lower ? text : text.charAt(0).toUpperCase() + text.slice(1);
+  return { frame: `then ${frameOf(shape.replaceAll("{X}", name))} ${model.tool.name.toLowerCase()}`, exchanges: [callExchange(first.text, model, bindings, rng), callExchange(user, model, second, rng)] };
+};
+
+function expandFollowUp(rng: Rng, mention: string): string {
+  const pattern = rng.pick(FOLLOW_UPS);
+  return pattern
+    .replace(/\(([^)]*)\)/g, (_, alts: string) => rng.pick(alts.split("|")))
+    .replace("{M}", mention.replace(/\bX\b/g, "{X}").replace(/^, /, ""));
+}
+
+// --- no tool ---
+
+const general: Recipe = (world, _model, rng) => {
+  const q = plainQuestion(world.tools, world.territory, rng);
+  return q && { frame: q.frame, exchanges: [{ kind: "plain", user: q.text }] };
+};
+
+const beyond: Recipe = (world, _model, rng) => {
+  const q = outOfScope(world.tools, world.territory, rng);
+  return q && { frame: q.frame, exchanges: [{ kind: "say", user: q.text, answer: q.refusal }] };
+};
+
+const missingRequired: Recipe = (_world, model, rng, heldout) => {
+  const bindings = drawBindings(model, rng, { optional: 0.15, most: 1, heldout });
+  if (bindings === null) return null;
+  const required = bindings.filter((b) => b.param.property.required && b.param.role.kind !== "constant");
+  if (required.length === 0) return null;
+  const all = required.length > 1 && rng.chance(0.4);
+  const missing = all ? required : [rng.pick(required)];
+  const known = bindings.filter((b) => !missing.includes(b));
+  const r = request(model, known, rng, { style: "normal" });
+  if (r === null) return null;
+  const ask: Exchange = { kind: "say", user: r.text, answer: all && missing.length > 1 ? askForAll(missing.map((b) => b.param), model, rng) : askFor((missing[0] as Binding).param, model, rng) };
+  const frame = `missing ${r.frame}`;
+  if (heldout || missing.length > 2 || rng.chance(0.4)) return { frame, exchanges: [ask], focus: 0 };
+  return { frame, exchanges: [ask, callExchange(supply(missing, model, rng), model, bindings, rng)], focus: 0 };
+};
+
+// --- errors ---
+
+const fails =
+  (kind: "error" | "empty" | "timeout"): Recipe =>
+  (_world, model, rng, heldout) => {
+    // Half of the error requests name something that does not exist, so that the real tool may fail by itself.
+    const rare = kind === "error" && rng.chance(0.5);
+    const bindings = drawBindings(model, rng, { optional: 0.2, most: 1, rare, heldout });
+    if (bindings === null) return null;
+    const r = request(model, bindings, rng, { style: "normal" });
+    if (r === null) return null;
+    const fault = faultFor(kind, model, argumentsOf(bindings, model), rng, heldout);
+    return { frame: r.frame, exchanges: [callExchange(r.text, model, bindings, rng, { fault })] };
+  };
+
+// --- ambiguity ---
+
+const EITHER: readonly string[] = [
+  "(give me|show me|I want|I need|get me) {1} or {2} {ARGS}, (whichever is quicker|either is fine|whatever you have|I don't mind which)",
+  "(I'm not sure if I need|not sure whether I want|I can't decide between) {1} or {2} {ARGS}, (just start with the first|take the first one|the first will do)",
+  "{1} or {2} {ARGS}, (one of the two is enough|either one works|your choice)",
+  "(maybe|perhaps) {1}, or else {2}, {ARGS}",
+  "(do you have|can I get|could I see) {1} or {2} {ARGS}?",
+];
+
+const severalApply: Recipe = (world, model, rng, heldout) => {
+  const rivals = rivalsOf(model.tool, world.toolset).map((t) => world.byName.get(t.name)).filter((t): t is ToolModel => t !== undefined);
+  if (rivals.length === 0) return null;
+  const bindings = drawBindings(model, rng, { optional: 0, most: 0, heldout });
+  if (bindings === null) return null;
+  const open = model.domains.some((d) => d.id === "weather/now" || d.id === "weather/forecast") && rng.chance(0.5);
+  const rival = rng.pick(rivals);
+  const nouns = [...model.objects, ...model.domains.flatMap((d) => d.objects ?? [])];
+  const theirs = [...rival.objects, ...rival.domains.flatMap((d) => d.objects ?? [])].filter((n) => !nouns.includes(n));
+  if (theirs.length === 0) return null;
+  const patterns = open ? WEATHER_OPEN : [rng.pick(EITHER).replace("{1}", definite(rng.pick(nouns))).replace("{2}", definite(rng.pick(theirs)))];
+  const r = request(model, bindings, rng, { style: "open", patterns });
+  return r && { frame: r.frame, exchanges: [callExchange(r.text, model, bindings, rng, { alternatives: rivals.map((t) => ({ name: t.tool.name, accepted: acceptedFor(t, bindings) })) })] };
+};
+
+/** The same required arguments, as another tool names them (rivals name them alike). */
+function acceptedFor(rival: ToolModel, bindings: readonly Binding[]): Record<string, JsonValue[]> {
+  const out: Record<string, JsonValue[]> = {};
+  for (const p of rival.params) {
+    const b = bindings.find((x) => x.param.property.name === p.property.name);
+    if (b) out[p.property.name] = [...b.value.accepted];
+    else if (!p.property.required) out[p.property.name] = p.property.schema.default !== undefined && p.property.schema.default !== null ? [p.property.schema.default as JsonValue, ""] : [""];
+  }
+  return out;
+}
+
+const vague: Recipe = (world, model, rng, heldout) => {
+  const bindings = drawBindings(model, rng, { optional: 0, most: 0, heldout });
+  if (bindings === null) return null;
+  const r = request(model, bindings, rng, { style: "vague" });
+  if (r === null) return null;
+  const rivals = rivalsOf(model.tool, world.toolset).map((t) => world.byName.get(t.name)).filter((t): t is ToolModel => t !== undefined);
+  return { frame: r.frame, exchanges: [callExchange(r.text, model, bindings, rng, { alternatives: rivals.map((t) => ({ name: t.tool.name, accepted: acceptedFor(t, bindings) })) })] };
+};
+
+// --- edges ---
+
+const unusual: Recipe = (_world, model, rng, heldout) => {
+  const bindings = drawBindings(model, rng, { optional: 0.2, most: 1, rare: rng.chance(0.3), heldout });
+  if (bindings === null) return null;
+  const r = request(model, bindings, rng, { style: "normal", register: rng.pick(["plain", "casual", "chatty"] as const) });
+  if (r === null) return null;
+  return { frame: r.frame, exchanges: [callExchange(disturb(r.text, bindings, rng), model, bindings, rng)] };
+};
+
+/** Recipes by `scenario/kind`; a new kind is a row here and one in kinds.ts. */
+export const RECIPES: Readonly<Record<string, Recipe>> = {
+  "standard/plain": serve({ optional: 0.15, most: 1 }),
+  "standard/detailed": serve({ optional: 0.6, most: 3 }, { style: "normal" }, (b) => b.length > 1),
+  "standard/follow_up": followUp,
+  "no_tool/general": general,
+  "no_tool/out_of_scope": beyond,
+  "no_tool/missing_required": missingRequired,
+  "error/error": fails("error"),
+  "error/empty": fails("empty"),
+  "error/timeout": fails("timeout"),
+  "ambiguous/several_apply": severalApply,
+  "ambiguous/vague": vague,
+  "edge/boundary": serve({ optional: 0.7, most: 2, extreme: true }, { style: "normal" }, (b) => b.some((x) => isBounded(x.param) || x.param.role.kind === "enum")),
+  "edge/missing_optional": serve({ optional: 0, most: 0 }),
+  "edge/unusual_input": unusual,
+};

@@ -1,0 +1,55 @@
+/**
+ * What a teacher is: given slots of the plan, it drafts conversations. Everything that follows (executing calls,
+ * checks, duplicates, regeneration) is the same for all teachers. One file or folder a teacher.
+ */
+import type { JsonObject, JsonValue } from "../../platform/json.ts";
+import type { CallOutcome, Slot } from "../types.ts";
+
+/** A call that is due, and what else would be right. */
+export interface DraftCall {
+  readonly name: string;
+  readonly arguments: JsonObject;
+  /** Accepted values by argument; an empty string among them: may be left out. */
+  readonly accepted: Readonly<Record<string, readonly JsonValue[]>>;
+  /** Other calls that would be right too. */
+  readonly alternatives?: readonly { readonly name: string; readonly accepted: Readonly<Record<string, readonly JsonValue[]>> }[];
+  /** Words of the request that stand for each argument; checked against the user's text. Empty for an argument said by a phrase (booleans). */
+  readonly said: Readonly<Record<string, string>>;
+}
+
+/** A fault that stands in for the tool's answer. */
+export interface DraftFault extends CallOutcome {
+  readonly kind: "error" | "empty" | "timeout";
+}
+
+/** One request and how it is served. */
+export type Exchange =
+  | { readonly kind: "call"; readonly user: string; readonly call: DraftCall; readonly fault?: DraftFault; readonly answer: (outcome: CallOutcome) => string; readonly simulate: () => CallOutcome }
+  | { readonly kind: "say"; readonly user: string; readonly answer: string }
+  /** Answered by the untuned base model. */
+  | { readonly kind: "plain"; readonly user: string };
+
+export interface Draft {
+  readonly slot: Slot;
+  readonly attempt: number;
+  /** Wording of the request that the sample is about, values blanked. */
+  readonly frame: string;
+  readonly exchanges: readonly Exchange[];
+  /** Index of the exchange that a held-out case asks for; those before it are its history. */
+  readonly focus: number;
+}
+
+export interface DraftRequest {
+  readonly slot: Slot;
+  /** 0 for the first try; each try draws anew. */
+  readonly attempt: number;
+}
+
+export interface Teacher {
+  readonly name: string;
+  /** Drafts, in the order of the requests; null where this attempt gave nothing usable. Deterministic: seed, slot and attempt decide. */
+  draft(requests: readonly DraftRequest[]): Promise<(Draft | null)[]>;
+}
+
+/** Whether a slot belongs to the held-out cases. */
+export const isHeldout = (slot: Slot): boolean => slot.id.startsWith("eval/");
