@@ -83,6 +83,11 @@ describe("one line at a time", () => {
     expect(err).toContain("damaged artifact");
   });
 
+  test("a tool server's words cannot drive the terminal", () => {
+    const log = { type: "stage-log", node: "inspect", level: "info", message: "up\u001b[2J\u001b]0;owned\u0007 and running" } as const;
+    expect(play({}, [log]).out).toBe("inspect: up and running\n");
+  });
+
   test("debug lines with --verbose only", () => {
     const log = { type: "stage-log", node: "train", level: "debug", message: "loss scaler" } as const;
     expect(play({}, [log]).out).toBe("");

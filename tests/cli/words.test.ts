@@ -1,6 +1,7 @@
 /** Figures into words: durations, sizes, bars, tables, and the words of a shell command. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { jsonText } from "../../src/cli/json.ts";
 import { splitCommandLine } from "../../src/cli/shell-words.ts";
 import { openTerminal } from "../../src/cli/terminal.ts";
 import { bar, bytes, cut, duration, figure, plural, table } from "../../src/cli/words.ts";
@@ -58,6 +59,21 @@ test("columns line up whatever stands in them", () =>
 test("cut text is never longer than asked", () => fc.assert(fc.property(fc.string(), fc.integer({ min: 1, max: 40 }), (s, n) => cut(s, n).length <= n)));
 
 test("plural", () => expect([plural(1, "stage"), plural(2, "stage")]).toEqual(["1 stage", "2 stages"]));
+
+describe("JSON for stdout", () => {
+  test("the value that a parser reads is the same", () =>
+    fc.assert(
+      fc.property(fc.jsonValue(), (v) => {
+        expect(JSON.parse(jsonText(v))).toEqual(JSON.parse(JSON.stringify(v)));
+      }),
+    ));
+
+  test("no control character or bidirectional override reaches the terminal", () => {
+    const hostile = Array.from({ length: 0x2100 }, (_, i) => String.fromCharCode(i)).join("");
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    expect(jsonText({ [hostile]: hostile }, 0).trimEnd()).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069]/);
+  });
+});
 
 describe("a command line is split as a shell would", () => {
   test.each([

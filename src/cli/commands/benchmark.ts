@@ -4,6 +4,7 @@ import { EXIT, type ExitCode } from "../../platform/exit.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail, usage } from "../failure.ts";
 import { listenForInterrupt } from "../interrupt.ts";
+import { jsonText } from "../json.ts";
 import { type RunFlags, runRecipe, withRunFlags } from "../run.ts";
 
 interface Flags extends RunFlags {
@@ -54,6 +55,6 @@ async function benchmark(context: CliContext, bundle: string, flags: Flags & { r
   interrupt.release();
   if (!measured.ok) return fail(context, measured.error);
   for (const note of measured.value.notes) terminal.err(`note: ${safeText(note)}\n`);
-  terminal.out(flags.json === true ? `${JSON.stringify(measured.value.json, null, 2)}\n` : `${safeText(measured.value.markdown)}\n`);
+  terminal.out(flags.json === true ? jsonText(measured.value.json) : `${safeText(measured.value.markdown)}\n`);
   return EXIT.ok;
 }

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { EXIT, type ExitCode } from "../../platform/exit.ts";
 import type { Finding } from "../../stages/doctor.ts";
 import { action, type CliContext } from "../context.ts";
+import { jsonText } from "../json.ts";
 
 export function define(context: CliContext): Command {
   return new Command("doctor")
@@ -21,7 +22,7 @@ async function run(context: CliContext, flags: { readonly json?: boolean }): Pro
   const missing = report.findings.filter((f) => f.status === "missing");
   const exit = missing.length === 0 ? EXIT.ok : EXIT.environment;
   if (flags.json === true) {
-    terminal.out(`${JSON.stringify({ ...report, exit }, null, 2)}\n`);
+    terminal.out(jsonText({ ...report, exit }));
     return exit;
   }
   const marks: Readonly<Record<Finding["status"], string>> = {

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { EXIT, type ExitCode } from "../../platform/exit.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail } from "../failure.ts";
+import { jsonText } from "../json.ts";
 import { openRecipe } from "../recipe.ts";
 
 interface Flags {
@@ -38,7 +39,7 @@ async function run(context: CliContext, recipe: string | undefined, flags: Flags
     until: flags.until,
   });
   if (!plan.ok) return fail(context, plan.error);
-  if (flags.json === true) context.terminal.out(`${JSON.stringify(plan.value, null, 2)}\n`);
+  if (flags.json === true) context.terminal.out(jsonText(plan.value));
   else if (flags.quiet !== true) {
     const { planWords } = await import("../render/plan.ts");
     context.terminal.out(planWords(plan.value, context.terminal));

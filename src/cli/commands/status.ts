@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { EXIT, type ExitCode } from "../../platform/exit.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail } from "../failure.ts";
+import { jsonText } from "../json.ts";
 import { openRecipe } from "../recipe.ts";
 
 interface Flags {
@@ -25,7 +26,7 @@ async function run(context: CliContext, recipe: string | undefined, flags: Flags
   if (!opened.ok) return fail(context, opened.error);
   const status = await readStatus(opened.value.pipeline);
   if (!status.ok) return fail(context, status.error);
-  if (flags.json === true) context.terminal.out(`${JSON.stringify(status.value, null, 2)}\n`);
+  if (flags.json === true) context.terminal.out(jsonText(status.value));
   else {
     const { statusWords } = await import("../render/status.ts");
     context.terminal.out(statusWords(status.value, context.terminal));

@@ -6,6 +6,7 @@ import type { ToolSource } from "../../tools/types.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail, usage, warn } from "../failure.ts";
 import { listenForInterrupt } from "../interrupt.ts";
+import { jsonText } from "../json.ts";
 import { recipePath } from "../recipe.ts";
 
 interface Options {
@@ -60,18 +61,17 @@ async function run(context: CliContext, recipe: string | undefined, options: Opt
   await opened.value.close();
   interrupt.release();
   if (options.output !== undefined) {
-    const { writeFileAtomic } = await import("../../platform/fs.ts");
+    const { fsFailure, writeFileAtomic } = await import("../../platform/fs.ts");
     const { resolve } = await import("node:path");
     try {
-      writeFileAtomic(resolve(options.output), `${JSON.stringify(toolset, null, 2)}\n`);
+      writeFileAtomic(resolve(options.output), jsonText(toolset));
     } catch (error) {
-      return fail(
-        context,
-        usage("cannot-write", `cannot write ${options.output}: ${(error as Error).message}`, "name a file in a folder that exists and may be written to"),
-      );
+      const failure = fsFailure(error, `write ${options.output}`);
+      if (failure === undefined) throw error;
+      return fail(context, failure);
     }
   }
-  if (options.json === true) context.terminal.out(`${JSON.stringify(toolset, null, 2)}\n`);
+  if (options.json === true) context.terminal.out(jsonText(toolset));
   else {
     const { describeTools } = await import("../render/tools.ts");
     context.terminal.out(`${describeTools(toolset, context.terminal, safeText).join("\n")}\n`);

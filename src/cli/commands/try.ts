@@ -4,6 +4,7 @@ import { EXIT, type ExitCode } from "../../platform/exit.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail } from "../failure.ts";
 import { listenForInterrupt } from "../interrupt.ts";
+import { jsonText } from "../json.ts";
 
 interface Flags {
   readonly json?: boolean;
@@ -32,7 +33,7 @@ async function run(context: CliContext, bundle: string, prompt: string, flags: F
   if (!tried.ok) return fail(context, tried.error);
   const outcome = tried.value;
   if (flags.json === true) {
-    terminal.out(`${JSON.stringify(outcome, null, 2)}\n`);
+    terminal.out(jsonText(outcome));
     return outcome.answer === null ? EXIT.failed : EXIT.ok;
   }
   const { paint } = terminal;

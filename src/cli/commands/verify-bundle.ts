@@ -4,6 +4,7 @@ import { EXIT, type ExitCode } from "../../platform/exit.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail } from "../failure.ts";
 import { listenForInterrupt } from "../interrupt.ts";
+import { jsonText } from "../json.ts";
 
 interface Flags {
   readonly shallow?: boolean;
@@ -38,7 +39,7 @@ async function run(context: CliContext, bundle: string, flags: Flags): Promise<E
   interrupt.release();
   if (!verified.ok) return fail(context, verified.error);
   const { passed, unproven } = verified.value;
-  if (flags.json === true) terminal.out(`${JSON.stringify(verified.value, null, 2)}\n`);
+  if (flags.json === true) terminal.out(jsonText(verified.value));
   else
     terminal.out(
       `${passed ? terminal.paint("green", "the bundle is whole") : terminal.paint("red", "the bundle must not be used")}${unproven ? "; it is unproven: a gate said no when it was packed" : ""}\n`,

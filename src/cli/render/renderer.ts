@@ -4,6 +4,7 @@
  * starts).
  */
 import type { RunEvent } from "../../engine/events.ts";
+import { jsonText } from "../json.ts";
 import type { Terminal } from "../terminal.ts";
 import type { RunRenderer } from "./listener.ts";
 import { plainRenderer } from "./plain.ts";
@@ -24,7 +25,7 @@ export function chooseRenderer(terminal: Terminal, o: RenderOptions): RunRendere
 /** Every event as one line of JSON on stdout; words for people go to stderr. */
 function jsonRenderer(terminal: Terminal): RunRenderer {
   return {
-    onEvent: (event) => terminal.out(`${JSON.stringify(event)}\n`),
+    onEvent: (event) => terminal.out(jsonText(event, 0)),
     say: (line) => terminal.err(`${line}\n`),
     finish: () => Promise.resolve(),
   };
