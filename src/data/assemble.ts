@@ -39,9 +39,18 @@ function turns(e: Exchange, s: Served, index: number): Message[] {
   if (e.kind === "say") return [user, { role: "assistant", content: e.answer }];
   if (e.kind === "plain") return [user, { role: "assistant", content: s.plain ?? "" }];
   const id = `call_${index + 1}`;
-  const call: Message = { role: "assistant", content: null, tool_calls: [{ id, type: "function", function: { name: e.call.name, arguments: argumentsText(e.call.arguments) } }] };
+  const call: Message = {
+    role: "assistant",
+    content: null,
+    tool_calls: [{ id, type: "function", function: { name: e.call.name, arguments: argumentsText(e.call.arguments) } }],
+  };
   const outcome = s.outcome ?? { text: "", isError: false, timedOut: false };
-  return [user, call, { role: "tool", content: outcome.text, tool_call_id: id, name: e.call.name }, { role: "assistant", content: s.outcome ? e.answer(outcome) : "" }];
+  return [
+    user,
+    call,
+    { role: "tool", content: outcome.text, tool_call_id: id, name: e.call.name },
+    { role: "assistant", content: s.outcome ? e.answer(outcome) : "" },
+  ];
 }
 
 /** The held-out case of a draft: history up to the exchange in focus, and what is accepted there. */

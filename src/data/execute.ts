@@ -55,7 +55,11 @@ export class Executor {
       onDone?.();
     };
     const entries = [...todo];
-    await pool(entries.filter(([, c]) => !this.changing.has(c.name)), this.o.concurrency, one);
+    await pool(
+      entries.filter(([, c]) => !this.changing.has(c.name)),
+      this.o.concurrency,
+      one,
+    );
     for (const e of entries.filter(([, c]) => this.changing.has(c.name))) await one(e);
   }
 }

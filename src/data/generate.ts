@@ -67,7 +67,11 @@ class Filling {
     const slots = [...input.plan.train, ...input.plan.evaluation];
     this.places = slots.map((slot) => ({ slot, attempt: 0, draft: null, served: [], plain: null, useFault: true }));
     for (const i of slots.keys()) this.pending.add(i);
-    this.executor = new Executor(input.session, input.toolset, { concurrency: input.concurrency ?? 8, maxCalls: input.maxCalls ?? 2000, ...(input.signal ? { signal: input.signal } : {}) });
+    this.executor = new Executor(input.session, input.toolset, {
+      concurrency: input.concurrency ?? 8,
+      maxCalls: input.maxCalls ?? 2000,
+      ...(input.signal ? { signal: input.signal } : {}),
+    });
     this.check = sampleChecker(input.toolset);
   }
 
@@ -91,7 +95,11 @@ class Filling {
   private consider(i: number, draft: Draft | null): "again" | number | null {
     const place = this.at(i);
     if (draft === null) return this.refuse(i, "no_draft");
-    const sample = sampleOf(draft, draft.exchanges.map((e) => placeholder(e)), toolName);
+    const sample = sampleOf(
+      draft,
+      draft.exchanges.map((e) => placeholder(e)),
+      toolName,
+    );
     this.generated++;
     const failure = this.check(sample);
     if (failure === null || !failure.check.gates) this.firstPassValid++;
@@ -140,7 +148,9 @@ class Filling {
 
   private executable(place: Place): { name: string; args: JsonObject }[] {
     if (place.attempt >= EXECUTE_ATTEMPTS) return [];
-    return (place.draft?.exchanges ?? []).flatMap((e) => (e.kind === "call" && (e.fault === undefined || e.fault.kind === "error") ? [{ name: e.call.name, args: e.call.arguments }] : []));
+    return (place.draft?.exchanges ?? []).flatMap((e) =>
+      e.kind === "call" && (e.fault === undefined || e.fault.kind === "error") ? [{ name: e.call.name, args: e.call.arguments }] : [],
+    );
   }
 
   /** Gives each new draft its outcomes; a real failure where none was wanted sends the slot back. */
@@ -154,7 +164,8 @@ class Filling {
       for (const e of place.draft.exchanges) {
         const s = this.serve(place, e);
         served.push(s);
-        if (e.kind === "call" && s.outcome && (s.outcome.isError || s.outcome.timedOut) && place.slot.scenario !== "error" && place.slot.scenario !== "edge") failed = true;
+        if (e.kind === "call" && s.outcome && (s.outcome.isError || s.outcome.timedOut) && place.slot.scenario !== "error" && place.slot.scenario !== "edge")
+          failed = true;
       }
       if (failed) {
         this.release(i);
@@ -263,7 +274,8 @@ class Filling {
 const promptOf = (draft: Draft): string => promptKey(draft.exchanges.map((e) => e.user).join(" / "));
 
 /** Stands for an outcome while a draft is checked before anything was executed. */
-const placeholder = (e: Exchange): Served => (e.kind === "call" ? { outcome: { text: "{}", isError: false, timedOut: false } } : e.kind === "plain" ? { plain: "-" } : {});
+const placeholder = (e: Exchange): Served =>
+  e.kind === "call" ? { outcome: { text: "{}", isError: false, timedOut: false } } : e.kind === "plain" ? { plain: "-" } : {};
 
 /** The first argument whose words are in no message of the user, or null. Teachers that cannot say which words stand for an argument are not judged. */
 function unsaid(draft: Draft): string | null {

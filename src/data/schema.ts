@@ -10,166 +10,96 @@ import type { ToolDefinition } from "./types.ts";
 
 /** Bounds on a foreign schema; beyond them only types, enums and required names are checked. */
 const LIMITS = {
-	bytes: 200_000,
-	depth: 24,
-	nodes: 4_000,
-	patternLength: 200,
+  bytes: 200_000,
+  depth: 24,
+  nodes: 4_000,
+  patternLength: 200,
 } as const;
 
 /** One property of an object schema, resolved (`$ref` followed, first usable branch of anyOf/oneOf taken). */
 export interface Property {
-	readonly name: string;
-	readonly required: boolean;
-	readonly type:
-		| "string"
-		| "integer"
-		| "number"
-		| "boolean"
-		| "array"
-		| "object"
-		| "any";
-	readonly nullable: boolean;
-	readonly description: string;
-	readonly schema: JsonObject;
-	readonly enum?: readonly JsonValue[];
-	readonly items?: Property;
-	readonly properties?: readonly Property[];
+  readonly name: string;
+  readonly required: boolean;
+  readonly type: "string" | "integer" | "number" | "boolean" | "array" | "object" | "any";
+  readonly nullable: boolean;
+  readonly description: string;
+  readonly schema: JsonObject;
+  readonly enum?: readonly JsonValue[];
+  readonly items?: Property;
+  readonly properties?: readonly Property[];
 }
 
-const isObject = (v: unknown): v is JsonObject =>
-	typeof v === "object" && v !== null && !Array.isArray(v);
+const isObject = (v: unknown): v is JsonObject => typeof v === "object" && v !== null && !Array.isArray(v);
 const asObject = (v: unknown): JsonObject => (isObject(v) ? v : {});
 
 /** The properties of a tool's arguments, in the schema's order. Names that would reach a prototype are left out. */
 export function readProperties(tool: ToolDefinition): Property[] {
-	const root = asObject(tool.input_schema);
-	return propertiesOf(root, root, 0);
+  const root = asObject(tool.input_schema);
+  return propertiesOf(root, root, 0);
 }
 
-function propertiesOf(
-	schema: JsonObject,
-	root: JsonObject,
-	depth: number,
-): Property[] {
-	const required = new Set(
-		Array.isArray(schema.required)
-			? schema.required.filter((x): x is string => typeof x === "string")
-			: [],
-	);
-	return Object.entries(asObject(schema.properties))
-		.filter(
-			([name]) =>
-				name !== "__proto__" && name !== "constructor" && name !== "prototype",
-		)
-		.slice(0, 64)
-		.map(([name, s]) =>
-			property(name, required.has(name), asObject(s), root, depth + 1),
-		);
+function propertiesOf(schema: JsonObject, root: JsonObject, depth: number): Property[] {
+  const required = new Set(Array.isArray(schema.required) ? schema.required.filter((x): x is string => typeof x === "string") : []);
+  return Object.entries(asObject(schema.properties))
+    .filter(([name]) => name !== "__proto__" && name !== "constructor" && name !== "prototype")
+    .slice(0, 64)
+    .map(([name, s]) => property(name, required.has(name), asObject(s), root, depth + 1));
 }
 
-function property(
-	name: string,
-	required: boolean,
-	raw: JsonObject,
-	root: JsonObject,
-	depth: number,
-): Property {
-	const outer = typeof raw.description === "string" ? raw.description : "";
-	const { schema, nullable } = resolve(raw, root, depth);
-	const description =
-		outer ||
-		(typeof schema.description === "string" ? schema.description : "") ||
-		(typeof schema.title === "string" ? schema.title : "");
-	const types = (
-		Array.isArray(schema.type) ? schema.type : [schema.type]
-	).filter((t): t is string => typeof t === "string");
-	const values = Array.isArray(schema.enum)
-		? schema.enum
-		: "const" in schema
-			? [schema.const as JsonValue]
-			: undefined;
-	const known =
-		types.find((t) => t !== "null") ??
-		(values
-			? typeOfValue(values[0])
-			: isObject(schema.properties)
-				? "object"
-				: isObject(schema.items)
-					? "array"
-					: "any");
-	const type = (
-		["string", "integer", "number", "boolean", "array", "object"].includes(
-			known,
-		)
-			? known
-			: "any"
-	) as Property["type"];
-	const deep = depth < 6;
-	return {
-		name,
-		required,
-		type,
-		nullable: nullable || types.includes("null"),
-		description,
-		schema,
-		...(values ? { enum: values.filter((v) => v !== null) } : {}),
-		...(type === "array" && deep
-			? { items: property(name, true, asObject(schema.items), root, depth + 1) }
-			: {}),
-		...(type === "object" && deep
-			? { properties: propertiesOf(schema, root, depth) }
-			: {}),
-	};
+function property(name: string, required: boolean, raw: JsonObject, root: JsonObject, depth: number): Property {
+  const outer = typeof raw.description === "string" ? raw.description : "";
+  const { schema, nullable } = resolve(raw, root, depth);
+  const description = outer || (typeof schema.description === "string" ? schema.description : "") || (typeof schema.title === "string" ? schema.title : "");
+  const types = (Array.isArray(schema.type) ? schema.type : [schema.type]).filter((t): t is string => typeof t === "string");
+  const values = Array.isArray(schema.enum) ? schema.enum : "const" in schema ? [schema.const as JsonValue] : undefined;
+  const known =
+    types.find((t) => t !== "null") ?? (values ? typeOfValue(values[0]) : isObject(schema.properties) ? "object" : isObject(schema.items) ? "array" : "any");
+  const type = (["string", "integer", "number", "boolean", "array", "object"].includes(known) ? known : "any") as Property["type"];
+  const deep = depth < 6;
+  return {
+    name,
+    required,
+    type,
+    nullable: nullable || types.includes("null"),
+    description,
+    schema,
+    ...(values ? { enum: values.filter((v) => v !== null) } : {}),
+    ...(type === "array" && deep ? { items: property(name, true, asObject(schema.items), root, depth + 1) } : {}),
+    ...(type === "object" && deep ? { properties: propertiesOf(schema, root, depth) } : {}),
+  };
 }
 
-const typeOfValue = (v: unknown): string =>
-	typeof v === "number"
-		? Number.isInteger(v)
-			? "integer"
-			: "number"
-		: Array.isArray(v)
-			? "array"
-			: typeof v;
+const typeOfValue = (v: unknown): string => (typeof v === "number" ? (Number.isInteger(v) ? "integer" : "number") : Array.isArray(v) ? "array" : typeof v);
 
 /** Follows local references and takes the first branch that is not `null`; at most 8 steps. */
-function resolve(
-	raw: JsonObject,
-	root: JsonObject,
-	depth: number,
-): { schema: JsonObject; nullable: boolean } {
-	let schema = raw;
-	let nullable = false;
-	for (let i = 0; i < 8 && depth < 12; i++) {
-		if (typeof schema.$ref === "string" && schema.$ref.startsWith("#/")) {
-			let target: unknown = root;
-			for (const part of schema.$ref.slice(2).split("/"))
-				target =
-					isObject(target) && Object.hasOwn(target, part)
-						? target[part]
-						: undefined;
-			const { $ref: _, ...rest } = schema;
-			schema = { ...asObject(target), ...rest };
-			continue;
-		}
-		const branches = [schema.anyOf, schema.oneOf, schema.allOf].find(
-			Array.isArray,
-		) as readonly JsonValue[] | undefined;
-		if (!branches) break;
-		const objects = branches.filter(isObject);
-		if (objects.some((b) => b.type === "null")) nullable = true;
-		const chosen = objects.find((b) => b.type !== "null");
-		if (!chosen) break;
-		const { anyOf: _a, oneOf: _o, allOf: _l, ...rest } = schema;
-		schema = { ...rest, ...chosen };
-	}
-	return { schema, nullable };
+function resolve(raw: JsonObject, root: JsonObject, depth: number): { schema: JsonObject; nullable: boolean } {
+  let schema = raw;
+  let nullable = false;
+  for (let i = 0; i < 8 && depth < 12; i++) {
+    if (typeof schema.$ref === "string" && schema.$ref.startsWith("#/")) {
+      let target: unknown = root;
+      for (const part of schema.$ref.slice(2).split("/")) target = isObject(target) && Object.hasOwn(target, part) ? target[part] : undefined;
+      const { $ref: _, ...rest } = schema;
+      schema = { ...asObject(target), ...rest };
+      continue;
+    }
+    const branches = [schema.anyOf, schema.oneOf, schema.allOf].find(Array.isArray) as readonly JsonValue[] | undefined;
+    if (!branches) break;
+    const objects = branches.filter(isObject);
+    if (objects.some((b) => b.type === "null")) nullable = true;
+    const chosen = objects.find((b) => b.type !== "null");
+    if (!chosen) break;
+    const { anyOf: _a, oneOf: _o, allOf: _l, ...rest } = schema;
+    schema = { ...rest, ...chosen };
+  }
+  return { schema, nullable };
 }
 
 /** Why arguments do not fit: a JSON pointer and what was expected. */
 export interface ArgumentProblem {
-	readonly keyword: string;
-	readonly path: string;
-	readonly message: string;
+  readonly keyword: string;
+  readonly path: string;
+  readonly message: string;
 }
 
 /** Checks arguments; an empty list means that they fit. */
@@ -179,129 +109,104 @@ const cache = new WeakMap<object, ArgumentCheck>();
 
 /** The validator of a tool's arguments. Never throws; a schema that cannot be compiled checks required names and plain types only. */
 export function compileArguments(tool: ToolDefinition): ArgumentCheck {
-	const key: object = tool.input_schema;
-	const known = cache.get(key);
-	if (known) return known;
-	const check = build(tool);
-	cache.set(key, check);
-	return check;
+  const key: object = tool.input_schema;
+  const known = cache.get(key);
+  if (known) return known;
+  const check = build(tool);
+  cache.set(key, check);
+  return check;
 }
 
 function build(tool: ToolDefinition): ArgumentCheck {
-	const counter = { nodes: 0 };
-	const bounded = simplify(asObject(tool.input_schema), 0, counter);
-	const small =
-		counter.nodes <= LIMITS.nodes &&
-		JSON.stringify(bounded).length <= LIMITS.bytes;
-	const compiled = small ? tryCompile(bounded) : null;
-	if (!compiled) return (args) => plainCheck(tool, args);
-	return (args) =>
-		compiled(args) ? [] : (compiled.errors ?? []).slice(0, 20).map(problemOf);
+  const counter = { nodes: 0 };
+  const bounded = simplify(asObject(tool.input_schema), 0, counter);
+  const small = counter.nodes <= LIMITS.nodes && JSON.stringify(bounded).length <= LIMITS.bytes;
+  const compiled = small ? tryCompile(bounded) : null;
+  if (!compiled) return (args) => plainCheck(tool, args);
+  return (args) => (compiled(args) ? [] : (compiled.errors ?? []).slice(0, 20).map(problemOf));
 }
 
 function tryCompile(schema: JsonObject): ValidateFunction | null {
-	try {
-		const ajv = new Ajv.default({
-			strict: false,
-			allErrors: false,
-			validateFormats: true,
-			unicodeRegExp: false,
-			logger: false,
-			addUsedSchema: false,
-		});
-		addFormats.default(ajv, { mode: "fast" });
-		return ajv.compile(schema);
-	} catch {
-		return null; // a schema that ajv refuses; plainCheck still stands
-	}
+  try {
+    const ajv = new Ajv.default({
+      strict: false,
+      allErrors: false,
+      validateFormats: true,
+      unicodeRegExp: false,
+      logger: false,
+      addUsedSchema: false,
+    });
+    addFormats.default(ajv, { mode: "fast" });
+    return ajv.compile(schema);
+  } catch {
+    return null; // a schema that ajv refuses; plainCheck still stands
+  }
 }
 
 const problemOf = (e: ErrorObject): ArgumentProblem => ({
-	keyword: e.keyword,
-	path:
-		e.keyword === "required"
-			? `${e.instancePath}/${String((e.params as { missingProperty?: string }).missingProperty ?? "")}`
-			: e.instancePath,
-	message: e.message ?? e.keyword,
+  keyword: e.keyword,
+  path: e.keyword === "required" ? `${e.instancePath}/${String((e.params as { missingProperty?: string }).missingProperty ?? "")}` : e.instancePath,
+  message: e.message ?? e.keyword,
 });
 
 /** Copies a schema without what makes validation unbounded or remote: `$schema`, ids, foreign references, dangerous patterns, odd formats. */
-function simplify(
-	value: JsonValue,
-	depth: number,
-	counter: { nodes: number },
-): JsonObject {
-	const walk = (v: JsonValue, d: number): JsonValue => {
-		counter.nodes++;
-		if (counter.nodes > LIMITS.nodes || d > LIMITS.depth) return {};
-		if (Array.isArray(v)) return v.map((x) => walk(x, d + 1));
-		if (!isObject(v)) return v;
-		const out: Record<string, JsonValue> = {};
-		for (const [k, x] of Object.entries(v)) {
-			if (k === "$schema" || k === "$id" || k === "id" || k === "__proto__") {
-				if (k === "id" && isObject(x)) out[k] = walk(x, d + 1); // a property that is called id
-				continue;
-			}
-			if (k === "$ref" && typeof x === "string" && !x.startsWith("#")) continue;
-			if (k === "pattern" && typeof x === "string" && !safePattern(x)) continue;
-			if (
-				k === "patternProperties" &&
-				isObject(x) &&
-				!Object.keys(x).every(safePattern)
-			)
-				continue;
-			if (k === "enum" || k === "const" || k === "default" || k === "examples")
-				out[k] = x;
-			else out[k] = walk(x, d + 1);
-		}
-		return out;
-	};
-	return asObject(walk(value, depth));
+function simplify(value: JsonValue, depth: number, counter: { nodes: number }): JsonObject {
+  const walk = (v: JsonValue, d: number): JsonValue => {
+    counter.nodes++;
+    if (counter.nodes > LIMITS.nodes || d > LIMITS.depth) return {};
+    if (Array.isArray(v)) return v.map((x) => walk(x, d + 1));
+    if (!isObject(v)) return v;
+    const out: Record<string, JsonValue> = {};
+    for (const [k, x] of Object.entries(v)) {
+      if (k === "$schema" || k === "$id" || k === "id" || k === "__proto__") {
+        if (k === "id" && isObject(x)) out[k] = walk(x, d + 1); // a property that is called id
+        continue;
+      }
+      if (k === "$ref" && typeof x === "string" && !x.startsWith("#")) continue;
+      if (k === "pattern" && typeof x === "string" && !safePattern(x)) continue;
+      if (k === "patternProperties" && isObject(x) && !Object.keys(x).every(safePattern)) continue;
+      if (k === "enum" || k === "const" || k === "default" || k === "examples") out[k] = x;
+      else out[k] = walk(x, d + 1);
+    }
+    return out;
+  };
+  return asObject(walk(value, depth));
 }
 
 /** Whether a pattern is short, compiles, and holds no repeated group or back reference (the shapes that backtrack without bound). */
 export function safePattern(pattern: string): boolean {
-	if (
-		pattern.length > LIMITS.patternLength ||
-		/\\[1-9k]|\(\?[=!<]/.test(pattern)
-	)
-		return false;
-	if (/\)[*+{]/.test(pattern)) return false;
-	if ((pattern.match(/[*+]|\{\d+,\d*\}/g) ?? []).length > 4) return false;
-	try {
-		new RegExp(pattern);
-		return true;
-	} catch {
-		return false;
-	}
+  if (pattern.length > LIMITS.patternLength || /\\[1-9k]|\(\?[=!<]/.test(pattern)) return false;
+  if (/\)[*+{]/.test(pattern)) return false;
+  if ((pattern.match(/[*+]|\{\d+,\d*\}/g) ?? []).length > 4) return false;
+  try {
+    new RegExp(pattern);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What is checked when a schema cannot be compiled: an object, required names present, plain types right. */
 function plainCheck(tool: ToolDefinition, args: JsonValue): ArgumentProblem[] {
-	if (!isObject(args))
-		return [{ keyword: "type", path: "", message: "must be object" }];
-	const out: ArgumentProblem[] = [];
-	for (const p of readProperties(tool)) {
-		const present = Object.hasOwn(args, p.name);
-		if (!present && p.required)
-			out.push({
-				keyword: "required",
-				path: `/${p.name}`,
-				message: `must have required property '${p.name}'`,
-			});
-		if (!present) continue;
-		const t = typeOfValue(args[p.name]);
-		const fits =
-			p.type === "any" ||
-			t === p.type ||
-			(p.type === "number" && t === "integer") ||
-			(p.nullable && args[p.name] === null);
-		if (!fits)
-			out.push({
-				keyword: "type",
-				path: `/${p.name}`,
-				message: `must be ${p.type}`,
-			});
-	}
-	return out;
+  if (!isObject(args)) return [{ keyword: "type", path: "", message: "must be object" }];
+  const out: ArgumentProblem[] = [];
+  for (const p of readProperties(tool)) {
+    const present = Object.hasOwn(args, p.name);
+    if (!present && p.required)
+      out.push({
+        keyword: "required",
+        path: `/${p.name}`,
+        message: `must have required property '${p.name}'`,
+      });
+    if (!present) continue;
+    const t = typeOfValue(args[p.name]);
+    const fits = p.type === "any" || t === p.type || (p.type === "number" && t === "integer") || (p.nullable && args[p.name] === null);
+    if (!fits)
+      out.push({
+        keyword: "type",
+        path: `/${p.name}`,
+        message: `must be ${p.type}`,
+      });
+  }
+  return out;
 }

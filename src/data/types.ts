@@ -10,13 +10,7 @@ import type { Sample } from "../schemas/generated/sample.ts";
 import type { SynthesisPlan } from "../schemas/generated/synthesis-plan.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 
-export type {
-	EvaluationCase,
-	GenerationStatistics,
-	Sample,
-	SynthesisPlan,
-	Toolset,
-};
+export type { EvaluationCase, GenerationStatistics, Sample, SynthesisPlan, Toolset };
 export type Slot = SynthesisPlan["train"][number];
 export type ToolDefinition = Toolset["tools"][number];
 export type Scenario = Sample["scenario"];
@@ -27,20 +21,16 @@ export type ScenarioWeights = Readonly<Partial<Record<Scenario, number>>>;
 
 /** The part of a tool session that generation uses; the session of src/tools satisfies it. */
 export interface CallPort {
-	/** Whether the recipe's `execute` lets this tool be called. */
-	canExecute(name: string): boolean;
-	call(
-		name: string,
-		args: JsonObject,
-		o?: { signal?: AbortSignal },
-	): Promise<CallOutcome>;
+  /** Whether the recipe's `execute` lets this tool be called. */
+  canExecute(name: string): boolean;
+  call(name: string, args: JsonObject, o?: { signal?: AbortSignal }): Promise<CallOutcome>;
 }
 
 /** What came back from an executed call. */
 export interface CallOutcome {
-	readonly text: string;
-	readonly isError: boolean;
-	readonly timedOut: boolean;
+  readonly text: string;
+  readonly isError: boolean;
+  readonly timedOut: boolean;
   /** False: the call was refused and never sent. */
   readonly executed?: boolean;
 }
@@ -49,22 +39,22 @@ export interface CallOutcome {
 export type AnswerPlain = (questions: string[]) => Promise<Result<string[]>>;
 
 export interface GenerateInput {
-	readonly toolset: Toolset;
-	readonly plan: SynthesisPlan;
-	readonly seed: number;
-	/** Null: nothing is executed, every result is simulated. */
-	readonly session: CallPort | null;
-	readonly answerPlain: AnswerPlain;
-	readonly signal?: AbortSignal;
-	readonly onProgress?: (done: number, total: number, unit: string) => void;
-	/** Calls in flight at once (default 8). */
-	readonly concurrency?: number;
-	/** Most distinct calls that are sent in one generation; later ones are simulated (default 2,000). */
-	readonly maxCalls?: number;
+  readonly toolset: Toolset;
+  readonly plan: SynthesisPlan;
+  readonly seed: number;
+  /** Null: nothing is executed, every result is simulated. */
+  readonly session: CallPort | null;
+  readonly answerPlain: AnswerPlain;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number, unit: string) => void;
+  /** Calls in flight at once (default 8). */
+  readonly concurrency?: number;
+  /** Most distinct calls that are sent in one generation; later ones are simulated (default 2,000). */
+  readonly maxCalls?: number;
 }
 
 export interface Generation {
-	readonly train: Sample[];
-	readonly heldout: EvaluationCase[];
-	readonly statistics: GenerationStatistics;
+  readonly train: Sample[];
+  readonly heldout: EvaluationCase[];
+  readonly statistics: GenerationStatistics;
 }

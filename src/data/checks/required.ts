@@ -7,7 +7,9 @@ export const required: SampleCheck = {
   gates: true,
   run: (_sample, { calls, argumentChecks }) => {
     for (const c of calls) {
-      const problem = argumentChecks.get(c.name)?.(c.value as never).find((p) => p.keyword === "required");
+      const problem = argumentChecks
+        .get(c.name)?.(c.value as never)
+        .find((p) => p.keyword === "required");
       if (problem) return `${c.name}: ${problem.path} is missing`;
     }
     return null;

@@ -24,7 +24,14 @@ export interface DraftFault extends CallOutcome {
 
 /** One request and how it is served. */
 export type Exchange =
-  | { readonly kind: "call"; readonly user: string; readonly call: DraftCall; readonly fault?: DraftFault; readonly answer: (outcome: CallOutcome) => string; readonly simulate: () => CallOutcome }
+  | {
+      readonly kind: "call";
+      readonly user: string;
+      readonly call: DraftCall;
+      readonly fault?: DraftFault;
+      readonly answer: (outcome: CallOutcome) => string;
+      readonly simulate: () => CallOutcome;
+    }
   | { readonly kind: "say"; readonly user: string; readonly answer: string }
   /** Answered by the untuned base model. */
   | { readonly kind: "plain"; readonly user: string };

@@ -4,7 +4,7 @@
  */
 import type { JsonObject, JsonValue } from "../../../platform/json.ts";
 import type { Rng } from "../../rng.ts";
-import { capital, isPlural, listing, plural, singular, tidy } from "./english.ts";
+import { capital, isPlural, listing, participle, plural, singular, tidy } from "./english.ts";
 import { type Fact, factOf, factsOf, isEmptyResult, listOf, parseResult } from "./facts.ts";
 import { definite, type ToolModel } from "./model.ts";
 import { asks } from "./verbs.ts";
@@ -17,7 +17,11 @@ export interface Outcome {
 
 /** The answer to a request, after its call gave this outcome. */
 export function answerFrom(model: ToolModel, args: JsonObject, outcome: Outcome, rng: Rng): string {
-  const said = new Set(Object.values(args).filter((v): v is string => typeof v === "string").map((v) => v.toLowerCase()));
+  const said = new Set(
+    Object.values(args)
+      .filter((v): v is string => typeof v === "string")
+      .map((v) => v.toLowerCase()),
+  );
   if (outcome.timedOut || (outcome.isError && /timed? ?-?out|no response|did not answer/i.test(outcome.text))) return sayTimeout(model, args, rng);
   if (outcome.isError) return sayError(model, args, outcome.text, rng);
   if (isEmptyResult(outcome.text, said)) return sayEmpty(model, args, rng);
@@ -28,7 +32,30 @@ export function answerFrom(model: ToolModel, args: JsonObject, outcome: Outcome,
 
 /** What the call is about, for `for …`: the first telling argument; empty when there is none. */
 function subject(model: ToolModel, args: JsonObject): string {
-  const p = model.params.find((q) => q.property.required && ["place", "airport", "path", "folder", "query", "id", "title", "nickname", "person", "product", "hotel", "symbol", "enum", "project", "word", "song", "movie"].includes(q.role.kind) && args[q.property.name] !== undefined);
+  const p = model.params.find(
+    (q) =>
+      q.property.required &&
+      [
+        "place",
+        "airport",
+        "path",
+        "folder",
+        "query",
+        "id",
+        "title",
+        "nickname",
+        "person",
+        "product",
+        "hotel",
+        "symbol",
+        "enum",
+        "project",
+        "word",
+        "song",
+        "movie",
+      ].includes(q.role.kind) &&
+      args[q.property.name] !== undefined,
+  );
   if (!p) return "";
   const v = args[p.property.name];
   const text = typeof v === "string" || typeof v === "number" ? String(v) : "";
@@ -36,7 +63,8 @@ function subject(model: ToolModel, args: JsonObject): string {
   return p.role.kind === "id" && !/[A-Za-z]/.test(text) ? `${p.role.entity} ${text}`.trim() : text;
 }
 
-const preposition = (model: ToolModel) => (model.params.some((p) => p.property.required && p.role.kind === "place") && !/weather|forecast|alert/.test(model.objects[0] ?? "") ? "in" : "for");
+const preposition = (model: ToolModel) =>
+  model.params.some((p) => p.property.required && p.role.kind === "place") && !/weather|forecast|alert/.test(model.objects[0] ?? "") ? "in" : "for";
 
 const noun = (model: ToolModel): string => model.objects.find((o) => o.split(" ").length <= 3) ?? model.objects[0] ?? "result";
 
@@ -79,7 +107,7 @@ function sayError(model: ToolModel, args: JsonObject, text: string, rng: Rng): s
 function sayTimeout(model: ToolModel, args: JsonObject, rng: Rng): string {
   const about = subject(model, args);
   const np = definite(noun(model));
-  const of = about ? ` ${preposition(model)} ${about}` : "";
+  const of = about ? ` for ${about}` : "";
   return tidy(
     rng.pick([
       `The request${of} timed out, so I don't have ${np}. Shall I try again?`,
@@ -95,10 +123,36 @@ function sayEmpty(model: ToolModel, args: JsonObject, rng: Rng): string {
   const about = subject(model, args);
   const of = about ? ` ${preposition(model)} ${about}` : "";
   const np = noun(model);
-  if (/alert|warning/.test(np)) return tidy(rng.pick([`There are no ${np}${of} right now.`, `No ${np} are in force${of}.`, `Nothing is reported${of}: there are no active ${np.replace(/^active /, "")}.`, `Good news: no ${np}${of} at the moment.`]));
-  if (model.cls === "search" || model.cls === "list") return tidy(rng.pick([`I found no ${plural(np)}${of}.`, `There are no ${plural(np)}${of}.`, `The search returned nothing${of}.`, `Nothing came up${of}. Would you like to try something else?`, `No ${plural(np)} were found${of}.`]));
-  if (!asks(model.cls)) return tidy(rng.pick([`The call went through, but nothing came back${of}.`, `The tool returned no result${of}, so I can't confirm it.`]));
-  return tidy(rng.pick([`The tool returned no data${of}, so I can't tell you ${definite(np)}.`, `There is no data${of} available.`, `Nothing came back${of}: the result is empty.`, `I got an empty answer${of}, so I don't have ${definite(np)}.`, `No ${np.replace(/^(the|current) /, "")} ${isPlural(np) ? "are" : "is"} available${of}.`]));
+  if (/alert|warning/.test(np))
+    return tidy(
+      rng.pick([
+        `There are no ${np}${of} right now.`,
+        `No ${np} are in force${of}.`,
+        `Nothing is reported${of}: there are no active ${np.replace(/^active /, "")}.`,
+        `Good news: no ${np}${of} at the moment.`,
+      ]),
+    );
+  if (model.cls === "search" || model.cls === "list")
+    return tidy(
+      rng.pick([
+        `I found no ${plural(np)}${of}.`,
+        `There are no ${plural(np)}${of}.`,
+        `The search returned nothing${of}.`,
+        `Nothing came up${of}. Would you like to try something else?`,
+        `No ${plural(np)} were found${of}.`,
+      ]),
+    );
+  if (!asks(model.cls))
+    return tidy(rng.pick([`The call went through, but nothing came back${of}.`, `The tool returned no result${of}, so I can't confirm it.`]));
+  return tidy(
+    rng.pick([
+      `The tool returned no data${of}, so I can't tell you ${definite(np)}.`,
+      `There is no data${of} available.`,
+      `Nothing came back${of}: the result is empty.`,
+      `I got an empty answer${of}, so I don't have ${definite(np)}.`,
+      `No ${np.replace(/^(the|current) /, "")} ${isPlural(np) ? "are" : "is"} available${of}.`,
+    ]),
+  );
 }
 
 // --- results ---
@@ -106,14 +160,26 @@ function sayEmpty(model: ToolModel, args: JsonObject, rng: Rng): string {
 function sayProse(text: string, model: ToolModel, args: JsonObject, rng: Rng): string {
   const t = text.trim();
   const about = subject(model, args);
-  const lines = t.split("\n").map((l) => l.trimEnd()).filter((l) => l.trim() !== "");
+  const lines = t
+    .split("\n")
+    .map((l) => l.trimEnd())
+    .filter((l) => l.trim() !== "");
   if (!asks(model.cls)) {
     const first = lines[0] ?? "";
     return rng.pick(["Done. ", "All set. ", "Okay, that's done. ", ""]) + capital(first.slice(0, 200).replace(/([^.!?])$/, "$1."));
   }
-  if (lines.length === 1 && t.length <= 200) return rng.pick([`${about ? `${capital(about)}: ` : ""}${t}`, `Here is what I got${about ? ` for ${about}` : ""}: ${t}`, `The result${about ? ` for ${about}` : ""} is: ${t}`]);
+  if (lines.length === 1 && t.length <= 200)
+    return rng.pick([
+      `${about ? `${capital(about)}: ` : ""}${t}`,
+      `Here is what I got${about ? ` for ${about}` : ""}: ${t}`,
+      `The result${about ? ` for ${about}` : ""} is: ${t}`,
+    ]);
   const shown = lines.slice(0, 8).map((l) => l.slice(0, 120));
-  const lead = rng.pick([`Here is ${about || definite(noun(model))}:`, `This is what ${about ? `I found for ${about}` : "came back"}:`, `${capital(about || definite(noun(model)))}:`]);
+  const lead = rng.pick([
+    `Here is ${about || definite(noun(model))}:`,
+    `This is what ${about ? `I found for ${about}` : "came back"}:`,
+    `${capital(about || definite(noun(model)))}:`,
+  ]);
   return `${lead}\n${shown.join("\n")}${lines.length > 8 ? "\n…" : ""}`;
 }
 
@@ -125,7 +191,7 @@ function sayStructured(value: JsonObject | readonly JsonValue[], said: ReadonlyS
   if (list && list.items.length > 0 && facts.length <= 1) return sayNames(list.items, model, about, rng);
   const weather = sayWeather(facts, about, rng);
   if (weather) return weather;
-  if (!asks(model.cls)) return sayDone(facts, rng);
+  if (!asks(model.cls)) return sayDone(facts, model, rng);
   const chosen = facts.filter((f) => !/^(id|uuid|timestamp|created at|updated at|url)$/i.test(f.label)).slice(0, 5);
   const shown = chosen.length > 0 ? chosen : facts.slice(0, 4);
   if (shown.length === 0) return sayNames([JSON.stringify(value).slice(0, 120)], model, about, rng);
@@ -143,10 +209,18 @@ function sayFacts(facts: readonly Fact[], about: string, model: ToolModel, rng: 
   ])();
 }
 
-function sayDone(facts: readonly Fact[], rng: Rng): string {
-  const telling = facts.filter((f) => !/^(success|ok)$/i.test(f.key)).slice(0, 4);
-  if (telling.length === 0) return rng.pick(["Done.", "All set.", "That's done."]);
-  return `${rng.pick(["Done", "All set", "That's done", "Okay, done"])}: ${listing(telling.map((f) => (f.label === "message" ? f.text.replace(/[.!]$/, "") : `${f.label} ${f.text}`)))}.`;
+/** Verbs whose participle says that something was done to the object. */
+const DONE_CLASSES: ReadonlySet<string> = new Set(["create", "update", "delete", "send", "write", "move", "book", "register"]);
+
+function sayDone(facts: readonly Fact[], model: ToolModel, rng: Rng): string {
+  const telling = facts.filter((f) => !/^(success|ok)$/i.test(f.key) && !/^(success|ok|completed|confirmed|done|created|updated)$/i.test(f.text)).slice(0, 4);
+  const np = singular(noun(model));
+  const lead = DONE_CLASSES.has(model.cls)
+    ? rng.pick([`Done. The ${np} has been ${participle(model.verb)}`, `The ${np} has been ${participle(model.verb)}`, "Done", "All set"])
+    : rng.pick(["Done", "All set", "That's done", "Okay, done"]);
+  if (telling.length === 0) return `${lead}.`;
+  const said = listing(telling.map((f) => (f.label === "message" ? f.text.replace(/[.!]$/, "") : `${f.label} ${f.text}`)));
+  return /has been/.test(lead) ? `${lead} (${said}).` : `${lead}: ${said}.`;
 }
 
 /** Temperature and sky in one sentence, the rest behind it. */
@@ -157,7 +231,8 @@ function sayWeather(facts: readonly Fact[], about: string, rng: Rng): string | n
   const rest = facts.filter((f) => f !== t && f !== sky).slice(0, 3);
   const condition = /^[A-Z][a-z]/.test(sky.text) ? sky.text.charAt(0).toLowerCase() + sky.text.slice(1) : sky.text;
   const more = rest.map((f) => `${f.label} ${f.text}`);
-  const tail = more.length > 0 ? rng.pick([`, ${listing(more)}`, `. ${capital(listing(rest.map((f) => `${f.label} is ${f.text}`)))}`, `, with ${listing(more)}`]) : "";
+  const tail =
+    more.length > 0 ? rng.pick([`, ${listing(more)}`, `. ${capital(listing(rest.map((f) => `${f.label} is ${f.text}`)))}`, `, with ${listing(more)}`]) : "";
   const link = /(cloudy|sunny|overcast|windy|clear|dusty|foggy|rainy|dry|humid|wet|stormy|snowy)$/.test(condition) ? "and" : "with";
   return `${rng.pick([`It's ${t.text} in ${about} ${link} ${condition}`, `In ${about} it's currently ${t.text}, ${condition}`, `${about}: ${t.text}, ${condition}`, `The weather in ${about}: ${condition}, ${t.text}`, `Right now it's ${t.text} in ${about}, ${condition}`])}${tail}.`;
 }
@@ -173,7 +248,9 @@ function sayItem(item: JsonValue, said: ReadonlySet<string>): string {
   const when = facts.find((f) => ORDER_KEYS.test(f.key));
   const name = facts.find((f) => NAME_KEYS.test(f.key) && f !== when);
   const others = facts.filter((f) => f !== when && f !== name).slice(0, 4);
-  const detail = others.map((f) => (/^(condition|conditions|description|status|category|severity|type|weather)$/.test(f.label) ? f.text : `${f.label} ${f.text}`));
+  const detail = others.map((f) =>
+    /^(condition|conditions|description|status|category|severity|type|weather)$/.test(f.label) ? f.text : `${f.label} ${f.text}`,
+  );
   const head = when ? (when.numeric ? `${when.label} ${when.text}` : when.text) : (name?.text ?? "");
   const inner = when && name ? [name.text, ...detail] : detail;
   if (head === "") return inner.join(", ");
@@ -183,15 +260,23 @@ function sayItem(item: JsonValue, said: ReadonlySet<string>): string {
 
 function sayItems(list: { key: string; items: readonly JsonValue[] }, said: ReadonlySet<string>, model: ToolModel, about: string, rng: Rng): string {
   const most = list.items.length > 7 ? 5 : 7;
-  const shown = list.items.slice(0, most).map((i) => sayItem(i, said)).filter((s) => s !== "");
+  const shown = list.items
+    .slice(0, most)
+    .map((i) => sayItem(i, said))
+    .filter((s) => s !== "");
   const cut = list.items.length > shown.length;
   const place = about ? ` ${preposition(model)} ${about}` : "";
   const np = noun(model);
   const dated = shown.every((s) => /^[^(]*: /.test(s));
-  if (dated) return tidy(`${rng.pick([`${capital(definite(np))}${place}: `, `Here is ${definite(np)}${place}. `, `${capital(np)}${place}: `, place ? `${capital(place.trim())}: ` : ""])}${shown.map((s, i) => (i === 0 ? capital(s) : s)).join("; ")}${cut ? "; and so on" : ""}.`);
+  if (dated)
+    return tidy(
+      `${rng.pick([`${capital(definite(np))}${place}: `, `Here is ${definite(np)}${place}. `, `${capital(np)}${place}: `, place ? `${capital(place.trim())}: ` : ""])}${shown.map((s, i) => (i === 0 ? capital(s) : s)).join("; ")}${cut ? "; and so on" : ""}.`,
+    );
   const many = list.items.length > 1;
   const name = many ? plural(np) : singular(np);
-  const leads = many ? [`Here are the ${name}${place}: `, `I found these ${name}${place}: `, `There are several ${name}${place}: `, `${capital(name)}${place}: `] : [`There is one ${name}${place}: `, `I found one ${name}${place}: `, `${capital(name)}${place}: `];
+  const leads = many
+    ? [`Here are the ${name}${place}: `, `I found these ${name}${place}: `, `There are several ${name}${place}: `, `${capital(name)}${place}: `]
+    : [`There is one ${name}${place}: `, `I found one ${name}${place}: `, `${capital(name)}${place}: `];
   return tidy(`${rng.pick(leads)}${shown.join("; ")}${cut ? "; and more" : ""}.`);
 }
 
@@ -199,5 +284,7 @@ function sayNames(items: readonly JsonValue[], model: ToolModel, about: string, 
   const place = about ? ` ${preposition(model)} ${about}` : "";
   const shown = items.slice(0, 12).map((i) => factOf("", typeof i === "object" ? JSON.stringify(i) : (i as string | number)).text);
   const text = items.length > shown.length ? `${shown.join(", ")} and more` : listing(shown);
-  return tidy(rng.pick([`Here are the ${plural(noun(model))}${place}: ${text}.`, `I found${place}: ${text}.`, `${capital(plural(noun(model)))}${place}: ${text}.`]));
+  return tidy(
+    rng.pick([`Here are the ${plural(noun(model))}${place}: ${text}.`, `I found${place}: ${text}.`, `${capital(plural(noun(model)))}${place}: ${text}.`]),
+  );
 }

@@ -9,7 +9,8 @@ import { asks } from "./verbs.ts";
 /** What to call an argument when asking for it. */
 function wanted(p: Param): string {
   const { kind, noun, side } = p.role;
-  if (kind === "place" || kind === "airport") return side === "start" ? "starting point" : side === "end" ? "destination" : noun === "location" ? "place" : noun;
+  if (kind === "place" || kind === "airport")
+    return side === "start" ? "starting point" : side === "end" ? "destination" : noun === "location" ? "place" : noun;
   if (kind === "query") return /topic|keyword|term/.test(noun) ? noun : "topic";
   if (kind === "text") return noun;
   if (kind === "count") return `number of ${noun}`;
@@ -38,7 +39,8 @@ export function askFor(p: Param, model: ToolModel, rng: Rng): string {
     `You haven't said the ${w} yet. Could you give it to me?`.replace("give it", many ? "give them" : "give it"),
     `Before I can ${task}, I need to know the ${w}.`,
   ];
-  if (place && p.role.side === null) options.push(`For which ${w}?`, `Which ${w} should I check?`, `Where? Please tell me the ${w}.`, `Sure, which ${w} are you interested in?`);
+  if (place && p.role.side === null)
+    options.push(`For which ${w}?`, `Which ${w} should I check?`, `Where? Please tell me the ${w}.`, `Sure, which ${w} are you interested in?`);
   if (p.role.kind === "date" || p.role.kind === "datetime") options.push(`For which date?`, `When should that be? I need the ${w}.`);
   if (p.role.kind === "count") options.push(`How many ${p.role.noun}?`);
   if (asks(model.cls) && place) options.push(`Which ${w} would you like ${article(np) === "an" || isPlural(np) ? "the" : "the"} ${np} for?`);
@@ -49,7 +51,15 @@ export function askFor(p: Param, model: ToolModel, rng: Rng): string {
 export function askForAll(params: readonly Param[], model: ToolModel, rng: Rng): string {
   const w = listing([...new Set(params.map((p) => `the ${wanted(p)}`))]);
   const task = asks(model.cls) ? "look that up" : "do that";
-  return tidy(rng.pick([`I need a few details first: ${w}.`, `Sure. Could you tell me ${w}?`, `To ${task} I need ${w}. What are they?`, `Happy to help. Please give me ${w}.`, `I still need ${w} before I can ${task}.`]));
+  return tidy(
+    rng.pick([
+      `I need a few details first: ${w}.`,
+      `Sure. Could you tell me ${w}?`,
+      `To ${task} I need ${w}. What are they?`,
+      `Happy to help. Please give me ${w}.`,
+      `I still need ${w} before I can ${task}.`,
+    ]),
+  );
 }
 
 /** The user's reply that gives what was missing. */
@@ -58,11 +68,29 @@ export function supply(missing: readonly Binding[], model: ToolModel, rng: Rng):
   const said = missing.map((b) => {
     const forms = mentionsOf(b.param, b.value, topic).filter((m) => m.at === "after" || (m.at === "alone" && missing.length === 1));
     const bare = forms.length === 0 || (missing.length === 1 && b.value.said !== "" && rng.chance(0.45));
-    const text = bare ? (b.value.said === "" ? (b.value.json === true ? "yes" : "no") : b.value.said) : rng.weighted(forms.map((f) => [f.text, f.weight] as const)).replaceAll(/\bX\b/g, () => b.value.said);
+    const text = bare
+      ? b.value.said === ""
+        ? b.value.json === true
+          ? "yes"
+          : "no"
+        : b.value.said
+      : rng.weighted(forms.map((f) => [f.text, f.weight] as const)).replaceAll(/\bX\b/g, () => b.value.said);
     return { text: text.replace(/^, /, ""), bare, alone: /^[A-Z]/.test(text) && !bare };
   });
   const joined = said.map((s) => s.text).join(" ");
   const one = said.length === 1 ? said[0] : undefined;
-  if (one?.bare) return tidy(rng.pick([joined, `${joined}, please`, `It's ${joined}`, `${capital(joined)}.`, `Oh sorry, ${joined}`, `I meant ${joined}`, `${joined} please`, `Let's say ${joined}.`]));
+  if (one?.bare)
+    return tidy(
+      rng.pick([
+        joined,
+        `${joined}, please`,
+        `It's ${joined}`,
+        `${capital(joined)}.`,
+        `Oh sorry, ${joined}`,
+        `I meant ${joined}`,
+        `${joined} please`,
+        `Let's say ${joined}.`,
+      ]),
+    );
   return tidy(rng.pick([capital(joined), `${capital(joined)}, please`, `${capital(joined)}.`, `Sorry, ${one?.alone ? joined : joined}`]));
 }

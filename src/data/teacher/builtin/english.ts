@@ -27,13 +27,32 @@ export function article(phrase: string): "a" | "an" {
   return /^[aeiou]/i.test(w) ? "an" : "a";
 }
 
-const IRREGULAR: Readonly<Record<string, string>> = { person: "people", child: "children", man: "men", woman: "women", mouse: "mice", foot: "feet", tooth: "teeth", index: "indices", datum: "data", leaf: "leaves", life: "lives", shelf: "shelves" };
+const IRREGULAR: Readonly<Record<string, string>> = {
+  person: "people",
+  child: "children",
+  man: "men",
+  woman: "women",
+  mouse: "mice",
+  foot: "feet",
+  tooth: "teeth",
+  index: "indices",
+  datum: "data",
+  leaf: "leaves",
+  life: "lives",
+  shelf: "shelves",
+};
 const SINGULARS = new Map(Object.entries(IRREGULAR).map(([s, p]) => [p, s]));
 /** Nouns without a plural, which take no `a`. */
 const MASS = new Set(
-  "weather information info data news help music advice equipment furniture luggage baggage traffic money cash software hardware feedback progress history content text inventory stock availability status access stuff knowledge research metadata storage memory usage education experience homework evidence air water humidity temperature-data permission-info documentation".split(" "),
+  "weather information info data news help music advice equipment furniture luggage baggage traffic money cash software hardware feedback progress history content text inventory stock availability status access stuff knowledge research metadata storage memory usage education experience homework evidence air water humidity temperature-data permission-info documentation".split(
+    " ",
+  ),
 );
-const ENDS_IN_S_SINGULAR = new Set("status address news bus gas class process access business analysis basis canvas virus bonus campus census focus atlas chess glass boss loss gps dns css https progress express wireless series species success address access".split(" "));
+const ENDS_IN_S_SINGULAR = new Set(
+  "status address news bus gas class process access business analysis basis canvas virus bonus campus census focus atlas chess glass boss loss gps dns css https progress express wireless series species success address access".split(
+    " ",
+  ),
+);
 
 /** Whether a noun phrase counts as mass (no article `a`, no plural). Judged by its last word. */
 export const isMass = (phrase: string): boolean => MASS.has(lastWord(phrase));
@@ -101,7 +120,31 @@ export function gerund(verb: string): string {
   return [g, ...rest].join(" ");
 }
 
-const PAST: Readonly<Record<string, string>> = { get: "got", find: "found", send: "sent", write: "written", read: "read", make: "made", set: "set", put: "put", run: "run", take: "taken", buy: "bought", pay: "paid", show: "shown", give: "given", begin: "begun", draw: "drawn", build: "built", tell: "told", bring: "brought", cut: "cut", do: "done", see: "seen", upload: "uploaded" };
+const PAST: Readonly<Record<string, string>> = {
+  get: "got",
+  find: "found",
+  send: "sent",
+  write: "written",
+  read: "read",
+  make: "made",
+  set: "set",
+  put: "put",
+  run: "run",
+  take: "taken",
+  buy: "bought",
+  pay: "paid",
+  show: "shown",
+  give: "given",
+  begin: "begun",
+  draw: "drawn",
+  build: "built",
+  tell: "told",
+  bring: "brought",
+  cut: "cut",
+  do: "done",
+  see: "seen",
+  upload: "uploaded",
+};
 
 /** Past participle of a verb; the first word is changed. */
 export function participle(verb: string): string {
@@ -163,6 +206,8 @@ export function tidy(text: string): string {
     .replace(/([,;:])\1+/g, "$1")
     .replace(/([?!])\./g, "$1")
     .replace(/([^.])\.\.(?!\.)/g, "$1.")
-    .replace(/\b([Aa])n? (?=["“]?(\w+))/g, (m, a: string, next: string) => (/^[aA] $/.test(m) || /^[aA]n $/.test(m) ? `${a}${article(next) === "an" ? "n" : ""} ` : m))
+    .replace(/\b([Aa])n? (?=["“]?(\w+))/g, (m, a: string, next: string) =>
+      /^[aA] $/.test(m) || /^[aA]n $/.test(m) ? `${a}${article(next) === "an" ? "n" : ""} ` : m,
+    )
     .trim();
 }

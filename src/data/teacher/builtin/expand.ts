@@ -26,9 +26,9 @@ export function expansions(pattern: string): number {
     const m = GROUP_OR_COUNT.exec(text);
     if (!m) break;
     const sum = (m[1] as string).split("|").reduce((n, alt) => n + product(alt), 0);
-    text = `${text.slice(0, m.index)}\u0001${sum}\u0002${text.slice(m.index + m[0].length)}`;
+    text = `${text.slice(0, m.index)}\ue000${sum}\ue001${text.slice(m.index + m[0].length)}`;
   }
   return product(text);
 }
 
-const product = (text: string): number => [...text.matchAll(/\u0001(\d+)\u0002/g)].reduce((n, m) => n * Number(m[1]), 1);
+const product = (text: string): number => [...text.matchAll(/\ue000(\d+)\ue001/g)].reduce((n, m) => n * Number(m[1]), 1);

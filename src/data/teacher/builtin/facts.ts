@@ -13,7 +13,41 @@ export interface Fact {
 }
 
 /** Units by the last part of a key; `true` where the unit follows without a space. */
-const UNITS: Readonly<Record<string, string>> = { c: " °C", celsius: " °C", f: " °F", fahrenheit: " °F", kph: " km/h", kmh: " km/h", mph: " mph", mps: " m/s", pct: "%", percent: "%", percentage: "%", mm: " mm", cm: " cm", km: " km", miles: " miles", kg: " kg", ms: " ms", sec: " seconds", secs: " seconds", seconds: " seconds", minutes: " minutes", mins: " minutes", hours: " hours", bytes: " bytes", kb: " KB", mb: " MB", gb: " GB", usd: " USD", eur: " EUR", gbp: " GBP", hpa: " hPa", kwh: " kWh", celcius: " °C" };
+const UNITS: Readonly<Record<string, string>> = {
+  c: " °C",
+  celsius: " °C",
+  f: " °F",
+  fahrenheit: " °F",
+  kph: " km/h",
+  kmh: " km/h",
+  mph: " mph",
+  mps: " m/s",
+  pct: "%",
+  percent: "%",
+  percentage: "%",
+  mm: " mm",
+  cm: " cm",
+  km: " km",
+  miles: " miles",
+  kg: " kg",
+  ms: " ms",
+  sec: " seconds",
+  secs: " seconds",
+  seconds: " seconds",
+  minutes: " minutes",
+  mins: " minutes",
+  hours: " hours",
+  bytes: " bytes",
+  kb: " KB",
+  mb: " MB",
+  gb: " GB",
+  usd: " USD",
+  eur: " EUR",
+  gbp: " GBP",
+  hpa: " hPa",
+  kwh: " kWh",
+  celcius: " °C",
+};
 /** Whole keys that are percentages or degrees by custom. */
 const BARE: Readonly<Record<string, string>> = { humidity: "%", cloud_cover: "%", precipitation_chance: "%", chance_of_rain: "%" };
 
@@ -21,7 +55,10 @@ const BARE: Readonly<Record<string, string>> = { humidity: "%", cloud_cover: "%"
 export function factOf(key: string, value: string | number | boolean): Fact {
   const words = splitName(key);
   const unit = words.length > 1 ? UNITS[words.at(-1) as string] : undefined;
-  const label = (unit === undefined ? words : words.slice(0, -1)).join(" ").replace(/\bid\b/g, "ID").replace(/\burl\b/g, "URL");
+  const label = (unit === undefined ? words : words.slice(0, -1))
+    .join(" ")
+    .replace(/\bid\b/g, "ID")
+    .replace(/\burl\b/g, "URL");
   const suffix = typeof value === "number" ? (unit ?? BARE[key.toLowerCase()] ?? "") : "";
   const one = suffix === " seconds" || suffix === " minutes" || suffix === " hours" || suffix === " miles";
   const text = typeof value === "boolean" ? (value ? "yes" : "no") : `${value}${value === 1 && one ? suffix.slice(0, -1) : suffix}`;

@@ -26,9 +26,15 @@ export interface ToolModel {
   readonly domains: readonly Domain[];
 }
 
-const STOP = /\s+(?:for|with|by|from|within|in|at|on|based|using|including|that|which|who|whose|where|when|while|according|via|through|into|under|if|as|to|between|across|over|per|and then|given|matching|optionally|named|called|associated|belonging|such|or|provided|against|ensuring|regarding|about|related|sorted|filtered|is|are|was|were|can|will|may|has|have|summarized|without|so|along|inside|during|after|before)\b|[,.;:(\n]| - /i;
-const WEAK = /^(the|a|an|all|any|some|its|their|your|one|multiple|several|various|specified|specific|selected|given|particular|certain|desired|new|existing|provided|requested|single|available|currently|active|detailed|complete|entire|full|current working|relevant|simple|more|up-to-date|paginated|own|other|this|these|user's|or|more)\s+/i;
-const GENERIC_NOUNS = new Set("data information info details detail result results value values list function tool operation something object item resource content contents query request command service services api".split(" "));
+const STOP =
+  /\s+(?:for|with|by|from|within|in|at|on|based|using|including|that|which|who|whose|where|when|while|according|via|through|into|under|if|as|to|between|across|over|per|and then|given|matching|optionally|named|called|associated|belonging|such|or|provided|against|ensuring|regarding|about|related|sorted|filtered|is|are|was|were|can|will|may|has|have|summarized|without|so|along|inside|during|after|before)\b|[,.;:(\n]| - /i;
+const WEAK =
+  /^(the|a|an|all|any|some|its|their|your|one|multiple|several|various|specified|specific|selected|given|particular|certain|desired|new|existing|provided|requested|single|available|currently|active|detailed|complete|entire|full|current working|relevant|simple|more|up-to-date|paginated|own|other|this|these|user's|or|more)\s+/i;
+const GENERIC_NOUNS = new Set(
+  "data information info details detail result results value values list function tool operation something object item resource content contents query request command service services api".split(
+    " ",
+  ),
+);
 const BAD_NOUN = /[^A-Za-z -]|^(it|them|you|we|whether|how|what|if)\b/;
 
 /** Reads every tool of a toolset. */
@@ -50,14 +56,26 @@ function readTool(tool: ToolDefinition, shared: string | null): ToolModel {
   const verb = fromName.verb ?? fromText.verb ?? "use";
   const guess = fromName.verb ? verbClass(fromName.verb) : fromText.verb ? verbClass(fromText.verb) : null;
   const cls: VerbClass = guess ?? "run";
-  const strong = [fromName.object, ...fromText.objects].filter((o): o is string => o !== null && o !== "" && !BAD_NOUN.test(o) && o.split(" ").length <= 5 && o.length > 1);
+  const strong = [fromName.object, ...fromText.objects].filter(
+    (o): o is string => o !== null && o !== "" && !BAD_NOUN.test(o) && o.split(" ").length <= 5 && o.length > 1,
+  );
   const telling = strong.filter((o) => !o.split(" ").every((w) => GENERIC_NOUNS.has(w)));
   const simple = telling.filter((o) => !/ of (a|an|all|multiple|one) |simultaneously|^(person|people|user)$/.test(`${o} `));
   const objects = [...new Set(simple.length > 0 ? simple : telling.length > 0 ? telling : strong)];
-  if (objects.length === 0) objects.push(splitName(tool.name).filter((w) => !/^\d+$/.test(w)).join(" ") || "result");
+  if (objects.length === 0)
+    objects.push(
+      splitName(tool.name)
+        .filter((w) => !/^\d+$/.test(w))
+        .join(" ") || "result",
+    );
   const topic = singular(objects[0] ?? "");
   const params = relate(readProperties(tool).map((property) => ({ property, role: roleOf(property, lastNoun(topic)) })));
-  const vocabulary = new Set(`${splitName(tool.name).join(" ")} ${objects.join(" ")}`.toLowerCase().split(/\s+/).flatMap((w) => [w, singular(w)]));
+  const vocabulary = new Set(
+    `${splitName(tool.name).join(" ")} ${objects.join(" ")}`
+      .toLowerCase()
+      .split(/\s+/)
+      .flatMap((w) => [w, singular(w)]),
+  );
   const draft: ToolModel = { tool, verb, cls, objects, vocabulary, params, domains: [] };
   return { ...draft, domains: DOMAINS.filter((d) => d.fits(draft)) };
 }
@@ -78,7 +96,10 @@ function readName(name: string, shared: string | null, said: string | null): { v
   if (words.length === 0) words = splitName(name);
   if (words.includes("help")) return { verb: "help", object: "help" };
   if (said !== null && words.includes(said) && words.length > 1) return aroundVerb(words, words.indexOf(said), said);
-  const camel = segments.slice(1).map((s) => splitName(s)).find((w) => w.length > 1 && verbClass(w[0] ?? "") !== null);
+  const camel = segments
+    .slice(1)
+    .map((s) => splitName(s))
+    .find((w) => w.length > 1 && verbClass(w[0] ?? "") !== null);
   if (camel) return aroundVerb(camel, 0, camel[0] as string);
   const isVerb = (w: string, i: number) => verbClass(w) !== null && (i === 0 || !mayBeNoun(w) || i === words.length - 1);
   const strong = segments.slice(1).find((s) => STRONG.test(s));
@@ -108,14 +129,25 @@ function aroundVerb(words: readonly string[], at: number, verb: string): { verb:
 
 /** Verb and objects in a description's first sentence. */
 function readDescription(text: string): { verb: string | null; objects: string[] } {
-  const first = (text.trim().split(/(?<=[.!?])\s|\n/)[0] ?? "").replace(/\([^)]*\)/g, " ").replace(/[`*"]/g, "").replace(/\s+/g, " ").slice(0, 300);
-  let rest = first.replace(/^(?:this|the) (?:function|tool|api|endpoint|method|action|command)(?: (?:is (?:designed|used|intended|responsible)(?: for| to)?|allows (?:you|users?) to|helps (?:you )?(?:to )?|lets you|will|can|provides? (?:a|the) (?:way|ability) to))? /i, "").replace(/^(?:used to|use this (?:tool )?to|allows (?:you )?to|helps (?:you )?(?:to )?|for) /i, "");
+  const first = (text.trim().split(/(?<=[.!?])\s|\n/)[0] ?? "")
+    .replace(/\([^)]*\)/g, " ")
+    .replace(/[`*"]/g, "")
+    .replace(/\s+/g, " ")
+    .slice(0, 300);
+  let rest = first
+    .replace(
+      /^(?:this|the) (?:function|tool|api|endpoint|method|action|command)(?: (?:is (?:designed|used|intended|responsible)(?: for| to)?|allows (?:you|users?) to|helps (?:you )?(?:to )?|lets you|will|can|provides? (?:a|the) (?:way|ability) to))? /i,
+      "",
+    )
+    .replace(/^(?:used to|use this (?:tool )?to|allows (?:you )?to|helps (?:you )?(?:to )?|for) /i, "");
   let verb: string | null = null;
   for (let i = 0; i < 3; i++) {
     const m = /^([A-Za-z-]+)(?:,? (?:and|or)(?: then)? |, )?/.exec(rest);
     if (!m?.[1]) break;
     const word = m[1].toLowerCase();
-    const base = [word, baseForm(word), word.replace(/ing$/, ""), word.replace(/ing$/, "e"), word.replace(/(.)\1ing$/, "$1")].find((w) => verbClass(w) !== null);
+    const base = [word, baseForm(word), word.replace(/ing$/, ""), word.replace(/ing$/, "e"), word.replace(/(.)\1ing$/, "$1")].find(
+      (w) => verbClass(w) !== null,
+    );
     if (!base || (i > 0 && !/(and|or|,)/.test(previousJoin(first, rest)))) break;
     verb ??= base;
     rest = rest.slice(m[0].length).trimStart();
@@ -135,7 +167,10 @@ function nounPhrases(text: string): string[] {
   const linked = /^(?:a |the )?connection to (?:the |a )?(?:specified |given )?([a-z]+)/i.exec(text)?.[1];
   if (linked) return [linked];
   let np = strip(raw.split(/ and | or |\//)[0] ?? raw).replace(/-related (queries|tasks|operations|requests|actions)$/, "");
-  const inner = /^(?:(?:[a-z-]+ )?(?:list|set|collection|array|series|number|summary|contents?|details?|information|details and [a-z]+|profile information|history|status|name|names|type) of) (.+)$/i.exec(np);
+  const inner =
+    /^(?:(?:[a-z-]+ )?(?:list|set|collection|array|series|number|summary|contents?|details?|information|details and [a-z]+|profile information|history|status|name|names|type) of) (.+)$/i.exec(
+      np,
+    );
   if (inner?.[1]) {
     const x = strip(inner[1]);
     if (/^(list|set|collection|array|series)/i.test(np)) np = "";
@@ -156,7 +191,10 @@ function strip(phrase: string): string {
     if (next === p) break;
     p = next;
   }
-  return p.replace(/\b(specified|specific|given|selected|the|a|an) /gi, (m) => (/^(the|a|an) $/i.test(m) ? m.toLowerCase() : "")).replace(/ (specified|given|provided|available|requested)$/i, "").trim();
+  return p
+    .replace(/\b(specified|specific|given|selected|the|a|an) /gi, (m) => (/^(the|a|an) $/i.test(m) ? m.toLowerCase() : ""))
+    .replace(/ (specified|given|provided|available|requested)$/i, "")
+    .trim();
 }
 
 /** `the weather`, `alerts`, `the contents of a file`: the object as something that exists. */

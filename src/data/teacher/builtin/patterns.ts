@@ -62,9 +62,42 @@ export const VAGUE: readonly string[] = [
 ];
 
 /** Opening words; the empty one is the most frequent. */
-export const GREETINGS: readonly string[] = ["Hi", "Hello", "Hey", "Hi there", "Hello there", "Good morning", "Good afternoon", "Good evening", "Hey there", "Morning"];
-export const LEADS: readonly string[] = ["Quick question", "Okay", "Alright", "So", "One more thing", "Well", "Right", "Quick one", "Listen", "Sorry to bother you"];
-export const CLOSERS: readonly string[] = ["Thanks!", "Thank you.", "Thanks in advance.", "Cheers!", "Much appreciated.", "Thank you so much!", "That would help a lot.", "No rush.", "It's a bit urgent.", "I'm in a hurry."];
+export const GREETINGS: readonly string[] = [
+  "Hi",
+  "Hello",
+  "Hey",
+  "Hi there",
+  "Hello there",
+  "Good morning",
+  "Good afternoon",
+  "Good evening",
+  "Hey there",
+  "Morning",
+];
+export const LEADS: readonly string[] = [
+  "Quick question",
+  "Okay",
+  "Alright",
+  "So",
+  "One more thing",
+  "Well",
+  "Right",
+  "Quick one",
+  "Listen",
+  "Sorry to bother you",
+];
+export const CLOSERS: readonly string[] = [
+  "Thanks!",
+  "Thank you.",
+  "Thanks in advance.",
+  "Cheers!",
+  "Much appreciated.",
+  "Thank you so much!",
+  "That would help a lot.",
+  "No rush.",
+  "It's a bit urgent.",
+  "I'm in a hurry.",
+];
 export const TAILS: readonly string[] = [", please", "for me", "if you can", "if possible", "when you get a chance", ", thanks", ", thank you"];
 /** Irrelevant sentences that may stand before any request. */
 export const CONTEXTS: readonly string[] = [

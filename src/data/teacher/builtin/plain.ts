@@ -4,9 +4,9 @@ import { gerund, listing, tidy } from "./english.ts";
 import { expand } from "./expand.ts";
 import { definite, type ToolModel } from "./model.ts";
 import { frameOf, type Request } from "./request.ts";
-import { CHORES, CHORE_SHAPES, MISUSES, REFUSALS } from "./words/chores.ts";
-import { TEMPLATES } from "./words/questions.ts";
 import { sayVerb } from "./verbs.ts";
+import { CHORE_SHAPES, CHORES, MISUSES, REFUSALS } from "./words/chores.ts";
+import { TEMPLATES } from "./words/questions.ts";
 
 /** What a toolset speaks of; words that a request may not hold if no tool is to serve it. */
 export interface Territory {
@@ -15,7 +15,11 @@ export interface Territory {
   readonly searchesAnything: boolean;
 }
 
-const COMMON = new Set("a an the of for in to and or by with list get find item name type id data current all information details new time day days year work show me my your user number status person place project set file-name help".split(" "));
+const COMMON = new Set(
+  "a an the of for in to and or by with list get find item name type id data current all information details new time day days year work show me my your user number status person place project set file-name help".split(
+    " ",
+  ),
+);
 
 export function territoryOf(tools: readonly ToolModel[]): Territory {
   const words = new Set<string>();
@@ -24,14 +28,21 @@ export function territoryOf(tools: readonly ToolModel[]): Territory {
     for (const d of t.domains) for (const w of d.vocabulary) words.add(w);
     for (const w of t.tool.description.toLowerCase().match(/[a-z]{4,}/g) ?? []) if (STRONG_NOUNS.has(w)) words.add(w);
   }
-  const searchesAnything = tools.some((t) => t.domains.some((d) => d.id === "info/web" || d.id === "info/news" || d.id === "language/translate") || (t.cls === "search" && t.params.some((p) => p.role.kind === "query" && p.property.required) && /web|internet|knowledge|wikipedia|anything|documents?/i.test(t.tool.description)));
+  const searchesAnything = tools.some(
+    (t) =>
+      t.domains.some((d) => d.id === "info/web" || d.id === "info/news" || d.id === "language/translate") ||
+      (t.cls === "search" &&
+        t.params.some((p) => p.role.kind === "query" && p.property.required) &&
+        /web|internet|knowledge|wikipedia|anything|documents?/i.test(t.tool.description)),
+  );
   return { words, searchesAnything };
 }
 
 /** Nouns of the chores: when a description speaks of one, its tool may serve the chore. */
 const STRONG_NOUNS = new Set(CHORES.flatMap((c) => c.needs));
 
-const touches = (text: string, territory: Territory) => (text.toLowerCase().match(/[a-z]+/g) ?? []).some((w) => territory.words.has(w) || territory.words.has(w.replace(/s$/, "")));
+const touches = (text: string, territory: Territory) =>
+  (text.toLowerCase().match(/[a-z]+/g) ?? []).some((w) => territory.words.has(w) || territory.words.has(w.replace(/s$/, "")));
 
 /** A plain question, or null when the draw falls into the tools' territory. */
 export function plainQuestion(tools: readonly ToolModel[], territory: Territory, rng: Rng): Request | null {
@@ -85,9 +96,18 @@ export function outOfScope(tools: readonly ToolModel[], territory: Territory, rn
   let text = tidy(question ? `${body.replace(/\?$/, "")}?` : `${body}${rng.chance(0.7) ? "." : ""}`);
   text = rng.chance(0.3) ? text.toLowerCase().replace(/[?.]$/, (m) => (rng.chance(0.5) ? "" : m)) : text.charAt(0).toUpperCase() + text.slice(1);
   if (rng.chance(0.15)) text = `${rng.pick(["Hi,", "Hello,", "Hey,", "Good morning,"])} ${text.charAt(0).toLowerCase()}${text.slice(1)}`;
-  const theirs = say.replace(/\bmy\b/g, "your").replace(/\bI\b/g, "you").replace(/\bme\b/g, "you").replace(/\byou're\b|\bI'm\b/g, "you're").replace(/\bus\b/g, "you");
+  const theirs = say
+    .replace(/\bmy\b/g, "your")
+    .replace(/\bI\b/g, "you")
+    .replace(/\bme\b/g, "you")
+    .replace(/\byou're\b|\bI'm\b/g, "you're")
+    .replace(/\bus\b/g, "you");
   const [v2 = "", ...r2] = theirs.split(" ");
-  const refusal = rng.pick(REFUSALS).replace("{CING}", [gerund(v2), ...r2].join(" ")).replace("{C}", theirs).replace("{CAN}", capabilities(tools, rng));
+  const refusal = rng
+    .pick(REFUSALS)
+    .replace("{CING}", [gerund(v2), ...r2].join(" "))
+    .replace("{C}", theirs)
+    .replace("{CAN}", capabilities(tools, rng));
   return { text, frame, refusal: tidy(refusal) };
 }
 

@@ -51,7 +51,15 @@ export function writeRequest(model: ToolModel, bindings: readonly Binding[], rng
   if (core === null) return null;
   const frame = frameOf(core.join(" "));
   const said = new Map(bindings.map((b) => [b.param.property.name, b.value]));
-  const register = o.register ?? rng.weighted<Register>([["plain", 5], ["polite", 2], ["casual", 3], ["terse", 1], ["chatty", 2]]);
+  const register =
+    o.register ??
+    rng.weighted<Register>([
+      ["plain", 5],
+      ["polite", 2],
+      ["casual", 3],
+      ["terse", 1],
+      ["chatty", 2],
+    ]);
   const text = dress(core, model, rng, register);
   const lower = /[a-z]/.test(text) && text === lowerOutside(text);
   const filled = fill(text, said, lower && rng.chance(0.8));
@@ -73,10 +81,12 @@ function fill(text: string, said: ReadonlyMap<string, Value>, lower: boolean): s
   const out = text.replace(BLANK, (_, name: string) => {
     const v = said.get(name);
     if (!v) throw new Error(`a request mentions {${name}}, which has no value`);
-    return `\u0001${lower && v.caseless ? v.said.toLowerCase() : v.said}\u0002`;
+    return `\ue000${lower && v.caseless ? v.said.toLowerCase() : v.said}\ue001`;
   });
   // An article before a blank follows the value; a value in front of the sentence is written as it is.
-  return out.replace(/\b(a|an) \u0001(\S)/gi, (_, a: string, c: string) => `${a[0]}${/[aeiou]|8|11|18/i.test(c) ? "n" : ""} ${c}`).replace(/[\u0001\u0002]/g, "");
+  return out
+    .replace(/\b(a|an) \ue000(\S)/gi, (_, a: string, c: string) => `${a[0]}${/[aeiou]|8|11|18/i.test(c) ? "n" : ""} ${c}`)
+    .replace(/[\ue000\ue001]/g, "");
 }
 
 const lowerOutside = (text: string) => text.replace(/(\{[^}]*\})|([^{]+)/g, (_, blank?: string, rest?: string) => blank ?? (rest ?? "").toLowerCase());
@@ -131,13 +141,24 @@ function fillSlots(text: string, spots: readonly Spot[], topic: string, rng: Rng
       const s = take(key);
       if (!s) return otherwise ? rng.pick(otherwise.split(";")) : "";
       const afterNoun = NAMED_FOR.test(text.slice(0, at));
-      const forms = mentionsOf(s.binding.param, s.binding.value, topic).filter((m) => m.at === "after" && (key !== "place" || afterNoun || /^(in|from|to) /.test(m.text)));
+      const forms = mentionsOf(s.binding.param, s.binding.value, topic).filter(
+        (m) => m.at === "after" && (key !== "place" || afterNoun || /^(in|from|to) /.test(m.text)),
+      );
       return forms.length > 0 ? insert(drawMention(forms, rng), s) : `{${s.name}}`;
     })
     .replace(/\{ID\}/g, () => {
       const s = take("id");
       if (!s) failed = true;
-      return s ? insert({ text: rng.pick([`${s.binding.param.role.entity} X`, `${s.binding.param.role.entity} number X`, `my ${s.binding.param.role.entity} X`]), at: "object", weight: 1 }, s) : "";
+      return s
+        ? insert(
+            {
+              text: rng.pick([`${s.binding.param.role.entity} X`, `${s.binding.param.role.entity} number X`, `my ${s.binding.param.role.entity} X`]),
+              at: "object",
+              weight: 1,
+            },
+            s,
+          )
+        : "";
     })
     .replace(/\{NOUNS\}/g, () => plural(lastWord(topic)))
     .replace(/\{NOUN\}/g, () => singular(lastWord(topic)));
@@ -145,7 +166,8 @@ function fillSlots(text: string, spots: readonly Spot[], topic: string, rng: Rng
 }
 
 /** Words after which a place may follow with `for`. */
-const NAMED_FOR = /(weather|forecast|outlook|alerts?|warnings?|temperatures?|conditions|report|update|attractions|sights|hotels?|houses?|restaurants?)( today| now| right now)?\s*$/;
+const NAMED_FOR =
+  /(weather|forecast|outlook|alerts?|warnings?|temperatures?|conditions|report|update|attractions|sights|hotels?|houses?|restaurants?)( today| now| right now)?\s*$/;
 
 const lastWord = (s: string) => s.split(" ").at(-1) ?? s;
 
@@ -208,8 +230,18 @@ function orderSpots(spots: readonly Spot[], rng: Rng): Spot[] {
     if (s.binding.param.role.side === "end" && start && !out.includes(start)) out.push(start);
     if (!out.includes(s)) out.push(s);
   }
-  const rank = (s: Spot) => (["path", "folder", "id", "title", "nickname", "query", "text"].includes(s.binding.param.role.kind) && s.binding.param.property.required ? 0 : s.binding.param.property.required ? 1 : 2);
-  return rng.chance(0.7) ? out.map((s, i) => ({ s, i })).sort((a, b) => rank(a.s) - rank(b.s) || a.i - b.i).map((x) => x.s) : out;
+  const rank = (s: Spot) =>
+    ["path", "folder", "id", "title", "nickname", "query", "text"].includes(s.binding.param.role.kind) && s.binding.param.property.required
+      ? 0
+      : s.binding.param.property.required
+        ? 1
+        : 2;
+  return rng.chance(0.7)
+    ? out
+        .map((s, i) => ({ s, i }))
+        .sort((a, b) => rank(a.s) - rank(b.s) || a.i - b.i)
+        .map((x) => x.s)
+    : out;
 }
 
 /** Fills verb and object of a generic shape; may swap the shape for one that fits the object's number. */
@@ -224,7 +256,10 @@ function fillObject(text: string, model: ToolModel, object: string | null, adjec
   const bare = `${adjective} ${np}`.trim();
   const det = object ?? determine(bare, np, model, rng);
   const forMe = /(^|you( \w+)?|you to|please|just|quickly|now|kindly|then|go ahead and) \{V\}/.test(shape) || shape.startsWith("{V}");
-  const verbs = sayVerb(model.verb, model.cls).filter((v) => forMe || !/ me\b|^let me/.test(v)).filter((v) => v !== "let me see" || shape.startsWith("{V}")).filter((v) => v !== "tell me" || object === null);
+  const verbs = sayVerb(model.verb, model.cls)
+    .filter((v) => forMe || !/ me\b|^let me/.test(v))
+    .filter((v) => v !== "let me see" || shape.startsWith("{V}"))
+    .filter((v) => v !== "tell me" || object === null);
   const verb = verbs.length > 0 ? rng.pick(verbs) : model.verb;
   const the = object ?? (/^(all|any|the|my) /.test(bare) ? bare : definite(bare));
   return shape
@@ -242,7 +277,16 @@ function determine(bare: string, np: string, model: ToolModel, rng: Rng): string
   switch (model.cls) {
     case "list":
     case "search":
-      return many ? rng.weighted([[bare, 3], [`some ${bare}`, 1], [`all ${bare}`, model.cls === "list" ? 2 : 0.3], [`the ${bare}`, 1]]) : mass ? bare : indefinite(bare);
+      return many
+        ? rng.weighted([
+            [bare, 3],
+            [`some ${bare}`, 1],
+            [`all ${bare}`, model.cls === "list" ? 2 : 0.3],
+            [`the ${bare}`, 1],
+          ])
+        : mass
+          ? bare
+          : indefinite(bare);
     case "create":
     case "book":
     case "send":
@@ -250,7 +294,12 @@ function determine(bare: string, np: string, model: ToolModel, rng: Rng): string
     case "write":
       return many || mass ? bare : rng.chance(0.75) ? indefinite(bare) : `the ${bare}`;
     default:
-      return many ? rng.weighted([[`the ${bare}`, 3], [bare, 1]]) : definite(bare);
+      return many
+        ? rng.weighted([
+            [`the ${bare}`, 3],
+            [bare, 1],
+          ])
+        : definite(bare);
   }
 }
 
@@ -260,7 +309,9 @@ const OTHER_VERBS = new Set("get show give pull look bring tell find put shoot j
 /** Whether a sentence begins with a verb: an order. */
 const isVerbal = (body: string): boolean => {
   const w = (body.split(/[ ,]/)[0] ?? "").toLowerCase();
-  return verbClass(w) !== null && !/^(weather|temperature|forecast|alert|index|help|order|status|note|match|count|post|list)s?$/.test(w) ? !/^\w+ (in|for|from|of|with|at|on)\b/i.test(body) || /^(search|look|go)/i.test(body) : OTHER_VERBS.has(w);
+  return verbClass(w) !== null && !/^(weather|temperature|forecast|alert|index|help|order|status|note|match|count|post|list)s?$/.test(w)
+    ? !/^\w+ (in|for|from|of|with|at|on)\b/i.test(body) || /^(search|look|go)/i.test(body)
+    : OTHER_VERBS.has(w);
 };
 
 function dress(core: readonly string[], model: ToolModel, rng: Rng, register: Register): string {
@@ -271,17 +322,29 @@ function dress(core: readonly string[], model: ToolModel, rng: Rng, register: Re
     const imperative = !order && isVerbal(body);
     if (/please|kindly/i.test(body)) body = `${body}`;
     else if (rng.chance(0.5)) body = question ? `${body.slice(0, -1)}, please?` : imperative ? `Please ${uncapital(body)}` : `${body}, please`;
-    else if (!question) body = imperative ? `${rng.pick(["If you don't mind,", "When you have a moment,", "Please", "If it's not too much trouble,"])} ${uncapital(body)}` : /^(I|we)\b/i.test(body) ? `${body}, ${rng.pick(["if possible", "if you don't mind", "please"])}` : `${body}, please`;
+    else if (!question)
+      body = imperative
+        ? `${rng.pick(["If you don't mind,", "When you have a moment,", "Please", "If it's not too much trouble,"])} ${uncapital(body)}`
+        : /^(I|we)\b/i.test(body)
+          ? `${body}, ${rng.pick(["if possible", "if you don't mind", "please"])}`
+          : `${body}, please`;
   }
-  if (register === "terse") body = body.replace(/^(can|could|would|will) you (please |kindly |quickly |just |also )?/i, "").replace(/^please /i, "").replace(/\?$/, more.length > 0 || rng.chance(0.3) ? "?" : "");
+  if (register === "terse")
+    body = body
+      .replace(/^(can|could|would|will) you (please |kindly |quickly |just |also )?/i, "")
+      .replace(/^please /i, "")
+      .replace(/\?$/, more.length > 0 || rng.chance(0.3) ? "?" : "");
   if (register === "chatty" && rng.chance(0.3) && !question && !/please/i.test(body)) body = `${body} ${rng.pick(P.TAILS)}`;
   const sentences = [body, ...more];
   const before: string[] = [];
   const contexts = model.domains.flatMap((d) => d.contexts ?? []);
   if (register === "chatty") before.push(rng.chance(0.5) && contexts.length > 0 ? rng.pick(contexts) : rng.pick(P.CONTEXTS));
-  const greet = rng.chance(register === "polite" || register === "chatty" ? 0.35 : register === "casual" ? 0.2 : 0.07) ? rng.pick(rng.chance(0.75) ? P.GREETINGS : P.LEADS) : "";
+  const greet = rng.chance(register === "polite" || register === "chatty" ? 0.35 : register === "casual" ? 0.2 : 0.07)
+    ? rng.pick(rng.chance(0.75) ? P.GREETINGS : P.LEADS)
+    : "";
   const after = register === "polite" && rng.chance(0.35) ? rng.pick(P.CLOSERS) : "";
-  const stop = (s: string, final: boolean) => (/[.?!]$/.test(s) ? s : final && (register === "casual" || register === "terse") ? s : `${s}${rng.chance(0.04) ? "!" : "."}`);
+  const stop = (s: string, final: boolean) =>
+    /[.?!]$/.test(s) ? s : final && (register === "casual" || register === "terse") ? s : `${s}${rng.chance(0.04) ? "!" : "."}`;
   const parts = [...before, ...sentences].map((s, i, all) => capital(stop(s, i === all.length - 1 && after === "")));
   let text = parts.join(" ");
   if (greet !== "") text = rng.chance(0.6) ? `${greet}, ${uncapital(text)}` : `${greet}! ${text}`;

@@ -8,10 +8,68 @@ import type { Property } from "../../schema.ts";
 import { plural, singular, splitName } from "./english.ts";
 
 export type RoleKind =
-  | "place" | "district" | "address" | "airport" | "date" | "time" | "datetime" | "month" | "year" | "count" | "rating" | "age" | "money" | "seconds" | "number" | "latitude" | "longitude"
-  | "person" | "email" | "phone" | "url" | "path" | "folder" | "glob" | "id" | "secret" | "host" | "username" | "nickname" | "query" | "text" | "subject" | "language" | "color" | "size" | "currency"
-  | "company" | "product" | "hotel" | "restaurant" | "cuisine" | "artist" | "song" | "movie" | "genre" | "airline" | "symbol" | "tag" | "timezone" | "project" | "department" | "token" | "constant"
-  | "enum" | "flag" | "boolean" | "title" | "word" | "list" | "edit" | "object" | "range";
+  | "place"
+  | "district"
+  | "address"
+  | "airport"
+  | "date"
+  | "time"
+  | "datetime"
+  | "month"
+  | "year"
+  | "count"
+  | "rating"
+  | "age"
+  | "money"
+  | "seconds"
+  | "number"
+  | "latitude"
+  | "longitude"
+  | "person"
+  | "email"
+  | "phone"
+  | "url"
+  | "path"
+  | "folder"
+  | "glob"
+  | "id"
+  | "secret"
+  | "host"
+  | "username"
+  | "nickname"
+  | "query"
+  | "text"
+  | "subject"
+  | "language"
+  | "color"
+  | "size"
+  | "currency"
+  | "company"
+  | "product"
+  | "hotel"
+  | "restaurant"
+  | "cuisine"
+  | "artist"
+  | "song"
+  | "movie"
+  | "genre"
+  | "airline"
+  | "symbol"
+  | "tag"
+  | "timezone"
+  | "project"
+  | "department"
+  | "token"
+  | "constant"
+  | "enum"
+  | "flag"
+  | "boolean"
+  | "title"
+  | "word"
+  | "list"
+  | "edit"
+  | "object"
+  | "range";
 
 /** Which end of a span a place or a date is. */
 export type Side = "start" | "end" | null;
@@ -39,7 +97,14 @@ export function roleOf(p: Property, toolNoun: string): Role {
   const name = words.join(" ");
   const d = p.description.toLowerCase();
   const side = sideOf(words, d);
-  const bound = words[0] === "min" || words[0] === "minimum" ? "min" : words[0] === "max" || words[0] === "maximum" || name === "limit" ? "max" : /minimum/.test(d) && p.type !== "string" ? "min" : null;
+  const bound =
+    words[0] === "min" || words[0] === "minimum"
+      ? "min"
+      : words[0] === "max" || words[0] === "maximum" || name === "limit"
+        ? "max"
+        : /minimum/.test(d) && p.type !== "string"
+          ? "min"
+          : null;
   const kind = inContext(kindOf(p, words, name, d), name, d, toolNoun);
   const entity = entityOf(words, kind, toolNoun, d);
   return { kind, noun: nounOf(words, kind, entity, d), entity, side, layout: layoutOf(kind, p, d), bound, examples: examplesOf(p) };
@@ -55,7 +120,12 @@ function inContext(kind: RoleKind, name: string, d: string, toolNoun: string): R
     if (/language/.test(d)) return "language";
     if (/date/.test(d)) return "date";
   }
-  if ((kind === "place" || kind === "nickname") && /^(source|destination|dest|target|origin|location|from|to)$/.test(name) && /file|folder|directory|path|document/.test(`${toolNoun} ${d}`)) return "path";
+  if (
+    (kind === "place" || kind === "nickname") &&
+    /^(source|destination|dest|target|origin|location|from|to)$/.test(name) &&
+    /file|folder|directory|path|document/.test(`${toolNoun} ${d}`)
+  )
+    return "path";
   if (kind === "path" && /directory|folder|tree/.test(`${toolNoun} ${d}`) && !/file/.test(name) && !/\bfile\b/.test(toolNoun)) return "folder";
   return kind;
 }
@@ -101,7 +171,10 @@ const STRING_NAMES: readonly (readonly [RegExp, RoleKind])[] = [
   [/\b(start time|end time|time|hour|at time)\b/, "time"],
   [/\b(sub ?district|district|neighbou?rhood|borough)( name)?\b/, "district"],
   [/\b(street|address)\b/, "address"],
-  [/\b(city|town|location|place|where|where to|destination|origin|country|state|region|area|province|venue|from city|to city)\b(?!.*\b(path|file|dir|id)\b)/, "place"],
+  [
+    /\b(city|town|location|place|where|where to|destination|origin|country|state|region|area|province|venue|from city|to city)\b(?!.*\b(path|file|dir|id)\b)/,
+    "place",
+  ],
   [/\b(glob|pattern|wildcard|exclude patterns?)\b/, "glob"],
   [/\b(directory|dir|folder|cwd)\b/, "folder"],
   [/\b(path|file|filename|file name|filepath)\b/, "path"],
@@ -129,7 +202,10 @@ const STRING_NAMES: readonly (readonly [RegExp, RoleKind])[] = [
   [/\b(product|item|article)( name)?$/, "product"],
   [/\b(tag|label|labels)\b/, "tag"],
   [/\b(id|ids|uuid|guid|key|code|number|serial|no|sku|isbn|ref|reference|hash|identifier)$/, "id"],
-  [/\b(person|recipient|sender|author|assignee|attendee|owner|contact|customer|client|employee|patient|guest|friend|user|receiver|first name|last name|full name)( name)?\b/, "person"],
+  [
+    /\b(person|recipient|sender|author|assignee|attendee|owner|contact|customer|client|employee|patient|guest|friend|user|receiver|first name|last name|full name)( name)?\b/,
+    "person",
+  ],
   [/\b(database|db|table|schema|bucket|repo|repository|branch|channel|column)( name)?\b/, "nickname"],
   [/\bname\b/, "title"],
 ];
@@ -161,11 +237,18 @@ function numberKind(p: Property, words: readonly string[], name: string, last: s
   if (/\b(age)\b/.test(name)) return "age";
   if (/\b(price|amount|cost|budget|fee|salary|total|balance|payment)\b/.test(name)) return "money";
   if (/\byear\b/.test(name) && !/years/.test(name)) return "year";
-  if (/\b(port|priority|level|version|page|offset|temperature|volume|percent|percentage|zoom|angle|width|height|depth|weight|radius|distance)\b/.test(name)) return "number";
-  if (/\b(seconds?|timeout|timespan|duration|interval)\b/.test(name) || (/\bin seconds\b/.test(d) && !/\bdays|nights\b/.test(name))) return /minute/.test(`${name} ${d.slice(0, 60)}`) ? "count" : /second/.test(`${name} ${d}`) ? "seconds" : "number";
+  if (/\b(port|priority|level|version|page|offset|temperature|volume|percent|percentage|zoom|angle|width|height|depth|weight|radius|distance)\b/.test(name))
+    return "number";
+  if (/\b(seconds?|timeout|timespan|duration|interval)\b/.test(name) || (/\bin seconds\b/.test(d) && !/\bdays|nights\b/.test(name)))
+    return /minute/.test(`${name} ${d.slice(0, 60)}`) ? "count" : /second/.test(`${name} ${d}`) ? "seconds" : "number";
   if (/^(head|tail)$/.test(name)) return "count";
   if (p.type === "number") return "number";
-  if (/^(num|number|n|no|max|min|total|count|limit|qty|quantity|top|head|tail|first|last)$/.test(words[0] ?? "") || /(count|qty|quantity|limit|size|length|number|k|s)$/.test(last) || /\bper ?page\b/.test(name)) return "count";
+  if (
+    /^(num|number|n|no|max|min|total|count|limit|qty|quantity|top|head|tail|first|last)$/.test(words[0] ?? "") ||
+    /(count|qty|quantity|limit|size|length|number|k|s)$/.test(last) ||
+    /\bper ?page\b/.test(name)
+  )
+    return "count";
   return "number";
 }
 
@@ -215,7 +298,9 @@ function nounOf(words: readonly string[], kind: RoleKind, entity: string, d: str
     return phrase === "q" ? "place" : phrase;
   }
   if (kind === "count") {
-    const rest = words.filter((w) => !["num", "number", "of", "n", "no", "max", "min", "maximum", "minimum", "count", "total", "limit", "qty", "quantity", "per", "page"].includes(w));
+    const rest = words.filter(
+      (w) => !["num", "number", "of", "n", "no", "max", "min", "maximum", "minimum", "count", "total", "limit", "qty", "quantity", "per", "page"].includes(w),
+    );
     if (/per ?page/.test(phrase)) return "entries per page";
     if (/^(years|months|hours) \w+$/.test(phrase)) return phrase.replace(" ", " of ");
     const counted = rest.join(" ") || /(?:number|quantity) of ((?:[a-z]+ )?[a-z]+s)\b/.exec(d)?.[1] || "";
@@ -224,8 +309,21 @@ function nounOf(words: readonly string[], kind: RoleKind, entity: string, d: str
     if (counted === "" && /quantity|qty/.test(phrase)) return "items";
     return plural(counted.replace(/\b(search|query|total|returned)\b /g, "") || "results");
   }
-  if (kind === "date" || kind === "datetime") return phrase === "t0" || phrase === "from" ? "start time" : phrase === "t1" || phrase === "to" ? "end time" : phrase.replace("check in", "check-in").replace("check out", "check-out").replace(/\bdatetime\b/, "date");
-  return phrase.replace(/^api key$/, "API key").replace(/\bid\b/g, "ID").replace(/\burl\b/g, "URL").replace(/\bip\b/g, "IP").replace(/^q$/, "query");
+  if (kind === "date" || kind === "datetime")
+    return phrase === "t0" || phrase === "from"
+      ? "start time"
+      : phrase === "t1" || phrase === "to"
+        ? "end time"
+        : phrase
+            .replace("check in", "check-in")
+            .replace("check out", "check-out")
+            .replace(/\bdatetime\b/, "date");
+  return phrase
+    .replace(/^api key$/, "API key")
+    .replace(/\bid\b/g, "ID")
+    .replace(/\burl\b/g, "URL")
+    .replace(/\bip\b/g, "IP")
+    .replace(/^q$/, "query");
 }
 
 function layoutOf(kind: RoleKind, p: Property, d: string): string {
@@ -247,10 +345,14 @@ function layoutOf(kind: RoleKind, p: Property, d: string): string {
 
 /** Values quoted in the description after `such as`, `e.g.`, `for example`, `like`, `example values`; and the schema's own `examples`. */
 export function examplesOf(p: Property): string[] {
-  const own = [...(Array.isArray(p.schema.examples) ? p.schema.examples : []), ...("example" in p.schema ? [p.schema.example as JsonValue] : [])].filter((v): v is string => typeof v === "string");
+  const own = [...(Array.isArray(p.schema.examples) ? p.schema.examples : []), ...("example" in p.schema ? [p.schema.example as JsonValue] : [])].filter(
+    (v): v is string => typeof v === "string",
+  );
   const out = new Set<string>(own);
   const at = p.description.search(/such as|e\.g\.|for example|example|for instance|\blike '|include '/i);
-  if (at >= 0) for (const m of p.description.slice(at, at + 400).matchAll(/(?<![A-Za-z])'([^']{1,60})'/g)) if (m[1] && !/YYYY|HH:mm|City|dontcare|^\.$/.test(m[1])) out.add(m[1]);
+  if (at >= 0)
+    for (const m of p.description.slice(at, at + 400).matchAll(/(?<![A-Za-z])'([^']{1,60})'/g))
+      if (m[1] && !/YYYY|HH:mm|City|dontcare|^\.$/.test(m[1])) out.add(m[1]);
   return [...out].slice(0, 12);
 }
 

@@ -9,8 +9,8 @@ import { compileArguments } from "../../schema.ts";
 import type { CallOutcome, Toolset } from "../../types.ts";
 import type { DraftCall, DraftFault, Exchange } from "../teacher.ts";
 import { answerFrom } from "./answers.ts";
-import { WEATHER_OPEN } from "./domains/weather.ts";
 import { askFor, askForAll, supply } from "./asking.ts";
+import { WEATHER_OPEN } from "./domains/weather.ts";
 import { singular } from "./english.ts";
 import { mentionsOf } from "./mentions.ts";
 import { definite, type Param, type ToolModel } from "./model.ts";
@@ -63,13 +63,20 @@ function drawBindings(model: ToolModel, rng: Rng, w: Wanted): Binding[] | null {
   const chosen = new Set<Param>();
   for (const p of optional) {
     if (chosen.size >= w.most) break;
-    const clash = [...chosen].some((q) => EXCLUSIVE.some(([a, b]) => (a.test(p.property.name) && b.test(q.property.name)) || (b.test(p.property.name) && a.test(q.property.name))));
+    const clash = [...chosen].some((q) =>
+      EXCLUSIVE.some(([a, b]) => (a.test(p.property.name) && b.test(q.property.name)) || (b.test(p.property.name) && a.test(q.property.name))),
+    );
     if (!clash && !/should not be|do not (set|specify|use)|internal use/i.test(p.property.description)) chosen.add(p);
   }
   const bindings: Binding[] = [];
   for (const param of model.params) {
     if (!param.property.required && !chosen.has(param)) continue;
-    const value = makeValue(param.property, param.role, rng, ctx, { heldout: w.heldout, topic, extreme: w.extreme && isBounded(param), rare: w.rare && param.property.required });
+    const value = makeValue(param.property, param.role, rng, ctx, {
+      heldout: w.heldout,
+      topic,
+      extreme: w.extreme && isBounded(param),
+      rare: w.rare && param.property.required,
+    });
     if (value === null) {
       if (param.property.required) return null;
       continue;
@@ -104,14 +111,21 @@ function callOf(model: ToolModel, bindings: readonly Binding[]): DraftCall {
     if (b) {
       accepted[p.property.name] = [...new Map(b.value.accepted.map((v) => [JSON.stringify(v), v])).values()];
       said[p.property.name] = b.value.said;
-    } else if (!p.property.required) accepted[p.property.name] = fallback !== undefined && fallback !== null && fallback !== "" ? [fallback as JsonValue, ""] : [""];
+    } else if (!p.property.required)
+      accepted[p.property.name] = fallback !== undefined && fallback !== null && fallback !== "" ? [fallback as JsonValue, ""] : [""];
   }
   return { name: model.tool.name, arguments: argumentsOf(bindings, model), accepted, said };
 }
 
 // --- exchanges ---
 
-function callExchange(user: string, model: ToolModel, bindings: readonly Binding[], rng: Rng, extra: { fault?: DraftFault; alternatives?: DraftCall["alternatives"] } = {}): Exchange {
+function callExchange(
+  user: string,
+  model: ToolModel,
+  bindings: readonly Binding[],
+  rng: Rng,
+  extra: { fault?: DraftFault; alternatives?: DraftCall["alternatives"] } = {},
+): Exchange {
   const call = { ...callOf(model, bindings), ...(extra.alternatives ? { alternatives: extra.alternatives } : {}) };
   const args: JsonObject = call.arguments;
   return {
@@ -140,17 +154,33 @@ const serve =
 
 // --- follow-ups ---
 
-const FOLLOW_UPS: readonly string[] = ["(and|what about|how about|and what about|now) {M}?", "(and|what about|how about) {X}?", "(same|the same|do the same|same thing|now the same) (for|with) {X}", "(okay|thanks|great|good), (and|now) {M}?", "(can you|could you) (also do|do) (that|it|the same) (for|with) {X}?", "{X}?", "(now|then|next) {X}, please", "(what if it's|and if it's) {X}?"];
+const FOLLOW_UPS: readonly string[] = [
+  "(and|what about|how about|and what about|now) {M}?",
+  "(and|what about|how about) {X}?",
+  "(same|the same|do the same|same thing|now the same) (for|with) {X}",
+  "(okay|thanks|great|good), (and|now) {M}?",
+  "(can you|could you) (also do|do) (that|it|the same) (for|with) {X}?",
+  "{X}?",
+  "(now|then|next) {X}, please",
+  "(what if it's|and if it's) {X}?",
+];
 
 const followUp: Recipe = (_world, model, rng, heldout) => {
   const bindings = drawBindings(model, rng, { optional: 0.15, most: 1, heldout });
   if (bindings === null) return null;
-  const target = bindings.find((b) => b.param.property.required && /^(place|airport|id|path|folder|query|date|person|symbol|title|nickname|enum|city|product|hotel)$/.test(b.param.role.kind)) ?? bindings.find((b) => b.param.property.required && !/^(flag|boolean|object|edit|list|constant)$/.test(b.param.role.kind));
+  const target =
+    bindings.find(
+      (b) =>
+        b.param.property.required && /^(place|airport|id|path|folder|query|date|person|symbol|title|nickname|enum|city|product|hotel)$/.test(b.param.role.kind),
+    ) ?? bindings.find((b) => b.param.property.required && !/^(flag|boolean|object|edit|list|constant)$/.test(b.param.role.kind));
   if (!target) return null;
   const ctx: Context = { used: new Set([String(target.value.json)]) };
   const value = makeValue(target.param.property, target.param.role, rng, ctx, { heldout, topic: singular(model.objects[0] ?? "") });
   if (value === null || JSON.stringify(value.json) === JSON.stringify(target.value.json)) return null;
-  const second = makeValid(model, bindings.map((b) => (b === target ? { param: b.param, value } : b)));
+  const second = makeValid(
+    model,
+    bindings.map((b) => (b === target ? { param: b.param, value } : b)),
+  );
   const first = request(model, bindings, rng, { style: "normal" });
   if (second === null || !second.some((b) => b.param === target.param && b.value === value) || first === null) return null;
   const forms = mentionsOf(target.param, value, singular(model.objects[0] ?? "")).filter((m) => m.at === "after");
@@ -160,14 +190,15 @@ const followUp: Recipe = (_world, model, rng, heldout) => {
   const name = `{${target.param.property.name}}`;
   const text = shape.replaceAll("{X}", value.said);
   const user = lower ? text : text.charAt(0).toUpperCase() + text.slice(1);
-  return { frame: `then ${frameOf(shape.replaceAll("{X}", name))} ${model.tool.name.toLowerCase()}`, exchanges: [callExchange(first.text, model, bindings, rng), callExchange(user, model, second, rng)] };
+  return {
+    frame: `then ${frameOf(shape.replaceAll("{X}", name))} ${model.tool.name.toLowerCase()}`,
+    exchanges: [callExchange(first.text, model, bindings, rng), callExchange(user, model, second, rng)],
+  };
 };
 
 function expandFollowUp(rng: Rng, mention: string): string {
   const pattern = rng.pick(FOLLOW_UPS);
-  return pattern
-    .replace(/\(([^)]*)\)/g, (_, alts: string) => rng.pick(alts.split("|")))
-    .replace("{M}", mention.replace(/\bX\b/g, "{X}").replace(/^, /, ""));
+  return pattern.replace(/\(([^)]*)\)/g, (_, alts: string) => rng.pick(alts.split("|"))).replace("{M}", mention.replace(/\bX\b/g, "{X}").replace(/^, /, ""));
 }
 
 // --- no tool ---
@@ -192,7 +223,18 @@ const missingRequired: Recipe = (_world, model, rng, heldout) => {
   const known = bindings.filter((b) => !missing.includes(b));
   const r = request(model, known, rng, { style: "normal" });
   if (r === null) return null;
-  const ask: Exchange = { kind: "say", user: r.text, answer: all && missing.length > 1 ? askForAll(missing.map((b) => b.param), model, rng) : askFor((missing[0] as Binding).param, model, rng) };
+  const ask: Exchange = {
+    kind: "say",
+    user: r.text,
+    answer:
+      all && missing.length > 1
+        ? askForAll(
+            missing.map((b) => b.param),
+            model,
+            rng,
+          )
+        : askFor((missing[0] as Binding).param, model, rng),
+  };
   const frame = `missing ${r.frame}`;
   if (heldout || missing.length > 2 || rng.chance(0.4)) return { frame, exchanges: [ask], focus: 0 };
   return { frame, exchanges: [ask, callExchange(supply(missing, model, rng), model, bindings, rng)], focus: 0 };
@@ -224,7 +266,9 @@ const EITHER: readonly string[] = [
 ];
 
 const severalApply: Recipe = (world, model, rng, heldout) => {
-  const rivals = rivalsOf(model.tool, world.toolset).map((t) => world.byName.get(t.name)).filter((t): t is ToolModel => t !== undefined);
+  const rivals = rivalsOf(model.tool, world.toolset)
+    .map((t) => world.byName.get(t.name))
+    .filter((t): t is ToolModel => t !== undefined);
   if (rivals.length === 0) return null;
   const bindings = drawBindings(model, rng, { optional: 0, most: 0, heldout });
   if (bindings === null) return null;
@@ -233,9 +277,21 @@ const severalApply: Recipe = (world, model, rng, heldout) => {
   const nouns = [...model.objects, ...model.domains.flatMap((d) => d.objects ?? [])];
   const theirs = [...rival.objects, ...rival.domains.flatMap((d) => d.objects ?? [])].filter((n) => !nouns.includes(n));
   if (theirs.length === 0) return null;
-  const patterns = open ? WEATHER_OPEN : [rng.pick(EITHER).replace("{1}", definite(rng.pick(nouns))).replace("{2}", definite(rng.pick(theirs)))];
+  const patterns = open
+    ? WEATHER_OPEN
+    : [
+        rng
+          .pick(EITHER)
+          .replace("{1}", definite(rng.pick(nouns)))
+          .replace("{2}", definite(rng.pick(theirs))),
+      ];
   const r = request(model, bindings, rng, { style: "open", patterns });
-  return r && { frame: r.frame, exchanges: [callExchange(r.text, model, bindings, rng, { alternatives: rivals.map((t) => ({ name: t.tool.name, accepted: acceptedFor(t, bindings) })) })] };
+  return (
+    r && {
+      frame: r.frame,
+      exchanges: [callExchange(r.text, model, bindings, rng, { alternatives: rivals.map((t) => ({ name: t.tool.name, accepted: acceptedFor(t, bindings) })) })],
+    }
+  );
 };
 
 /** The same required arguments, as another tool names them (rivals name them alike). */
@@ -244,7 +300,9 @@ function acceptedFor(rival: ToolModel, bindings: readonly Binding[]): Record<str
   for (const p of rival.params) {
     const b = bindings.find((x) => x.param.property.name === p.property.name);
     if (b) out[p.property.name] = [...b.value.accepted];
-    else if (!p.property.required) out[p.property.name] = p.property.schema.default !== undefined && p.property.schema.default !== null ? [p.property.schema.default as JsonValue, ""] : [""];
+    else if (!p.property.required)
+      out[p.property.name] =
+        p.property.schema.default !== undefined && p.property.schema.default !== null ? [p.property.schema.default as JsonValue, ""] : [""];
   }
   return out;
 }
@@ -254,8 +312,13 @@ const vague: Recipe = (world, model, rng, heldout) => {
   if (bindings === null) return null;
   const r = request(model, bindings, rng, { style: "vague" });
   if (r === null) return null;
-  const rivals = rivalsOf(model.tool, world.toolset).map((t) => world.byName.get(t.name)).filter((t): t is ToolModel => t !== undefined);
-  return { frame: r.frame, exchanges: [callExchange(r.text, model, bindings, rng, { alternatives: rivals.map((t) => ({ name: t.tool.name, accepted: acceptedFor(t, bindings) })) })] };
+  const rivals = rivalsOf(model.tool, world.toolset)
+    .map((t) => world.byName.get(t.name))
+    .filter((t): t is ToolModel => t !== undefined);
+  return {
+    frame: r.frame,
+    exchanges: [callExchange(r.text, model, bindings, rng, { alternatives: rivals.map((t) => ({ name: t.tool.name, accepted: acceptedFor(t, bindings) })) })],
+  };
 };
 
 // --- edges ---
@@ -281,7 +344,9 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   "error/timeout": fails("timeout"),
   "ambiguous/several_apply": severalApply,
   "ambiguous/vague": vague,
-  "edge/boundary": serve({ optional: 0.7, most: 2, extreme: true }, { style: "normal" }, (b) => b.some((x) => isBounded(x.param) || x.param.role.kind === "enum")),
+  "edge/boundary": serve({ optional: 0.7, most: 2, extreme: true }, { style: "normal" }, (b) =>
+    b.some((x) => isBounded(x.param) || x.param.role.kind === "enum"),
+  ),
   "edge/missing_optional": serve({ optional: 0, most: 0 }),
   "edge/unusual_input": unusual,
 };

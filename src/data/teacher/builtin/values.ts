@@ -6,8 +6,8 @@ import type { JsonValue } from "../../../platform/json.ts";
 import { hash32, type Rng } from "../../rng.ts";
 import type { Property } from "../../schema.ts";
 import { capital, listing, numberInWords, singular, splitName } from "./english.ts";
-import { type Role, glossesOf, roleOf } from "./roles.ts";
-import { dateValue, datetimeValue, rangeValue, timeValue } from "./times.ts";
+import { glossesOf, type Role, roleOf } from "./roles.ts";
+import { datetimeValue, dateValue, rangeValue, timeValue } from "./times.ts";
 import { AIRPORTS, COUNTRIES, FAMOUS, STATE_NAMES, US_PLACES, WORLD_PLACES } from "./words/places.ts";
 import * as T from "./words/things.ts";
 
@@ -54,7 +54,12 @@ export function inventedWord(rng: Rng): string {
   return capital(w);
 }
 
-const plain = (json: JsonValue, said: string, caseless = false, accepted: readonly JsonValue[] = []): Value => ({ json, said, caseless, accepted: [json, ...accepted] });
+const plain = (json: JsonValue, said: string, caseless = false, accepted: readonly JsonValue[] = []): Value => ({
+  json,
+  said,
+  caseless,
+  accepted: [json, ...accepted],
+});
 
 /** Makes a value for a property, or null where none can be said (a constant, an unusable enum). */
 export function makeValue(p: Property, role: Role, rng: Rng, ctx: Context, o: ValueOptions): Value | null {
@@ -69,7 +74,8 @@ export function makeValue(p: Property, role: Role, rng: Rng, ctx: Context, o: Va
   return null;
 }
 
-const fitsLength = (s: string, p: Property) => s.length >= Number(p.schema.minLength ?? 0) && s.length <= Number(p.schema.maxLength ?? Number.POSITIVE_INFINITY);
+const fitsLength = (s: string, p: Property) =>
+  s.length >= Number(p.schema.minLength ?? 0) && s.length <= Number(p.schema.maxLength ?? Number.POSITIVE_INFINITY);
 
 function draw(p: Property, role: Role, rng: Rng, ctx: Context, o: ValueOptions): Value | null {
   switch (role.kind) {
@@ -122,12 +128,27 @@ function enumValue(p: Property, role: Role, rng: Rng): Value | null {
   const pool = telling.length > 0 ? telling : values;
   if (pool.length === 0) return null;
   const json = rng.pick(pool);
+  if (role.kind === "flag") return plain(json, "");
   return plain(json, sayEnum(p, role, json, rng));
 }
 
-const fitsType = (v: JsonValue, p: Property) => p.type === "any" || typeof v === p.type || (p.type === "integer" && Number.isInteger(v)) || (p.type === "number" && typeof v === "number");
+const fitsType = (v: JsonValue, p: Property) =>
+  p.type === "any" || typeof v === p.type || (p.type === "integer" && Number.isInteger(v)) || (p.type === "number" && typeof v === "number");
 
-const CODES: Readonly<Record<string, string>> = { EN: "English", FR: "French", ES: "Spanish", DE: "German", IT: "Italian", PT: "Portuguese", JA: "Japanese", ZH: "Chinese", KO: "Korean", NL: "Dutch", RU: "Russian", AR: "Arabic" };
+const CODES: Readonly<Record<string, string>> = {
+  EN: "English",
+  FR: "French",
+  ES: "Spanish",
+  DE: "German",
+  IT: "Italian",
+  PT: "Portuguese",
+  JA: "Japanese",
+  ZH: "Chinese",
+  KO: "Korean",
+  NL: "Dutch",
+  RU: "Russian",
+  AR: "Arabic",
+};
 const ORDERS: Readonly<Record<string, string>> = { asc: "ascending", desc: "descending" };
 
 /** How a person says an enum value: a code by its name, an identifier by its words. */
@@ -143,7 +164,12 @@ function sayEnum(p: Property, role: Role, json: JsonValue, rng: Rng): string {
   return text;
 }
 
-const UNITS: readonly (readonly [number, string])[] = [[604800, "week"], [86400, "day"], [3600, "hour"], [60, "minute"]];
+const UNITS: readonly (readonly [number, string])[] = [
+  [604800, "week"],
+  [86400, "day"],
+  [3600, "hour"],
+  [60, "minute"],
+];
 
 /** Seconds in words: `30 seconds`, `an hour`, `two days`. Exact. */
 export function sayDuration(seconds: number, rng: Rng): string {
@@ -158,14 +184,32 @@ export function sayDuration(seconds: number, rng: Rng): string {
 
 function limits(p: Property, lo: number, hi: number): [number, number] {
   const d = p.description.toLowerCase();
-  const said = /(?:between|range(?: is| of)?|within(?: the range of)?|from|scale (?:of|from))\D{0,12}(\d+(?:\.\d+)?)\s*(?:-|–|to|and|through)\s*(\d+(?:\.\d+)?)/.exec(d) ?? /\((\d+)\s*[-–]\s*(\d+)/.exec(d);
+  const said =
+    /(?:between|range(?: is| of)?|within(?: the range of)?|from|scale (?:of|from))\D{0,12}(\d+(?:\.\d+)?)\s*(?:-|–|to|and|through)\s*(\d+(?:\.\d+)?)/.exec(d) ??
+    /\((\d+)\s*[-–]\s*(\d+)/.exec(d);
   const s = p.schema;
   const min = typeof s.minimum === "number" ? s.minimum : typeof s.exclusiveMinimum === "number" ? s.exclusiveMinimum + 1 : said ? Number(said[1]) : lo;
-  const max = typeof s.maximum === "number" ? s.maximum : typeof s.exclusiveMaximum === "number" ? s.exclusiveMaximum - 1 : said ? Number(said[2]) : Math.max(hi, min + 4);
+  const max =
+    typeof s.maximum === "number"
+      ? s.maximum
+      : typeof s.exclusiveMaximum === "number"
+        ? s.exclusiveMaximum - 1
+        : said
+          ? Number(said[2])
+          : Math.max(hi, min + 4);
   return min <= max ? [min, max] : [lo, hi];
 }
 
-const RANGES: Readonly<Record<string, readonly [number, number]>> = { count: [1, 12], rating: [1, 5], age: [18, 65], money: [5, 900], seconds: [5, 120], number: [1, 60], year: [2005, 2026], id: [100, 99999] };
+const RANGES: Readonly<Record<string, readonly [number, number]>> = {
+  count: [1, 12],
+  rating: [1, 5],
+  age: [18, 65],
+  money: [5, 900],
+  seconds: [5, 120],
+  number: [1, 60],
+  year: [2005, 2026],
+  id: [100, 99999],
+};
 
 function numberValue(p: Property, role: Role, rng: Rng, o: ValueOptions): Value {
   if (role.kind === "latitude" || role.kind === "longitude") {
@@ -236,7 +280,11 @@ function textValue(role: Role, rng: Rng, o: ValueOptions): Value {
   const from = (list: readonly string[]) => rng.pick(part(list, o.heldout));
   const first = from(T.FIRST_NAMES);
   const last = from(T.LAST_NAMES);
-  const slug = (s: string) => s.toLowerCase().normalize("NFD").replace(/[^a-z]/g, "");
+  const slug = (s: string) =>
+    s
+      .toLowerCase()
+      .normalize("NFD")
+      .replace(/[^a-z]/g, "");
   if (role.examples.length > 0 && !o.rare && !EXACT_KINDS.has(role.kind) && rng.chance(0.3)) {
     const e = rng.pick(role.examples);
     return plain(e, e);
@@ -245,7 +293,11 @@ function textValue(role: Role, rng: Rng, o: ValueOptions): Value {
     case "person":
       return named(/first/.test(role.noun) ? first : /last|sur/.test(role.noun) ? last : rng.chance(0.4) ? first : `${first} ${last}`);
     case "email":
-      return plain(...same(`${slug(first)}${rng.pick([".", "_", ""])}${slug(last)}@${rng.pick(["example.com", "mail.example.org", "northwind.test", "uni-example.edu", "post.example.net"])}`));
+      return plain(
+        ...same(
+          `${slug(first)}${rng.pick([".", "_", ""])}${slug(last)}@${rng.pick(["example.com", "mail.example.org", "northwind.test", "uni-example.edu", "post.example.net"])}`,
+        ),
+      );
     case "phone":
       return plain(...same(`+${rng.pick(["1", "44", "49", "33", "81"])}${rng.int(200, 999)}${rng.int(1000000, 9999999)}`));
     case "url":
@@ -262,7 +314,9 @@ function textValue(role: Role, rng: Rng, o: ValueOptions): Value {
     case "secret":
       return plain(...same(`${rng.pick(part(T.WORDS, o.heldout))}-${rng.int(1000, 9999)}-${slug(inventedWord(rng))}`));
     case "host":
-      return plain(...same(rng.chance(0.4) ? `10.${rng.int(0, 255)}.${rng.int(0, 255)}.${rng.int(1, 254)}` : `${rng.pick(part(T.WORDS, o.heldout))}.example.com`));
+      return plain(
+        ...same(rng.chance(0.4) ? `10.${rng.int(0, 255)}.${rng.int(0, 255)}.${rng.int(1, 254)}` : `${rng.pick(part(T.WORDS, o.heldout))}.example.com`),
+      );
     case "username":
       return plain(...same(`${slug(first).slice(0, rng.int(1, 5))}${slug(last)}${rng.chance(0.3) ? rng.int(1, 99) : ""}`));
     case "nickname":
@@ -280,7 +334,9 @@ function textValue(role: Role, rng: Rng, o: ValueOptions): Value {
     case "district":
       return named(from(T.DISTRICTS));
     case "airport":
-      return rng.chance(role.examples.length > 0 ? 0.9 : 0.4) ? plain(...same(rng.pick(part(AIRPORTS, o.heldout)))) : named(rng.pick(part([...FAMOUS], o.heldout)));
+      return rng.chance(role.examples.length > 0 ? 0.9 : 0.4)
+        ? plain(...same(rng.pick(part(AIRPORTS, o.heldout))))
+        : named(rng.pick(part([...FAMOUS], o.heldout)));
     case "month":
       return named(rng.pick("January February March April May June July August September October November December".split(" ")));
     case "title":
@@ -296,7 +352,27 @@ function textValue(role: Role, rng: Rng, o: ValueOptions): Value {
 
 const EXACT_KINDS = new Set(["path", "folder", "email", "phone", "secret", "person", "text", "query"]);
 const same = (s: string): [string, string] => [s, s];
-const LISTS: Readonly<Record<string, readonly string[]>> = { language: T.LANGUAGES, color: T.COLORS, size: T.SIZES, currency: T.CURRENCIES, company: T.COMPANIES, product: T.PRODUCTS, hotel: T.HOTELS, restaurant: T.RESTAURANTS, cuisine: T.CUISINES, artist: T.ARTISTS, song: T.SONGS, movie: T.MOVIES, genre: T.GENRES, airline: T.AIRLINES, symbol: T.SYMBOLS, tag: T.TAGS, timezone: T.TIMEZONES, project: T.PROJECT_NAMES, department: T.DEPARTMENTS };
+const LISTS: Readonly<Record<string, readonly string[]>> = {
+  language: T.LANGUAGES,
+  color: T.COLORS,
+  size: T.SIZES,
+  currency: T.CURRENCIES,
+  company: T.COMPANIES,
+  product: T.PRODUCTS,
+  hotel: T.HOTELS,
+  restaurant: T.RESTAURANTS,
+  cuisine: T.CUISINES,
+  artist: T.ARTISTS,
+  song: T.SONGS,
+  movie: T.MOVIES,
+  genre: T.GENRES,
+  airline: T.AIRLINES,
+  symbol: T.SYMBOLS,
+  tag: T.TAGS,
+  timezone: T.TIMEZONES,
+  project: T.PROJECT_NAMES,
+  department: T.DEPARTMENTS,
+};
 
 function topicList(topic: string): readonly string[] {
   if (/recipe|food|dish|meal|cook|ingredient/.test(topic)) return T.FOODS;
@@ -331,11 +407,20 @@ function filePath(rng: Rng, o: ValueOptions): string {
 function folderPath(rng: Rng, o: ValueOptions): string {
   const a = rng.pick(part(T.FOLDERS, o.heldout));
   const b = rng.chance(0.35) ? `/${rng.pick(part(T.FOLDERS, o.heldout))}` : "";
-  return `${rng.weighted([["", 4], ["/", 2], ["/home/anna/", 1], ["./", 1]])}${a}${b}`;
+  return `${rng.weighted([
+    ["", 4],
+    ["/", 2],
+    ["/home/anna/", 1],
+    ["./", 1],
+  ])}${a}${b}`;
 }
 
 function identifier(role: Role, rng: Rng): string {
-  const letters = role.entity.replace(/[^a-z]/g, "").slice(0, rng.pick([1, 2, 3])).toUpperCase() || rng.pick(["A", "K", "X"]);
+  const letters =
+    role.entity
+      .replace(/[^a-z]/g, "")
+      .slice(0, rng.pick([1, 2, 3]))
+      .toUpperCase() || rng.pick(["A", "K", "X"]);
   return rng.weighted([
     [() => String(rng.int(100, 999999)), 4],
     [() => `${letters}${rng.pick(["-", "", "_"])}${rng.int(100, 99999)}`, 5],
@@ -347,11 +432,22 @@ function identifier(role: Role, rng: Rng): string {
 function listValue(p: Property, rng: Rng, ctx: Context, o: ValueOptions): Value | null {
   const items = p.items;
   if (!items) return null;
-  const source: Property = p.enum && !items.enum ? { ...items, enum: p.enum } : { ...items, name: singular(p.name), description: items.description || p.description };
+  const source: Property =
+    p.enum && !items.enum ? { ...items, enum: p.enum } : { ...items, name: singular(p.name), description: items.description || p.description };
   const role = roleOf(source, o.topic);
   if (role.kind === "object" || role.kind === "list") return nestedList(p, source, rng, ctx, o);
   const quotes = role.examples.filter((e) => e.length < 24);
-  const n = Math.max(Number(p.schema.minItems ?? 1), Math.min(rng.weighted([[1, 4], [2, 4], [3, 2]]), Number(p.schema.maxItems ?? 3)));
+  const n = Math.max(
+    Number(p.schema.minItems ?? 1),
+    Math.min(
+      rng.weighted([
+        [1, 4],
+        [2, 4],
+        [3, 2],
+      ]),
+      Number(p.schema.maxItems ?? 3),
+    ),
+  );
   const values: Value[] = [];
   for (let i = 0; i < n * 4 && values.length < n; i++) {
     const fromExample = quotes.length > 1 && role.kind !== "path" && rng.chance(0.7) ? rng.pick(quotes) : null;

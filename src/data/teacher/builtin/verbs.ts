@@ -3,11 +3,31 @@
  * decides the shapes of a request: reading asks questions, acting gives orders.
  */
 
-export type VerbClass = "read" | "list" | "search" | "check" | "create" | "update" | "delete" | "send" | "write" | "move" | "book" | "toggle" | "connect" | "convert" | "compute" | "run" | "play" | "register";
+export type VerbClass =
+  | "read"
+  | "list"
+  | "search"
+  | "check"
+  | "create"
+  | "update"
+  | "delete"
+  | "send"
+  | "write"
+  | "move"
+  | "book"
+  | "toggle"
+  | "connect"
+  | "convert"
+  | "compute"
+  | "run"
+  | "play"
+  | "register";
 
 /** Verbs of a class, in base form; the first few are what people say. */
 const CLASSES: Readonly<Record<VerbClass, readonly string[]>> = {
-  read: "get retrieve fetch show display view read describe return provide load inspect present detail obtain lookup tell give access browse help explain query".split(" "),
+  read: "get retrieve fetch show display view read describe return provide load inspect present detail obtain lookup tell give access browse help explain query".split(
+    " ",
+  ),
   list: "list enumerate index".split(" "),
   search: "search find look discover locate filter explore match browse recommend suggest".split(" "),
   check: "check verify validate test monitor track manage review analyze analyse detect compare determine confirm".split(" "),
@@ -30,7 +50,11 @@ const CLASSES: Readonly<Record<VerbClass, readonly string[]>> = {
 const CLASS_OF = new Map<string, VerbClass>();
 for (const [cls, verbs] of Object.entries(CLASSES) as [VerbClass, readonly string[]][]) for (const v of verbs) if (!CLASS_OF.has(v)) CLASS_OF.set(v, cls);
 /** Words that are verbs in a description but usually nouns in a tool's name. */
-const NOUNISH = new Set("index log note order record help text message email request format filter count match test detail track post query access search schedule book play list link reply call design start end open view review set".split(" "));
+const NOUNISH = new Set(
+  "index log note order record help text message email request format filter count match test detail track post query access search schedule book play list link reply call design start end open view review set".split(
+    " ",
+  ),
+);
 
 /** The class of a verb in base form, or null. */
 export const verbClass = (verb: string): VerbClass | null => CLASS_OF.get(verb) ?? null;

@@ -2,7 +2,14 @@
 import { type Domain, takes } from "./domain.ts";
 
 const VOCABULARY = "file files folder folders directory directories path disk document documents txt csv json pdf rename backup readme log".split(" ");
-const NEAR = ["What is the difference between a file and a folder?", "How big is a gigabyte?", "What does CSV stand for?", "What is a symbolic link?", "Who invented the hard disk?", "What is a file system?"];
+const NEAR = [
+  "What is the difference between a file and a folder?",
+  "How big is a gigabyte?",
+  "What does CSV stand for?",
+  "What is a symbolic link?",
+  "Who invented the hard disk?",
+  "What is a file system?",
+];
 const pathy = (t: Parameters<Domain["fits"]>[0]) => takes(t, "path", "folder") || t.params.some((p) => /path/i.test(p.property.name));
 const named = (re: RegExp) => (t: Parameters<Domain["fits"]>[0]) => pathy(t) && re.test(t.tool.name);
 const base = { vocabulary: VOCABULARY, nearMisses: NEAR };
@@ -10,7 +17,11 @@ const base = { vocabulary: VOCABULARY, nearMisses: NEAR };
 export const readFile: Domain = {
   ...base,
   id: "files/read",
-  fits: (t) => pathy(t) && /read|cat|view|get|open|load|head|tail/i.test(t.tool.name) && /file|content/i.test(t.tool.name) && !/multiple|info|list|media|meta|stat|size/i.test(t.tool.name),
+  fits: (t) =>
+    pathy(t) &&
+    /read|cat|view|get|open|load|head|tail/i.test(t.tool.name) &&
+    /file|content/i.test(t.tool.name) &&
+    !/multiple|info|list|media|meta|stat|size/i.test(t.tool.name),
   patterns: [
     "(what's|what is) (in|inside|written in|the content of) {=path}?",
     "(what does) {=path} (say|contain|look like)?",
@@ -65,7 +76,13 @@ export const fileTree: Domain = {
   ...base,
   id: "files/tree",
   fits: named(/tree/i),
-  patterns: ["(show me|give me|print|draw|get) the (tree|folder structure|directory tree|whole structure|hierarchy) (of|under|for|below) {=folder}", "(how is) {=folder} (organised|structured|laid out)?", "(what does) the (structure|tree|hierarchy) of {=folder} look like?", "(tree|directory tree|folder structure) {=folder}", "(I need|I'd like) (a full overview|the whole tree|a recursive view) of {=folder}"],
+  patterns: [
+    "(show me|give me|print|draw|get) the (tree|folder structure|directory tree|whole structure|hierarchy) (of|under|for|below) {=folder}",
+    "(how is) {=folder} (organised|structured|laid out)?",
+    "(what does) the (structure|tree|hierarchy) of {=folder} look like?",
+    "(tree|directory tree|folder structure) {=folder}",
+    "(I need|I'd like) (a full overview|the whole tree|a recursive view) of {=folder}",
+  ],
   capability: "show folder trees",
 };
 
@@ -74,7 +91,13 @@ export const makeFolder: Domain = {
   id: "files/mkdir",
   fits: named(/(create|make|new).*(dir|folder)|mkdir/i),
   objects: ["folder", "directory"],
-  patterns: ["(create|make|add|set up) (a|a new|the) (folder|directory) (called|named|at|) {=folder}", "(can you|could you|please) (create|make) (the folder|a directory|a folder called) {=folder}?", "(I need|I want) (a|a new) (folder|directory) (called|at|named) {=folder}", "mkdir {=folder}", "(there should be|make sure there is) a (folder|directory) {=folder}"],
+  patterns: [
+    "(create|make|add|set up) (a|a new|the) (folder|directory) (called|named|at|) {=folder}",
+    "(can you|could you|please) (create|make) (the folder|a directory|a folder called) {=folder}?",
+    "(I need|I want) (a|a new) (folder|directory) (called|at|named) {=folder}",
+    "mkdir {=folder}",
+    "(there should be|make sure there is) a (folder|directory) {=folder}",
+  ],
   capability: "create folders",
 };
 
@@ -82,7 +105,14 @@ export const moveFile: Domain = {
   ...base,
   id: "files/move",
   fits: named(/move|rename/i),
-  patterns: ["(move|relocate|shift) {=start} (to|into|over to) {=end}", "rename {=start} (to|as) {=end}", "(can you|could you|please) (move|rename) {=start} to {=end}?", "(I want|I need) {=start} (moved|renamed) to {=end}", "{=start} should (be called|be|move to|go to) {=end}, please (move|rename) it", "(put) {=start} (at|under) {=end}"],
+  patterns: [
+    "(move|relocate|shift) {=start} (to|into|over to) {=end}",
+    "rename {=start} (to|as) {=end}",
+    "(can you|could you|please) (move|rename) {=start} to {=end}?",
+    "(I want|I need) {=start} (moved|renamed) to {=end}",
+    "{=start} should (be called|be|move to|go to) {=end}, please (move|rename) it",
+    "(put) {=start} (at|under) {=end}",
+  ],
   capability: "move and rename files",
 };
 
@@ -90,7 +120,14 @@ export const searchFiles: Domain = {
   ...base,
   id: "files/search",
   fits: named(/search|find|glob/i),
-  patterns: ["(find|search for|look for|locate) (files matching|all|anything matching|everything that matches|) {=glob} (in|under|inside|within) {=folder}", "(where are|are there any|which) (files matching|files like|files that match) {=glob} (in|under) {=folder}?", "(search|look through|go through|scan) {=folder} for {=glob}", "(do I have|is there) (anything like|something matching|any file like) {=glob} (in|under) {=folder}?", "(in|under) {=folder}, (find|search for|look for) {=glob}", "(I'm looking for|I need to find|I lost) {=glob}, (it should be|probably somewhere) (in|under) {=folder}"],
+  patterns: [
+    "(find|search for|look for|locate) (files matching|all|anything matching|everything that matches|) {=glob} (in|under|inside|within) {=folder}",
+    "(where are|are there any|which) (files matching|files like|files that match) {=glob} (in|under) {=folder}?",
+    "(search|look through|go through|scan) {=folder} for {=glob}",
+    "(do I have|is there) (anything like|something matching|any file like) {=glob} (in|under) {=folder}?",
+    "(in|under) {=folder}, (find|search for|look for) {=glob}",
+    "(I'm looking for|I need to find|I lost) {=glob}, (it should be|probably somewhere) (in|under) {=folder}",
+  ],
   capability: "search for files",
 };
 
@@ -98,7 +135,14 @@ export const fileInfo: Domain = {
   ...base,
   id: "files/info",
   fits: named(/info|stat|metadata|details/i),
-  patterns: ["(how big|how large) is {=path}?", "(when was) {=path} (last changed|last modified|created|last edited)?", "(what's|what is) the (size|date|file size|modification date) of {=path}?", "(show me|give me|get|I need) (the details|the metadata|information|info) (of|on|about|for) {=path}", "(is) {=path} (a file or a folder|very large|older than I think)?", "(file info|details|metadata) {=path}"],
+  patterns: [
+    "(how big|how large) is {=path}?",
+    "(when was) {=path} (last changed|last modified|created|last edited)?",
+    "(what's|what is) the (size|date|file size|modification date) of {=path}?",
+    "(show me|give me|get|I need) (the details|the metadata|information|info) (of|on|about|for) {=path}",
+    "(is) {=path} (a file or a folder|very large|older than I think)?",
+    "(file info|details|metadata) {=path}",
+  ],
   capability: "show file details",
 };
 

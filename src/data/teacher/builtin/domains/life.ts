@@ -78,7 +78,11 @@ export const attractions: Domain = {
 export const dining: Domain = {
   id: "food/restaurants",
   fits: (t) => speaksOf(t, "restaurant restaurants") && (search(t) || reserve(t)),
-  patterns: ["(find|find me|search for|look for|suggest) (a restaurant|restaurants|somewhere to eat|a good restaurant|a place for dinner) {ARGS}", "(where can I|where should we) (eat|have dinner|get lunch) {ARGS}?", "(I'm|we're) (hungry|looking for a place to eat|in the mood for a nice dinner) {ARGS}"],
+  patterns: [
+    "(find|find me|search for|look for|suggest) (a restaurant|restaurants|somewhere to eat|a good restaurant|a place for dinner) {ARGS}",
+    "(where can I|where should we) (eat|have dinner|get lunch) {ARGS}?",
+    "(I'm|we're) (hungry|looking for a place to eat|in the mood for a nice dinner) {ARGS}",
+  ],
   vocabulary: "restaurant eat dinner lunch food table".split(" "),
   capability: "find restaurants",
 };
@@ -105,7 +109,12 @@ export const products: Domain = {
   id: "shop/products",
   fits: (t) => speaksOf(t, "product products") && (t.cls === "search" || t.cls === "list"),
   objects: ["products", "items"],
-  patterns: ["(what|which) (products|items|things) (do you have|are there|can I buy) {ARGS}?", "(I'm looking for|I want to buy|I'd like to buy|I'm shopping for) (something|products|an item) {ARGS}", "(show me|find|find me|search for|browse) (products|items|things) {ARGS}", "(do you (have|sell|carry)|have you got) (anything|products|something|items) {ARGS}?"],
+  patterns: [
+    "(what|which) (products|items|things) (do you have|are there|can I buy) {ARGS}?",
+    "(I'm looking for|I want to buy|I'd like to buy|I'm shopping for) (something|products|an item) {ARGS}",
+    "(show me|find|find me|search for|browse) (products|items|things) {ARGS}",
+    "(do you (have|sell|carry)|have you got) (anything|products|something|items) {ARGS}?",
+  ],
   vocabulary: "product buy shop order item store stock price".split(" "),
   capability: "search for products",
 };
@@ -113,7 +122,14 @@ export const products: Domain = {
 export const orders: Domain = {
   id: "shop/orders",
   fits: (t) => t.params.some((p) => p.role.kind === "id" && /order|delivery|shipment|package|parcel|tracking/.test(p.role.entity)) && search(t),
-  patterns: ["(where is|where's|what happened to|what's going on with|any news on|what is the status of) {ID}?", "(has|did) {ID} (shipped|shipped yet|been sent|been delivered|arrived)?", "(when will|when does) {ID} (arrive|get here|ship|come)?", "(can you|could you|please) (check|track|look up|look into) {ID}?", "(I'm waiting for|I'm still missing|I haven't received) {ID}, (where is it|what's its status|can you check)?", "(track|check|status of|look up) {ID}"],
+  patterns: [
+    "(where is|where's|what happened to|what's going on with|any news on|what is the status of) {ID}?",
+    "(has|did) {ID} (shipped|shipped yet|been sent|been delivered|arrived)?",
+    "(when will|when does) {ID} (arrive|get here|ship|come)?",
+    "(can you|could you|please) (check|track|look up|look into) {ID}?",
+    "(I'm waiting for|I'm still missing|I haven't received) {ID}, (where is it|what's its status|can you check)?",
+    "(track|check|status of|look up) {ID}",
+  ],
   contexts: ["I ordered something last week.", "My parcel still isn't here."],
   vocabulary: "order delivery package ship shipping parcel track".split(" "),
   capability: "check the status of orders",
@@ -121,7 +137,7 @@ export const orders: Domain = {
 
 export const music: Domain = {
   id: "media/music",
-  fits: (t) => speaksOf(t, "music song songs track playlist album") ,
+  fits: (t) => speaksOf(t, "music song songs track playlist album"),
   patterns: ["(play|put on|start|I want to hear|I'd like to listen to|let's hear|let me hear) {ARGS}", "(can you|could you|please) (play|put on) {ARGS}?"],
   vocabulary: "music song play album artist band playlist listen".split(" "),
   capability: "play or find music",

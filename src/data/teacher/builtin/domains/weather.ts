@@ -1,9 +1,26 @@
 /** Weather now, forecasts, warnings. */
 import { type Domain, speaksOf, takes } from "./domain.ts";
 
-const VOCABULARY = "weather forecast temperature rain raining rainy snow snowing sunny storm stormy wind windy humid humidity umbrella cold warm hot degrees climate fog foggy cloudy alert warning drizzle outside".split(" ");
-const NEAR = ["How do meteorologists predict the weather?", "What causes thunder?", "Why is the sky blue?", "How are hurricanes named?", "What is the difference between weather and climate?", "Who invented the thermometer?", "What does a barometer measure?", "How does a rainbow form?", "Why do we have seasons?", "What is the water cycle?", "How does fog form?", "What is the hottest planet in the solar system?"];
-const placed = (t: Parameters<Domain["fits"]>[0]) => takes(t, "place", "latitude", "airport") || t.params.some((p) => p.role.kind === "enum" && /location|city|place/.test(p.role.noun));
+const VOCABULARY =
+  "weather forecast temperature rain raining rainy snow snowing sunny storm stormy wind windy humid humidity umbrella cold warm hot degrees climate fog foggy cloudy alert warning drizzle outside".split(
+    " ",
+  );
+const NEAR = [
+  "How do meteorologists predict the weather?",
+  "What causes thunder?",
+  "Why is the sky blue?",
+  "How are hurricanes named?",
+  "What is the difference between weather and climate?",
+  "Who invented the thermometer?",
+  "What does a barometer measure?",
+  "How does a rainbow form?",
+  "Why do we have seasons?",
+  "What is the water cycle?",
+  "How does fog form?",
+  "What is the hottest planet in the solar system?",
+];
+const placed = (t: Parameters<Domain["fits"]>[0]) =>
+  takes(t, "place", "latitude", "airport") || t.params.some((p) => p.role.kind === "enum" && /location|city|place/.test(p.role.noun));
 const weathery = (t: Parameters<Domain["fits"]>[0]) => speaksOf(t, "weather forecast forecasts temperature");
 
 export const weatherNow: Domain = {
@@ -38,7 +55,14 @@ export const weatherNow: Domain = {
     "(how are things|what's it looking like) (outside|out there) in {=place}(?| today?)",
     "(just|I just) (landed|arrived) in {=place}, (what should I expect outside|coat or no coat|will I freeze)?",
   ],
-  contexts: ["I'm about to go out.", "I'm deciding what to wear.", "My laundry is still wet.", "We want to have lunch in the garden.", "I haven't looked out of the window yet.", "I'm calling my grandmother later."],
+  contexts: [
+    "I'm about to go out.",
+    "I'm deciding what to wear.",
+    "My laundry is still wet.",
+    "We want to have lunch in the garden.",
+    "I haven't looked out of the window yet.",
+    "I'm calling my grandmother later.",
+  ],
   vocabulary: VOCABULARY,
   nearMisses: NEAR,
   capability: "check the current weather in a place",
@@ -74,7 +98,14 @@ export const forecast: Domain = {
     "(should we|shall we) (move|postpone) the (barbecue|picnic|garden party) in {=place}?",
     "(what's coming up|what lies ahead) in {=place}, (weather-wise|sky-wise)?",
   ],
-  contexts: ["I'm planning my week.", "We have visitors coming.", "I have to pack tonight.", "We're organising a garden party.", "My bike is the only way to work.", "We might go camping."],
+  contexts: [
+    "I'm planning my week.",
+    "We have visitors coming.",
+    "I have to pack tonight.",
+    "We're organising a garden party.",
+    "My bike is the only way to work.",
+    "We might go camping.",
+  ],
   vocabulary: VOCABULARY,
   nearMisses: NEAR,
   capability: "give a weather forecast for the coming days",

@@ -23,9 +23,19 @@ export const news: Domain = {
 
 export const webSearch: Domain = {
   id: "info/web",
-  fits: (t) => takes(t, "query") && (/\bweb\b|internet|online|google|wikipedia|knowledge/i.test(t.tool.description) || speaksOf(t, "web internet wikipedia")) && reading(t),
+  fits: (t) =>
+    takes(t, "query") &&
+    (/\bweb\b|internet|online|google|wikipedia|knowledge/i.test(t.tool.description) || speaksOf(t, "web internet wikipedia")) &&
+    reading(t),
   objects: ["information", "web results"],
-  patterns: ["(search|look on|check) (the web|the internet|online) for {=query}", "(google|look up) {=query}( for me| online|)", "(what can you find|what do you find|find out) (online |)about {=query}(?|)", "(find|get) me (some |up-to-date |)information (about|on) {=query}", "(I need|I want) (current|up-to-date|the latest) information (on|about) {=query}", "(do|run) a web search (for|on|about) {=query}"],
+  patterns: [
+    "(search|look on|check) (the web|the internet|online) for {=query}",
+    "(google|look up) {=query}( for me| online|)",
+    "(what can you find|what do you find|find out) (online |)about {=query}(?|)",
+    "(find|get) me (some |up-to-date |)information (about|on) {=query}",
+    "(I need|I want) (current|up-to-date|the latest) information (on|about) {=query}",
+    "(do|run) a web search (for|on|about) {=query}",
+  ],
   vocabulary: "search web internet information".split(" "),
   capability: "search the web",
 };
@@ -33,7 +43,13 @@ export const webSearch: Domain = {
 export const messages: Domain = {
   id: "office/messages",
   fits: (t) => t.cls === "send" || (speaksOf(t, "message email mail sms") && t.cls === "create"),
-  patterns: ["(send|shoot|write) {@recipient} (a message|an email|a note) (saying|that says|with the text) {=text}", "(tell|let) {=recipient} (know that |know |) {=text}", "(message|email|write to|contact) {=recipient} (and say|saying|with|and tell them) {=text}", "(can you|could you|please) (send|pass) {=text} (on to|to) {=recipient}?", "(I need|I want) {=recipient} to (get|read|see) (this message|this|the following): {=text}"],
+  patterns: [
+    "(send|shoot|write) {@recipient} (a message|an email|a note) (saying|that says|with the text) {=text}",
+    "(tell|let) {=recipient} (know that |know |) {=text}",
+    "(message|email|write to|contact) {=recipient} (and say|saying|with|and tell them) {=text}",
+    "(can you|could you|please) (send|pass) {=text} (on to|to) {=recipient}?",
+    "(I need|I want) {=recipient} to (get|read|see) (this message|this|the following): {=text}",
+  ],
   vocabulary: "message email send mail sms text".split(" "),
   capability: "send messages",
 };
@@ -64,14 +80,24 @@ export const currency: Domain = {
 export const stocks: Domain = {
   id: "money/stocks",
   fits: (t) => takes(t, "symbol") || speaksOf(t, "stock stocks share shares"),
-  patterns: ["(what's|what is|how's|how is) {=symbol} (trading at|doing|worth)( today| now| right now|)?", "(how much is|what's the price of|what's the share price of) (a share of |) {=symbol}( right now| today|)?", "{=symbol} (stock|price|stock price|share price)", "(check|look up|get) (the price of |) {=symbol}( for me|)"],
+  patterns: [
+    "(what's|what is|how's|how is) {=symbol} (trading at|doing|worth)( today| now| right now|)?",
+    "(how much is|what's the price of|what's the share price of) (a share of |) {=symbol}( right now| today|)?",
+    "{=symbol} (stock|price|stock price|share price)",
+    "(check|look up|get) (the price of |) {=symbol}( for me|)",
+  ],
   vocabulary: "stock share price market ticker invest".split(" "),
 };
 
 export const translation: Domain = {
   id: "language/translate",
   fits: (t) => speaksOf(t, "translate translation translator") || t.verb === "translate",
-  patterns: ["(how do you say|what is|how would I say) {=text} in {=language}?", "(translate|put) {=text} (to|into) {=language}", "(can you|could you) translate {=text} (to|into) {=language}?", "(I need|I want) {=text} in {=language}"],
+  patterns: [
+    "(how do you say|what is|how would I say) {=text} in {=language}?",
+    "(translate|put) {=text} (to|into) {=language}",
+    "(can you|could you) translate {=text} (to|into) {=language}?",
+    "(I need|I want) {=text} in {=language}",
+  ],
   vocabulary: "translate translation say language".split(" "),
   capability: "translate text",
 };

@@ -14,12 +14,22 @@ const chore = (needs: string, ...say: string[]): Chore => ({ needs: needs.split(
 
 export const CHORES: readonly Chore[] = [
   chore("food pizza restaurant order delivery", "order a pizza with mushrooms", "get a large salad delivered to my office", "order sushi for four people"),
-  chore("restaurant table reservation reserve book dining", "book a table for two at an Italian place", "reserve a table for six on Friday evening", "get us a table by the window tonight"),
+  chore(
+    "restaurant table reservation reserve book dining",
+    "book a table for two at an Italian place",
+    "reserve a table for six on Friday evening",
+    "get us a table by the window tonight",
+  ),
   chore("email mail message send", "send an email to Anna about the meeting", "email the report to my boss", "write an email to the landlord and send it"),
   chore("sms message text send chat", "text my brother that I'm late", "send a message to the team", "message Omar on his phone"),
   chore("call phone dial contact", "call my mother", "ring the dentist's office", "dial the front desk"),
   chore("light lamp device appliance home switch control", "turn off the lights in the kitchen", "dim the bedroom lamp", "switch on the porch light"),
-  chore("thermostat heating temperature device appliance home control", "set the thermostat to 21 degrees", "turn up the heating", "switch off the air conditioning"),
+  chore(
+    "thermostat heating temperature device appliance home control",
+    "set the thermostat to 21 degrees",
+    "turn up the heating",
+    "switch off the air conditioning",
+  ),
   chore("music song play playlist track artist media", "play some jazz", "put on my workout playlist", "skip to the next song"),
   chore("alarm timer reminder clock", "set an alarm for seven", "start a timer for ten minutes", "wake me up at half past six"),
   chore("reminder task todo calendar event note", "remind me to water the plants", "add milk to my shopping list", "put a reminder in for Tuesday"),

@@ -34,7 +34,10 @@ export const COUNTRIES: readonly string[] = [...new Set(WORLD_PLACES.map((p) => 
 export const STATE_NAMES: readonly string[] = Object.values(STATES);
 /** Names that need no country to be found, for requests that name the city alone. */
 export const FAMOUS: ReadonlySet<string> = new Set(
-  "Paris,London,Berlin,Munich,Madrid,Barcelona,Lisbon,Rome,Milan,Venice,Amsterdam,Brussels,Zurich,Vienna,Copenhagen,Stockholm,Oslo,Helsinki,Warsaw,Prague,Budapest,Athens,Istanbul,Dubai,Cairo,Nairobi,Cape Town,Mumbai,Bangkok,Singapore,Beijing,Shanghai,Tokyo,Osaka,Kyoto,Seoul,Sydney,Melbourne,Toronto,Vancouver,Mexico City,Buenos Aires,Rio de Janeiro,Los Angeles,San Francisco,San Diego,New York,Chicago,Miami,Boston,Seattle,Austin,Denver,Las Vegas,Houston,Dallas,Atlanta,Philadelphia,Phoenix,New Orleans,Nashville,Honolulu".split(","),
+  "Paris,London,Berlin,Munich,Madrid,Barcelona,Lisbon,Rome,Milan,Venice,Amsterdam,Brussels,Zurich,Vienna,Copenhagen,Stockholm,Oslo,Helsinki,Warsaw,Prague,Budapest,Athens,Istanbul,Dubai,Cairo,Nairobi,Cape Town,Mumbai,Bangkok,Singapore,Beijing,Shanghai,Tokyo,Osaka,Kyoto,Seoul,Sydney,Melbourne,Toronto,Vancouver,Mexico City,Buenos Aires,Rio de Janeiro,Los Angeles,San Francisco,San Diego,New York,Chicago,Miami,Boston,Seattle,Austin,Denver,Las Vegas,Houston,Dallas,Atlanta,Philadelphia,Phoenix,New Orleans,Nashville,Honolulu".split(
+    ",",
+  ),
 );
 /** Airport codes that people type. */
-export const AIRPORTS: readonly string[] = "JFK LAX SFO ORD ATL DFW DEN SEA MIA BOS LHR CDG AMS FRA MAD FCO ZRH VIE CPH OSL DXB DOH SIN HKG NRT ICN SYD MEL YYZ GRU".split(" ");
+export const AIRPORTS: readonly string[] =
+  "JFK LAX SFO ORD ATL DFW DEN SEA MIA BOS LHR CDG AMS FRA MAD FCO ZRH VIE CPH OSL DXB DOH SIN HKG NRT ICN SYD MEL YYZ GRU".split(" ");
