@@ -139,7 +139,6 @@ function stepEnv(pythonPath: string): Record<string, string> {
     PYTHONPATH: pythonPath,
     PYTHONUTF8: "1",
     PYTHONUNBUFFERED: "1",
-    PYTHONDONTWRITEBYTECODE: "1",
     PYTHONHASHSEED: "0",
     // glibc keeps an arena a thread otherwise, and training's large blocks make each grow.
     MALLOC_ARENA_MAX: "2",

@@ -38,14 +38,16 @@ const MARKER = "forge-environment.json";
 /** Another forge may be fetching GBs over a slow line. */
 const WAIT_SECONDS = 3600;
 
-/** The environment is looked for, checked or built once a process. */
-let ready: Promise<Result<Python>> | undefined;
+/** The environment is looked for, checked or built once a process, for each place it may be. */
+const ready = new Map<string, Promise<Result<Python>>>();
 
 /** An interpreter with every package of the lock file. Builds the environment when there is none; failures exit with 6. */
 export async function ensurePython(o: PythonOptions = {}): Promise<Result<Python>> {
-  ready ??= locate(o);
-  const result = await ready;
-  if (!result.ok) ready = undefined; // What was wrong may be mended by the next call.
+  const place = `${process.env.MCP_FORGE_PYTHON ?? ""}\n${cacheDir()}`;
+  const found = ready.get(place) ?? locate(o);
+  ready.set(place, found);
+  const result = await found;
+  if (!result.ok) ready.delete(place); // What was wrong may be mended by the next call.
   return result;
 }
 

@@ -135,9 +135,12 @@ export function isCpuBuild(report: string): boolean {
   }
 }
 
-/** pip install, with what it downloads told as it goes; its failures in words. */
+/**
+ * pip install, with what it downloads told as it goes; its failures in words. Nothing is compiled to bytecode ahead: that takes
+ * half a minute, and of what is installed a tenth is ever imported.
+ */
 export async function install(pip: readonly string[], args: readonly string[], o: BuildOptions): Promise<Result<void>> {
-  const r = await run([...pip, "install", "--no-input", "--progress-bar", "off", "--retries", "2", ...args], o, 3_600_000, {}, (line) => {
+  const r = await run([...pip, "install", "--no-input", "--progress-bar", "off", "--retries", "2", "--no-compile", ...args], o, 3_600_000, {}, (line) => {
     const told = /^\s*(Downloading|Processing|Installing collected packages)[ :]+(\S+)(.*)/.exec(line);
     if (told)
       o.onPhase(
