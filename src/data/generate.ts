@@ -8,6 +8,7 @@ import type { JsonObject } from "../platform/json.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import { caseOf, type Served, sampleOf, toolName } from "./assemble.ts";
 import { sampleChecker } from "./checks/index.ts";
+import { discover } from "./discover.ts";
 import { Executor } from "./execute.ts";
 import { NearIndex } from "./similarity.ts";
 import { promptKey } from "./split.ts";
@@ -21,8 +22,13 @@ const ATTEMPTS = 24;
 const EXECUTE_ATTEMPTS = 6;
 
 /** Fills every slot of the plan. Failures: `data/interrupted`, and whatever `answerPlain` reports. */
-export async function generate(input: GenerateInput, teacher: Teacher = builtinTeacher(input.toolset, input.seed)): Promise<Result<Generation>> {
-  const run = new Filling(input, teacher);
+export async function generate(input: GenerateInput, teacher?: Teacher): Promise<Result<Generation>> {
+  const executor = new Executor(input.session, input.toolset, {
+    concurrency: input.concurrency ?? 8,
+    maxCalls: input.maxCalls ?? 2000,
+    ...(input.signal ? { signal: input.signal } : {}),
+  });
+  const run = new Filling(input, teacher ?? builtinTeacher(input.toolset, input.seed, await discover(input.toolset, executor)), executor);
   while (run.pending.size > 0) {
     if (input.signal?.aborted) return err({ code: "data/interrupted", message: "generation was interrupted", exit: EXIT.interrupted });
     await run.draftPending();
@@ -50,7 +56,6 @@ interface Place {
 class Filling {
   readonly pending = new Set<number>();
   private readonly places: Place[];
-  private readonly executor: Executor;
   private readonly check: ReturnType<typeof sampleChecker>;
   private readonly claims = new Map<string, number>();
   private readonly dropped: Record<string, number> = {};
@@ -63,15 +68,11 @@ class Filling {
   constructor(
     private readonly input: GenerateInput,
     private readonly teacher: Teacher,
+    private readonly executor: Executor,
   ) {
     const slots = [...input.plan.train, ...input.plan.evaluation];
     this.places = slots.map((slot) => ({ slot, attempt: 0, draft: null, served: [], plain: null, useFault: true }));
     for (const i of slots.keys()) this.pending.add(i);
-    this.executor = new Executor(input.session, input.toolset, {
-      concurrency: input.concurrency ?? 8,
-      maxCalls: input.maxCalls ?? 2000,
-      ...(input.signal ? { signal: input.signal } : {}),
-    });
     this.check = sampleChecker(input.toolset);
   }
 

@@ -108,7 +108,7 @@ export function indefinite(phrase: string): string {
   return `${article(phrase)} ${phrase}`;
 }
 
-const DOUBLING = new Set("get put set run stop plan cut let sit shut ship drop map log tag chat plot scan swap submit begin".split(" "));
+const DOUBLING = new Set("get skip put set run stop plan cut let sit shut ship drop map log tag chat plot scan swap submit begin".split(" "));
 
 /** `-ing` form of a verb; the first word is changed: `look up` → `looking up`. */
 export function gerund(verb: string): string {

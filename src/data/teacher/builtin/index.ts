@@ -2,6 +2,7 @@
  * The builtin teacher: makes training conversations for any toolset from its definitions alone, with no
  * key and no network. One recipe a scenario (scenarios.ts); every slot draws from its own stream.
  */
+import { type Known, NOTHING_KNOWN } from "../../discover.ts";
 import { rngFor } from "../../rng.ts";
 import { isHeldoutFrame } from "../../split.ts";
 import type { Toolset } from "../../types.ts";
@@ -13,10 +14,10 @@ import { RECIPES, type World } from "./scenarios.ts";
 /** Draws inside one attempt before it counts as unusable: most miss because their frame lies on the other side of the split. */
 const TRIES = 60;
 
-/** The teacher for a toolset. Reading the toolset is done once. */
-export function builtinTeacher(toolset: Toolset, seed: number): Teacher {
+/** The teacher for a toolset; `known` are values that really exist behind it. Reading the toolset is done once. */
+export function builtinTeacher(toolset: Toolset, seed: number, known: Known = NOTHING_KNOWN): Teacher {
   const tools = readToolset(toolset);
-  const world: World = { toolset, tools, byName: new Map(tools.map((t) => [t.tool.name, t])), territory: territoryOf(tools) };
+  const world: World = { toolset, tools, byName: new Map(tools.map((t) => [t.tool.name, t])), territory: territoryOf(tools), known };
   return { name: "builtin", draft: async (requests) => requests.map((r) => draftOne(world, seed, r)) };
 }
 

@@ -56,7 +56,7 @@ export const ACTING: readonly string[] = [
 export const VAGUE: readonly string[] = [
   "(I need something|I need help|I'm not sure where to start|I could use a hand) with {THE} {ARGS}",
   "(something about|it's about|this is about|I'm calling about|regarding) {THE} {ARGS}",
-  "(I have to deal with|I'm stuck with|I'm working on|I'm busy with) {THE} {ARGS}, (can you help|what can you do|could you take over|please take care of it)?",
+  "(I have to deal with|I'm stuck with|I'm working on|I'm busy with) {THE} {ARGS}, (can you help|what can you do|could you take over)?",
   "(can you do something about|what can you do about|can you help with|could you take care of|can you sort out) {THE} {ARGS}?",
   "(so|well|okay|right), {THE} {ARGS}",
 ];

@@ -71,14 +71,11 @@ export interface OutOfScope extends Request {
 
 /** A request for an action that no tool offers, and the honest answer. Null when this draw might be served. */
 export function outOfScope(tools: readonly ToolModel[], territory: Territory, rng: Rng): OutOfScope | null {
-  const near = rng.chance(0.35) && tools.length > 0;
+  const misuse = rng.chance(0.45) && tools.length > 0 ? nearMiss(tools, territory, rng) : null;
   let say: string;
   let blank: string;
-  if (near) {
-    const m = rng.pick(MISUSES);
-    if (m.needs.some((w) => territory.words.has(w)) || tools.some((t) => m.needs.includes(t.verb))) return null;
-    const t = rng.pick(tools);
-    say = m.say.replace("{O}", definite(rng.pick(t.objects)));
+  if (misuse !== null) {
+    say = misuse;
     blank = say;
   } else {
     const c = rng.pick(CHORES);
@@ -109,6 +106,19 @@ export function outOfScope(tools: readonly ToolModel[], territory: Territory, rn
     .replace("{C}", theirs)
     .replace("{CAN}", capabilities(tools, rng));
   return { text, frame, refusal: tidy(refusal) };
+}
+
+/** An action on the tools' own subject that none of them offers; null when this draw might be offered. */
+function nearMiss(tools: readonly ToolModel[], territory: Territory, rng: Rng): string | null {
+  const names = tools.map((t) => `${t.tool.name} ${t.tool.description}`.toLowerCase()).join(" ");
+  const beyond = tools.flatMap((t) => t.domains.flatMap((d) => d.beyond ?? []));
+  if (beyond.length > 0 && rng.chance(0.5)) {
+    const [say, word] = rng.pick(beyond);
+    return names.includes(word) ? null : say;
+  }
+  const m = rng.pick(MISUSES);
+  if (m.needs.some((w) => territory.words.has(w)) || tools.some((t) => m.needs.includes(t.verb))) return null;
+  return m.say.replace("{O}", definite(rng.pick(rng.pick(tools).objects)));
 }
 
 /** What the tools can do, as verb phrases: at most four. */

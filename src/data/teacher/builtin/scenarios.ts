@@ -3,6 +3,7 @@
  * of its own and gives exchanges, or null when its draw cannot be used (it is then asked again).
  */
 import type { JsonObject, JsonValue } from "../../../platform/json.ts";
+import type { Known } from "../../discover.ts";
 import { rivalsOf } from "../../kinds.ts";
 import type { Rng } from "../../rng.ts";
 import { compileArguments } from "../../schema.ts";
@@ -25,6 +26,7 @@ export interface World {
   readonly tools: readonly ToolModel[];
   readonly byName: ReadonlyMap<string, ToolModel>;
   readonly territory: Territory;
+  readonly known: Known;
 }
 
 export interface Made {
@@ -56,7 +58,7 @@ const EXCLUSIVE: readonly (readonly [RegExp, RegExp])[] = [
 ];
 
 /** Draws the arguments of a call: all required ones, some optional ones. Null when they cannot be made valid. */
-function drawBindings(model: ToolModel, rng: Rng, w: Wanted): Binding[] | null {
+function drawBindings(world: World, model: ToolModel, rng: Rng, w: Wanted): Binding[] | null {
   const ctx: Context = { used: new Set() };
   const topic = singular(model.objects[0] ?? "");
   const optional = rng.shuffle(model.params.filter((p) => !p.property.required)).filter((p) => rng.chance(RARELY.has(p.role.kind) ? 0.03 : w.optional));
@@ -73,6 +75,8 @@ function drawBindings(model: ToolModel, rng: Rng, w: Wanted): Binding[] | null {
     if (!param.property.required && !chosen.has(param)) continue;
     const value = makeValue(param.property, param.role, rng, ctx, {
       heldout: w.heldout,
+      known: world.known,
+      making: model.cls === "create" || model.cls === "write",
       topic,
       extreme: w.extreme && isBounded(param),
       rare: w.rare && param.property.required,
@@ -145,8 +149,8 @@ function request(model: ToolModel, bindings: readonly Binding[], rng: Rng, o: Re
 /** A plain request for the tool and its call. */
 const serve =
   (w: Omit<Wanted, "heldout">, o: RequestOptions = { style: "normal" }, needs: (b: readonly Binding[]) => boolean = () => true): Recipe =>
-  (_world, model, rng, heldout, turn) => {
-    const bindings = drawBindings(model, rng, { ...w, optional: turn > 30 ? w.optional / 2 : w.optional, heldout });
+  (world, model, rng, heldout, turn) => {
+    const bindings = drawBindings(world, model, rng, { ...w, optional: turn > 30 ? w.optional / 2 : w.optional, heldout });
     if (bindings === null || (turn < 30 && !needs(bindings))) return null;
     const r = request(model, bindings, rng, o);
     return r && { frame: r.frame, exchanges: [callExchange(r.text, model, bindings, rng)] };
@@ -165,8 +169,8 @@ const FOLLOW_UPS: readonly string[] = [
   "(what if it's|and if it's) {X}?",
 ];
 
-const followUp: Recipe = (_world, model, rng, heldout) => {
-  const bindings = drawBindings(model, rng, { optional: 0.15, most: 1, heldout });
+const followUp: Recipe = (world, model, rng, heldout) => {
+  const bindings = drawBindings(world, model, rng, { optional: 0.15, most: 1, heldout });
   if (bindings === null) return null;
   const target =
     bindings.find(
@@ -175,7 +179,12 @@ const followUp: Recipe = (_world, model, rng, heldout) => {
     ) ?? bindings.find((b) => b.param.property.required && !/^(flag|boolean|object|edit|list|constant)$/.test(b.param.role.kind));
   if (!target) return null;
   const ctx: Context = { used: new Set([String(target.value.json)]) };
-  const value = makeValue(target.param.property, target.param.role, rng, ctx, { heldout, topic: singular(model.objects[0] ?? "") });
+  const value = makeValue(target.param.property, target.param.role, rng, ctx, {
+    heldout,
+    known: world.known,
+    making: model.cls === "create" || model.cls === "write",
+    topic: singular(model.objects[0] ?? ""),
+  });
   if (value === null || JSON.stringify(value.json) === JSON.stringify(target.value.json)) return null;
   const second = makeValid(
     model,
@@ -213,8 +222,8 @@ const beyond: Recipe = (world, _model, rng) => {
   return q && { frame: q.frame, exchanges: [{ kind: "say", user: q.text, answer: q.refusal }] };
 };
 
-const missingRequired: Recipe = (_world, model, rng, heldout) => {
-  const bindings = drawBindings(model, rng, { optional: 0.15, most: 1, heldout });
+const missingRequired: Recipe = (world, model, rng, heldout) => {
+  const bindings = drawBindings(world, model, rng, { optional: 0.15, most: 1, heldout });
   if (bindings === null) return null;
   const required = bindings.filter((b) => b.param.property.required && b.param.role.kind !== "constant");
   if (required.length === 0) return null;
@@ -244,10 +253,10 @@ const missingRequired: Recipe = (_world, model, rng, heldout) => {
 
 const fails =
   (kind: "error" | "empty" | "timeout"): Recipe =>
-  (_world, model, rng, heldout) => {
+  (world, model, rng, heldout) => {
     // Half of the error requests name something that does not exist, so that the real tool may fail by itself.
     const rare = kind === "error" && rng.chance(0.5);
-    const bindings = drawBindings(model, rng, { optional: 0.2, most: 1, rare, heldout });
+    const bindings = drawBindings(world, model, rng, { optional: 0.2, most: 1, rare, heldout });
     if (bindings === null) return null;
     const r = request(model, bindings, rng, { style: "normal" });
     if (r === null) return null;
@@ -270,7 +279,7 @@ const severalApply: Recipe = (world, model, rng, heldout) => {
     .map((t) => world.byName.get(t.name))
     .filter((t): t is ToolModel => t !== undefined);
   if (rivals.length === 0) return null;
-  const bindings = drawBindings(model, rng, { optional: 0, most: 0, heldout });
+  const bindings = drawBindings(world, model, rng, { optional: 0, most: 0, heldout });
   if (bindings === null) return null;
   const open = model.domains.some((d) => d.id === "weather/now" || d.id === "weather/forecast") && rng.chance(0.5);
   const rival = rng.pick(rivals);
@@ -308,7 +317,7 @@ function acceptedFor(rival: ToolModel, bindings: readonly Binding[]): Record<str
 }
 
 const vague: Recipe = (world, model, rng, heldout) => {
-  const bindings = drawBindings(model, rng, { optional: 0, most: 0, heldout });
+  const bindings = drawBindings(world, model, rng, { optional: 0, most: 0, heldout });
   if (bindings === null) return null;
   const r = request(model, bindings, rng, { style: "vague" });
   if (r === null) return null;
@@ -323,8 +332,8 @@ const vague: Recipe = (world, model, rng, heldout) => {
 
 // --- edges ---
 
-const unusual: Recipe = (_world, model, rng, heldout) => {
-  const bindings = drawBindings(model, rng, { optional: 0.2, most: 1, rare: rng.chance(0.3), heldout });
+const unusual: Recipe = (world, model, rng, heldout) => {
+  const bindings = drawBindings(world, model, rng, { optional: 0.2, most: 1, rare: rng.chance(0.3), heldout });
   if (bindings === null) return null;
   const r = request(model, bindings, rng, { style: "normal", register: rng.pick(["plain", "casual", "chatty"] as const) });
   if (r === null) return null;

@@ -3,6 +3,7 @@
  * determines what is wanted. Values for held-out cases come from their own part of each list.
  */
 import type { JsonValue } from "../../../platform/json.ts";
+import type { Known } from "../../discover.ts";
 import { hash32, type Rng } from "../../rng.ts";
 import type { Property } from "../../schema.ts";
 import { capital, listing, numberInWords, singular, splitName } from "./english.ts";
@@ -38,6 +39,10 @@ export interface ValueOptions {
   readonly rare?: boolean;
   /** The tool's object, for topics (`recipe` → food). */
   readonly topic: string;
+  /** What really exists behind the tools. */
+  readonly known?: Known;
+  /** The tool makes its object: a path is a new one. */
+  readonly making?: boolean;
 }
 
 /** The part of a list that training (or evaluation) may use. Short lists are shared: they cannot be split. */
@@ -303,9 +308,9 @@ function textValue(role: Role, rng: Rng, o: ValueOptions): Value {
     case "url":
       return plain(...same(`https://${rng.pick(["www.", "", "docs.", "blog."])}${rng.pick(part(T.WORDS, o.heldout))}.example/${rng.pick(T.FILE_STEMS)}`));
     case "path":
-      return plain(...same(filePath(rng, o)));
+      return plain(...same(existing(role, rng, o) ?? filePath(rng, o)));
     case "folder":
-      return plain(...same(folderPath(rng, o)));
+      return plain(...same(existing(role, rng, o) ?? folderPath(rng, o)));
     case "glob":
       return plain(...same(rng.chance(0.6) ? `*.${rng.pick(T.EXTENSIONS)}` : `${rng.pick(part(T.FILE_STEMS, o.heldout))}*`));
     case "id":
@@ -396,6 +401,18 @@ function titleValue(role: Role, rng: Rng, o: ValueOptions): Value {
   if (/(user|person|people|contact|customer|employee|patient|student)/.test(e)) return named(`${from(T.FIRST_NAMES)} ${from(T.LAST_NAMES)}`);
   if (/(server|table|database|bucket|channel|group|list|playlist)/.test(e)) return plain(...same(from(T.NICKNAMES)));
   return plain(...same(`${capital(from(T.WORDS))} ${o.rare ? inventedWord(rng) : capital(from(T.WORDS))}`));
+}
+
+/** A path that exists where one is read, a new one beside what exists where one is made; null where nothing is known. */
+function existing(role: Role, rng: Rng, o: ValueOptions): string | null {
+  const { files, folders } = o.known ?? { files: [], folders: [] };
+  if (folders.length === 0 || o.rare) return null;
+  const fresh = o.making === true || role.side === "end";
+  const folder = rng.pick(part(folders, o.heldout));
+  const inside = (name: string) => `${folder}${folder.endsWith("/") ? "" : "/"}${name}`;
+  if (role.kind === "folder") return fresh ? inside(`${rng.pick(part(T.FOLDERS, o.heldout))}-${rng.pick(part(T.WORDS, o.heldout))}`) : folder;
+  if (fresh || files.length === 0) return inside(`${rng.pick(part(T.FILE_STEMS, o.heldout))}-${rng.pick(part(T.WORDS, o.heldout))}.${rng.pick(T.EXTENSIONS)}`);
+  return rng.pick(part(files, o.heldout));
 }
 
 function filePath(rng: Rng, o: ValueOptions): string {

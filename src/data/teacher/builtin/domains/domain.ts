@@ -17,6 +17,8 @@ export interface Domain {
   readonly vocabulary: readonly string[];
   /** Questions on the subject that need knowledge, not a call. */
   readonly nearMisses?: readonly string[];
+  /** Actions on the subject that such a tool does not offer, with a word that shows when one does: `verb phrase`, `word`. */
+  readonly beyond?: readonly (readonly [string, string])[];
   /** What the tool can do, after `I can`. */
   readonly capability?: string;
 }

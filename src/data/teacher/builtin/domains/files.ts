@@ -12,7 +12,17 @@ const NEAR = [
 ];
 const pathy = (t: Parameters<Domain["fits"]>[0]) => takes(t, "path", "folder") || t.params.some((p) => /path/i.test(p.property.name));
 const named = (re: RegExp) => (t: Parameters<Domain["fits"]>[0]) => pathy(t) && re.test(t.tool.name);
-const base = { vocabulary: VOCABULARY, nearMisses: NEAR };
+const BEYOND = [
+  ["share this folder with Anna", "share"],
+  ["convert the PDF into a Word document", "convert"],
+  ["print the report", "print"],
+  ["encrypt my documents", "encrypt"],
+  ["upload the photos to the cloud", "upload"],
+  ["email the file to my boss", "email"],
+  ["compress the folder", "compress"],
+  ["scan my files for viruses", "scan"],
+] as const;
+const base = { beyond: BEYOND, vocabulary: VOCABULARY, nearMisses: NEAR };
 
 export const readFile: Domain = {
   ...base,

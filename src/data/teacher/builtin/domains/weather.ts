@@ -19,6 +19,17 @@ const NEAR = [
   "How does fog form?",
   "What is the hottest planet in the solar system?",
 ];
+const BEYOND = [
+  ["send me the forecast every morning", "subscribe"],
+  ["show me a radar map of the storm", "map"],
+  ["notify me when it starts raining", "notify"],
+  ["turn on the sprinklers when it's dry", "sprinkler"],
+  ["look up the weather records from 1987", "history"],
+  ["make it stop raining", "control"],
+  ["book an umbrella for me", "book"],
+  ["draw a chart of last year's temperatures", "chart"],
+  ["report a storm to the authorities", "report"],
+] as const;
 const placed = (t: Parameters<Domain["fits"]>[0]) =>
   takes(t, "place", "latitude", "airport") || t.params.some((p) => p.role.kind === "enum" && /location|city|place/.test(p.role.noun));
 const weathery = (t: Parameters<Domain["fits"]>[0]) => speaksOf(t, "weather forecast forecasts temperature");
@@ -65,6 +76,7 @@ export const weatherNow: Domain = {
   ],
   vocabulary: VOCABULARY,
   nearMisses: NEAR,
+  beyond: BEYOND,
   capability: "check the current weather in a place",
 };
 
@@ -93,7 +105,7 @@ export const forecast: Domain = {
     "((will the (next few days|coming days) be)|(are the (next few days|coming days) going to be)) (rainy|sunny|cold|mild) {@place}?",
   ],
   vague: [
-    "(I'm|we're) (packing for|off to|travelling to|flying to|spending a few days in) {=place}( tomorrow| this weekend| next|)( and don't know what to bring|, not sure what to pack|, any idea what to expect|)",
+    "(I'm|we're) (packing for|off to|travelling to|flying to|spending a few days in) {=place}( tomorrow| this weekend|)( and don't know what to bring|, not sure what to pack|, any idea what to expect|)",
     "(planning|thinking about) (a trip to|a few days in|a weekend in|a hike near) {=place}, (good idea|is it worth it|would you go)( this week|)?",
     "(should we|shall we) (move|postpone) the (barbecue|picnic|garden party) in {=place}?",
     "(what's coming up|what lies ahead) in {=place}, (weather-wise|sky-wise)?",
@@ -108,6 +120,7 @@ export const forecast: Domain = {
   ],
   vocabulary: VOCABULARY,
   nearMisses: NEAR,
+  beyond: BEYOND,
   capability: "give a weather forecast for the coming days",
 };
 
@@ -139,12 +152,13 @@ export const alerts: Domain = {
   contexts: ["The sky looks dark.", "I heard sirens earlier.", "We're about to set out on a hike.", "My family is worried.", "The wind is getting stronger."],
   vocabulary: VOCABULARY,
   nearMisses: NEAR,
+  beyond: BEYOND,
   capability: "look up weather alerts for a place",
 };
 
 /** More than one weather tool could answer these. */
 export const WEATHER_OPEN = [
-  "(what|anything) (should I know about|can you tell me about|is going on with) the weather in {=place}?",
+  "(what should I know about|what can you tell me about|is there anything I should know about) the weather in {=place}?",
   "(give me|I'd like|can I get) (a weather update|a weather report|a weather briefing|the weather situation) for {=place}",
   "(weather report|weather update|weather info|weather situation) {=place}",
   "(how's|how is) {=place} (weather-wise|doing weather-wise)?",

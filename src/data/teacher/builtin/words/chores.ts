@@ -70,7 +70,6 @@ export const MISUSES: readonly { readonly say: string; readonly needs: readonly 
   { say: "translate {O} into Italian", needs: ["translate", "language"] },
   { say: "fax {O} to the head office", needs: ["fax", "send"] },
   { say: "make a video about {O}", needs: ["video"] },
-  { say: "sell {O} at an auction", needs: ["sell", "auction"] },
   { say: "read {O} aloud on the kitchen speaker", needs: ["speaker", "audio", "play"] },
   { say: "set an alarm for {O}", needs: ["alarm", "reminder", "alert"] },
 ];

@@ -41,7 +41,7 @@ const PEOPLE = list(
 export const TEMPLATES: readonly Template[] = [
   { kind: "knowledge", text: "(What is|What's|Tell me) the capital of {t}?", fill: COUNTRIES },
   { kind: "knowledge", text: "(Which|What) language do (people|they) speak in {t}?", fill: COUNTRIES },
-  { kind: "knowledge", text: "What (continent|part of the world) is {t} (in|on)?", fill: COUNTRIES },
+  { kind: "knowledge", text: "What (continent is {t} on|part of the world is {t} in)?", fill: COUNTRIES },
   { kind: "knowledge", text: "What is {t} (famous|known) for?", fill: COUNTRIES },
   { kind: "knowledge", text: "(What is|Explain|Can you explain|Please explain) {t} in simple terms", fill: CONCEPTS },
   { kind: "knowledge", text: "(What is|What's) {t}?", fill: CONCEPTS },
