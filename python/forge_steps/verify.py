@@ -13,7 +13,7 @@ generation ends at the stop tokens, and no BOS is put before a prompt that train
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -176,26 +176,42 @@ def passage(samples: Sequence[Sequence[int]], positions: int) -> Passage:
 
 
 def measure(reference: Predictor, candidate: Predictor, what: Passage, step: Step | None = None) -> Distance:
-    """Runs both over the passage."""
-    distance = Distance()
-    total = len(what.tails)
+    """Runs both over the passage, side by side: each in a thread of its own on its share of the cores, while the piece
+    before is compared. That is as fast as one after the other on all cores, and stays so on a busy machine, where
+    threads that wait for each other at every layer all but stop."""
+    from concurrent.futures import Future, ThreadPoolExecutor
 
-    def feed(tokens: Sequence[int], start: int, compared: int) -> None:
-        for at in range(0, len(tokens), PIECE):
-            piece = tokens[at : at + PIECE]
-            keep = min(len(piece), max(0, at + len(piece) - (len(tokens) - compared)))
-            distance.add(reference.logits(piece, start + at, keep), candidate.logits(piece, start + at, keep))
+    def pieces() -> Iterator[tuple[Sequence[int], int, int, int | None]]:
+        """(tokens, start, positions compared, where both caches are cut before; None: nowhere)."""
+        passages = [(what.prefix, 0, what.from_prefix), *((tail, len(what.prefix), len(tail)) for tail in what.tails)]
+        for number, (tokens, start, compared) in enumerate(passages):
+            for at in range(0, len(tokens), PIECE):
+                piece = tokens[at : at + PIECE]
+                keep = min(len(piece), max(0, at + len(piece) - (len(tokens) - compared)))
+                yield piece, start + at, keep, start if at == 0 and number > 1 else None
+
+    def logits(predictor: Predictor, piece: Sequence[int], start: int, keep: int, cut: int | None) -> np.ndarray:
+        if cut is not None:
+            predictor.forget(cut)
+        return predictor.logits(piece, start, keep)
+
+    distance, everything = Distance(), list(pieces())
+    running: list[Future[np.ndarray]] = []
+    with ThreadPoolExecutor(1, "reference") as first, ThreadPoolExecutor(1, "candidate") as second:
+        for i, piece in enumerate([*everything, None]):
+            done = [future.result() for future in running]
             if step is not None:
                 step.check()
-
-    feed(what.prefix, 0, what.from_prefix)
-    for i, tail in enumerate(what.tails):
-        feed(tail, len(what.prefix), len(tail))
-        reference.forget(len(what.prefix))
-        candidate.forget(len(what.prefix))
-        if step is not None:
-            step.progress(i + 1, total, "samples", message="comparing")
+                step.progress(i, len(everything), "pieces", message="comparing")
+            running = [] if piece is None else [first.submit(logits, reference, *piece), second.submit(logits, candidate, *piece)]
+            if done:
+                distance.add(*done)
     return distance
+
+
+def share(threads: int) -> int:
+    """Threads for each of two models that run at once."""
+    return max(1, threads // 2)
 
 
 def check_tokens(encode: Callable[[str], list[int]], model: Model, rows: Sequence[Sequence[str]]) -> int:
@@ -229,6 +245,7 @@ def compare_with_python(
     library: Library, gguf: Path, model: Any, tokenizer: Any, rows: Path, positions: int, template: str, stop_tokens: Sequence[str], threads: int, step: Step
 ) -> dict[str, Any]:
     """The f16 file against the transformers model in memory; returns figures. Raises StepError when it is another model."""
+    import torch
 
     def encode(text: str) -> list[int]:
         return list(tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -238,7 +255,9 @@ def compare_with_python(
     with library.model(gguf) as loaded:
         check_file(loaded, template, [tokenizer.convert_tokens_to_ids(token) for token in stop_tokens])
         compared = check_tokens(encode, loaded, texts)
-        with loaded.context(what.context_tokens, PIECE, threads) as context:
+        theirs = share(threads)
+        torch.set_num_threads(theirs)
+        with loaded.context(what.context_tokens, PIECE, theirs) as context:
             distance = measure(TorchPredictor(model), context, what, step)
     if distance.kl_mean > MAX_F16_KL or distance.clear_same != distance.clear:
         raise StepError(
@@ -256,7 +275,7 @@ def compare_files(library: Library, reference: Path, candidate: Path, rows: Path
         if one.vocabulary != other.vocabulary:
             raise StepError("export/vocabulary", "the two files have vocabularies of different sizes", _RETRAIN_HINT)
         what = passage([[token for text in row for token in one.tokenize(text)] for row in read_rows(rows)], positions)
-        with one.context(what.context_tokens, PIECE, threads) as first, other.context(what.context_tokens, PIECE, threads) as second:
+        with one.context(what.context_tokens, PIECE, share(threads)) as first, other.context(what.context_tokens, PIECE, share(threads)) as second:
             return measure(first, second, what, step)
 
 
