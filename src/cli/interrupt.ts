@@ -3,6 +3,7 @@
  * AbortController, so that the running stage saves a checkpoint and its children end in order. The
  * second leaves at once; the process groups that forge started go with it (src/platform/process.ts).
  */
+import { setMaxListeners } from "node:events";
 import { EXIT } from "../platform/exit.ts";
 import { onReaderGone } from "./reader.ts";
 
@@ -14,9 +15,14 @@ export interface Interrupt {
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
+/** Far above what runs at once, far below what a leak reaches. */
+const MOST_LISTENERS = 500;
+
 /** @param say shows one line to the user at the first signal */
 export function listenForInterrupt(say: (line: string) => void): Interrupt {
   const controller = new AbortController();
+  // Every child, call and completion in flight listens; Node's warning at eleven is meant for leaks.
+  setMaxListeners(MOST_LISTENERS, controller.signal);
   const onSignal = (): void => {
     if (controller.signal.aborted) {
       // Every child has a process group of its own, and all of them end with an orderly exit of ours.

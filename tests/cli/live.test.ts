@@ -8,22 +8,23 @@ const rig = new Rig();
 beforeAll(() => rig.build());
 afterAll(() => rig.remove());
 
-/** Runs forge on a terminal of 100 x 40; `keys` are typed once the screen shows `when`. */
-async function onTerminal(args: readonly string[], env: NodeJS.ProcessEnv = {}, keys?: { when: string; type: string }) {
+/** Runs forge on a terminal of 100 x 40; each of `keys` is typed once the screen shows its `when`. */
+async function onTerminal(args: readonly string[], env: NodeJS.ProcessEnv = {}, keys: readonly { readonly when: string; readonly type: string }[] = []) {
   const python = `import os,pty,sys
 pid, fd = pty.fork()
 if pid == 0:
-    os.execvp("sh", ["sh", "-c", "stty cols 100 rows 40; exec \\"$@\\"", "sh", *sys.argv[3:]])
-when, keys, seen = sys.argv[1].encode(), sys.argv[2].encode(), b""
+    os.execvp("sh", ["sh", "-c", "stty cols 100 rows 40; exec \\"$@\\"", "sh", *sys.argv[2:]])
+import json
+todo, seen = json.loads(sys.argv[1]), b""
 while True:
     try: data = os.read(fd, 65536)
     except OSError: break
     if not data: break
     os.write(1, data); seen += data
-    if when and when in seen:
-        os.write(fd, keys); when = b""
+    if todo and todo[0]["when"].encode() in seen:
+        os.write(fd, todo.pop(0)["type"].encode()); seen = b""
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`;
-  const child = spawn("python3", ["-c", python, keys?.when ?? "", keys?.type ?? "", process.execPath, rig.forge, ...args], {
+  const child = spawn("python3", ["-c", python, JSON.stringify(keys), process.execPath, rig.forge, ...args], {
     cwd: rig.project(),
     env: { PATH: process.env.PATH, HOME: "/nonexistent", TERM: "xterm-256color", LANG: "C.UTF-8", ...env },
     stdio: ["ignore", "pipe", "inherit"],
@@ -65,10 +66,17 @@ test("what was refused is named, what comes after it is not reached", async () =
 });
 
 test("Ctrl-C on the keyboard: the word about the checkpoint at once, then 130", async () => {
-  const { code, text, end } = await onTerminal(["apply"], { TOY_TRAIN_MS: "60000" }, { when: "loss 0.", type: "\u0003" });
+  const { code, text, end } = await onTerminal(["apply"], { TOY_TRAIN_MS: "60000" }, [{ when: "loss 0.", type: "\u0003" }]);
   expect(code).toBe(130);
   expect(text).toContain("stopping, saving a checkpoint; press Ctrl-C again to stop at once");
   expect(end).toContain("✖ Fine-tune the model  stopped, what was done is kept");
+});
+
+test("Ctrl-C twice: at once, and the cursor is given back", async () => {
+  const keys = ["loss 0.", "press Ctrl-C again"].map((when) => ({ when, type: "\u0003" }));
+  const { code, raw } = await onTerminal(["apply"], { TOY_TRAIN_MS: "60000", TOY_STUBBORN: "1" }, keys);
+  expect(code).toBe(130);
+  expect(raw.lastIndexOf("\u001b[?25h")).toBeGreaterThan(raw.lastIndexOf("\u001b[?25l"));
 });
 
 test("NO_COLOR: live, without colours; TERM=dumb and CI: one line at a time", async () => {

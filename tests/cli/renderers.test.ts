@@ -1,5 +1,5 @@
 /** What people and scripts see of a run, from the events alone. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { gateTable } from "../../src/cli/render/gate-table.ts";
 import { StageProgress } from "../../src/cli/render/progress.ts";
 import { chooseRenderer, type RenderOptions } from "../../src/cli/render/renderer.ts";
@@ -65,6 +65,36 @@ describe("one line at a time", () => {
       .filter((l) => l.includes("/60 samples"));
     expect(lines).toHaveLength(3);
     expect(lines[0]).toBe("train: 20/60 samples, 2.0 samples/s, 20 s left");
+  });
+
+  test("a phase is told at once, however short the time since the last line", () => {
+    const fetching = { type: "stage-progress", node: "train", done: 0, total: 93e6, unit: "bytes", message: "fetching SmolLM2, once" } as const;
+    const { out } = play({}, [
+      { ...started, at: 0 },
+      { ...fetching, at: 0.1 },
+      { ...fetching, done: 5e6, at: 2 },
+      { ...fetching, message: "unpacking", at: 3 },
+    ]);
+    expect(out.split("\n").slice(1)).toEqual(["train: 0 B of 93 MB, fetching SmolLM2, once", "train: 0 B of 93 MB, unpacking", ""]);
+  });
+
+  test("a silent stage gives a sign of life every half minute", () => {
+    vi.useFakeTimers({ now: 1e12 });
+    try {
+      const out: string[] = [];
+      const renderer = chooseRenderer(
+        { out: (t) => out.push(t), err: () => undefined, live: false, columns: 80, paint: (_, t) => t, paintErr: (_, t) => t },
+        {},
+      );
+      renderer.onEvent({ seq: 1, time: new Date(1e12).toISOString(), ...started } as RunEvent);
+      vi.advanceTimersByTime(61_000);
+      expect(out.slice(1)).toEqual(["train: still at work after 30 s\n", "train: still at work after 1 min 00 s\n"]);
+      void renderer.finish();
+      vi.advanceTimersByTime(61_000);
+      expect(out).toHaveLength(3);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test("nothing while nothing runs; what is unchanged in one line once something does", () => {

@@ -3,6 +3,7 @@
  * bar, rate, loss and time left, the finished ones with what came out and how long it took. It owns no
  * logic: each task does nothing but wait for the events that end it.
  */
+import { writeSync } from "node:fs";
 import { type DefaultRenderer, Listr, ListrTaskState, type ListrTaskWrapper, type SimpleRenderer } from "listr2";
 import type { RunEvent } from "../../engine/events.ts";
 import type { Terminal } from "../terminal.ts";
@@ -26,6 +27,9 @@ interface Row {
 }
 
 const TICK_MS = 500;
+const BAR = 18;
+/** After so many seconds without news the line says how long the stage has been at work. */
+const SILENCE_S = 5;
 
 export function liveRenderer(terminal: Terminal): Promise<RunRenderer> {
   const rows = new Map<string, Row>();
@@ -38,7 +42,9 @@ export function liveRenderer(terminal: Terminal): Promise<RunRenderer> {
   const redraw = (row: Row): void => {
     const { progress } = row;
     if (progress === undefined) return;
-    const first = progress.known ? progress.words(18) : duration(Math.floor(progress.elapsed(Date.now())));
+    const now = Date.now();
+    const soFar = progress.silence(now) >= SILENCE_S ? `${progress.known ? ", " : ""}at work for ${duration(Math.floor(progress.elapsed(now)))}` : "";
+    const first = `${progress.words(BAR)}${soFar}`;
     const lines = [cut(first, width()), ...(row.note === undefined ? [] : [paint("dim", cut(row.note, width()))])];
     withTask(row, (task) => {
       task.output = lines.join("\n");
@@ -47,6 +53,10 @@ export function liveRenderer(terminal: Terminal): Promise<RunRenderer> {
   const ticker = setInterval(() => {
     for (const row of rows.values()) redraw(row);
   }, TICK_MS);
+
+  // listr2 holds what is written to stdout while it draws, the restored cursor of an early exit included.
+  const restore = (): void => void writeSync(process.stdout.fd, "\u001b[?25h\n");
+  process.once("exit", restore);
 
   const open = (nodes: Extract<RunEvent, { type: "run-started" }>["nodes"]): void => {
     for (const node of nodes) rows.set(node.id, newRow(node.title));
@@ -141,6 +151,7 @@ export function liveRenderer(terminal: Terminal): Promise<RunRenderer> {
       }),
     async finish() {
       clearInterval(ticker);
+      process.off("exit", restore);
       for (const row of [...rows.values(), bottom]) withTask(row, row.end);
       await run;
       for (const line of afterwards) terminal.err(`${line}\n`);

@@ -1,6 +1,7 @@
 /**
- * One line at a time, for pipes, logs and CI: a line when a stage starts and ends, progress at most every
- * ten seconds a stage. Nothing is printed while nothing runs, so that an unchanged run stays at its
+ * One line at a time, for pipes, logs and CI: a line when a stage starts, begins a phase (fetching a model,
+ * installing torch) and ends; progress at most every ten seconds a stage; a sign of life when a stage has
+ * been silent for half a minute, so that nobody takes a log for a hang. Nothing is printed while nothing runs, so that an unchanged run stays at its
  * closing line.
  */
 import type { Terminal } from "../terminal.ts";
@@ -10,9 +11,19 @@ import { gateWords, reasonWords } from "./phrases.ts";
 import { StageProgress } from "./progress.ts";
 
 const PROGRESS_EVERY_MS = 10_000;
+/** Phases may change in quick succession; a line a second is enough. */
+const PHASE_EVERY_MS = 1000;
+const SILENCE_MS = 30_000;
+
+interface Running {
+  readonly progress: StageProgress;
+  /** When a line about it was last printed (milliseconds since 1970). */
+  told: number;
+  phase?: string;
+}
 
 export function plainRenderer(terminal: Pick<Terminal, "out" | "err" | "paint">, o: { readonly quiet?: boolean; readonly verbose?: boolean }): RunRenderer {
-  const running = new Map<string, { readonly progress: StageProgress; told: number }>();
+  const running = new Map<string, Running>();
   const unchanged: string[] = [];
   let began = false;
   const line = (node: string, text: string): void => {
@@ -20,6 +31,15 @@ export function plainRenderer(terminal: Pick<Terminal, "out" | "err" | "paint">,
   };
   const flushUnchanged = (): void => {
     if (unchanged.length > 0) line("unchanged", unchanged.splice(0).join(", "));
+  };
+
+  let pulse: NodeJS.Timeout | undefined;
+  const beat = (): void => {
+    for (const [node, stage] of running) {
+      if (Date.now() - stage.told < SILENCE_MS) continue;
+      stage.told = Date.now();
+      line(node, `still at work after ${duration(stage.progress.elapsed(Date.now()))}`);
+    }
   };
 
   const handlers: EventHandlers = {
@@ -34,6 +54,7 @@ export function plainRenderer(terminal: Pick<Terminal, "out" | "err" | "paint">,
       began = true;
       flushUnchanged();
       running.set(event.node, { progress: new StageProgress(event.time), told: Date.parse(event.time) });
+      pulse ??= setInterval(beat, SILENCE_MS / 6).unref();
       const why = reasonWords(event.reasons, o.verbose === true ? Number.POSITIVE_INFINITY : 2);
       const last = event.estimateSeconds === undefined ? "" : ` (last time ${duration(event.estimateSeconds)})`;
       line(event.node, `started${last}${why === "" ? "" : `: ${why}`}`);
@@ -43,7 +64,9 @@ export function plainRenderer(terminal: Pick<Terminal, "out" | "err" | "paint">,
       if (stage === undefined) return;
       stage.progress.update(event);
       const now = Date.parse(event.time);
-      if (now - stage.told < PROGRESS_EVERY_MS) return;
+      const phase = event.message !== undefined && event.message !== stage.phase && (stage.phase === undefined || now - stage.told >= PHASE_EVERY_MS);
+      if (!phase && now - stage.told < PROGRESS_EVERY_MS) return;
+      stage.phase = event.message;
       stage.told = now;
       line(event.node, stage.progress.words());
     },
@@ -79,5 +102,5 @@ export function plainRenderer(terminal: Pick<Terminal, "out" | "err" | "paint">,
       else line(event.node ?? "note", event.message);
     },
   };
-  return { onEvent: (event) => dispatch(handlers, event), say: (text) => terminal.err(`${text}\n`), finish: () => Promise.resolve() };
+  return { onEvent: (event) => dispatch(handlers, event), say: (text) => terminal.err(`${text}\n`), finish: async () => clearInterval(pulse) };
 }

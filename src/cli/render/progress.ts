@@ -39,6 +39,11 @@ export class StageProgress {
     return Math.max(0, (now - this.#startedAt) / 1000);
   }
 
+  /** Seconds since it last said something. */
+  silence(now: number): number {
+    return Math.max(0, (now - (this.#last === undefined ? this.#startedAt : Date.parse(this.#last.time))) / 1000);
+  }
+
   /** Units a second since the unit began; undefined until there is something to go by. */
   get rate(): number | undefined {
     if (this.#last === undefined || this.#origin === undefined) return undefined;
