@@ -1,0 +1,99 @@
+"""The chat templates render the same bytes in transformers as in forge, and tokenize to the same ids.
+
+The expectations are in tests/models/fixtures/renderings.json, which tests/models/render.test.ts checks from the
+TypeScript side. `python python/tests/test_chat_template.py` writes them anew, from Python's side: texts by
+transformers, ids by the base model's own tokenizer (its GGUF, by MCP_FORGE_TEST_BASE or forge's cache).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FIXTURE = ROOT / "tests" / "models" / "fixtures" / "renderings.json"
+
+
+def rows() -> list[dict]:
+    return json.loads(FIXTURE.read_text(encoding="utf-8"))["rows"]
+
+
+def render(row: dict) -> str:
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    template = (ROOT / "templates" / "chat" / row["template"]).read_text(encoding="utf-8")
+    texts, _ = render_jinja_template(
+        [row["messages"]],
+        tools=row["tools"] or None,
+        chat_template=template,
+        add_generation_prompt=row["add_generation_prompt"],
+    )
+    return texts[0]
+
+
+def base_gguf() -> Path | None:
+    """The untuned model's file, where there is one on this machine."""
+    named = os.environ.get("MCP_FORGE_TEST_BASE")
+    if named:
+        return Path(named)
+    cache = os.environ.get("MCP_FORGE_CACHE_DIR") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "mcp-forge"
+    )
+    return next(iter(sorted(Path(cache, "models").glob("smollm2-default-*/model.gguf"))), None)
+
+
+@functools.lru_cache(maxsize=1)
+def tokenizer(gguf: Path):
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda r: r["name"])
+def test_transformers_renders_the_same_text(row: dict) -> None:
+    assert render(row) == row["text"]
+
+
+def test_the_model_s_own_template_renders_the_same_text_on_plain_chat() -> None:
+    gguf = base_gguf()
+    if gguf is None:
+        pytest.skip("the base model is not in the cache")
+    own = tokenizer(gguf).chat_template
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    plain = [r for r in rows() if not r["tools"] and all(m["role"] != "tool" and "tool_calls" not in m for m in r["messages"])]
+    assert plain
+    for row in plain:
+        texts, _ = render_jinja_template([row["messages"]], chat_template=own, add_generation_prompt=row["add_generation_prompt"])
+        assert texts[0] == row["text"]
+
+
+def test_the_tokenizer_gives_the_same_ids() -> None:
+    gguf = base_gguf()
+    if gguf is None:
+        pytest.skip("the base model is not in the cache")
+    tok = tokenizer(gguf)
+    for row in rows():
+        assert tok.encode(row["text"], add_special_tokens=False) == row["ids"], row["name"]
+
+
+def write() -> None:
+    gguf = base_gguf()
+    if gguf is None:
+        sys.exit("the base model is not in the cache; name it with MCP_FORGE_TEST_BASE")
+    tok = tokenizer(gguf)
+    data = json.loads(FIXTURE.read_text(encoding="utf-8"))
+    for row in data["rows"]:
+        row["text"] = render(row)
+        row["ids"] = tok.encode(row["text"], add_special_tokens=False)
+    rows_text = ",\n".join(json.dumps(r, ensure_ascii=False) for r in data["rows"])
+    FIXTURE.write_text('{"about": ' + json.dumps(data["about"]) + ', "rows": [\n' + rows_text + "\n]}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
