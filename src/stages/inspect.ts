@@ -23,7 +23,12 @@ export function inspectStage(c: PipelineContext): StageDefinition {
     views: { toolset: view(c, "tools.json") },
     async run({ outputs, signal, emit }) {
       const { openTools } = await import("../tools/open.ts");
-      const opened = await openTools(c.recipe.tools, { dir: c.loaded.dir, signal, onLog: (message) => emit({ type: "log", level: "debug", message }) });
+      const opened = await openTools(c.recipe.tools, {
+        dir: c.loaded.dir,
+        signal,
+        placeOf: (index) => c.loaded.placeOf(["tools", index]),
+        onLog: (message) => emit({ type: "log", level: "debug", message }),
+      });
       if (!opened.ok) return opened;
       const session = opened.value;
       try {

@@ -83,7 +83,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
       if (!base.ok) return base;
       const toolset = await json<Toolset>("toolset");
       const samples = parseJsonLines<Sample>(await text("train"));
-      const training = await json<{ figures: { final_loss?: number } }>("training");
+      const training = await json<{ figures: { final_loss?: number; longest_tokens?: number } }>("training");
       const validation = await json<EvaluationReport>(`validation_${first}`);
       const benchmark = await json<EvaluationReport>(`benchmark_${first}`);
       const reasons = unproven ? await refusals(c, formats, json) : [];
@@ -98,7 +98,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
         family: c.family,
         renderer: createRenderer(c.family),
         licensePath: base.value.licensePath,
-        contextLength: c.family.context_tokens,
+        contextLength: contextLength(training.figures.longest_tokens ?? 0, c.family.context_tokens),
         baseModel: {
           name: c.family.title,
           hf_id: c.family.hub_id ?? null,
@@ -144,6 +144,9 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
     },
   };
 }
+
+/** Context that the bundle asks a runtime for: four times the longest sample, in steps of 1,024, at least 4,096, at most the model's window. */
+const contextLength = (longest: number, window: number): number => Math.min(window, Math.max(4096, Math.ceil((4 * longest) / 1024) * 1024));
 
 /** What the recipe's gates have against the figures: one sentence a verdict. */
 async function refusals(c: PipelineContext, formats: readonly string[], json: <T>(name: string) => Promise<T>): Promise<string[]> {

@@ -29,11 +29,13 @@ export async function openTools(sources: readonly ToolSource[], o: OpenToolsOpti
   const close = async (): Promise<void> => {
     await Promise.all(open.map((s) => s.close()));
   };
+  const at = (failure: Failure, index: number): Failure =>
+    o.placeOf === undefined || failure.place !== undefined ? failure : { ...failure, place: o.placeOf(index) };
   const fail = async (failure: Failure): Promise<Result<never>> => {
     await close();
     return err(failure);
   };
-  for (const r of opened) if (!r.ok) return fail(r.error);
+  for (const [index, r] of opened.entries()) if (!r.ok) return fail(at(r.error, index));
 
   const owners = new Map<string, { source: OpenSource; index: number; executable: boolean }>();
   for (const [index, source] of open.entries()) {
@@ -41,17 +43,20 @@ export async function openTools(sources: readonly ToolSource[], o: OpenToolsOpti
     const unknown = Array.isArray(policy) ? policy.find((name) => !source.tools.some((t) => t.name === name)) : undefined;
     if (unknown !== undefined)
       return fail(
-        unknownPolicyTool(
-          unknown,
-          originOf(sources[index] as ToolSource),
-          source.tools.map((t) => t.name),
+        at(
+          unknownPolicyTool(
+            unknown,
+            originOf(sources[index] as ToolSource),
+            source.tools.map((t) => t.name),
+          ),
+          index,
         ),
       );
     for (const tool of source.tools) {
       const other = owners.get(tool.name);
       if (other !== undefined) {
         const place = (i: number): string => `\`${originOf(sources[i] as ToolSource)}\` (tools[${i}])`;
-        return fail(duplicateTool(tool.name, place(other.index), place(index)));
+        return fail(at(duplicateTool(tool.name, place(other.index), place(index)), index));
       }
       owners.set(tool.name, { source, index, executable: source.supportsExecution && allows(policy, tool) });
     }

@@ -3,7 +3,7 @@
  * back. Types only, so that anything may import them at no cost.
  */
 import type { JsonObject } from "../platform/json.ts";
-import type { Failure } from "../platform/result.ts";
+import type { Failure, Place } from "../platform/result.ts";
 import type { ToolDefinition, Toolset } from "../schemas/generated/toolset.ts";
 
 export type { ToolDefinition, Toolset };
@@ -80,6 +80,8 @@ export interface OpenToolsOptions {
   readonly signal?: AbortSignal;
   /** Free text of the servers (their stderr), line by line, redacted. */
   readonly onLog?: (line: string) => void;
+  /** Where the source of an index stands in the recipe, for failures. */
+  readonly placeOf?: (index: number) => Place;
   /** Default for sources that name no `timeout`; 30 s when left out. */
   readonly timeoutMs?: number;
   /** Where secrets are looked up; the process's own environment when left out. */

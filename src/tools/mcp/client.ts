@@ -108,12 +108,17 @@ async function callTool(
   const timeout = c.timeoutMs ?? o.timeoutMs;
   const mask = o.mask ?? same;
   const done = (r: Omit<ToolResult, "ms" | "executed"> & { executed?: boolean }): ToolResult => ({ executed: true, ...r, ms: performance.now() - started });
+  const signal = c.signal ?? o.signal;
+  // The SDK never takes its listener off the signal again: a signal of the call's own keeps thousands of calls from piling up.
+  const own = new AbortController();
+  const forward = (): void => own.abort(signal?.reason);
+  if (signal?.aborted) forward();
+  signal?.addEventListener("abort", forward, { once: true });
   try {
-    const signal = c.signal ?? o.signal;
     const result = await client.request({ method: "tools/call", params: { name, arguments: args } }, ResultSchema, {
       timeout,
       maxTotalTimeout: timeout,
-      ...(signal === undefined ? {} : { signal }),
+      signal: own.signal,
     });
     const { text, isError } = resultText(result);
     return done({ text: mask(text), isError, timedOut: false });
@@ -124,6 +129,8 @@ async function callTool(
     if (e instanceof McpError && e.code !== ErrorCode.ConnectionClosed)
       return done({ text: mask(plainMessage(e)).slice(0, 4000), isError: true, timedOut: false });
     return done({ text: "", isError: true, timedOut: false, executed: false, failure: await diagnose(e, `tools/call ${name}`, transport, o) });
+  } finally {
+    signal?.removeEventListener("abort", forward);
   }
 }
 
@@ -136,10 +143,14 @@ const plainMessage = (e: McpError): string => e.message.replace(/^MCP error -?\d
 async function diagnose(e: unknown, what: string, transport: ChildTransport, o: McpServerOptions): Promise<Failure> {
   if (o.signal?.aborted) return interrupted();
   const timedOut = e instanceof McpError && e.code === ErrorCode.RequestTimeout;
-  const ending = timedOut ? transport.ending : await transport.endsWithin(500);
+  // A server that refuses in words has not died: the SDK closes the connection itself when `initialize` is refused.
+  const refused = e instanceof McpError && !timedOut && e.code !== ErrorCode.ConnectionClosed;
+  const ending = timedOut ? transport.ending : refused ? undefined : await transport.endsWithin(500);
   const output = safeText(transport.output);
   if (transport.broken !== undefined) return serverProtocol(o.command, transport.broken, output);
   if (ending !== undefined) return fromEnding(ending, o, output);
+  if (timedOut && transport.noisy)
+    return serverProtocol(o.command, `it did not answer \`${what}\` within ${o.timeoutMs / 1000} s, and what it prints on stdout is no MCP message`, output);
   if (timedOut) return serverSilent(o.command, what, o.timeoutMs / 1000, output);
   const words = e instanceof McpError ? plainMessage(e) : String(e instanceof Error ? e.message : e);
   return serverProtocol(o.command, `it answered \`${what}\` with an error (${safeText(words, 300)})`, output);

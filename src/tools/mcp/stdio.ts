@@ -28,6 +28,8 @@ const MAX_NOISE_LINES = 1000;
 const MAX_LOG_LINES = 10_000;
 const MAX_LOG_LINE = 2000;
 const KEPT = 4000;
+/** Lines of it in an error message. */
+const SHOWN_LINES = 15;
 /** What a server may take after SIGTERM. */
 const GRACE_MS = 1500;
 
@@ -51,9 +53,15 @@ export class ChildTransport implements Transport {
     this.#server = server;
   }
 
-  /** What the server printed that is worth showing: the end of its stderr, else what came on stdout that is no message. */
+  /** What the server printed that is worth showing: the end of its stderr, else the start of what came on stdout that is no message. */
   get output(): string {
-    return (this.#errors.trim() === "" ? this.#noise : this.#errors).trim();
+    const errors = this.#errors.trim();
+    return errors === "" ? this.#noise.trim().split("\n").slice(0, SHOWN_LINES).join("\n") : errors.split("\n").slice(-SHOWN_LINES).join("\n");
+  }
+
+  /** Whether it printed something on stdout that is no message. */
+  get noisy(): boolean {
+    return this.#noiseLines > 0;
   }
 
   async start(): Promise<void> {
