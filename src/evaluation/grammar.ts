@@ -4,7 +4,7 @@
  * node-llama-cpp's own JSON-schema grammar makes every key required; ours does not.
  *
  * Guarantees: every object that is valid under a tool's schema, written by JSON.stringify with keys in
- * the schema's order, is accepted (whole numbers up to 20 digits). The reverse does not hold: lengths,
+ * the schema's order, is accepted (whole numbers up to 22 digits). The reverse does not hold: lengths,
  * patterns, wide ranges and unusual keywords are not expressed; what is not understood is any JSON. An
  * object with `properties` takes no other keys unless `additionalProperties` is written out.
  *
@@ -29,9 +29,9 @@ pair ::= string ":" any
 array ::= "[" (any ("," any)*)? "]"
 string ::= "\\"" char* "\\""
 char ::= [^"\\\\\\x00-\\x1F] | "\\\\" (["\\\\/bfnrt] | "u" [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F])
-digits ::= "0" | [1-9] [0-9]{0,19}
+digits ::= "0" | [1-9] [0-9]{0,21}
 integer ::= "-"? digits
-fraction ::= ("." [0-9]{1,20})? ([eE] [-+]? [0-9]{1,3})?
+fraction ::= ("." [0-9]{1,24})? ([eE] [-+]? [0-9]{1,3})?
 number ::= "-"? digits fraction
 `;
 

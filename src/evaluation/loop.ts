@@ -6,7 +6,7 @@
  * The loops advance together, one output each at a time: what shares a batch in llama.cpp then depends
  * on the cases alone and not on how fast a tool answers, and the same model gives the same texts again.
  */
-import { type CompletionRequest, completeAll, type LlamaEngine } from "../models/llama/types.ts";
+import { type Completion, type CompletionRequest, completeAll, type LlamaEngine } from "../models/llama/types.ts";
 import { type ParsedOutput, parseOutput } from "../models/parse.ts";
 import { CALL_OPEN } from "../models/prompt.ts";
 import type { Renderer } from "../models/render.ts";

@@ -9,7 +9,6 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { answerPlain, cutAtSentence } from "../../src/models/llama/answer-plain.ts";
 import { openLlama } from "../../src/models/llama/client.ts";
-import { availableThreads } from "../../src/models/llama/threads.ts";
 import type { CompletionRequest, LlamaEngine } from "../../src/models/llama/types.ts";
 import type { Result } from "../../src/platform/result.ts";
 import { baseModel, buildWorker, openModel, renderer, renderings } from "./rig.ts";
@@ -145,20 +144,6 @@ describe("opening fails with a reason", () => {
     expect(opened).toMatchObject({ ok: false, error: { code: "llama/timed-out" } });
   });
 });
-
-describe("threads", () => {
-  test("are never more than the control group's quota, never less than one", () => {
-    expect(availableThreads(() => "50000 100000")).toBe(1);
-    expect(availableThreads(() => "100000 100000")).toBe(1);
-    const free = availableThreads(() => "max 100000");
-    expect(free).toBeGreaterThanOrEqual(1);
-    expect(availableThreads((path) => (path.endsWith("cpu.max") ? fail() : "-1"))).toBe(free);
-  });
-});
-
-function fail(): string {
-  throw new Error("absent");
-}
 
 test.each([
   ["One. Two is cut he", "One."],

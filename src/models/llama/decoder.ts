@@ -16,6 +16,7 @@ import {
 } from "node-llama-cpp";
 import { commonLength, PrefixStates } from "./prefix.ts";
 import type { CompletionItem, WorkerProblem } from "./protocol.ts";
+import { ThreadGovernor } from "./threads.ts";
 import type { Completion } from "./types.ts";
 
 export type DecodeResult = { readonly value: Completion } | { readonly problem: WorkerProblem };
@@ -66,6 +67,7 @@ export class Decoder {
   readonly #states: PrefixStates;
   readonly #grammars = new Map<string, LlamaGrammar>();
   readonly #queue: Job[] = [];
+  readonly #governor: ThreadGovernor;
   #context: LlamaContext | undefined;
   #slots: Slot[] = [];
   #working = false;
@@ -75,6 +77,7 @@ export class Decoder {
     this.#model = model;
     this.#o = o;
     this.#states = new PrefixStates(o.folder);
+    this.#governor = new ThreadGovernor(o.threads);
   }
 
   /** Ids of a text, special tokens read as such, nothing added. */
@@ -101,7 +104,11 @@ export class Decoder {
       await this.#fill();
       const busy = this.#slots.filter((s) => s.running !== undefined);
       if (busy.length === 0) return;
+      const decoding = busy.every((s) => (s.running as Running).out.length > 0);
+      this.#llama.maxThreads = this.#governor.threads;
+      const started = performance.now();
       const tokens = await Promise.all(busy.map((slot) => this.#next(slot)));
+      if (decoding) this.#governor.observe(performance.now() - started, busy.length);
       for (const [i, slot] of busy.entries()) this.#take(slot, tokens[i] as Token | Error | undefined);
       this.#o.onRound();
     }
@@ -253,7 +260,15 @@ export class Decoder {
     const size = this.#o.contextTokens ?? Math.min(window, Math.ceil((need * 1.25) / GRAIN) * GRAIN);
     await this.#context?.dispose();
     await this.#states.clear();
-    this.#context = await this.#model.createContext({ contextSize: size, sequences: this.#o.sequences, threads: this.#o.threads, batchSize: BATCH_TOKENS });
+    this.#llama.maxThreads = this.#o.threads;
+    // Without flash attention the sums do not depend on the number of threads, and it is as fast here.
+    this.#context = await this.#model.createContext({
+      contextSize: size,
+      sequences: this.#o.sequences,
+      threads: this.#o.threads,
+      batchSize: BATCH_TOKENS,
+      flashAttention: false,
+    });
     const context = this.#context;
     this.#slots = Array.from({ length: this.#o.sequences }, () => ({ sequence: context.getSequence() }));
     return undefined;
