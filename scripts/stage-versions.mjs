@@ -11,31 +11,15 @@
  * comment needs no signature.
  */
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build, transform } from "esbuild";
 import { root } from "./bundle-options.mjs";
 
+await import("./generate.mjs");
+
 const RECORD = join(root, "stage-versions.json");
 const sign = process.argv.includes("--sign");
-
-const current = await stages();
-const recorded = existsSync(RECORD) ? JSON.parse(readFileSync(RECORD, "utf8")) : {};
-if (sign) {
-  writeFileSync(RECORD, `${JSON.stringify(Object.fromEntries(Object.entries(current).sort(([a], [b]) => (a < b ? -1 : 1))), null, 2)}\n`);
-  console.log(`stage-versions.json: ${Object.keys(current).length} stages signed`);
-} else {
-  const complaints = Object.entries(current).flatMap(([name, now]) => judge(name, now, recorded[name]));
-  for (const name of Object.keys(recorded)) if (!(name in current)) complaints.push(`${name}: recorded, but gone from the code`);
-  for (const complaint of complaints) console.error(`stage-versions: ${complaint}`);
-  if (complaints.length > 0) {
-    console.error(
-      "Raise VERSION where the output changes; then, or where it does not, run `node scripts/stage-versions.mjs --sign` and commit stage-versions.json.",
-    );
-    process.exit(1);
-  }
-  console.log(`stage-versions: ${Object.keys(current).length} stages as signed`);
-}
 
 function judge(name, now, then) {
   if (then === undefined) return [`${name}: not recorded yet`];
@@ -43,6 +27,16 @@ function judge(name, now, then) {
   if (now.version > then.version) return [`${name}: the version was raised to ${now.version} and not signed`];
   return now.digest === then.digest ? [] : [`${name}: its code changed and its version is still ${now.version}`];
 }
+
+/**
+ * Code and files that a module reaches without importing them: the other side of a process that it starts, a
+ * template that it reads. A folder stands for the files in it.
+ */
+const BEHIND = {
+  "src/models/llama/client.ts": ["src/models/llama/worker.ts"],
+  "src/tools/open.ts": ["src/tools/stubs/serve.ts"],
+  "src/models/render.ts": ["templates/chat"],
+};
 
 /** Stage → version and digest, by the `export const VERSION` of its module. */
 async function stages() {
@@ -52,21 +46,7 @@ async function stages() {
     if (!file.endsWith(".ts")) continue;
     const version = /^export const VERSION = (\d+);/m.exec(readFileSync(join(folder, file), "utf8"))?.[1];
     if (version === undefined) continue;
-    const { metafile } = await build({
-      entryPoints: [join(folder, file)],
-      absWorkingDir: root,
-      bundle: true,
-      write: false,
-      metafile: true,
-      platform: "node",
-      format: "esm",
-      packages: "external",
-      logLevel: "error",
-      outdir: "unused",
-    });
-    const inputs = Object.keys(metafile.inputs)
-      .filter((path) => !path.includes("node_modules/"))
-      .sort();
+    const inputs = await reach(`src/stages/${file}`);
     const hash = createHash("sha256");
     const steps = new Set();
     for (const path of inputs) {
@@ -79,6 +59,38 @@ async function stages() {
   return found;
 }
 
+/** Every file of ours that this one imports or reaches, itself included, sorted. */
+async function reach(entry) {
+  const found = new Set();
+  const todo = [entry];
+  for (let at = todo.pop(); at !== undefined; at = todo.pop()) {
+    if (found.has(at)) continue;
+    found.add(at);
+    if (!at.endsWith(".ts")) continue;
+    const { metafile } = await build({
+      entryPoints: [at],
+      absWorkingDir: root,
+      bundle: true,
+      write: false,
+      metafile: true,
+      platform: "node",
+      format: "esm",
+      packages: "external",
+      logLevel: "error",
+      outdir: "unused",
+    });
+    for (const path of Object.keys(metafile.inputs)) {
+      if (path.includes("node_modules/")) continue;
+      found.add(path);
+      for (const other of BEHIND[path] ?? []) todo.push(...filesOf(other));
+    }
+  }
+  return [...found].sort();
+}
+
+/** The file itself, or the files of a folder. A path that is gone is a mistake in BEHIND. */
+const filesOf = (path) => (statSync(join(root, path)).isDirectory() ? readdirSync(join(root, path)).map((f) => `${path}/${f}`) : [path]);
+
 /** A source file without its comments, types and layout. */
 async function essence(path) {
   const text = readFileSync(join(root, path), "utf8");
@@ -87,7 +99,9 @@ async function essence(path) {
 }
 
 /** The Python steps that a source file runs. */
-const stepsIn = (text) => [...text.matchAll(/\brunStep\(\s*"([a-z0-9_]+)"/g)].map((m) => m[1]);
+function stepsIn(text) {
+  return [...text.matchAll(/\brunStep\(\s*"([a-z0-9_]+)"/g)].map((m) => m[1]);
+}
 
 /** Every module of python/forge_steps that these modules import, themselves included, sorted. */
 function pythonClosure(names) {
@@ -106,9 +120,25 @@ function pythonClosure(names) {
 }
 
 /** A Python source without blank lines and whole-line comments. */
-const pythonEssence = (text) =>
-  text
-    .split("\n")
-    .map((line) => line.trimEnd())
-    .filter((line) => line !== "" && !/^\s*#/.test(line))
-    .join("\n");
+function pythonEssence(text) {
+  const lines = text.split("\n").map((line) => line.trimEnd());
+  return lines.filter((line) => line !== "" && !/^\s*#/.test(line)).join("\n");
+}
+
+const current = await stages();
+const recorded = existsSync(RECORD) ? JSON.parse(readFileSync(RECORD, "utf8")) : {};
+if (sign) {
+  writeFileSync(RECORD, `${JSON.stringify(Object.fromEntries(Object.entries(current).sort(([a], [b]) => (a < b ? -1 : 1))), null, 2)}\n`);
+  console.log(`stage-versions.json: ${Object.keys(current).length} stages signed`);
+} else {
+  const complaints = Object.entries(current).flatMap(([name, now]) => judge(name, now, recorded[name]));
+  for (const name of Object.keys(recorded)) if (!(name in current)) complaints.push(`${name}: recorded, but gone from the code`);
+  for (const complaint of complaints) console.error(`stage-versions: ${complaint}`);
+  if (complaints.length > 0) {
+    console.error(
+      "Raise VERSION where the output changes; then, or where it does not, run `node scripts/stage-versions.mjs --sign` and commit stage-versions.json.",
+    );
+    process.exit(1);
+  }
+  console.log(`stage-versions: ${Object.keys(current).length} stages as signed`);
+}
