@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { EXIT, type ExitCode } from "../platform/exit.ts";
+import { errorCode } from "../platform/fs.ts";
 import type { Failure } from "../platform/result.ts";
 import { CATALOGUE } from "./catalogue.ts";
 import type { CliContext } from "./context.ts";
@@ -31,6 +32,11 @@ export async function runCli(argv: readonly string[]): Promise<ExitCode> {
     return context.exit;
   } catch (error) {
     if (!(error instanceof CommanderError)) {
+      if (errorCode(error) === "ENOENT" && (error as NodeJS.ErrnoException).syscall === "uv_cwd") {
+        const { fail } = await import("./failure.ts");
+        const message = "the folder that this shell stands in no longer exists";
+        return fail(context, { code: "cli/no-folder", message, hint: "change to a folder that is there (`cd`)", exit: EXIT.environment });
+      }
       terminal.err(`forge: a bug, please report it\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
       return EXIT.failed;
     }

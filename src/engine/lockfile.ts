@@ -108,6 +108,8 @@ export class LockfileWriter {
   save(): void {
     const text = lockfileText(this.#lockfile);
     if (text === this.#saved) return;
+    // A first run in which nothing was finished leaves no file that says nothing.
+    if (this.#saved === undefined && Object.keys(this.#lockfile.recipe).length === 0 && Object.keys(this.#lockfile.variants).length === 0) return;
     writeFileAtomic(this.#path, text, { temporary: join(dirname(this.#path), `.${basename(this.#path)}.tmp`) });
     this.#saved = text;
   }

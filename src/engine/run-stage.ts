@@ -5,8 +5,8 @@
  * or was interrupted leaves nothing but its scratch and its log; a user's file that changed while the stage may have
  * been reading it is noticed before anything is recorded; an interrupted stage is waited for 10 s, no longer.
  */
-import { mkdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, rmdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { EXIT } from "../platform/exit.ts";
 import { fsFailure } from "../platform/fs.ts";
 import { hexOf } from "../platform/hash.ts";
@@ -79,7 +79,11 @@ export async function runStage(o: StageRun): Promise<Result<StageRecord>> {
     if (failure === undefined) throw e;
     return err(failure);
   } finally {
-    if (folder !== undefined) removeQuietly(folder);
+    if (folder !== undefined) {
+      removeQuietly(folder);
+      removeIfEmpty(dirname(folder));
+    }
+    removeIfEmpty(scratch);
   }
 }
 
@@ -152,6 +156,15 @@ const crashed = (id: string, e: unknown): Failure => ({
 
 /** The value as it will be read back from JSON: no `undefined`, NaN as null. */
 const plain = (value: object): JsonObject => JSON.parse(JSON.stringify(value)) as JsonObject;
+
+/** What a stage kept for its next attempt stays; a folder that it never used does not. */
+function removeIfEmpty(path: string): void {
+  try {
+    rmdirSync(path);
+  } catch {
+    // Not empty, or gone.
+  }
+}
 
 function removeQuietly(path: string): void {
   try {

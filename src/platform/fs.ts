@@ -4,9 +4,9 @@
  * a power cut; `cloneTree` never makes a hard link, so that nobody who edits the copy edits the original.
  */
 import { randomBytes } from "node:crypto";
-import { closeSync, constants, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { chmod, copyFile, lstat, mkdir, open, readdir, readlink, symlink } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { EXIT } from "./exit.ts";
 import type { Failure } from "./result.ts";
 
@@ -14,6 +14,23 @@ export const pathExists = (path: string): boolean => existsSync(path);
 
 /** The `code` of a Node.js system error (`ENOENT`, …), or "" for anything else. */
 export const errorCode = (e: unknown): string => (e !== null && typeof e === "object" && "code" in e && typeof e.code === "string" ? e.code : "");
+
+/**
+ * Makes a folder and those above it. Unlike Node's recursive `mkdir` it never goes round in circles where a parent
+ * exists and yet takes no folder (/proc, some network mounts): it throws the file system's error.
+ */
+export function makeFolders(path: string): void {
+  const missing: string[] = [];
+  for (let at = resolve(path); !existsSync(at) && dirname(at) !== at; at = dirname(at)) missing.push(at);
+  if (missing.length === 0 && !statSync(path).isDirectory()) readdirSync(path); // Throws ENOTDIR, with the path.
+  for (const folder of missing.reverse()) {
+    try {
+      mkdirSync(folder);
+    } catch (e) {
+      if (errorCode(e) !== "EEXIST" || !existsSync(folder)) throw e; // Another process may have been faster.
+    }
+  }
+}
 
 /** Writes beside, syncs, renames. Throws the file system's error, having removed what it began. */
 export function writeFileAtomic(path: string, data: string | Uint8Array, o: WriteOptions = {}): void {
@@ -104,17 +121,22 @@ const REASONS: Readonly<Record<string, readonly [code: string, what: string, hin
   EROFS: ["read-only", "the file system is read-only", "use a project folder that can be written to"],
   EACCES: ["no-permission", "permission denied", "check who owns the folder (a run under sudo leaves files of root)"],
   EPERM: ["no-permission", "operation not permitted", "check who owns the folder (a run under sudo leaves files of root)"],
+  ENOTDIR: ["not-a-folder", "a file stands where a folder is needed", "move the file away, or use another folder"],
+  EEXIST: ["not-a-folder", "something else stands where a folder is needed", "move it away, or use another folder"],
+  ENAMETOOLONG: ["name-too-long", "the path is too long", "use a folder with a shorter path"],
   EMFILE: ["too-many-files", "too many open files", "raise the limit (ulimit -n)"],
 };
 
 /**
  * A file system error as a Failure, or undefined for anything else (a bug, to be thrown on).
  * @param doing what was being done, for the message: "keep the outputs of train".
+ * @param fix what mends it where the reason's own hint does not (a folder that a variable names)
  */
-export function fsFailure(e: unknown, doing: string): Failure | undefined {
+export function fsFailure(e: unknown, doing: string, fix?: string): Failure | undefined {
   const code = errorCode(e);
   if (code === "" || !("syscall" in (e as object))) return undefined;
-  const [id, what, hint] = REASONS[code] ?? [code.toLowerCase(), (e as Error).message, undefined];
+  const [id, what, usual] = REASONS[code] ?? [code.toLowerCase(), (e as Error).message, undefined];
+  const hint = fix ?? usual;
   const path = (e as NodeJS.ErrnoException).path;
   return {
     code: `files/${id}`,

@@ -23,6 +23,9 @@ export function packageRoot(): string {
   }
 }
 
+/** What mends a cache folder that is full or cannot be written to. */
+export const CACHE_FIX = "free some space there, or set MCP_FORGE_CACHE_DIR to a folder that can be written to and has some GB free";
+
 /**
  * Folder for what is fetched once per user: base models, the Python environment.
  * `MCP_FORGE_CACHE_DIR`, else `$XDG_CACHE_HOME/mcp-forge`, else `~/.cache/mcp-forge`. Absolute. A relative

@@ -210,6 +210,8 @@ class Builder {
   readonly #anchors = new Map<string, YamlNode>();
   readonly #expanding = new Set<YamlNode>();
   #nodes = 0;
+  /** The alias in the text whose expansion is going on. */
+  #expandedAt: Range | undefined;
 
   constructor(source: Source) {
     this.#source = source;
@@ -223,7 +225,7 @@ class Builder {
         this.#fail(
           "too-large",
           `the recipe holds more than ${MAX_NODES} values once its aliases are expanded`,
-          range,
+          this.#expandedAt ?? range,
           "write out what is needed instead of aliasing aliases",
         );
       return stop;
@@ -286,9 +288,12 @@ class Builder {
       this.#fail("alias", `the alias \`*${node.source}\` contains itself`, range);
       return stop;
     }
+    const outermost = this.#expandedAt === undefined;
+    if (outermost) this.#expandedAt = range;
     this.#expanding.add(target);
     const tree = this.build(target, depth + 1);
     this.#expanding.delete(target);
+    if (outermost) this.#expandedAt = undefined;
     return tree;
   }
 

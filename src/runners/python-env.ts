@@ -12,14 +12,14 @@ import { acquireLock } from "../engine/lock.ts";
 import type { StageEvent } from "../engine/stage.ts";
 import { hexOf } from "../platform/digest.ts";
 import { EXIT } from "../platform/exit.ts";
-import { fsFailure, writeFileAtomic } from "../platform/fs.ts";
+import { fsFailure, makeFolders, writeFileAtomic } from "../platform/fs.ts";
 import type { JsonObject } from "../platform/json.ts";
-import { cacheDir } from "../platform/paths.ts";
+import { CACHE_FIX, cacheDir } from "../platform/paths.ts";
 import { childEnv, runProcess } from "../platform/process.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import { type Accelerator, detectAccelerator } from "./python/accelerator.ts";
 import { type BuildOptions, buildEnvironment, install, pythonIn, SIZE_IN_WORDS, STEPS } from "./python/build.ts";
-import { findPython, supports } from "./python/find.ts";
+import { findPython, SUPPORTED, supports } from "./python/find.ts";
 import { DECISIVE_PACKAGES, type Requirements, readRequirements } from "./python/requirements.ts";
 
 export interface PythonOptions {
@@ -35,6 +35,8 @@ export interface Python {
 }
 
 const MARKER = "forge-environment.json";
+/** For what pip unpacks: on the disk that was found large enough, where /tmp may be small. */
+const TEMPORARY = ".tmp";
 /** Another forge may be fetching GBs over a slow line. */
 const WAIT_SECONDS = 3600;
 
@@ -86,7 +88,7 @@ async function build(requirements: Requirements, accelerator: Accelerator, o: Py
   try {
     const found = await findPython();
     if (!found.ok) return found;
-    mkdirSync(root, { recursive: true });
+    makeFolders(root);
     const waiting = (holder: string) =>
       emit({ type: "log", level: "info", message: `waiting for another forge that makes the Python environment (${holder})` });
     const lock = await acquireLock(root, { waitSeconds: WAIT_SECONDS, ...(o.signal && { signal: o.signal }), onWaiting: waiting });
@@ -95,9 +97,12 @@ async function build(requirements: Requirements, accelerator: Accelerator, o: Py
       const meanwhile = finished(requirements, accelerator);
       if (meanwhile) return meanwhile;
       const dir = join(root, `${prefixOf(requirements, accelerator)}${found.value.version.split(".").slice(0, 2).join(".")}`);
-      rmSync(dir, { recursive: true, force: true }); // Half of one, left by a kill.
+      const temporary = join(root, TEMPORARY);
+      for (const path of [dir, temporary]) rmSync(path, { recursive: true, force: true }); // Half of one, left by a kill.
+      mkdirSync(temporary);
       emit({ type: "log", level: "info", message: `making forge's own Python environment, once: ${SIZE_IN_WORDS[accelerator]} in ${dir}` });
-      const made = await buildEnvironment(dir, found.value, requirements, accelerator, buildOptions(o, root));
+      const made = await buildEnvironment(dir, found.value, requirements, accelerator, { ...buildOptions(o, root), temporary });
+      rmSync(temporary, { recursive: true, force: true });
       if (!made.ok) {
         rmSync(dir, { recursive: true, force: true });
         return made;
@@ -109,7 +114,7 @@ async function build(requirements: Requirements, accelerator: Accelerator, o: Py
       lock.value.release();
     }
   } catch (e) {
-    const failure = fsFailure(e, "make the Python environment");
+    const failure = fsFailure(e, "make the Python environment", CACHE_FIX);
     if (failure) return err(failure);
     throw e;
   }
@@ -139,7 +144,8 @@ async function checkNamed(python: string, o: PythonOptions): Promise<Result<Pyth
   if (!r.ok) return r.error.exit === EXIT.interrupted ? r : refuse(`MCP_FORGE_PYTHON is ${python}, which cannot be started`);
   const answer = parseAnswer(r.value.stdout);
   if (answer === undefined) return refuse(`MCP_FORGE_PYTHON is ${python}, which is no working Python`);
-  if (!supports(answer.python)) return refuse(`MCP_FORGE_PYTHON is Python ${answer.python}, which is not supported`);
+  if (!supports(answer.python))
+    return refuse(`MCP_FORGE_PYTHON is Python ${answer.python} (${python}), which is not supported; training needs Python ${SUPPORTED}`);
   const missing = names.filter((n) => typeof answer.packages[n] !== "string");
   if (missing.length > 0) return refuse(`the environment of MCP_FORGE_PYTHON (${python}) lacks ${missing.join(", ")}`);
   const pins = readRequirements().versions;

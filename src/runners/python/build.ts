@@ -6,6 +6,7 @@ import { appendFileSync, mkdirSync, rmSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { EXIT } from "../../platform/exit.ts";
+import { CACHE_FIX } from "../../platform/paths.ts";
 import { childEnv, runProcess } from "../../platform/process.ts";
 import { redact, safeText } from "../../platform/redact.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
@@ -17,6 +18,8 @@ export interface BuildOptions {
   readonly signal: AbortSignal;
   /** Everything that the installers print. */
   readonly logFile: string;
+  /** A folder for pip's own temporary files, GBs of them, which a killed pip leaves behind: the caller's to remove. */
+  readonly temporary?: string;
   /** A phase begins (`step` of `STEPS`), or something is told about the one that runs. */
   readonly onPhase: (step: number, message: string) => void;
 }
@@ -54,7 +57,7 @@ export async function buildEnvironment(
     return err({
       code: "python/no-space",
       message: `forge's Python environment needs about ${(needed / GB).toFixed(0)} GB of free disk while it is built; ${dirname(dir)} has ${(free / GB).toFixed(1)} GB`,
-      hint: "Free some space, or set MCP_FORGE_CACHE_DIR to a folder on a larger disk.",
+      hint: CACHE_FIX,
       exit: EXIT.environment,
     });
   }
@@ -121,7 +124,9 @@ async function cpuBuildArguments(pip: readonly string[], torch: string, o: Build
   const index = ["--no-deps", "--index-url", TORCH_CPU_INDEX];
   const theirs = await run([...pip, ...dryRun, "--timeout", "3", ...index.slice(1), torch], o, 10_000, { PIP_EXTRA_INDEX_URL: "" });
   if (theirs.ok && theirs.value.exitCode === 0 && isCpuBuild(theirs.value.stdout)) return index;
-  o.onPhase(1, "PyTorch's index of CPU builds does not answer; taking the registry's build, which is several GB larger");
+  // Where the registry gives nothing either, the installation itself says why.
+  if (own.ok && own.value.exitCode === 0)
+    o.onPhase(1, "PyTorch's index of CPU builds does not answer; taking the registry's build, which is several GB larger");
   return [];
 }
 
@@ -157,13 +162,7 @@ const UNREACHABLE =
 
 /** What pip's output says, as a Failure. */
 export function pipFailure(output: string): Failure {
-  if (/No space left on device|Errno 28/.test(output))
-    return failed(
-      "python/no-space",
-      "the disk filled up while packages were installed",
-      output,
-      "Free some space, or set MCP_FORGE_CACHE_DIR to a folder on a larger disk.",
-    );
+  if (/No space left on device|Errno 28/.test(output)) return failed("python/no-space", "the disk filled up while packages were installed", output, CACHE_FIX);
   if (UNREACHABLE.test(output)) {
     const hint = "Check the network, or pip's proxy and index settings (`pip config list`), and run the same command again; this download is needed once.";
     return failed("python/no-network", "pip could not reach a package registry that has what is needed", output, hint);
@@ -176,11 +175,21 @@ export function pipFailure(output: string): Failure {
   );
 }
 
+/** The end of what an installer printed; of pip's long lines about its retries only the last, which names the cause as well as any. */
+function essence(output: string): string {
+  const lines = output.split("\n").filter((line) => line.trim() !== "");
+  const retries = lines.filter((line) => line.startsWith("WARNING: Retrying"));
+  return lines
+    .filter((line) => !retries.includes(line) || line === retries.at(-1))
+    .slice(-12)
+    .join("\n");
+}
+
 const failed = (code: string, message: string, output: string, hint?: string): Failure => ({
   code,
   message,
   ...(hint !== undefined && { hint }),
-  details: safeText(output.trimEnd().split("\n").slice(-12).join("\n")),
+  details: safeText(essence(output)),
   exit: EXIT.environment,
 });
 
@@ -205,7 +214,7 @@ async function run(
     onLine(line);
   };
   const r = await runProcess(program, args, {
-    env: { ...installerEnv(), ...extra },
+    env: { ...installerEnv(), ...(o.temporary !== undefined && { TMPDIR: o.temporary }), ...extra },
     stdin: "",
     timeoutMs,
     signal: o.signal,

@@ -33,6 +33,9 @@ const parse = (version: string): [number, number] => {
 };
 const older = (a: readonly [number, number], b: readonly [number, number]): boolean => a[0] < b[0] || (a[0] === b[0] && a[1] < b[1]);
 
+/** The supported versions, in words. */
+export const SUPPORTED = `${OLDEST.join(".")} to ${NEWEST.join(".")}`;
+
 /** Whether the pinned packages can be installed for a version of Python. */
 export const supports = (version: string): boolean => !older(parse(version), OLDEST) && !older(NEWEST, parse(version));
 
@@ -45,14 +48,13 @@ export async function findPython(probe: Probe = probeVersion): Promise<Result<In
     if (supports(version)) return ok({ command, version });
     seen.push({ command, version });
   }
-  const range = `${OLDEST.join(".")} to ${NEWEST.join(".")}`;
-  const hint = `Install Python ${range} (Debian: apt-get install python3 python3-venv), or set MCP_FORGE_PYTHON to an environment that has the packages.`;
+  const hint = `Install Python ${SUPPORTED} (Debian: apt-get install python3 python3-venv), or set MCP_FORGE_PYTHON to an environment that has the packages.`;
   if (seen.length === 0)
-    return err({ code: "python/not-found", message: `no Python was found on the PATH; training needs Python ${range}`, hint, exit: EXIT.environment });
+    return err({ code: "python/not-found", message: `no Python was found on the PATH; training needs Python ${SUPPORTED}`, hint, exit: EXIT.environment });
   const found = seen.map((s) => `${s.command} is ${s.version}`).join(", ");
   return err({
     code: "python/unsupported",
-    message: `no Python of a supported version was found (${found}); training needs ${range}`,
+    message: `no Python of a supported version was found (${found}); training needs ${SUPPORTED}`,
     hint,
     exit: EXIT.environment,
   });
