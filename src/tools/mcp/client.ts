@@ -123,11 +123,9 @@ async function callTool(
     const { text, isError } = resultText(result);
     return done({ text: mask(text), isError, timedOut: false });
   } catch (e) {
-    if (e instanceof McpError && e.code === ErrorCode.RequestTimeout)
-      return done({ text: `The tool did not answer within ${timeout / 1000} s.`, isError: true, timedOut: true });
+    if (isTimeout(e)) return done({ text: `The tool did not answer within ${timeout / 1000} s.`, isError: true, timedOut: true });
     // Errors of the protocol (unknown tool, invalid arguments) are answers too: a model must see and survive them.
-    if (e instanceof McpError && e.code !== ErrorCode.ConnectionClosed)
-      return done({ text: mask(plainMessage(e)).slice(0, 4000), isError: true, timedOut: false });
+    if (isAnswer(e)) return done({ text: mask(plainMessage(e)).slice(0, 4000), isError: true, timedOut: false });
     return done({ text: "", isError: true, timedOut: false, executed: false, failure: await diagnose(e, `tools/call ${name}`, transport, o) });
   } finally {
     signal?.removeEventListener("abort", forward);
@@ -139,13 +137,22 @@ const same = (text: string): string => text;
 /** The SDK puts its own prefix before a server's words. */
 const plainMessage = (e: McpError): string => e.message.replace(/^MCP error -?\d+: /, "");
 
+/**
+ * The SDK tells of a closed connection and of a time that is up by error codes (-32000, -32001) that servers use for
+ * errors of their own; only the words tell whose they are.
+ */
+const isTimeout = (e: unknown): e is McpError =>
+  e instanceof McpError && e.code === ErrorCode.RequestTimeout && /request timed out|total timeout/i.test(e.message);
+const isClosed = (e: unknown): e is McpError => e instanceof McpError && e.code === ErrorCode.ConnectionClosed && plainMessage(e) === "Connection closed";
+/** Whether the server itself answered with an error. */
+const isAnswer = (e: unknown): e is McpError => e instanceof McpError && !isTimeout(e) && !isClosed(e);
+
 /** Why a request failed: the process's end says more than the SDK's "connection closed". */
 async function diagnose(e: unknown, what: string, transport: ChildTransport, o: McpServerOptions): Promise<Failure> {
   if (o.signal?.aborted) return interrupted();
-  const timedOut = e instanceof McpError && e.code === ErrorCode.RequestTimeout;
+  const timedOut = isTimeout(e);
   // A server that refuses in words has not died: the SDK closes the connection itself when `initialize` is refused.
-  const refused = e instanceof McpError && !timedOut && e.code !== ErrorCode.ConnectionClosed;
-  const ending = timedOut ? transport.ending : refused ? undefined : await transport.endsWithin(500);
+  const ending = timedOut ? transport.ending : isAnswer(e) ? undefined : await transport.endsWithin(500);
   const output = safeText(transport.output);
   if (transport.broken !== undefined) return serverProtocol(o.command, transport.broken, output);
   if (ending !== undefined) return fromEnding(ending, o, output);

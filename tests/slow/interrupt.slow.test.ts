@@ -1,0 +1,93 @@
+/**
+ * Training that is interrupted, and training that is killed: the real base model, forge's own Python environment
+ * (or the one that MCP_FORGE_PYTHON names), a recipe of a minute. The next apply goes on from the last checkpoint.
+ */
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { cacheDir } from "../../src/platform/paths.ts";
+import { type Running, World } from "../e2e/support/forge.ts";
+
+const RECIPE = `version: 1
+name: tiny
+seed: 3
+tools: [{ stub: weather }]
+train: { batch: 2, accumulation: 2 }
+data: { samples: 48, min_per_tool: 4 }
+evaluation: { samples: 12 }
+gates: { qa: { schema_pass_rate: 0, min_samples_per_tool: 1 } }
+`;
+
+let world: World;
+let env: NodeJS.ProcessEnv;
+beforeEach(() => {
+  world = new World();
+  world.write("forge.yaml", RECIPE);
+  env = { MCP_FORGE_CACHE_DIR: cacheDir(), ...(process.env.MCP_FORGE_PYTHON !== undefined && { MCP_FORGE_PYTHON: process.env.MCP_FORGE_PYTHON }) };
+});
+afterEach(() => world.remove());
+
+interface Event {
+  readonly type: string;
+  readonly node?: string;
+  readonly message?: string;
+  readonly figures?: Readonly<Record<string, unknown>>;
+}
+const events = (out: string): Event[] =>
+  out
+    .split("\n")
+    .filter((line) => line.startsWith("{"))
+    .map((line) => JSON.parse(line) as Event);
+
+/** A run that has finished so many optimiser steps. */
+async function training(steps: number): Promise<Running> {
+  const run = world.start(["apply", "--until", "train", "--json"], env);
+  await run.until('"name":"grad_norm"', steps);
+  return run;
+}
+
+/** Runs on to the end of training; the step that it went on from. */
+async function goesOn(): Promise<number> {
+  const ended = await world.run(["apply", "--until", "train", "--json"], env);
+  expect(ended.code, ended.out + ended.err).toBe(0);
+  const told = events(ended.out);
+  for (const id of ["inspect", "generate", "qa"])
+    expect(
+      told.some((e) => e.type === "stage-cached" && e.node === id),
+      id,
+    ).toBe(true);
+  const figures = told.find((e) => e.type === "stage-finished" && e.node === "train")?.figures;
+  const from = Number(figures?.resumed_from);
+  if (from > 0) expect(told.some((e) => e.node === "train" && e.message === `going on after step ${from} of ${String(figures?.steps)}`)).toBe(true);
+  return from;
+}
+
+it("Ctrl-C saves a checkpoint within 10 s, and training goes on from it", async () => {
+  const run = await training(2);
+  const asked = performance.now();
+  run.process.kill("SIGINT");
+  const ended = await run.ended;
+  expect(performance.now() - asked).toBeLessThan(10_000);
+  expect(ended.code, ended.err).toBe(130);
+  expect(world.processes()).toEqual([]);
+  const from = await goesOn();
+  expect(from).toBeGreaterThanOrEqual(2);
+});
+
+it("the second Ctrl-C ends training at once", async () => {
+  const run = await training(1);
+  run.process.kill("SIGINT");
+  await run.until("press Ctrl-C again");
+  const asked = performance.now();
+  run.process.kill("SIGINT");
+  expect((await run.ended).code).toBe(130);
+  expect(performance.now() - asked).toBeLessThan(1500);
+  expect(await world.processesAfter(5000)).toEqual([]);
+});
+
+it("a kill takes training along within 5 s, and the next apply goes on", async () => {
+  const run = await training(2);
+  run.process.kill("SIGKILL");
+  await run.ended;
+  expect(await world.processesAfter(5000)).toEqual([]);
+  // The step had the time to save what it had when its parent was gone.
+  expect(await goesOn()).toBeGreaterThanOrEqual(0);
+});
