@@ -120,7 +120,7 @@ def load_tokenizer(gguf: Path) -> Any:
 def load_base(gguf: Path, dtype: torch.dtype) -> Any:
     """The model inside a GGUF, dequantized to `dtype` (2 s for 135M parameters), on the CPU, in evaluation mode.
 
-    Its config no longer says that it is quantized, so that it can be saved as an ordinary model.
+    Neither it nor its config says any more that it is quantized: it can be saved and trained like any other.
     """
     from transformers import AutoModelForCausalLM
 
