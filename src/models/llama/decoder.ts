@@ -132,9 +132,7 @@ export class Decoder {
           job.done({ problem });
           continue;
         }
-        const free = this.#slots.filter((s) => s.running === undefined);
-        const held = free.map((s) => commonLength(s.sequence.contextTokens, job.prompt));
-        const slot = free[held.indexOf(Math.max(...held))];
+        const slot = this.#slots.find((s) => s.running === undefined);
         if (slot === undefined) return;
         this.#queue.shift();
         slot.running = await this.#start(slot, job);

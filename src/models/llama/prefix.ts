@@ -1,7 +1,10 @@
 /**
- * Brings a sequence's state to a prompt's beginning as cheaply as can be: what the sequence already
- * holds is kept; a shared prefix (the tool prompt) is evaluated once in the life of a context, saved,
- * and loaded into the other sequences, which takes milliseconds.
+ * Brings a sequence's state to a prompt's beginning as cheaply as can be: a shared prefix (the tool
+ * prompt) is evaluated once in the life of a context, saved, and loaded into the other sequences, which
+ * takes milliseconds; between two prompts of one prefix only what follows it is erased.
+ *
+ * Nothing else that a sequence happens to hold is used again, though it could be: how a state was
+ * evaluated touches its last bits, and the same requests are to give the same texts.
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,6 +16,8 @@ const KEPT = 4;
 export class PrefixStates {
   readonly #folder: string;
   readonly #files = new Map<string, string>();
+  /** Which prefix a sequence begins with. */
+  readonly #held = new WeakMap<LlamaContextSequence, string>();
   #made = 0;
 
   /** @param folder an existing folder for the states' files */
@@ -27,30 +32,29 @@ export class PrefixStates {
   }
 
   /**
-   * Leaves in the sequence the longest beginning of `prompt` that costs nothing, or the shared prefix.
+   * Leaves in the sequence the shared prefix, or nothing.
    *
    * @param prefixLength number of leading tokens of the prompt that other prompts share; 0 for none
    * @returns how many leading tokens of the prompt the sequence now holds; less than all, so that there is one to evaluate
    */
   async prepare(sequence: LlamaContextSequence, prompt: readonly Token[], prefixLength: number): Promise<number> {
     const wanted = Math.min(prefixLength, prompt.length - 1);
-    const held = commonLength(sequence.contextTokens, prompt.slice(0, -1));
-    if (held >= wanted) {
-      await cutTo(sequence, held);
-      return held;
-    }
     const prefix = prompt.slice(0, wanted);
     const key = prefix.join(",");
-    const file = this.#files.get(key);
-    if (file !== undefined) {
-      await cutTo(sequence, 0);
-      // A state of this very model and context: this process made it.
-      await sequence.loadStateFromFile(file, { acceptRisk: true });
+    if (wanted > 0 && this.#held.get(sequence) === key) {
+      await cutTo(sequence, wanted);
       return wanted;
     }
-    await cutTo(sequence, held);
-    await sequence.evaluateWithoutGeneratingNewTokens(prefix.slice(held));
-    await this.#save(sequence, key);
+    this.#held.delete(sequence);
+    await cutTo(sequence, 0);
+    if (wanted <= 0) return 0;
+    const file = this.#files.get(key);
+    if (file === undefined) {
+      await sequence.evaluateWithoutGeneratingNewTokens(prefix);
+      await this.#save(sequence, key);
+      // A state of this very model and context: this process made it.
+    } else await sequence.loadStateFromFile(file, { acceptRisk: true });
+    this.#held.set(sequence, key);
     return wanted;
   }
 
