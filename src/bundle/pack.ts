@@ -6,8 +6,10 @@
  * listing); model files are cloned, never linked; every file is in the manifest; an unproven bundle says
  * so in every file that people or programs read first.
  */
+
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { stringify } from "yaml";
 import { CALL_CLOSE, CALL_OPEN, RESULT_CLOSE, RESULT_OPEN, SYSTEM_PROMPT } from "../models/prompt.ts";
 import { EXIT } from "../platform/exit.ts";
 import { cloneTree, fsFailure } from "../platform/fs.ts";
@@ -43,7 +45,6 @@ export async function packBundle(input: PackInput): Promise<Result<PackOutcome>>
   const unproven = input.unproven === undefined ? {} : { unproven: true };
   const notes = input.unproven === undefined ? [] : [`UNPROVEN: ${WARNING}`, ...input.unproven.reasons.map((r) => `  ${r}`)];
   const tests: SmokeTests = { version: 1, model: names[0] as string, ...unproven, tests: smoke };
-  const { stringify } = await import("yaml");
   const texts: Record<string, string> = {
     "tools.json": json(input.toolset),
     "prompt_template.json": json(promptTemplate(input, turns)),

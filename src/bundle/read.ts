@@ -3,7 +3,9 @@
  * against its schema, and then against what a schema cannot say; nothing is trusted before that, and
  * whatever is wrong is a line of text.
  */
+
 import { lstat } from "node:fs/promises";
+import { parse } from "yaml";
 import { type Family, getFamily } from "../models/family.ts";
 import { createRenderer, type Renderer } from "../models/render.ts";
 import { EXIT } from "../platform/exit.ts";
@@ -54,7 +56,7 @@ export async function readBundle(dir: string): Promise<ReadFiles> {
     }
     let value: unknown;
     try {
-      value = path.endsWith(".yaml") ? (await import("yaml")).parse(found.text, { maxAliasCount: 0 }) : JSON.parse(found.text);
+      value = path.endsWith(".yaml") ? parse(found.text, { maxAliasCount: 0 }) : JSON.parse(found.text);
     } catch (e) {
       problems.push(`${path} cannot be parsed: ${(e as Error).message.split("\n")[0]}`);
       return undefined;

@@ -3,8 +3,10 @@
  * shapes (`{type: "function", function: {…}}` and the bare function), and our own YAML or JSON
  * (`name`, `description`, `input_schema`; MCP's `inputSchema` is taken too, so a saved `tools/list` works).
  */
+
 import { readFile, stat } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
+import { parse as parseYaml } from "yaml";
 import { err, ok, type Result } from "../platform/result.ts";
 import { noTools, unreadableFile } from "./failures.ts";
 import { normaliseTools, type RawTool } from "./toolset.ts";
@@ -49,7 +51,6 @@ async function readText(file: string, dir: string): Promise<Result<string>> {
 async function parse(text: string, kind: "openai" | "file", file: string): Promise<Result<unknown>> {
   try {
     if (kind === "openai" || /^\s*[[{]/.test(text)) return ok(JSON.parse(text) as unknown);
-    const { parse: parseYaml } = await import("yaml");
     return ok(parseYaml(text, { maxAliasCount: 100, prettyErrors: true }) as unknown);
   } catch (e) {
     return err(unreadableFile(file, `it is no valid ${kind === "openai" ? "JSON" : "YAML or JSON"} (${(e as Error).message.split("\n")[0]})`, SHAPE));
