@@ -3,14 +3,14 @@
  * one after the other by the Webster / Sainte-Laguë rule, so slot k of N samples is also slot k of
  * M > N: raising `samples` keeps every slot that was already made. Pure; the same input gives the same plan.
  */
-import { kindsOf } from "./kinds.ts";
+import { type Kind, kindsOf } from "./kinds.ts";
 import type { Scenario, ScenarioWeights, Slot, SynthesisPlan, Toolset } from "./types.ts";
 
 export interface PlanInput {
   readonly toolset: Toolset;
   /** Training samples wanted. */
   readonly samples: number;
-  /** Fewest training samples about a tool; slots are added beyond `samples` where the quotas give fewer. */
+  /** Fewest training samples about a tool in the leading scenario; slots are added beyond `samples` where the quotas give fewer. */
   readonly minPerTool: number;
   readonly scenarios: ScenarioWeights;
   /** Held-out cases wanted, planned apart with the same weights. */
@@ -71,18 +71,19 @@ function deal(toolset: Toolset, weights: ScenarioWeights, samples: number, prefi
   if (samples > 0) {
     for (const [i, s] of names.entries()) for (let k = seats[i] ?? 0; k < perScenario; k++) dealer.add(s, true);
     const home = names.find((s) => s !== "no_tool");
-    if (home) for (const tool of toolset.tools) while (dealer.total(tool.name) < perTool && dealer.addTo(home, tool.name, true));
+    if (home) for (const tool of toolset.tools) while (dealer.count(home, tool.name) < perTool && dealer.addTo(home, tool.name, true));
   }
   return dealer.slots;
 }
 
-/** Deals slots to tools and kinds, always to whoever has least, so that every prefix is balanced. */
+/**
+ * Deals slots to tools and kinds. The k-th slot of a scenario, and the k-th of a tool in it, are always the
+ * same, whatever else is dealt: that is what keeps a plan's slots when it grows.
+ */
 class Dealer {
   readonly slots: Slot[] = [];
-  private readonly kinds: ReturnType<typeof kindsOf>;
-  private readonly cell = new Map<string, number>();
-  private readonly perKind = new Map<string, number>();
-  private readonly totals = new Map<string, number>();
+  private readonly kinds: readonly Kind[];
+  private readonly counts = new Map<string, number>();
 
   constructor(
     private readonly toolset: Toolset,
@@ -92,77 +93,60 @@ class Dealer {
   }
 
   possible(scenario: Scenario): boolean {
-    return this.kinds.some((k) => k.scenario === scenario && (k.tools === null || k.tools.length > 0));
+    return this.kinds.some((k) => k.scenario === scenario);
   }
 
-  /** Samples about a tool so far, whatever the scenario (no_tool does not count). */
-  total(tool: string): number {
-    return this.totals.get(tool) ?? 0;
+  /** Slots of a scenario about a tool so far. */
+  count(scenario: Scenario, tool: string): number {
+    return this.counts.get(`${scenario}/${tool}`) ?? 0;
   }
 
+  /** Adds the scenario's next slot: no_tool by kind, the others to the tools in turn, each scenario beginning with another tool. */
   add(scenario: Scenario, extra: boolean): void {
+    const kinds = this.kinds.filter((k) => k.scenario === scenario);
     if (scenario === "no_tool") {
-      const kinds = this.kinds.filter((k) => k.scenario === "no_tool" && (k.tools === null || k.tools.length > 0));
-      const i = nextSeat(
-        kinds.map((k) => k.weight),
-        kinds.map((k) => this.perKind.get(`no_tool/${k.kind}`) ?? 0),
-      );
-      const kind = kinds[i];
-      if (!kind) return;
-      const tool = kind.tools === null ? null : this.least(kind.tools, `no_tool/${kind.kind}`);
-      this.push("no_tool", kind.kind, tool, extra);
+      const kind = kinds[
+        nextSeat(
+          kinds.map((k) => k.weight),
+          kinds.map((k) => this.counts.get(`kind/${k.kind}`) ?? 0),
+        )
+      ] as Kind;
+      const n = this.bump(`kind/${kind.kind}`);
+      this.push(scenario, kind.kind, kind.tools === null ? null : (kind.tools[n % kind.tools.length] as string), extra, `no_tool/${kind.kind}`);
       return;
     }
-    const able = this.toolset.tools.map((t) => t.name).filter((t) => this.kinds.some((k) => k.scenario === scenario && k.tools?.includes(t)));
-    const tool = this.least(able, scenario);
-    if (tool !== null) this.addTo(scenario, tool, extra);
+    const able = this.toolset.tools.map((t) => t.name).filter((t) => kinds.some((k) => k.tools?.includes(t)));
+    const turn = this.bump(`turn/${scenario}`) + SCENARIOS.indexOf(scenario);
+    this.addTo(scenario, able[turn % able.length] as string, extra);
   }
 
-  /** Adds a slot about this tool; false when the scenario cannot be about it. */
+  /** Adds a slot about this tool; false when the scenario cannot be about it. Tools begin with different kinds where the weights are equal. */
   addTo(scenario: Scenario, tool: string, extra: boolean): boolean {
     const kinds = this.kinds.filter((k) => k.scenario === scenario && k.tools?.includes(tool));
-    let best = kinds[0];
-    let claim = -1;
-    for (const k of kinds) {
-      const own = this.cell.get(`${scenario}/${k.kind}/${tool}`) ?? 0;
-      const all = this.perKind.get(`${scenario}/${k.kind}`) ?? 0;
-      const c = k.weight / (2 * own + 1) + (1e-3 * k.weight) / (2 * all + 1); // the second term breaks ties towards the rarer kind
-      if (c > claim) [best, claim] = [k, c];
-    }
-    if (!best) return false;
-    this.push(scenario, best.kind, tool, extra);
+    if (kinds.length === 0) return false;
+    const at = this.toolset.tools.findIndex((t) => t.name === tool) % kinds.length;
+    const turned = [...kinds.slice(at), ...kinds.slice(0, at)];
+    const i = nextSeat(
+      turned.map((k) => k.weight),
+      turned.map((k) => this.counts.get(`${scenario}/${tool}/${k.kind}`) ?? 0),
+    );
+    const { kind } = turned[i] as Kind;
+    this.bump(`${scenario}/${tool}/${kind}`);
+    this.push(scenario, kind, tool, extra, scenario);
     return true;
   }
 
-  private least(tools: readonly string[], scenario: string): string | null {
-    let best: string | null = null;
-    let key = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
-    for (const t of tools) {
-      const k = [this.cell.get(`${scenario}/${t}`) ?? 0, this.total(t)];
-      if ((k[0] as number) < (key[0] as number) || (k[0] === key[0] && (k[1] as number) < (key[1] as number))) [best, key] = [t, k];
-    }
-    return best;
+  private push(scenario: Scenario, kind: string, tool: string | null, extra: boolean, column: string): void {
+    const ordinal = this.bump(`${column}/${tool ?? ""}`);
+    const id = `${this.prefix}${column}/${tool === null ? "" : `${tool}/`}${String(ordinal).padStart(4, "0")}`;
+    this.slots.push({ id, scenario, kind, tool, ...(extra ? { extra: true } : {}) });
   }
 
-  private push(scenario: Scenario, kind: string, tool: string | null, extra: boolean): void {
-    const bump = (map: Map<string, number>, key: string): number => {
-      const n = (map.get(key) ?? 0) + 1;
-      map.set(key, n);
-      return n;
-    };
-    bump(this.perKind, `${scenario}/${kind}`);
-    const column = scenario === "no_tool" ? `no_tool/${kind}` : scenario;
-    if (scenario !== "no_tool") bump(this.cell, `${scenario}/${kind}/${tool}`);
-    if (tool !== null && scenario !== "no_tool") bump(this.totals, tool);
-    const ordinal = bump(this.cell, `${column}/${tool ?? ""}`) - 1;
-    const id = `${this.prefix}${column}/${tool === null ? "" : `${tool}/`}${String(ordinal).padStart(4, "0")}`;
-    this.slots.push({
-      id,
-      scenario,
-      kind,
-      tool,
-      ...(extra ? { extra: true } : {}),
-    });
+  /** Counts one more; returns the count before. */
+  private bump(key: string): number {
+    const n = this.counts.get(key) ?? 0;
+    this.counts.set(key, n + 1);
+    return n;
   }
 }
 

@@ -5,7 +5,7 @@ const SEAMS: readonly (readonly [RegExp, string])[] = [
   [/\bundefined\b|\[object Object\]|\bNaN\b/, "a program's word"],
   [/[{}](?![^"]*")|\{[@=]/, "a brace"],
   [/[|]/, "a bar"],
-  [/\b[Aa] (?=[aeio][a-z])(?!one\b|once\b|eu|uni)/, "`a` before a vowel"],
+  [/\b[Aa] (?=[aeio][a-z]|um|un[^i]|up)(?!.{2}one\b|.{2}once\b|.{2}eu)/, "`a` before a vowel"],
   [/\ban (?=[bcdfgjkpqtvwyz][a-z])/, "`an` before a consonant"],
   [/\b(the|a|an|to|in|for|of|with) \1\b/i, "a doubled word"],
   [/[a-z],,|[?!.]\?{1}$(?<!\?\?)|\.\.(?!\.)(?<!\.\.\.)/, "doubled punctuation"],

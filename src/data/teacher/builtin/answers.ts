@@ -82,7 +82,7 @@ function reasonOf(text: string): string {
   }
   t = (t.trim().split(/\n/)[0] ?? "").replace(/^(error|failed|exception|mcp error(?: -?\d+)?)[:\s-]+/i, "").replace(/\s+/g, " ");
   const sentence = t.split(/(?<=[a-z"')])\.\s/)[0] ?? t;
-  return sentence.slice(0, 140).replace(/[.!]+$/, "");
+  return sentence.slice(0, 140).replace(/[.!:\s]+$/, "");
 }
 
 function sayError(model: ToolModel, args: JsonObject, text: string, rng: Rng): string {
@@ -176,7 +176,7 @@ function sayProse(text: string, model: ToolModel, args: JsonObject, rng: Rng): s
     ]);
   const shown = lines.slice(0, 8).map((l) => l.slice(0, 120));
   const lead = rng.pick([
-    `Here is ${about || definite(noun(model))}:`,
+    `Here ${about || !isPlural(noun(model)) ? "is" : "are"} ${about || definite(noun(model))}:`,
     `This is what ${about ? `I found for ${about}` : "came back"}:`,
     `${capital(about || definite(noun(model)))}:`,
   ]);
@@ -273,6 +273,10 @@ function sayItems(list: { key: string; items: readonly JsonValue[] }, said: Read
       `${rng.pick([`${capital(definite(np))}${place}: `, `Here is ${definite(np)}${place}. `, `${capital(np)}${place}: `, place ? `${capital(place.trim())}: ` : ""])}${shown.map((s, i) => (i === 0 ? capital(s) : s)).join("; ")}${cut ? "; and so on" : ""}.`,
     );
   const many = list.items.length > 1;
+  if (model.cls === "read" && !isPlural(np))
+    return tidy(
+      `${rng.pick([`${capital(definite(np))}${place}: `, `Here is ${definite(np)}${place}: `, place ? `${capital(place.trim())}: ` : ""])}${shown.join("; ")}${cut ? "; and more" : ""}.`,
+    );
   const name = many ? plural(np) : singular(np);
   const leads = many
     ? [`Here are the ${name}${place}: `, `I found these ${name}${place}: `, `There are several ${name}${place}: `, `${capital(name)}${place}: `]

@@ -117,7 +117,8 @@ export function mentionsOf(param: Param, value: Value, objectNoun: string): Ment
     case "path":
       if (start) return [...object(3, "X", "the file X"), ...after(2, "from X")];
       if (end) return [...after(4, "to X"), ...after(1, "into X")];
-      return [...object(4, "X", "the file X"), ...after(2, `${objectNoun === "file" ? "at" : "in"} X`, "in the file X"), ...after(0.5, `with ${L} X`)];
+      if (objectNoun === "file") return [...object(6, "X", "the file X"), ...after(1, "at X")];
+      return [...object(4, "X", "the file X"), ...after(2, "in X", "in the file X"), ...after(0.5, `with ${L} X`)];
     case "folder":
       return [
         ...(/directory|folder|tree|listing/.test(objectNoun) ? object(2, "the folder X", "the X folder", "the directory X") : []),

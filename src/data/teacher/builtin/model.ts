@@ -20,6 +20,8 @@ export interface ToolModel {
   readonly cls: VerbClass;
   /** Bare noun phrases for the object (no article), most telling first; at least one. */
   readonly objects: readonly string[];
+  /** What follows the object in the name: `with sizes`, `by interval`; empty when nothing does. */
+  readonly qualifier: string;
   /** Words of name and description that tell the tool from others. */
   readonly vocabulary: ReadonlySet<string>;
   readonly params: readonly Param[];
@@ -76,7 +78,8 @@ function readTool(tool: ToolDefinition, shared: string | null): ToolModel {
       .split(/\s+/)
       .flatMap((w) => [w, singular(w)]),
   );
-  const draft: ToolModel = { tool, verb, cls, objects, vocabulary, params, domains: [] };
+  const qualifier = qualifierOf(tool.name, params);
+  const draft: ToolModel = { tool, verb, cls, objects, qualifier, vocabulary, params, domains: [] };
   return { ...draft, domains: DOMAINS.filter((d) => d.fits(draft)) };
 }
 
@@ -111,6 +114,15 @@ function readName(name: string, shared: string | null, said: string | null): { v
   if (at < 0) at = words.findIndex((w) => /^(management|lookup|retrieval|creation|search|display)$/.test(w));
   if (at < 0) return { verb: null, object: words.join(" ") || null };
   return aroundVerb(words, at, words[at] === "management" || words[at] === "lookup" || words[at] === "retrieval" ? "check" : (words[at] as string));
+}
+
+/** `with sizes` of `list_directory_with_sizes`; not what a parameter already says (`by id`). */
+function qualifierOf(name: string, params: readonly Param[]): string {
+  const m = /(?:^|[_.-])(with|by|without)[_.-]([a-z_]+)$/i.exec(name);
+  if (!m?.[1] || !m[2]) return "";
+  const words = splitName(m[2]);
+  const taken = params.some((p) => words.some((w) => splitName(p.property.name).map(singular).includes(singular(w))));
+  return taken ? "" : `${m[1].toLowerCase()} ${words.join(" ")}`;
 }
 
 /** Verbs that are hardly ever nouns, wherever they stand in a name. */

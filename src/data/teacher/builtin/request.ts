@@ -5,7 +5,7 @@
 import type { JsonObject, JsonValue } from "../../../platform/json.ts";
 import type { Rng } from "../../rng.ts";
 import { capital, gerund, indefinite, isMass, isPlural, participle, plural, singular, tidy, uncapital } from "./english.ts";
-import { expand } from "./expand.ts";
+import { expand, expansions } from "./expand.ts";
 import { type Mention, mentionsOf } from "./mentions.ts";
 import { definite, type Param, type ToolModel } from "./model.ts";
 import * as P from "./patterns.ts";
@@ -115,8 +115,20 @@ function writeCore(model: ToolModel, bindings: readonly Binding[], rng: Rng, o: 
   return place(filled.text, filled.rest, model, topic, rng);
 }
 
-/** Longer patterns (more expansions) are drawn more often. */
-const pickWeighted = (patterns: readonly string[], rng: Rng): string => rng.weighted(patterns.map((p) => [p, Math.sqrt(p.length)] as const));
+/** Patterns with more wordings are drawn more often, though not in proportion: the short ones are what people say most. */
+function pickWeighted(patterns: readonly string[], rng: Rng): string {
+  return rng.weighted(patterns.map((p) => [p, weightOf(p)] as const));
+}
+
+const weights = new Map<string, number>();
+function weightOf(pattern: string): number {
+  let w = weights.get(pattern);
+  if (w === undefined) {
+    w = expansions(pattern) ** 0.4;
+    if (weights.size < 10_000) weights.set(pattern, w);
+  }
+  return w;
+}
 
 function genericPatterns(model: ToolModel): readonly string[] {
   if (!asks(model.cls)) return P.ACTING;
@@ -212,7 +224,8 @@ function place(text: string, rest: readonly Spot[], model: ToolModel, topic: str
   }
   let body = generic ? fillObject(text, model, object, adjectives, rng) : text;
   if (body === null) return null;
-  const tail = trail.join(" ");
+  if (model.qualifier !== "" && rng.chance(0.6)) trail.push(model.qualifier);
+  const tail = [...trail.filter((t) => !t.startsWith(",")), ...trail.filter((t) => t.startsWith(","))].join(" ");
   const question = body.endsWith("?");
   if (body.includes("{ARGS}")) body = body.replace("{ARGS}", tail);
   else body = `${question ? body.slice(0, -1) : body} ${tail}${question ? "?" : ""}`;
@@ -260,7 +273,8 @@ function fillObject(text: string, model: ToolModel, object: string | null, adjec
     .filter((v) => forMe || !/ me\b|^let me/.test(v))
     .filter((v) => v !== "let me see" || shape.startsWith("{V}"))
     .filter((v) => v !== "tell me" || object === null);
-  const verb = verbs.length > 0 ? rng.pick(verbs) : model.verb;
+  const selfish = !forMe && /(^|\s)(I|we|I'd|I'm|let me|me|my|ready)\b/.test(shape) && !/\byou\b/.test(shape);
+  const verb = selfish && (model.cls === "read" || model.cls === "list") ? rng.pick(SEEING) : verbs.length > 0 ? rng.pick(verbs) : model.verb;
   const the = object ?? (/^(all|any|the|my) /.test(bare) ? bare : definite(bare));
   return shape
     .replace("{VING}", gerund(verb))
@@ -270,6 +284,9 @@ function fillObject(text: string, model: ToolModel, object: string | null, adjec
     .replace("{THE}", the)
     .replace("{BARE}", object ?? bare);
 }
+
+/** What one does oneself with something that is shown. */
+const SEEING = ["see", "look at", "check", "get", "look up"];
 
 function determine(bare: string, np: string, model: ToolModel, rng: Rng): string {
   const many = isPlural(np);

@@ -231,7 +231,7 @@ const STRING_HINTS: readonly (readonly [RegExp, RoleKind])[] = [
 function numberKind(p: Property, words: readonly string[], name: string, last: string, d: string): RoleKind {
   if (/\b(lat|latitude)\b/.test(name)) return "latitude";
   if (/\b(lon|lng|longitude)\b/.test(name)) return "longitude";
-  if (/\b(id|ids|identifier|serial)$/.test(name)) return "id";
+  if (/\b(id|ids|identifier|serial)$/.test(name) || /\w (number|no)$/.test(name)) return "id";
   if (/\bper ?page\b/.test(name) || /^(years|months|weeks|days|nights|hours|minutes)\b/.test(name)) return "count";
   if (/\b(rating|stars?|score)\b/.test(name)) return "rating";
   if (/\b(age)\b/.test(name)) return "age";

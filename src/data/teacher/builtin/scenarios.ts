@@ -18,6 +18,7 @@ import { definite, type Param, type ToolModel } from "./model.ts";
 import { outOfScope, plainQuestion, type Territory } from "./plain.ts";
 import { argumentsOf, type Binding, frameOf, type Request, type RequestOptions, writeRequest } from "./request.ts";
 import { faultFor, simulateResult } from "./results.ts";
+import { says, tellingWords, twinsOf } from "./twins.ts";
 import { disturb } from "./unusual.ts";
 import { type Context, makeValue } from "./values.ts";
 
@@ -153,8 +154,24 @@ const serve =
     const bindings = drawBindings(world, model, rng, { ...w, optional: turn > 30 ? w.optional / 2 : w.optional, heldout });
     if (bindings === null || (turn < 30 && !needs(bindings))) return null;
     const r = request(model, bindings, rng, o);
-    return r && { frame: r.frame, exchanges: [callExchange(r.text, model, bindings, rng)] };
+    if (r === null) return null;
+    const twins = twinsOf(model, world);
+    const alternatives = clearOf(twins, model, r.text, turn);
+    if (alternatives === "unclear") return null;
+    return { frame: r.frame, exchanges: [callExchange(r.text, model, bindings, rng, otherCalls(alternatives, bindings))] };
   };
+
+/** The twins that the request fits too; `unclear` while there is a chance of a wording that tells the tool apart. */
+function clearOf(twins: readonly ToolModel[], model: ToolModel, text: string, turn: number): readonly ToolModel[] | "unclear" {
+  if (twins.length === 0) return [];
+  const own = tellingWords(model, twins);
+  if (own.length > 0 && says(text, own)) return [];
+  if (own.length > 0 && turn < 40) return "unclear";
+  return twins.filter((t) => !says(text, tellingWords(t, [model, ...twins.filter((x) => x !== t)])));
+}
+
+const otherCalls = (tools: readonly ToolModel[], bindings: readonly Binding[]) =>
+  tools.length === 0 ? {} : { alternatives: tools.map((t) => ({ name: t.tool.name, accepted: acceptedFor(t, bindings) })) };
 
 // --- follow-ups ---
 

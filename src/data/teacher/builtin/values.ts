@@ -458,7 +458,7 @@ function listValue(p: Property, rng: Rng, ctx: Context, o: ValueOptions): Value 
     Number(p.schema.minItems ?? 1),
     Math.min(
       rng.weighted([
-        [1, 4],
+        [1, role.kind === "path" && p.required ? 1 : 4],
         [2, 4],
         [3, 2],
       ]),

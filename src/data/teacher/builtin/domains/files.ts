@@ -145,13 +145,16 @@ export const fileInfo: Domain = {
   ...base,
   id: "files/info",
   fits: named(/info|stat|metadata|details/i),
+  objects: ["file details", "file info", "metadata", "properties"],
   patterns: [
-    "(how big|how large) is {=path}?",
-    "(when was) {=path} (last changed|last modified|created|last edited)?",
-    "(what's|what is) the (size|date|file size|modification date) of {=path}?",
-    "(show me|give me|get|I need) (the details|the metadata|information|info) (of|on|about|for) {=path}",
-    "(is) {=path} (a file or a folder|very large|older than I think)?",
-    "(file info|details|metadata) {=path}",
+    "(how big|how large|what size|how many bytes) is (the file |) {=path}?",
+    "(when was|since when was) (the file |) {=path} (last changed|last modified|created|last edited|last touched)?",
+    "(what's|what is|tell me|check|find out) the (size|date|file size|modification date|age|creation date|last change|permissions) of (the file |) {=path}",
+    "(show me|give me|get|I need|I'd like|pull up|look up|fetch) (the details|the metadata|information|info|the properties|the file details|the facts) (on|about|for) (the file |) {=path}",
+    "(is) {=path} (a file or a folder|very large|older than I think|really that big|read-only)?",
+    "(file info|details|metadata|properties|size|modification date|permissions) (for|of) {=path}( please|)",
+
+    "(I want|I need|I'd like) to know (how big|how old|how large) {=path} is",
   ],
   capability: "show file details",
 };

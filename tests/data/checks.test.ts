@@ -1,0 +1,161 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { sampleChecker } from "../../src/data/checks/index.ts";
+import { findDuplicates } from "../../src/data/checks/set-checks.ts";
+import { measureQuality, qaMarkdown } from "../../src/data/qa.ts";
+import { compileArguments, readProperties, safePattern } from "../../src/data/schema.ts";
+import { jaccard, NearIndex, shingles } from "../../src/data/similarity.ts";
+import type { Sample } from "../../src/data/types.ts";
+import { validate as validReport } from "../../src/schemas/generated/qa-report.validate.js";
+import { toolset, weatherSet } from "./fixtures.ts";
+
+const sample = (o: { name?: string; args?: string; user?: string; id?: string; answer?: string } = {}): Sample => ({
+  id: o.id ?? "standard/get_weather/0000",
+  source: "seed",
+  scenario: "standard",
+  kind: "plain",
+  tool_name: "get_weather",
+  frame: "weather in {location}",
+  qc_passed: true,
+  messages: [
+    { role: "system", content: "You are a helpful AI assistant." },
+    { role: "user", content: o.user ?? "Weather in Oslo?" },
+    {
+      role: "assistant",
+      content: null,
+      tool_calls: [{ id: "call_1", type: "function", function: { name: o.name ?? "get_weather", arguments: o.args ?? '{"location":"Oslo"}' } }],
+    },
+    { role: "tool", content: "{}", tool_call_id: "call_1" },
+    { role: "assistant", content: o.answer ?? "No data." },
+  ],
+});
+
+describe("checks of one sample", () => {
+  const check = sampleChecker(weatherSet);
+
+  it("pass a good one", () => {
+    expect(check(sample())).toBeNull();
+  });
+
+  it.each([
+    ["parse", sample({ args: '{"location":"Oslo"' })],
+    ["parse", sample({ args: '["Oslo"]' })],
+    ["tool_exists", sample({ name: "get_tides" })],
+    ["tool_exists", sample({ name: "__proto__" })],
+    ["required", sample({ name: "get_forecast", args: '{"days":3}' })],
+    ["schema", sample({ name: "get_forecast", args: '{"location":"Oslo","days":15}' })],
+    ["schema", sample({ args: '{"location":5}' })],
+    ["roles", sample({ user: "   " })],
+    ["roles", sample({ answer: "" })],
+    ["artefacts", sample({ user: "Do I need a umbrella in Oslo?" })],
+    ["artefacts", sample({ user: "Weather in  Oslo" })],
+    ["artefacts", sample({ user: "Weather in undefined" })],
+  ])("name %s as the reason", (name, bad) => {
+    expect(check(bad)?.check.name).toBe(name);
+  });
+
+  it("name a call without its result", () => {
+    const s = sample();
+    expect(check({ ...s, messages: s.messages.filter((m) => m.role !== "tool") })?.check.name).toBe("roles");
+  });
+});
+
+describe("foreign schemas", () => {
+  const tool = (input_schema: Record<string, unknown>) => ({ name: "t", description: "", input_schema, source: "mcp" as const, origin: "x" });
+
+  it("cannot hang the validator with a pattern", () => {
+    const check = compileArguments(tool({ type: "object", properties: { a: { type: "string", pattern: "^(a+)+$" } } }));
+    const start = performance.now();
+    check({ a: `${"a".repeat(60)}!` });
+    expect(performance.now() - start).toBeLessThan(200);
+    expect(safePattern("^(a+)+$")).toBe(false);
+    expect(safePattern("^[A-Z]{3}-\\d+$")).toBe(true);
+  });
+
+  it("are followed where they refer to themselves, without end", () => {
+    const schema = {
+      type: "object",
+      properties: { node: { $ref: "#/$defs/n" } },
+      $defs: { n: { type: "object", properties: { next: { $ref: "#/$defs/n" } } } },
+    };
+    expect(readProperties(tool(schema))[0]).toMatchObject({ name: "node", type: "object" });
+    expect(compileArguments(tool(schema))({ node: { next: { next: {} } } })).toEqual([]);
+  });
+
+  it("that no compiler takes are still checked for required names and plain types", () => {
+    const check = compileArguments(tool({ type: "object", required: ["a"], properties: { a: { type: "string", $ref: "#/nowhere" } } }));
+    expect(check({}).map((p) => p.keyword)).toContain("required");
+  });
+
+  it("that are huge or deep are read to a bound", () => {
+    let deep: Record<string, unknown> = { type: "string" };
+    for (let i = 0; i < 3000; i++) deep = { type: "object", properties: { a: deep } };
+    expect(compileArguments(tool(deep))({ a: {} })).toBeInstanceOf(Array);
+    const wide = { type: "object", properties: Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`p${i}`, { type: "string" }])) };
+    expect(readProperties(tool(wide)).length).toBeLessThanOrEqual(64);
+  });
+
+  it("that load something from elsewhere load nothing", () => {
+    expect(compileArguments(tool({ type: "object", properties: { a: { $ref: "https://example.com/s.json" } } }))({ a: 1 })).toEqual([]);
+  });
+});
+
+describe("near-duplicates", () => {
+  it("are the pairs that comparing everything with everything finds", () => {
+    const word = fc.constantFrom("rain", "sun", "wind", "in", "the", "oslo", "paris", "tomorrow", "and", "so");
+    const text = fc.array(word, { minLength: 1, maxLength: 45 }).map((w) => w.join(" "));
+    fc.assert(
+      fc.property(fc.array(fc.tuple(text, fc.nat(44)), { minLength: 1, maxLength: 25 }), fc.constantFrom(0.6, 0.8, 0.95), (pairs, threshold) => {
+        // Each text and a variant of it with one word changed, so that near pairs are common.
+        const texts = pairs.flatMap(([t, at]) => [
+          t,
+          t
+            .split(" ")
+            .map((w, i) => (i === at ? "fog" : w))
+            .join(" "),
+        ]);
+        const index = new NearIndex(threshold);
+        const kept: string[] = [];
+        for (const t of texts) {
+          const brute = kept.some((k) => jaccard(shingles(k), shingles(t)) >= threshold);
+          expect(index.find(t) >= 0).toBe(brute);
+          if (!brute) {
+            index.add(t);
+            kept.push(t);
+          }
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("look through case and punctuation", () => {
+    const found = findDuplicates([sample({ id: "a" }), sample({ id: "b", user: "weather in oslo" }), sample({ id: "c", user: "Weather in Bergen?" })]);
+    expect(found).toEqual([{ id: "b", of: "a", exact: true }]);
+  });
+});
+
+describe("the quality report", () => {
+  it("counts what is wrong, in a valid format", () => {
+    const samples = [sample({ id: "a" }), sample({ id: "b" }), sample({ id: "c", name: "get_tides", user: "tides?" })];
+    const report = measureQuality({
+      samples,
+      heldout: [{ id: "e", messages: [{ role: "user", content: "weather in oslo!" }], expect: null, frame: "weather in {location}" }],
+      toolset: weatherSet,
+    });
+    expect(validReport(report), JSON.stringify(validReport.errors)).toBe(true);
+    expect(report.totals).toMatchObject({ samples: 3, valid: 2, invalid: 1 });
+    expect(report.figures).toMatchObject({ duplicates: 1, min_samples_per_tool: 0 });
+    expect(report.schema_pass_rate).toEqual({ value: 2 / 3, numerator: 2, denominator: 3 });
+    expect(report.leakage).toMatchObject({ shared_frames: 1, shared_prompts: 1 });
+    expect(report.issues.map((i) => i.check)).toEqual(expect.arrayContaining(["tool_exists", "duplicate", "leakage"]));
+  });
+
+  it("is readable, and foreign names cannot break its tables", () => {
+    const evil = toolset([{ name: "a", description: "", input_schema: { type: "object" } }]);
+    const s = { ...sample({ name: "x|y`\n# owned" }), tool_name: "x|y`\n# owned" };
+    const text = qaMarkdown(measureQuality({ samples: [s], heldout: [], toolset: evil }));
+    expect(text).toContain("# Data quality");
+    expect(text).not.toMatch(/^# owned/m);
+  });
+});
