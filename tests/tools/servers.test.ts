@@ -160,10 +160,13 @@ describe("servers that fail", () => {
 
   it("tells a server that died from a tool that failed", async () => {
     const { source, dir } = fakeServer(
-      `on["tools/call"] = (p) => p.arguments.die ? process.exit(9) : Object.assign(new Error("no such row"), { code: -32602 });`,
+      `on["tools/call"] = (p) => p.arguments.die ? process.exit(9) : Object.assign(new Error("no such row"), { code: p.arguments.code ?? -32602 });`,
     );
     const session = await open(source, dir);
     expect(await session.call("ping", {})).toMatchObject({ isError: true, executed: true, text: "no such row" });
+    // The codes that the SDK itself uses for a closed connection and a time that is up.
+    for (const code of [-32000, -32001])
+      expect(await session.call("ping", { code })).toMatchObject({ isError: true, executed: true, timedOut: false, text: "no such row" });
     expect((await session.call("ping", {})).failure).toBeUndefined();
     expect(await session.call("ping", { die: true })).toMatchObject({ executed: false, failure: { code: "tools/server-exited" } });
     expect((await session.call("ping", {})).failure?.code).toBe("tools/server-exited");

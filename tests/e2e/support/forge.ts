@@ -22,7 +22,7 @@ export interface Ended {
 export interface Running {
   readonly process: ChildProcess;
   readonly ended: Promise<Ended>;
-  /** Waits until stdout or stderr holds the text; fails when the process ends first, or after a minute. */
+  /** Waits until stdout or stderr holds the text; fails when the process ends first, or after five minutes. */
   readonly until: (text: string, times?: number) => Promise<void>;
 }
 
@@ -89,8 +89,8 @@ export class World {
       }),
     );
     const until = async (text: string, times = 1): Promise<void> => {
-      for (let waited = 0; (out + err).split(text).length <= times; waited += 10) {
-        if (over || waited > 60_000) throw new Error(`no ${JSON.stringify(text)}\nstdout: ${out}\nstderr: ${err}`);
+      for (const since = performance.now(); (out + err).split(text).length <= times; ) {
+        if (over || performance.now() - since > 300_000) throw new Error(`no ${JSON.stringify(text)}\nstdout: ${out}\nstderr: ${err}`);
         await sleep(10);
       }
     };
@@ -134,7 +134,15 @@ export class World {
   }
   readonly #mounts: string[] = [];
 
+  /** Ends what a failed test left running, and removes everything. */
   remove(): void {
+    for (const line of this.processes()) {
+      try {
+        process.kill(Number.parseInt(line, 10), "SIGKILL");
+      } catch {
+        // Gone by itself.
+      }
+    }
     for (const dir of this.#mounts) execFileSync("umount", ["-l", dir], { stdio: "pipe" });
     rmSync(this.root, { recursive: true, force: true });
   }
