@@ -7,7 +7,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { answerPlain, cutAtSentence } from "../../src/models/llama/answer-plain.ts";
+import { answerPlain } from "../../src/models/llama/answer-plain.ts";
 import { openLlama } from "../../src/models/llama/client.ts";
 import type { CompletionRequest, LlamaEngine } from "../../src/models/llama/types.ts";
 import type { Result } from "../../src/platform/result.ts";
@@ -108,7 +108,7 @@ describe.skipIf(model === undefined)("a real model", () => {
     const questions = ["hi", "Why is the sky blue?", "Who wrote Hamlet?", "Thanks!"];
     const first = value(await answerPlain(engine, renderer)(questions));
     expect(first).toHaveLength(questions.length);
-    for (const answer of first) expect(answer).toMatch(/[.!?"')\]]$/);
+    for (const answer of first) expect(answer).toMatch(/^$|[.!?"')\]]$/);
     expect(value(await answerPlain(engine, renderer)(questions))).toEqual(first);
   });
 
@@ -145,14 +145,4 @@ describe("opening fails with a reason", () => {
     const opened = await openLlama({ model: join(folder, "broken.gguf"), worker: join(folder, "hang.js"), timeoutMs: 300 });
     expect(opened).toMatchObject({ ok: false, error: { code: "llama/timed-out" } });
   });
-});
-
-test.each([
-  ["One. Two is cut he", "One."],
-  ["It costs 3.5 euros. And th", "It costs 3.5 euros."],
-  ['He said "yes." Then', 'He said "yes."'],
-  ["1. First thing\n2. Second thi", "1. First thing"],
-  ["no end of anything her", "no end of anything."],
-])("an answer cut by the limit ends at its last full sentence: %j", (text, cut) => {
-  expect(cutAtSentence(text)).toBe(cut);
 });

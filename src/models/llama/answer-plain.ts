@@ -9,7 +9,14 @@ import { completeAll, type LlamaEngine } from "./types.ts";
 /** Answers longer than this are cut at their last full sentence. */
 const MAX_TOKENS = 64;
 
-/** Answers in the order of the questions; the same questions in the same order give the same answers. The first failure fails all. */
+/** A sentence ends at .!? before white space, but not after a list's number ("1."). */
+const SENTENCE_END = /(?<!(?:^|\n)\s*\d{1,3})[.!?]["')\]]*(?=\s|$)/g;
+
+/** A phrase of so many words, said so many times, is a model going round in circles. */
+const PHRASE_WORDS = 3;
+const CIRCLES = 3;
+
+/** Answers in the order of the questions, "" where the model had nothing but repetition to say; the same questions in the same order give the same answers. The first failure fails all. */
 export function answerPlain(engine: LlamaEngine, renderer: Renderer): (questions: readonly string[]) => Promise<Result<string[]>> {
   return async (questions) => {
     const results = await completeAll(
@@ -19,7 +26,8 @@ export function answerPlain(engine: LlamaEngine, renderer: Renderer): (questions
     const answers: string[] = [];
     for (const r of results) {
       if (!r.ok) return r;
-      answers.push(r.value.stopped === "limit" ? cutAtSentence(r.value.text) : r.value.text.trim());
+      const { text, stopped } = r.value;
+      answers.push(cutBeforeRepetition(stopped === "limit" ? cutAtSentence(text) : text.trim()));
     }
     return ok(answers);
   };
@@ -28,9 +36,7 @@ export function answerPlain(engine: LlamaEngine, renderer: Renderer): (questions
 /** The text up to its last full sentence or line; where it has none, up to its last full word, with a full stop. */
 export function cutAtSentence(text: string): string {
   const whole = text.trimEnd();
-  // A sentence ends at .!? before white space, but not after a list's number ("1.").
-  const ends = [...whole.matchAll(/(?<!(?:^|\n)\s*\d{1,3})[.!?]["')\]]*(?=\s|$)/g)];
-  const last = ends.at(-1);
+  const last = [...whole.matchAll(SENTENCE_END)].at(-1);
   if (last !== undefined) return whole.slice(0, last.index + last[0].length).trim();
   const lines = whole.split("\n");
   if (lines.length > 1) return lines.slice(0, -1).join("\n").trim();
@@ -41,4 +47,23 @@ export function cutAtSentence(text: string): string {
         .join(" ")
         .replace(/[,;:]$/, "")}.`
     : whole.trim();
+}
+
+/** The sentences before a text begins to go round in circles; "" where there are none. Any other text stays as it is. */
+export function cutBeforeRepetition(text: string): string {
+  const words = [...text.matchAll(/[\p{L}\p{N}'’]+/gu)];
+  const seen = new Map<string, number[]>();
+  for (let i = 0; i + PHRASE_WORDS <= words.length; i++) {
+    const phrase = words
+      .slice(i, i + PHRASE_WORDS)
+      .map((w) => w[0].toLowerCase())
+      .join(" ");
+    const places = [...(seen.get(phrase) ?? []), words[i]?.index ?? 0];
+    seen.set(phrase, places);
+    if (places.length < CIRCLES) continue;
+    const before = text.slice(0, places[1]);
+    const end = [...before.matchAll(SENTENCE_END)].at(-1);
+    return end === undefined ? "" : before.slice(0, end.index + end[0].length).trim();
+  }
+  return text;
 }
