@@ -2,12 +2,9 @@
 
 The shared libraries come inside the npm package of node-llama-cpp, so nothing is compiled. Their structs change from
 release to release and nothing in a library tells its layout; what this module guarantees is that a library is used
-only when it is exactly the release whose `include/llama.h` the structs below were written from (`RELEASE`), and its
+only when it is exactly the release whose `include/llama.h` the structs of `llama_structs` were written from (`RELEASE`), and its
 default parameters, read through these structs, are the ones which that release's sources set. Anything else is a
 `StepError`, never a wild pointer. A crash inside llama.cpp ends the step's process, which the parent reports.
-
-Source of every struct and constant: llama.cpp v0.5.0, include/llama.h, ggml/include/ggml.h; defaults from
-src/llama-model.cpp, src/llama-context.cpp, src/llama-quant.cpp.
 """
 
 from __future__ import annotations
@@ -16,10 +13,20 @@ import ctypes
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from ctypes import POINTER, byref, c_bool, c_char_p, c_float, c_int8, c_int32, c_size_t, c_uint32, c_void_p
+from ctypes import POINTER, byref, c_bool, c_char_p, c_float, c_int32, c_uint32, c_void_p
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from forge_steps.llama_structs import (
+    CONTEXT_DEFAULTS,
+    FTYPES,
+    MODEL_DEFAULTS,
+    QUANTIZE_DEFAULTS,
+    Batch,
+    ContextParams,
+    ModelParams,
+    QuantizeParams,
+)
 from forge_steps.protocol import StepError
 
 if TYPE_CHECKING:
@@ -30,154 +37,7 @@ RELEASE = "0.5.0"
 #: What `llama_version()` may answer: node-llama-cpp builds from an untagged commit, which llama.cpp calls "-dev".
 _VERSIONS = (RELEASE, f"{RELEASE}-dev")
 
-#: Quantization formats: our name -> `enum llama_ftype`.
-FTYPES = {"f16": 1, "q8_0": 7, "q4_k_s": 14, "q4_k_m": 15, "q5_k_m": 17}
-
-_GGML_TYPE_COUNT = 43
-_GGML_TYPE_F16 = 1
-_QUANTIZE_BUFFER_BYTES = 8 << 30
-
 _WRONG_LIBRARY_HINT = "Install the release of node-llama-cpp that mcp-forge's package.json names (npm ci)."
-
-
-class ModelParams(ctypes.Structure):
-    """`struct llama_model_params`."""
-
-    _fields_ = [
-        ("devices", c_void_p),
-        ("tensor_buft_overrides", c_void_p),
-        ("n_gpu_layers", c_int32),
-        ("split_mode", c_int32),
-        ("load_mode", c_int32),
-        ("lazy_mode", c_int32),
-        ("main_gpu", c_int32),
-        ("tensor_split", c_void_p),
-        ("progress_callback", c_void_p),
-        ("progress_callback_user_data", c_void_p),
-        ("kv_overrides", c_void_p),
-        ("vocab_only", c_bool),
-        ("check_tensors", c_bool),
-        ("use_extra_bufts", c_bool),
-        ("no_host", c_bool),
-        ("no_alloc", c_bool),
-        ("load_mtp", c_bool),
-    ]
-
-
-class ContextParams(ctypes.Structure):
-    """`struct llama_context_params`."""
-
-    _fields_ = [
-        ("n_ctx", c_uint32),
-        ("n_batch", c_uint32),
-        ("n_ubatch", c_uint32),
-        ("n_seq_max", c_uint32),
-        ("n_rs_seq", c_uint32),
-        ("n_outputs_max", c_uint32),
-        ("n_outputs_max_per_seq", c_uint32),
-        ("n_threads", c_int32),
-        ("n_threads_batch", c_int32),
-        ("ctx_type", c_int32),
-        ("rope_scaling_type", c_int32),
-        ("pooling_type", c_int32),
-        ("attention_type", c_int32),
-        ("flash_attn_type", c_int32),
-        ("rope_freq_base", c_float),
-        ("rope_freq_scale", c_float),
-        ("yarn_ext_factor", c_float),
-        ("yarn_attn_factor", c_float),
-        ("yarn_beta_fast", c_float),
-        ("yarn_beta_slow", c_float),
-        ("yarn_orig_ctx", c_uint32),
-        ("defrag_thold", c_float),
-        ("cb_eval", c_void_p),
-        ("cb_eval_user_data", c_void_p),
-        ("type_k", c_int32),
-        ("type_v", c_int32),
-        ("abort_callback", c_void_p),
-        ("abort_callback_data", c_void_p),
-        ("embeddings", c_bool),
-        ("offload_kqv", c_bool),
-        ("no_perf", c_bool),
-        ("op_offload", c_bool),
-        ("swa_full", c_bool),
-        ("kv_unified", c_bool),
-        ("samplers", c_void_p),
-        ("n_samplers", c_size_t),
-        ("ctx_other", c_void_p),
-    ]
-
-
-class QuantizeParams(ctypes.Structure):
-    """`struct llama_model_quantize_params`."""
-
-    _fields_ = [
-        ("nthread", c_int32),
-        ("ftype", c_int32),
-        ("output_tensor_type", c_int32),
-        ("token_embedding_type", c_int32),
-        ("allow_requantize", c_bool),
-        ("quantize_output_tensor", c_bool),
-        ("only_copy", c_bool),
-        ("pure", c_bool),
-        ("keep_split", c_bool),
-        ("dry_run", c_bool),
-        ("imatrix", c_void_p),
-        ("kv_overrides", c_void_p),
-        ("tt_overrides", c_void_p),
-        ("prune_layers", c_void_p),
-        ("max_buf_size", c_size_t),
-    ]
-
-
-class Batch(ctypes.Structure):
-    """`struct llama_batch`."""
-
-    _fields_ = [
-        ("n_tokens", c_int32),
-        ("token", POINTER(c_int32)),
-        ("embd", POINTER(c_float)),
-        ("pos", POINTER(c_int32)),
-        ("n_seq_id", POINTER(c_int32)),
-        ("seq_id", POINTER(POINTER(c_int32))),
-        ("logits", POINTER(c_int8)),
-    ]
-
-
-# What the release's own sources set; the remaining members are zero, false or null. A value that is read at a wrong
-# offset shows up here: the tables reach from the first member to the last of each struct.
-_MODEL_DEFAULTS = {"n_gpu_layers": -1, "split_mode": 1, "load_mode": -1, "lazy_mode": 1, "use_extra_bufts": True}
-_CONTEXT_DEFAULTS = {
-    "n_ctx": 512,
-    "n_batch": 2048,
-    "n_ubatch": 512,
-    "n_seq_max": 1,
-    "n_outputs_max_per_seq": 1,
-    "n_threads": 4,
-    "n_threads_batch": 4,
-    "rope_scaling_type": -1,
-    "pooling_type": -1,
-    "attention_type": -1,
-    "flash_attn_type": -1,
-    "yarn_ext_factor": -1.0,
-    "yarn_attn_factor": -1.0,
-    "yarn_beta_fast": -1.0,
-    "yarn_beta_slow": -1.0,
-    "defrag_thold": -1.0,
-    "type_k": _GGML_TYPE_F16,
-    "type_v": _GGML_TYPE_F16,
-    "offload_kqv": True,
-    "no_perf": True,
-    "op_offload": True,
-    "swa_full": True,
-}
-_QUANTIZE_DEFAULTS = {
-    "ftype": FTYPES["q8_0"],
-    "output_tensor_type": _GGML_TYPE_COUNT,
-    "token_embedding_type": _GGML_TYPE_COUNT,
-    "quantize_output_tensor": True,
-    "max_buf_size": _QUANTIZE_BUFFER_BYTES,
-}
 
 _LogCallback = ctypes.CFUNCTYPE(None, c_int32, c_char_p, c_void_p)
 _LEVEL_WARN, _LEVEL_ERROR = 3, 4  # enum ggml_log_level
@@ -246,9 +106,9 @@ class Library:
 
     def _check_layout(self) -> None:
         for name, struct, expected in (
-            ("llama_model_params", self._lib.llama_model_default_params(), _MODEL_DEFAULTS),
-            ("llama_context_params", self._lib.llama_context_default_params(), _CONTEXT_DEFAULTS),
-            ("llama_model_quantize_params", self._lib.llama_model_quantize_default_params(), _QUANTIZE_DEFAULTS),
+            ("llama_model_params", self._lib.llama_model_default_params(), MODEL_DEFAULTS),
+            ("llama_context_params", self._lib.llama_context_default_params(), CONTEXT_DEFAULTS),
+            ("llama_model_quantize_params", self._lib.llama_model_quantize_default_params(), QUANTIZE_DEFAULTS),
         ):
             for field, *_ in struct._fields_:
                 value, wanted = getattr(struct, field), expected.get(field)

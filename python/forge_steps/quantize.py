@@ -1,6 +1,6 @@
 """Step `quantize`: an f16 GGUF to a smaller format by llama.cpp's own quantizer, and how far the result strays.
 
-Spec: `{v: 1, input: gguf, output: gguf, format: one of llama_cpp.FTYPES but f16, libraries: folder of libllama,
+Spec: `{v: 1, input: gguf, output: gguf, format: one of llama_structs.FTYPES but f16, libraries: folder of libllama,
 threads?, verify?: {rows: rendered.jsonl, positions}}`. Guarantees: `output` appears whole or not at all (written
 beside, synced, renamed); the same input gives the same bytes whatever the number of threads. The distance is
 KL(f16 || quantized), both evaluated by llama.cpp: export has proven the f16 file equal to the trained model.
@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from forge_steps.llama_cpp import FTYPES, Library
+from forge_steps.llama_cpp import Library
+from forge_steps.llama_structs import FTYPES
 from forge_steps.model import usable_cores
 from forge_steps.protocol import Step
 
