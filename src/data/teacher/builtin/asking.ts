@@ -1,7 +1,7 @@
 /** Asking back for a required argument that was not given, and the replies that give it. */
 import type { Rng } from "../../rng.ts";
 import { article, capital, isPlural, listing, singular, tidy } from "./english.ts";
-import { mentionsOf } from "./mentions.ts";
+import { mentionsOf } from "./mentions/index.ts";
 import type { Param, ToolModel } from "./model.ts";
 import type { Binding } from "./request.ts";
 import { asks } from "./verbs.ts";

@@ -9,7 +9,8 @@ import type { Toolset } from "../../types.ts";
 import { type Draft, type DraftRequest, isHeldout, type Teacher } from "../teacher.ts";
 import { readToolset, type ToolModel } from "./model.ts";
 import { territoryOf } from "./plain.ts";
-import { RECIPES, type World } from "./scenarios.ts";
+import { RECIPES } from "./scenarios.ts";
+import type { World } from "./world.ts";
 
 /** Draws inside one attempt before it counts as unusable: most miss because their frame lies on the other side of the split. */
 const TRIES = 60;

@@ -2,29 +2,17 @@
  * What a tool is, in words: its verb and class, the noun phrases for what it works on, its
  * parameters with their roles, the everyday knowledge that fits it. Read from the definition alone.
  */
-import { type Property, readProperties } from "../../schema.ts";
+import { readProperties } from "../../schema.ts";
 import type { ToolDefinition, Toolset } from "../../types.ts";
 import { DOMAINS, type Domain } from "./domains/index.ts";
-import { baseForm, isPlural, singular, splitName } from "./english.ts";
-import { type Role, roleOf } from "./roles.ts";
+import { baseForm, singular, splitName } from "./english.ts";
+import type { Param, ToolReading } from "./reading.ts";
+import { roleOf } from "./roles.ts";
 import { mayBeNoun, type VerbClass, verbClass } from "./verbs.ts";
 
-export interface Param {
-  readonly property: Property;
-  readonly role: Role;
-}
+export type { Param } from "./reading.ts";
 
-export interface ToolModel {
-  readonly tool: ToolDefinition;
-  readonly verb: string;
-  readonly cls: VerbClass;
-  /** Bare noun phrases for the object (no article), most telling first; at least one. */
-  readonly objects: readonly string[];
-  /** What follows the object in the name: `with sizes`, `by interval`; empty when nothing does. */
-  readonly qualifier: string;
-  /** Words of name and description that tell the tool from others. */
-  readonly vocabulary: ReadonlySet<string>;
-  readonly params: readonly Param[];
+export interface ToolModel extends ToolReading {
   readonly domains: readonly Domain[];
 }
 
@@ -62,8 +50,10 @@ function readTool(tool: ToolDefinition, shared: string | null): ToolModel {
     (o): o is string => o !== null && o !== "" && !BAD_NOUN.test(o) && o.split(" ").length <= 5 && o.length > 1,
   );
   const telling = strong.filter((o) => !o.split(" ").every((w) => GENERIC_NOUNS.has(w)));
-  const simple = telling.filter((o) => !/ of (a|an|all|multiple|one) |simultaneously|^(person|people|user)$/.test(`${o} `));
-  const objects = [...new Set(simple.length > 0 ? simple : telling.length > 0 ? telling : strong)];
+  const simple = telling.filter((o) => !/ of (a|an|all|multiple|one) |simultaneously|^(person|people|user) $/.test(`${o} `));
+  const chosen = [...new Set(simple.length > 0 ? simple : telling.length > 0 ? telling : strong)];
+  // `oneway flight` of a name gives way to the description's `one-way flights`.
+  const objects = chosen.filter((o) => !chosen.some((q) => q !== o && q.includes("-") && singular(q.replaceAll("-", "")) === singular(o)));
   if (objects.length === 0)
     objects.push(
       splitName(tool.name)
@@ -79,7 +69,7 @@ function readTool(tool: ToolDefinition, shared: string | null): ToolModel {
       .flatMap((w) => [w, singular(w)]),
   );
   const qualifier = qualifierOf(tool.name, params);
-  const draft: ToolModel = { tool, verb, cls, objects, qualifier, vocabulary, params, domains: [] };
+  const draft: ToolReading = { tool, verb, cls, objects, qualifier, vocabulary, params };
   return { ...draft, domains: DOMAINS.filter((d) => d.fits(draft)) };
 }
 
@@ -211,5 +201,3 @@ function strip(phrase: string): string {
 
 /** `the weather`, `alerts`, `the contents of a file`: the object as something that exists. */
 export const definite = (np: string): string => (/^(the|my|a|an|all) /.test(np) ? np : `the ${np}`);
-/** Whether `are` rather than `is` goes with it. */
-export const pluralObject = (np: string): boolean => isPlural(np);

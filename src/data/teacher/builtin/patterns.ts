@@ -23,6 +23,8 @@ export const ASKING: readonly string[] = [
 ];
 /** Only where the object is one thing or a mass. */
 export const ASKING_ONE: readonly string[] = ["(what's|what is) {THE} {ARGS}?", "{BARE} {ARGS}", "(what about|how about|where can I find) {THE} {ARGS}?"];
+/** Only where the object is plural, but nothing that one counts. */
+export const ASKING_WHOLE: readonly string[] = ["what are {THE} {ARGS}?", "{BARE} {ARGS}", "(what about|how about|where can I find) {THE} {ARGS}?"];
 /** Only where the object is several things. */
 export const ASKING_MANY: readonly string[] = [
   "what are {THE} {ARGS}?",

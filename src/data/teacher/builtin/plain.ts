@@ -131,6 +131,7 @@ export function capabilities(tools: readonly ToolModel[], rng: Rng): string {
 function ability(t: ToolModel, rng: Rng): string {
   const verbs = sayVerb(t.verb, t.cls).filter((v) => !/ me\b|^let /.test(v));
   const np = t.objects[0] ?? "things";
+  if (t.cls === "read") return `look up ${definiteOrPlural(np, rng)}`;
   return `${verbs.includes(t.verb) ? t.verb : (verbs[0] ?? t.verb)} ${definiteOrPlural(np, rng)}`;
 }
 

@@ -4,13 +4,14 @@
  */
 import type { JsonObject, JsonValue } from "../../../platform/json.ts";
 import type { Rng } from "../../rng.ts";
+import { dress, lowerOutside, type Register } from "./dress.ts";
 import { capital, gerund, indefinite, isMass, isPlural, participle, plural, singular, tidy, uncapital } from "./english.ts";
 import { expand, expansions } from "./expand.ts";
-import { type Mention, mentionsOf } from "./mentions.ts";
+import { type Mention, mentionsOf } from "./mentions/index.ts";
 import { definite, type Param, type ToolModel } from "./model.ts";
 import * as P from "./patterns.ts";
-import type { Value } from "./values.ts";
-import { asks, sayVerb, verbClass } from "./verbs.ts";
+import type { Value } from "./values/index.ts";
+import { asks, sayVerb } from "./verbs.ts";
 
 export interface Binding {
   readonly param: Param;
@@ -25,7 +26,6 @@ export interface Request {
 }
 
 export type Style = "normal" | "vague" | "open";
-export type Register = "plain" | "polite" | "casual" | "terse" | "chatty";
 
 export interface RequestOptions {
   readonly style: Style;
@@ -88,10 +88,6 @@ function fill(text: string, said: ReadonlyMap<string, Value>, lower: boolean): s
     .replace(/\b(a|an) \ue000(\S)/gi, (_, a: string, c: string) => `${a[0]}${/[aeiou]|8|11|18/i.test(c) ? "n" : ""} ${c}`)
     .replace(/[\ue000\ue001]/g, "");
 }
-
-const lowerOutside = (text: string) => text.replace(/(\{[^}]*\})|([^{]+)/g, (_, blank?: string, rest?: string) => blank ?? (rest ?? "").toLowerCase());
-
-// --- the core ---
 
 interface Spot {
   readonly binding: Binding;
@@ -264,7 +260,8 @@ function fillObject(text: string, model: ToolModel, object: string | null, adjec
   if (asks(model.cls) && (model.cls === "list" || model.cls === "search")) np = rng.chance(model.cls === "list" ? 0.95 : 0.75) ? plural(np) : np;
   const many = isPlural(np);
   let shape = text;
-  if (asks(model.cls) && object === null && rng.chance(0.4) && /\{V\}|\{O\}/.test(text)) shape = expand(rng.pick(many ? P.ASKING_MANY : P.ASKING_ONE), rng);
+  if (asks(model.cls) && object === null && rng.chance(0.4) && /\{V\}|\{O\}/.test(text))
+    shape = expand(rng.pick(UNCOUNTED.test(np) ? P.ASKING_WHOLE : many ? P.ASKING_MANY : P.ASKING_ONE), rng);
   const adjective = adjectives.join(" ");
   const bare = `${adjective} ${np}`.trim();
   const det = object ?? determine(bare, np, model, rng);
@@ -284,6 +281,9 @@ function fillObject(text: string, model: ToolModel, object: string | null, adjec
     .replace("{THE}", the)
     .replace("{BARE}", object ?? bare);
 }
+
+/** Plurals that are not counted: nobody asks for a few of them. */
+const UNCOUNTED = /\b(conditions|details|contents|settings|statistics|properties|metadata|experiences and education|readings)$/;
 
 /** What one does oneself with something that is shown. */
 const SEEING = ["see", "look at", "check", "get", "look up"];
@@ -318,60 +318,4 @@ function determine(bare: string, np: string, model: ToolModel, rng: Rng): string
           ])
         : definite(bare);
   }
-}
-
-// --- dressing ---
-
-const OTHER_VERBS = new Set("get show give pull look bring tell find put shoot jot note google ls mkdir do let google print draw track ask".split(" "));
-/** Whether a sentence begins with a verb: an order. */
-const isVerbal = (body: string): boolean => {
-  const w = (body.split(/[ ,]/)[0] ?? "").toLowerCase();
-  return verbClass(w) !== null && !/^(weather|temperature|forecast|alert|index|help|order|status|note|match|count|post|list)s?$/.test(w)
-    ? !/^\w+ (in|for|from|of|with|at|on)\b/i.test(body) || /^(search|look|go)/i.test(body)
-    : OTHER_VERBS.has(w);
-};
-
-function dress(core: readonly string[], model: ToolModel, rng: Rng, register: Register): string {
-  let [body = "", ...more] = core;
-  const question = body.endsWith("?");
-  const order = /^(can|could|would|will|please|what|which|is|are|do|does|how|when|where|who|did|has|have|any)\b/i.test(body);
-  if (register === "polite") {
-    const imperative = !order && isVerbal(body);
-    if (/please|kindly/i.test(body)) body = `${body}`;
-    else if (rng.chance(0.5)) body = question ? `${body.slice(0, -1)}, please?` : imperative ? `Please ${uncapital(body)}` : `${body}, please`;
-    else if (!question)
-      body = imperative
-        ? `${rng.pick(["If you don't mind,", "When you have a moment,", "Please", "If it's not too much trouble,"])} ${uncapital(body)}`
-        : /^(I|we)\b/i.test(body)
-          ? `${body}, ${rng.pick(["if possible", "if you don't mind", "please"])}`
-          : `${body}, please`;
-  }
-  if (register === "terse")
-    body = body
-      .replace(/^(can|could|would|will) you (please |kindly |quickly |just |also )?/i, "")
-      .replace(/^please /i, "")
-      .replace(/\?$/, more.length > 0 || rng.chance(0.3) ? "?" : "");
-  if (register === "chatty" && rng.chance(0.3) && !question && !/please/i.test(body)) body = `${body} ${rng.pick(P.TAILS)}`;
-  const sentences = [body, ...more];
-  const before: string[] = [];
-  const contexts = model.domains.flatMap((d) => d.contexts ?? []);
-  if (register === "chatty") before.push(rng.chance(0.5) && contexts.length > 0 ? rng.pick(contexts) : rng.pick(P.CONTEXTS));
-  const greet = rng.chance(register === "polite" || register === "chatty" ? 0.35 : register === "casual" ? 0.2 : 0.07)
-    ? rng.pick(rng.chance(0.75) ? P.GREETINGS : P.LEADS)
-    : "";
-  const after = register === "polite" && rng.chance(0.35) ? rng.pick(P.CLOSERS) : "";
-  const stop = (s: string, final: boolean) =>
-    /[.?!]$/.test(s) ? s : final && (register === "casual" || register === "terse") ? s : `${s}${rng.chance(0.04) ? "!" : "."}`;
-  const parts = [...before, ...sentences].map((s, i, all) => capital(stop(s, i === all.length - 1 && after === "")));
-  let text = parts.join(" ");
-  if (greet !== "") text = rng.chance(0.6) ? `${greet}, ${uncapital(text)}` : `${greet}! ${text}`;
-  if (after !== "") text = `${text} ${after}`;
-  const lower = register === "casual" || register === "terse" ? rng.chance(0.55) : rng.chance(0.04);
-  if (lower) {
-    text = lowerOutside(text).replace(/\.$/, "");
-    if (rng.chance(0.35)) text = text.replace(/\?$/, "");
-    if (rng.chance(0.25)) text = text.replace(/\b(what|how|i|let|that|where)'(s|m|d)\b/g, "$1$2");
-    if (rng.chance(0.1)) text = text.replace(/\bplease\b/g, "pls");
-  }
-  return tidy(text);
 }

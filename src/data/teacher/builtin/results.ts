@@ -4,20 +4,25 @@
  */
 import type { JsonObject, JsonValue } from "../../../platform/json.ts";
 import type { Rng } from "../../rng.ts";
-import type { Outcome } from "./answers.ts";
 import { plural, singular, splitName } from "./english.ts";
 import type { ToolModel } from "./model.ts";
+import type { Outcome } from "./subject.ts";
 import { asks } from "./verbs.ts";
 import * as T from "./words/things.ts";
 
 /** A plausible result of this call. */
 export function simulateResult(model: ToolModel, args: JsonObject, rng: Rng): Outcome {
+  const topic = model.objects[0] ?? "";
+  const several =
+    model.cls === "list" ||
+    model.cls === "search" ||
+    (/s$/.test(topic) && !/(details|contents|conditions|statistics|properties|education|status)$/.test(topic));
   const value =
-    model.cls === "list" || model.cls === "search" || /s$/.test(model.objects[0] ?? "")
-      ? manyItems(model, args, rng)
-      : asks(model.cls) || model.cls === "compute" || model.cls === "convert"
-        ? oneThing(model, args, rng)
-        : confirmation(model, args, rng);
+    !asks(model.cls) && model.cls !== "compute" && model.cls !== "convert"
+      ? confirmation(model, args, rng)
+      : several
+        ? manyItems(model, args, rng)
+        : oneThing(model, args, rng);
   return { text: JSON.stringify(value), isError: false, timedOut: false };
 }
 
@@ -65,7 +70,7 @@ const ATTRIBUTES: readonly (readonly [RegExp, (rng: Rng) => Record<string, JsonV
       price_usd: r.int(80, 1400),
     }),
   ],
-  [/hotel|house|room|accommodation|apartment/, (r) => ({ name: r.pick(T.HOTELS), rating: r.int(2, 5), price_per_night_usd: r.int(45, 420) })],
+  [/hotel|house|room|accommodation|apartment/, (r) => ({ name: r.pick(T.HOTELS), rating: r.int(4, 5), price_per_night_usd: r.int(45, 420) })],
   [
     /attraction|landmark|sight/,
     (r) => ({
@@ -84,7 +89,7 @@ const ATTRIBUTES: readonly (readonly [RegExp, (rng: Rng) => Record<string, JsonV
       date: `202${r.int(3, 6)}-1${r.int(0, 2)}-0${r.int(1, 9)}`,
     }),
   ],
-  [/product|item|inventory|stock/, (r) => ({ name: r.pick(T.PRODUCTS), price_usd: r.int(8, 400), in_stock: r.int(0, 60) })],
+  [/product|item|inventory|stock/, (r) => ({ name: r.pick(T.PRODUCTS), price_usd: r.int(8, 400), stock: r.int(0, 60) })],
   [
     /order|shipment|delivery|parcel/,
     (r) => ({
@@ -149,7 +154,16 @@ function manyItems(model: ToolModel, args: JsonObject, rng: Rng): JsonObject {
   return { ...(rng.chance(0.5) ? echo(args, 1) : {}), [name]: items };
 }
 
-const oneThing = (model: ToolModel, args: JsonObject, rng: Rng): JsonObject => ({ ...echo(args, 2), ...attributes(model, rng) });
+/** One thing's attributes; it has no second name beside the one that was asked for. */
+function oneThing(model: ToolModel, args: JsonObject, rng: Rng): JsonObject {
+  const named = model.params.some(
+    (p) =>
+      args[p.property.name] !== undefined &&
+      (/name|title/i.test(p.property.name) || /^(person|title|project|product|hotel|topic|query|word)$/.test(p.role.kind)),
+  );
+  const found = attributes(model, rng);
+  return { ...echo(args, 2), ...Object.fromEntries(Object.entries(found).filter(([k]) => !named || !/^(name|title|topic)$/.test(k))) };
+}
 
 function confirmation(model: ToolModel, args: JsonObject, rng: Rng): JsonObject {
   const noun =

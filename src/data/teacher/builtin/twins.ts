@@ -5,7 +5,7 @@
 
 import { singular, splitName } from "./english.ts";
 import type { ToolModel } from "./model.ts";
-import type { World } from "./scenarios.ts";
+import type { World } from "./world.ts";
 
 /** Tools of the same class that need the same arguments and work on the same kind of thing. */
 export function twinsOf(model: ToolModel, world: World): ToolModel[] {

@@ -1,10 +1,10 @@
 /** Everyday knowledge that goes with a kind of thing: what people call it, ask of it, and when they need it. */
-import type { ToolModel } from "../model.ts";
+import type { ToolReading } from "../reading.ts";
 
 export interface Domain {
   readonly id: string;
   /** Whether this knowledge applies to the tool. */
-  readonly fits: (tool: Omit<ToolModel, "domains">) => boolean;
+  readonly fits: (tool: ToolReading) => boolean;
   /** More names for the object, bare. */
   readonly objects?: readonly string[];
   /** Whole requests in the notation of expand.ts; a final `?` makes a question. Arguments that a pattern does not mention are appended. */
@@ -24,6 +24,6 @@ export interface Domain {
 }
 
 /** Whether any of the words (space-separated) is among the tool's words or in its name. */
-export const speaksOf = (tool: Omit<ToolModel, "domains">, words: string): boolean => words.split(" ").some((w) => tool.vocabulary.has(w));
+export const speaksOf = (tool: ToolReading, words: string): boolean => words.split(" ").some((w) => tool.vocabulary.has(w));
 /** Whether a required or optional parameter has one of these roles. */
-export const takes = (tool: Omit<ToolModel, "domains">, ...kinds: readonly string[]): boolean => tool.params.some((p) => kinds.includes(p.role.kind));
+export const takes = (tool: ToolReading, ...kinds: readonly string[]): boolean => tool.params.some((p) => kinds.includes(p.role.kind));

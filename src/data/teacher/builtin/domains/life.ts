@@ -32,7 +32,7 @@ export const lodgingSearch: Domain = {
   patterns: [
     "(I'm looking for|I need|we need|I want|I'd like) (a place to stay|somewhere to stay|a {NOUN}|a nice {NOUN}) {@place}",
     "(find|find me|search for|show me|look for|look up) (a {NOUN}|{NOUNS}|some {NOUNS}|a place to stay) {@place}",
-    "(are there any|what|which|do you know any) {NOUNS} (are available |can I stay at |) {@place}?",
+    "((are there any|do you know any) {NOUNS}|(what|which) {NOUNS} (are available|can I stay at|are there)) {@place}?",
     "(where can I|where could we) stay {@place}?",
     "(I'm|we're) (going to|travelling to|visiting) {=place} and need (a {NOUN}|a place to stay|somewhere to sleep)",
     "(can you|could you|would you) (find|suggest|recommend|look for) (a {NOUN}|{NOUNS}|some {NOUNS}) {@place}?",

@@ -1,8 +1,8 @@
 /** Dates and times: in the layout that a schema asks for, and in the ways people say them. The year is always said. */
-import type { Rng } from "../../rng.ts";
-import { ordinal } from "./english.ts";
-import type { Role } from "./roles.ts";
-import type { Context, Value } from "./values.ts";
+import type { Rng } from "../../../rng.ts";
+import { ordinal } from "../english.ts";
+import type { Role } from "../roles.ts";
+import type { Context, Value } from "./value.ts";
 
 const MONTHS = "January February March April May June July August September October November December".split(" ");
 const DAY_MS = 86_400_000;

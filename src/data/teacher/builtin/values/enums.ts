@@ -1,0 +1,53 @@
+/** Values of a fixed list, said as people say them: a code by its name, an identifier by its words. */
+import type { JsonValue } from "../../../../platform/json.ts";
+import type { Rng } from "../../../rng.ts";
+import type { Property } from "../../../schema.ts";
+import { splitName } from "../english.ts";
+import { glossesOf, type Role } from "../roles.ts";
+import { sayDuration } from "./numbers.ts";
+import { plain, type Value } from "./value.ts";
+
+const NO_CHOICE = /^(dontcare|don't care|any|all|none|null|default|auto|unspecified|unknown|)$/i;
+
+/** One of the values that say something; null where none fits the type. */
+export function enumValue(p: Property, role: Role, rng: Rng): Value | null {
+  const values = (p.enum ?? []).filter((v) => fitsType(v, p));
+  const telling = values.filter((v) => !NO_CHOICE.test(String(v)));
+  const pool = telling.length > 0 ? telling : values;
+  if (pool.length === 0) return null;
+  const json = rng.pick(pool);
+  if (role.kind === "flag") return plain(json, "");
+  return plain(json, sayEnum(p, role, json, rng));
+}
+
+const fitsType = (v: JsonValue, p: Property) =>
+  p.type === "any" || typeof v === p.type || (p.type === "integer" && Number.isInteger(v)) || (p.type === "number" && typeof v === "number");
+
+const CODES: Readonly<Record<string, string>> = {
+  EN: "English",
+  FR: "French",
+  ES: "Spanish",
+  DE: "German",
+  IT: "Italian",
+  PT: "Portuguese",
+  JA: "Japanese",
+  ZH: "Chinese",
+  KO: "Korean",
+  NL: "Dutch",
+  RU: "Russian",
+  AR: "Arabic",
+};
+const ORDERS: Readonly<Record<string, string>> = { asc: "ascending", desc: "descending" };
+
+/** How a person says an enum value: a code by its name, an identifier by its words. */
+function sayEnum(p: Property, role: Role, json: JsonValue, rng: Rng): string {
+  const text = String(json);
+  const gloss = glossesOf(p).get(text);
+  if (gloss && rng.chance(0.4)) return gloss;
+  if (/lang/.test(role.noun) && CODES[text.toUpperCase()]) return CODES[text.toUpperCase()] as string;
+  if (ORDERS[text.toLowerCase()]) return ORDERS[text.toLowerCase()] as string;
+  if (typeof json === "number" && /interval|seconds/.test(role.noun)) return sayDuration(json, rng);
+  if (/^[A-Z][a-z]+([ -][A-Za-z]+)*$/.test(text) && !/air|canada|group/i.test(text) && rng.chance(0.5)) return text.toLowerCase();
+  if (/^[a-z]+([A-Z][a-z]+)+$/.test(text) || /_/.test(text)) return rng.chance(0.6) ? splitName(text).join(" ") : text;
+  return text;
+}

@@ -1,0 +1,98 @@
+/** Numbers: counts, ratings, amounts, durations; in digits, in words, with what they count. */
+import type { Rng } from "../../../rng.ts";
+import type { Property } from "../../../schema.ts";
+import { numberInWords, singular } from "../english.ts";
+import type { Role } from "../roles.ts";
+import { plain, type Value, type ValueOptions } from "./value.ts";
+
+const UNITS: readonly (readonly [number, string])[] = [
+  [604800, "week"],
+  [86400, "day"],
+  [3600, "hour"],
+  [60, "minute"],
+];
+
+/** Seconds in words: `30 seconds`, `an hour`, `two days`. Exact. */
+export function sayDuration(seconds: number, rng: Rng): string {
+  for (const [size, unit] of UNITS) {
+    if (seconds % size !== 0 || seconds === 0) continue;
+    const n = seconds / size;
+    if (n === 1) return rng.chance(0.4) ? `1 ${unit}` : `${unit === "hour" ? "an" : "a"} ${unit}`;
+    return `${n <= 12 && rng.chance(0.4) ? numberInWords(n) : n} ${unit}s`;
+  }
+  return `${seconds} second${seconds === 1 ? "" : "s"}`;
+}
+
+function limits(p: Property, lo: number, hi: number): [number, number] {
+  const d = p.description.toLowerCase();
+  const said =
+    /(?:between|range(?: is| of)?|within(?: the range of)?|from|scale (?:of|from))\D{0,12}(\d+(?:\.\d+)?)\s*(?:-|–|to|and|through)\s*(\d+(?:\.\d+)?)/.exec(d) ??
+    /\((\d+)\s*[-–]\s*(\d+)/.exec(d);
+  const s = p.schema;
+  const min = typeof s.minimum === "number" ? s.minimum : typeof s.exclusiveMinimum === "number" ? s.exclusiveMinimum + 1 : said ? Number(said[1]) : lo;
+  const max =
+    typeof s.maximum === "number"
+      ? s.maximum
+      : typeof s.exclusiveMaximum === "number"
+        ? s.exclusiveMaximum - 1
+        : said
+          ? Number(said[2])
+          : Math.max(hi, min + 4);
+  return min <= max ? [min, max] : [lo, hi];
+}
+
+const RANGES: Readonly<Record<string, readonly [number, number]>> = {
+  count: [1, 12],
+  rating: [1, 5],
+  age: [18, 65],
+  money: [5, 900],
+  seconds: [5, 120],
+  number: [1, 60],
+  year: [2005, 2026],
+  id: [100, 99999],
+};
+
+/** A number inside its bounds, as the schema or the description states them. */
+export function numberValue(p: Property, role: Role, rng: Rng, o: ValueOptions): Value {
+  if (role.kind === "latitude" || role.kind === "longitude") {
+    const v = Math.round((rng.next() * (role.kind === "latitude" ? 130 : 300) - (role.kind === "latitude" ? 60 : 150)) * 1e4) / 1e4;
+    return plain(v, String(v));
+  }
+  const [lo, hi] = RANGES[role.kind] ?? [1, 60];
+  let [min, max] = limits(p, lo, hi);
+  if (role.kind === "count" && /result|entries|item|page/.test(role.noun)) [min, max] = limits(p, 3, 50);
+  if (/^port$/.test(role.noun)) [min, max] = [1024, 9999];
+  if (role.kind === "seconds" && (max > 3000 || /timespan|period|window|lookback|range/.test(role.noun))) {
+    if (max <= 3000) max = 2_592_000;
+    const n = rng.pick([600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 259200, 604800, 1209600].filter((s) => s >= min && s <= max));
+    const said = sayDuration(n, rng);
+    return plain(n, /timespan|period|window|lookback/.test(role.noun) ? said.replace(/^(an?|1) /, "") : said);
+  }
+  if (max - min > 200 && role.kind === "count") max = min + 50;
+  const step = typeof p.schema.multipleOf === "number" && p.schema.multipleOf > 0 ? p.schema.multipleOf : 1;
+  let n = o.extreme ? rng.pick([min, max]) : rng.int(Math.ceil(min / step), Math.floor(max / step)) * step;
+  if (p.type === "number" && role.kind !== "count" && !o.extreme && rng.chance(0.4) && step === 1 && n + 0.5 <= max) n += 0.5;
+  return plain(n, sayNumber(n, role, rng), true);
+}
+
+function sayNumber(n: number, role: Role, rng: Rng): string {
+  const digits = String(n);
+  const words = Number.isInteger(n) && n >= 0 && n <= 12 && rng.chance(0.4) ? numberInWords(n) : digits;
+  switch (role.kind) {
+    case "count": {
+      if (/days$/.test(role.noun) && !/ /.test(role.noun) && rng.chance(0.6)) {
+        if (n === 7) return rng.pick(["a week", "one week", "7 days", "seven days"]);
+        if (n === 14) return "two weeks";
+      }
+      return `${words} ${n === 1 ? singular(role.noun) : role.noun}`;
+    }
+    case "rating":
+      return `${words} star${n === 1 ? "" : "s"}`;
+    case "money":
+      return rng.chance(0.5) ? `$${digits}` : `${digits} dollars`;
+    case "seconds":
+      return sayDuration(n, rng);
+    default:
+      return digits;
+  }
+}
