@@ -150,12 +150,10 @@ test("every valid object in the schema's order is taken", async () => {
     fc.constant<Pair>({ schema: { type: "string" }, value: fc.string({ unit: "binary" }) }),
     fc.constant<Pair>({ schema: { type: "boolean" }, value: fc.boolean() }),
     fc.constant<Pair>({ schema: { type: "number" }, value: fc.double({ noNaN: true, noDefaultInfinity: true }) }),
-    fc
-      .tuple(fc.integer({ min: -300, max: 300 }), fc.integer({ min: 0, max: 300 }))
-      .map<Pair>(([minimum, range]) => ({
-        schema: { type: "integer", minimum, maximum: minimum + range },
-        value: fc.integer({ min: minimum, max: minimum + range }),
-      })),
+    fc.tuple(fc.integer({ min: -300, max: 300 }), fc.integer({ min: 0, max: 300 })).map<Pair>(([minimum, range]) => ({
+      schema: { type: "integer", minimum, maximum: minimum + range },
+      value: fc.integer({ min: minimum, max: minimum + range }),
+    })),
     fc.constant<Pair>({ schema: { type: "integer" }, value: fc.maxSafeInteger() }),
     fc
       .array(fc.oneof(fc.string(), fc.integer(), fc.boolean()), { minLength: 1, maxLength: 4 })
