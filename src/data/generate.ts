@@ -18,6 +18,8 @@ import type { EvaluationCase, GenerateInput, Generation, GenerationStatistics, S
 
 /** Attempts at a slot before it counts as short. */
 const ATTEMPTS = 24;
+/** An attempt that gave nothing at all counts for so many: the teacher has drawn often already. */
+const COST_OF_NOTHING = 8;
 /** Attempts after which a real failure is put up with by simulating the result: the tool may refuse everything the teacher can invent. */
 const EXECUTE_ATTEMPTS = 6;
 
@@ -125,7 +127,7 @@ class Filling {
   private refuse(i: number, reason: string): "again" | null {
     const place = this.at(i);
     if (reason !== "no_draft") this.dropped[reason] = (this.dropped[reason] ?? 0) + 1;
-    place.attempt++;
+    place.attempt += reason === "no_draft" ? COST_OF_NOTHING : 1;
     if (place.attempt < ATTEMPTS) return "again";
     this.short.push({ slot: place.slot.id, reason: reason === "no_draft" ? "the teacher found no wording that fits" : `every attempt failed: ${reason}` });
     return null;

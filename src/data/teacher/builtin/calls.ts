@@ -19,6 +19,8 @@ export interface Wanted {
   readonly most: number;
   readonly extreme?: boolean;
   readonly rare?: boolean;
+  /** Something that does not exist, where one can tell. */
+  readonly wrong?: boolean;
   readonly heldout: boolean;
 }
 
@@ -51,7 +53,8 @@ export function drawBindings(world: World, model: ToolModel, rng: Rng, w: Wanted
       making: model.cls === "create" || model.cls === "write",
       topic,
       extreme: w.extreme && isBounded(param),
-      rare: w.rare && param.property.required,
+      rare: (w.rare || w.wrong) && param.property.required,
+      wrong: w.wrong && param.property.required,
     });
     if (value === null) {
       if (param.property.required) return null;

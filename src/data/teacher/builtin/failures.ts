@@ -30,7 +30,8 @@ export function sayError(model: ToolModel, args: JsonObject, text: string, rng: 
   const np = definite(nounOf(model));
   const reason = reasonOf(text);
   const what = `${asks(model.cls) ? `get ${np}` : "do that"}${of}`;
-  const low = /^[A-Z][a-z]/.test(reason) ? reason.charAt(0).toLowerCase() + reason.slice(1) : reason;
+  const isName = Object.values(args).some((v) => typeof v === "string" && v !== "" && reason.startsWith(v));
+  const low = /^[A-Z][a-z]/.test(reason) && !isName ? reason.charAt(0).toLowerCase() + reason.slice(1) : reason;
   if (reason === "") return rng.pick([`I couldn't ${what}: the tool reported an error.`, `Sorry, the tool failed, so I couldn't ${what}.`]);
   return tidy(
     rng.pick([

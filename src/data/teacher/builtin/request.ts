@@ -50,7 +50,7 @@ export function writeRequest(model: ToolModel, bindings: readonly Binding[], rng
   const core = writeCore(model, bindings, rng, o);
   if (core === null) return null;
   const frame = frameOf(core.join(" "));
-  const said = new Map(bindings.map((b) => [b.param.property.name, b.value]));
+  const said = new Map(bindings.map((b) => [blankName(b), b.value]));
   const register =
     o.register ??
     rng.weighted<Register>([
@@ -65,6 +65,9 @@ export function writeRequest(model: ToolModel, bindings: readonly Binding[], rng
   const filled = fill(text, said, lower && rng.chance(0.8));
   return { text: filled, frame };
 }
+
+/** The name of an argument's blank: the parameter's, without what the notation itself uses. */
+const blankName = (b: Binding): string => b.param.property.name.replace(/[^\p{L}\p{N}_.$-]/gu, "_");
 
 /** Lower case, no punctuation, values as `{name}`. */
 export const frameOf = (core: string): string =>
@@ -96,7 +99,7 @@ interface Spot {
 
 /** The sentences of a request: the first carries it, the others add arguments. Null when the shape does not fit. */
 function writeCore(model: ToolModel, bindings: readonly Binding[], rng: Rng, o: RequestOptions): string[] | null {
-  const open = bindings.map((binding) => ({ binding, name: binding.param.property.name }));
+  const open = bindings.map((binding) => ({ binding, name: blankName(binding) }));
   const topic = singular(model.objects[0] ?? "");
   const own = o.patterns ?? model.domains.flatMap((d) => (o.style === "vague" ? (d.vague ?? []) : (d.patterns ?? [])));
   const generic = o.style === "vague" ? P.VAGUE : genericPatterns(model);

@@ -157,8 +157,8 @@ const fails =
   (kind: "error" | "empty" | "timeout"): Recipe =>
   (world, model, rng, heldout) => {
     // Half of the error requests name something that does not exist, so that the real tool may fail by itself.
-    const rare = kind === "error" && rng.chance(0.5);
-    const bindings = drawBindings(world, model, rng, { optional: 0.2, most: 1, rare, heldout });
+    const wrong = kind === "error" && rng.chance(0.6);
+    const bindings = drawBindings(world, model, rng, { optional: 0.2, most: 1, wrong, heldout });
     if (bindings === null) return null;
     const r = request(model, bindings, rng, { style: "normal" });
     if (r === null) return null;

@@ -7,12 +7,16 @@ import { glossesOf, type Role } from "../roles.ts";
 import { sayDuration } from "./numbers.ts";
 import { plain, type Value } from "./value.ts";
 
+/** Longer enum values are not said by anyone. */
+const LONGEST = 120;
+
+/** Values that stand for no choice. */
 const NO_CHOICE = /^(dontcare|don't care|any|all|none|null|default|auto|unspecified|unknown|)$/i;
 
 /** One of the values that say something; null where none fits the type. */
 export function enumValue(p: Property, role: Role, rng: Rng): Value | null {
   const values = (p.enum ?? []).filter((v) => fitsType(v, p));
-  const telling = values.filter((v) => !NO_CHOICE.test(String(v)));
+  const telling = values.filter((v) => !NO_CHOICE.test(String(v)) && String(v).length <= LONGEST);
   const pool = telling.length > 0 ? telling : values;
   if (pool.length === 0) return null;
   const json = rng.pick(pool);

@@ -1,7 +1,7 @@
 /** Places, in the form that a description announces and in the forms that people use. */
 import type { Rng } from "../../../rng.ts";
 import type { Role } from "../roles.ts";
-import { COUNTRIES, FAMOUS, STATE_NAMES, US_PLACES, WORLD_PLACES } from "../words/places.ts";
+import { COUNTRIES, FAMOUS, NOWHERE, STATE_NAMES, US_PLACES, WORLD_PLACES } from "../words/places.ts";
 import { inventedWord, named, part, plain, type Value, type ValueOptions } from "./value.ts";
 
 /** A city, country or state. */
@@ -17,6 +17,7 @@ export function placeValue(role: Role, rng: Rng, o: ValueOptions): Value {
     const said = FAMOUS.has(c.city) && c.region !== "ME" && rng.chance(0.3) ? c.city : c.state && rng.chance(0.35) ? `${c.city}, ${c.state}` : full;
     return plain(full, said, true);
   }
+  if (o.wrong && rng.chance(0.8)) return named(rng.pick(part(NOWHERE, o.heldout)));
   if (o.rare) return named(rng.chance(0.5) ? inventedWord(rng) : `${rng.pick(["San", "Port", "New", "Upper", "Old", "Saint"])} ${inventedWord(rng)}`);
   if (/city/.test(role.noun) || rng.chance(0.66) || c.city === c.region) return plain(c.city, c.city, true, [full]);
   const region = c.state && rng.chance(0.4) ? c.state : c.region;

@@ -30,6 +30,8 @@ export interface ValueOptions {
   readonly extreme?: boolean;
   /** An invented, rare word where one is possible (teaches copying). */
   readonly rare?: boolean;
+  /** Something that does not exist: a real tool may refuse it. */
+  readonly wrong?: boolean;
   /** The tool's object, for topics (`recipe` → food). */
   readonly topic: string;
   /** What really exists behind the tools. */

@@ -41,3 +41,8 @@ export const FAMOUS: ReadonlySet<string> = new Set(
 /** Airport codes that people type. */
 export const AIRPORTS: readonly string[] =
   "JFK LAX SFO ORD ATL DFW DEN SEA MIA BOS LHR CDG AMS FRA MAD FCO ZRH VIE CPH OSL DXB DOH SIN HKG NRT ICN SYD MEL YYZ GRU".split(" ");
+/** Places of stories and nonsense, for requests that have to fail. */
+export const NOWHERE: readonly string[] =
+  "Atlantis,Narnia,Mordor,Gotham City,Wakanda,Hogwarts,Neverland,El Dorado,Middle-earth,Shangri-La,Camelot,Asgard,Lilliput,Metropolis,Springfieldia,Zootopia,Rivendell,Westeros,Avalon,Xanadu,asdfgh,qwertz,xyzxyz,Nowhereville,Utopia,Brigadoon,Arendelle,Pandora City,Tatooine,Gondor".split(
+    ",",
+  );
