@@ -63,6 +63,16 @@ export const VAGUE: readonly string[] = [
   "(so|well|okay|right), {THE} {ARGS}",
 ];
 
+/** Vague intent to do something: the action is in it, the order is not. */
+export const VAGUE_ACTING: readonly string[] = [
+  "(I was thinking of|I'm thinking about|we were talking about|I've been meaning to start) {VING} {O} {ARGS}",
+  "(maybe|perhaps|I guess) (we should|it's time to|I should|you could) {V} {O} {ARGS}",
+  "(it might be good|it may be time|it would be wise|I suppose I have) to {V} {O} {ARGS}",
+  "{THE} (should probably be|ought to be|still has to be|could be) {PAST} {ARGS}",
+  "(someone asked me|my boss wants me|I'm supposed|I promised|we agreed) to {V} {O} {ARGS}",
+  "(what do you say, shall we|why don't we|couldn't we) {V} {O} {ARGS}?",
+];
+
 /** Opening words; the empty one is the most frequent. */
 export const GREETINGS: readonly string[] = [
   "Hi",

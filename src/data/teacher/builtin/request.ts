@@ -102,7 +102,7 @@ function writeCore(model: ToolModel, bindings: readonly Binding[], rng: Rng, o: 
   const open = bindings.map((binding) => ({ binding, name: blankName(binding) }));
   const topic = singular(model.objects[0] ?? "");
   const own = o.patterns ?? model.domains.flatMap((d) => (o.style === "vague" ? (d.vague ?? []) : (d.patterns ?? [])));
-  const generic = o.style === "vague" ? P.VAGUE : genericPatterns(model);
+  const generic = o.style === "vague" ? (asks(model.cls) ? P.VAGUE : P.VAGUE_ACTING) : genericPatterns(model);
   const useOwn = o.patterns !== undefined || (own.length > 0 && rng.chance(o.style === "vague" ? 0.75 : 0.6));
   let pattern = useOwn ? pickWeighted(own, rng) : rng.pick(generic);
   let filled = fillSlots(expand(pattern, rng), open, topic, rng);
@@ -278,7 +278,7 @@ function fillObject(text: string, model: ToolModel, object: string | null, adjec
   const the = object ?? (/^(all|any|the|my) /.test(bare) ? bare : definite(bare));
   return shape
     .replace("{VING}", gerund(verb))
-    .replace("{PAST}", participle(verb))
+    .replace("{PAST}", participle(/ (a|to|with|of|me|for)\b/.test(verb) ? model.verb : verb))
     .replace("{V}", verb)
     .replace("{O}", det)
     .replace("{THE}", the)

@@ -9,7 +9,7 @@ export function disturb(text: string, bindings: readonly Binding[], rng: Rng): s
   const ways: ((t: string) => string)[] = [
     (t) => spread(t, bindings, rng),
     (t) =>
-      `${rng.shuffle(P.CONTEXTS).slice(0, 3).join(" ")} ${t} ${rng.pick(["That's all for now.", "Sorry for the long message.", "I hope that makes sense.", "Tell me if anything is unclear."])}`,
+      `${rng.shuffle(P.CONTEXTS).slice(0, 3).join(" ")} ${t.replace(/([^.?!])$/, "$1.")} ${rng.pick(["That's all for now.", "Sorry for the long message.", "I hope that makes sense.", "Tell me if anything is unclear."])}`,
     (t) => t.replace(/[.?!]?$/, rng.pick(["???", "!!!", "?!", "..."])),
     (t) => `${rng.pick(["\n", "  \n", "\t"])}${t}${rng.pick(["\n\n", "   ", " \n"])}`,
     (t) => `${rng.pick(["umm", "hmm", "ehm", "err"])} ${t.charAt(0).toLowerCase()}${t.slice(1)}`,

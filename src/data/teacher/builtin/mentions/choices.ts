@@ -75,8 +75,8 @@ export function flagMentions(param: Param, value: Value, objectNoun: string): Me
   if (/^(save|create|overwrite|force|delete|keep|send|search|sort|notify|replace|wait|update|remove|backup|follow)$/.test(head)) {
     const act = rest === "" ? `${head} it` : head === "create" ? `create a ${say} one` : head === "search" ? `do a ${say} search` : `${head} the ${say}`;
     return yes
-      ? [...after(3, `and ${act}`), ...alone(3, `Also ${act}`, `Make sure to ${act}`, `Please ${act}`)]
-      : [...after(3, `and don't ${act}`, `but do not ${act}`), ...alone(3, `Don't ${act}`, `There is no need to ${act}`)];
+      ? alone(3, `Also ${act}`, `Make sure to ${act}`, `Please ${act}`, `And ${act}`)
+      : alone(3, `Don't ${act}`, `There is no need to ${act}`, `But don't ${act}`, `Do not ${act}`);
   }
   return yes
     ? [...after(3, `with ${label}`, `with ${label} on`), ...alone(2, `${cap(label)}: yes`, `I want ${label}`)]
