@@ -6,58 +6,49 @@
 import { EXIT } from "../platform/exit.ts";
 import type { JsonObject } from "../platform/json.ts";
 import { err, ok, type Result } from "../platform/result.ts";
-import type {
-	Family,
-	HubSource,
-	WheelSource,
-} from "../schemas/generated/family.ts";
+import type { Family, HubSource, WheelSource } from "../schemas/generated/family.ts";
 import smollm2 from "./families/smollm2.json" with { type: "json" };
 
 export type { Family, HubSource, WheelSource };
 export type FamilySource = WheelSource | HubSource;
 
 /** Family files are part of the program and checked against schemas/family.schema.json by a test, not at run time. */
-const FAMILIES: ReadonlyMap<string, Family> = new Map(
-	[smollm2 as unknown as Family].map((f) => [f.name, f]),
-);
+const FAMILIES: ReadonlyMap<string, Family> = new Map([smollm2 as unknown as Family].map((f) => [f.name, f]));
 
 /** Names of all families, sorted. */
 export const familyNames = (): string[] => [...FAMILIES.keys()].sort();
 
 /** The family of that name; the failure lists the known ones. */
 export function getFamily(name: string): Result<Family> {
-	const family = FAMILIES.get(name);
-	if (family !== undefined) return ok(family);
-	return err({
-		code: "models/unknown-family",
-		message: `there is no model family \`${name}\``,
-		hint: `Use one of: ${familyNames().join(", ")}.`,
-		exit: EXIT.usage,
-	});
+  const family = FAMILIES.get(name);
+  if (family !== undefined) return ok(family);
+  return err({
+    code: "models/unknown-family",
+    message: `there is no model family \`${name}\``,
+    hint: `Use one of: ${familyNames().join(", ")}.`,
+    exit: EXIT.usage,
+  });
 }
 
 /** The family's source of that name (`default` where the recipe names none). */
 export function getSource(family: Family, name: string): Result<FamilySource> {
-	if (Object.hasOwn(family.sources, name)) {
-		const source = family.sources[name];
-		if (source !== undefined) return ok(source);
-	}
-	return err({
-		code: "models/unknown-source",
-		message: `the family \`${family.name}\` has no source \`${name}\``,
-		hint: `Use one of: ${Object.keys(family.sources).sort().join(", ")}.`,
-		exit: EXIT.usage,
-	});
+  if (Object.hasOwn(family.sources, name)) {
+    const source = family.sources[name];
+    if (source !== undefined) return ok(source);
+  }
+  return err({
+    code: "models/unknown-source",
+    message: `the family \`${family.name}\` has no source \`${name}\``,
+    hint: `Use one of: ${Object.keys(family.sources).sort().join(", ")}.`,
+    exit: EXIT.usage,
+  });
 }
 
 /** What pins a source's weights, the same on every machine: part of the recipe keys of everything that reads the model. */
 export function basePin(family: Family, source: string): Result<JsonObject> {
-	const found = getSource(family, source);
-	if (!found.ok) return found;
-	const s = found.value;
-	const pin: JsonObject =
-		s.kind === "wheel"
-			? { sha256: s.member_sha256 }
-			: { repository: s.repository, revision: s.revision, files: s.files };
-	return ok({ family: family.name, source, ...pin });
+  const found = getSource(family, source);
+  if (!found.ok) return found;
+  const s = found.value;
+  const pin: JsonObject = s.kind === "wheel" ? { sha256: s.member_sha256 } : { repository: s.repository, revision: s.revision, files: s.files };
+  return ok({ family: family.name, source, ...pin });
 }
