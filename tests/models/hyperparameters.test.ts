@@ -12,7 +12,7 @@ const smollm2 = () => {
   if (!f.ok) throw new Error(f.error.message);
   return f.value;
 };
-const fastDev = { max_tokens: 2048, rank: 8, batch: 4, accumulation: 2, learning_rate: 5e-4, epochs: 1, warmup_steps: 5 };
+const fastDev = { max_tokens: 2048, rank: 8, alpha: 16, batch: 4, accumulation: 2, learning_rate: 5e-4, epochs: 1, warmup_steps: 5 };
 const resolve = (train = {}, table = fastDev) => resolveHyperparameters({ profile: "fast_dev", table, family: smollm2(), train });
 
 test("every family file fits its schema and is in the table under its own name", () => {
@@ -38,9 +38,9 @@ test("an unknown family or source is named, with the known ones", () => {
 test("the family's wishes come before the profile, the recipe before both", () => {
   expect(resolve().values).toMatchObject({
     rank: 16,
-    alpha: 32,
-    learning_rate: 1e-3,
-    samples_per_step: 32,
+    alpha: 16,
+    learning_rate: 2e-3,
+    samples_per_step: 8,
     epochs: 1,
     max_tokens: 2048,
     batching: "shared_prefix",
