@@ -134,7 +134,7 @@ def main() -> None:
             o.rows.write_text("".join(json.dumps(s) + "\n" for s in samples(o.samples)), "utf-8")
         for name in CONTENDERS:
             flags = ["--base", o.base, "--rows", o.rows, "--samples", o.samples, "--trl-samples", o.trl_samples, "--only", name]
-            subprocess.run([sys.executable, __file__, *map(str, flags)], check=True, env={**os.environ, "MALLOC_ARENA_MAX": "2"})
+            subprocess.run([sys.executable, __file__, *map(str, flags)], check=True, env={**os.environ, "MALLOC_ARENA_MAX": "2", "OMP_WAIT_POLICY": "PASSIVE"})
 
 
 if __name__ == "__main__":
