@@ -47,7 +47,7 @@ async function training(steps: number): Promise<Running> {
 /** Runs on to the end of training; the step that it went on from. */
 async function goesOn(): Promise<number> {
   const ended = await world.run(["apply", "--until", "train", "--json"], env);
-  expect(ended.code, ended.out + ended.err).toBe(0);
+  expect(ended, ended.out + ended.err).toMatchObject({ code: 0, signal: null });
   const told = events(ended.out);
   for (const id of ["inspect", "generate", "qa"])
     expect(

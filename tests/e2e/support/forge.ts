@@ -14,6 +14,8 @@ export const forgeFile = join(import.meta.dirname, "../../../dist/forge.js");
 
 export interface Ended {
   readonly code: number | null;
+  /** What ended it, where it did not end by itself. */
+  readonly signal: NodeJS.Signals | null;
   readonly out: string;
   readonly err: string;
   readonly ms: number;
@@ -83,14 +85,15 @@ export class World {
     });
     let over = false;
     const ended = new Promise<Ended>((done) =>
-      child.once("close", (code) => {
+      child.once("close", (code, signal) => {
         over = true;
-        done({ code, out, err, ms: performance.now() - began });
+        done({ code, signal, out, err, ms: performance.now() - began });
       }),
     );
     const until = async (text: string, times = 1): Promise<void> => {
       for (const since = performance.now(); (out + err).split(text).length <= times; ) {
-        if (over || performance.now() - since > 300_000) throw new Error(`no ${JSON.stringify(text)}\nstdout: ${out}\nstderr: ${err}`);
+        if (over || performance.now() - since > 300_000)
+          throw new Error(`no ${JSON.stringify(text)}; ended: ${over} (${child.exitCode ?? child.signalCode})\nstdout: ${out}\nstderr: ${err}`);
         await sleep(10);
       }
     };
