@@ -134,4 +134,5 @@ def load_base(gguf: Path, dtype: torch.dtype) -> Any:
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     model.hf_quantizer = None
+    model.is_quantized = False
     return model.eval()
