@@ -25,6 +25,13 @@ ROW_COST = 60
 #: Positions whose logits are held at once; 512 x 49,152 x 4 bytes is 100 MB.
 LOGITS_AT_ONCE = 512
 
+#: Weights in the loss of an assistant turn's first token (call a tool or answer?) and of the next ones (which tool?), against 1
+#: for all the rest. Unweighted, those few tokens drown among the many that copy a result into an answer (docs/measurements.md).
+FIRST_TOKEN_WEIGHT = 8.0
+DECISION_WEIGHT = 4.0
+#: Tokens of a turn that count as its decision: as far as the tool's name reaches in a call.
+DECISION_TOKENS = 16
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -33,6 +40,15 @@ class Encoded:
     id: str
     ids: tuple[int, ...]
     learn: tuple[bool, ...]
+
+    def weights(self) -> tuple[float, ...]:
+        """Each token's weight in the loss: 0 where nothing is learned, more than 1 where a turn decides what it is."""
+        result: list[float] = []
+        since = 0
+        for learned in self.learn:
+            since = since + 1 if learned else 0
+            result.append(0.0 if since == 0 else FIRST_TOKEN_WEIGHT if since == 1 else DECISION_WEIGHT if since <= DECISION_TOKENS else 1.0)
+        return tuple(result)
 
     def first_learned(self) -> int:
         """Index of the first learned token; the length when there is none."""
@@ -105,6 +121,7 @@ class Row:
 
     ids: torch.Tensor  # [samples, width], without the prefix
     targets: torch.Tensor  # [samples, width]: the token to predict at this position, or -100
+    weights: torch.Tensor  # [samples, width], float32: what that prediction counts in the loss
 
 
 def make_row(samples: Sequence[Encoded], prefix: int, device: torch.device) -> Row:
@@ -114,12 +131,14 @@ def make_row(samples: Sequence[Encoded], prefix: int, device: torch.device) -> R
     width = max(len(s.ids) for s in samples) - prefix
     ids = torch.zeros((len(samples), width), dtype=torch.long)
     targets = torch.full((len(samples), width), -100, dtype=torch.long)
+    weights = torch.zeros((len(samples), width), dtype=torch.float32)
     for i, s in enumerate(samples):
         own = torch.tensor(s.ids[prefix:], dtype=torch.long)
         learn = torch.tensor(s.learn[prefix:], dtype=torch.bool)
         ids[i, : len(own)] = own
         targets[i, : len(own) - 1] = torch.where(learn[1:], own[1:], -100)
-    return Row(ids.to(device), targets.to(device))
+        weights[i, : len(own) - 1] = torch.tensor(s.weights()[prefix + 1 :], dtype=torch.float32)
+    return Row(ids.to(device), targets.to(device), weights.to(device))
 
 
 def step_backward(
@@ -131,7 +150,7 @@ def step_backward(
 ) -> tuple[float, int]:
     """Forward and backward pass of one optimiser step; gradients are left on the model's parameters.
 
-    The loss is the mean cross-entropy over all learned tokens of the step, however it is cut into rows.
+    The loss is the weighted mean cross-entropy (`Encoded.weights`) over all learned tokens of the step, however it is cut into rows.
     `row_tokens` bounds the tokens whose activations are alive: the prefix's and one row's.
     `on_row` hears how many samples are done. Returns the loss and the number of learned tokens.
     With `prefix` 0 this is the padded batch in its textbook form.
@@ -141,6 +160,7 @@ def step_backward(
 
     device = next(model.parameters()).device
     learned = sum(sum(s.learn) for s in samples)
+    weight = sum(sum(s.weights()) for s in samples)
     decoder, head = _parts(model)
     cached: list[tuple[torch.Tensor, torch.Tensor]] = []
     leaves: list[tuple[torch.Tensor, torch.Tensor]] = []
@@ -165,7 +185,7 @@ def step_backward(
             past_key_values=past if prefix > 0 else None,
             use_cache=prefix > 0,
         ).last_hidden_state
-        total += _loss_backward(hidden, row.targets, head, learned)
+        total += _loss_backward(hidden, row, head, weight)
         done += count
         on_row(done)
     if prefix > 0:
@@ -189,22 +209,24 @@ def _parts(model: Any) -> tuple[Any, Any]:
     return base.get_decoder() if hasattr(base, "get_decoder") else base.model, base.get_output_embeddings()
 
 
-def _loss_backward(hidden: torch.Tensor, targets: torch.Tensor, head: Any, learned: int) -> float:
-    """Cross-entropy at the learned positions only, summed and divided by `learned`, and its backward pass.
+def _loss_backward(hidden: torch.Tensor, row: Row, head: Any, weight: float) -> float:
+    """Weighted cross-entropy at the learned positions only, summed and divided by `weight`, and its backward pass.
 
     Logits exist for `LOGITS_AT_ONCE` positions at a time; the gradient is gathered at the hidden states first.
     """
     import torch
     from torch.nn import functional
 
-    where = targets.reshape(-1) != -100
+    where = row.targets.reshape(-1) != -100
     picked = hidden.reshape(-1, hidden.shape[-1])[where]
-    wanted = targets.reshape(-1)[where]
+    wanted = row.targets.reshape(-1)[where]
+    counts = row.weights.reshape(-1)[where]
     leaf = picked.detach().requires_grad_()
     total = 0.0
     for start in range(0, len(wanted), LOGITS_AT_ONCE):
-        logits = head(leaf[start : start + LOGITS_AT_ONCE]).float()
-        loss = functional.cross_entropy(logits, wanted[start : start + LOGITS_AT_ONCE], reduction="sum") / learned
+        part = slice(start, start + LOGITS_AT_ONCE)
+        logits = head(leaf[part]).float()
+        loss = (functional.cross_entropy(logits, wanted[part], reduction="none") * counts[part]).sum() / weight
         loss.backward()
         total += loss.item()
     if leaf.grad is not None:

@@ -54,7 +54,12 @@ def textbook(samples: list[Encoded]) -> tuple[float, dict[str, torch.Tensor]]:
         mask[i, : len(s.ids)] = 1
         labels[i, : len(s.ids)] = torch.where(torch.tensor(s.learn), torch.tensor(s.ids), -100)
     logits = model(input_ids=ids, attention_mask=mask).logits
-    loss = functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100)
+    each = functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100, reduction="none")
+    counts = torch.zeros((len(samples), width))
+    for i, s in enumerate(samples):
+        counts[i, : len(s.ids)] = torch.tensor(s.weights())
+    counts = counts[:, 1:].flatten()
+    loss = (each * counts).sum() / counts.sum()
     loss.backward()
     return loss.item(), {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
 
@@ -64,6 +69,11 @@ def difference(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> float:
     assert a.keys() == b.keys() and len(a) > 0
     distance = sum((a[n] - b[n]).double().square().sum() for n in a)
     return float((distance / sum(b[n].double().square().sum() for n in b)).sqrt())
+
+
+def test_the_decision_of_a_turn_weighs_more_than_its_wording() -> None:
+    learn = (False, False) + (True,) * 20 + (False,) + (True, True)
+    assert Encoded("x", tuple(range(len(learn))), learn).weights() == (0, 0, 8, *(4,) * 15, *(1,) * 4, 0, 8, 4)
 
 
 @pytest.mark.parametrize("row_tokens", [1, 300, 100_000])

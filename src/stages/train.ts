@@ -12,7 +12,7 @@ import type { Sample } from "../schemas/generated/sample.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { baseSettings, modelSlice, type PipelineContext, sampleSource } from "./context.ts";
 
-export const VERSION = 1;
+export const VERSION = 2;
 
 export function trainStage(c: PipelineContext): StageDefinition {
   return {

@@ -38,7 +38,7 @@ test("an unknown family or source is named, with the known ones", () => {
 test("the family's wishes come before the profile, the recipe before both", () => {
   expect(resolve().values).toMatchObject({
     rank: 16,
-    alpha: 16,
+    alpha: 32,
     learning_rate: 2e-3,
     samples_per_step: 8,
     epochs: 1,
