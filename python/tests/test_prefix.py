@@ -112,9 +112,9 @@ def test_a_sample_sees_the_prefix_and_itself_and_no_other() -> None:
     mask = causal_mask(prefix, 3, torch.device("cpu"))[0, 0]
     assert mask[:, :prefix].all()
     assert mask[:, prefix:].tolist() == [[True, False, False], [True, True, False], [True, True, True]]
-    alone = sum(step_backward(trainee().model, [s], prefix, 10_000)[0] * sum(s.learn) for s in samples)
+    alone = sum(step_backward(trainee().model, [s], prefix, 10_000)[0] * sum(s.weights()) for s in samples)
     together = step_backward(trainee().model, samples, prefix, 10_000)[0]
-    assert together == pytest.approx(alone / sum(sum(s.learn) for s in samples), rel=1e-5)
+    assert together == pytest.approx(alone / sum(sum(s.weights()) for s in samples), rel=1e-5)
 
 
 def learned_texts(tokenizer: Any, sample: Encoded, prefix: int) -> list[str]:

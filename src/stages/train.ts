@@ -12,7 +12,7 @@ import type { Sample } from "../schemas/generated/sample.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { baseSettings, modelSlice, type PipelineContext, sampleSource } from "./context.ts";
 
-export const VERSION = 2;
+export const VERSION = 3;
 
 export function trainStage(c: PipelineContext): StageDefinition {
   return {
@@ -28,10 +28,11 @@ export function trainStage(c: PipelineContext): StageDefinition {
     outputs: { adapter: "folder", rows: "file", training: "file" },
     resources: { cpu: 1, gpu: 1 },
     async run({ inputs, outputs, scratch, signal, emit, logFile }) {
-      const [{ runStep }, { ensureBase }, { createRenderer }] = await Promise.all([
+      const [{ runStep }, { ensureBase }, { createRenderer }, { trainingRows }] = await Promise.all([
         import("../runners/local.ts"),
         import("../models/base.ts"),
         import("../models/render.ts"),
+        import("../models/rows.ts"),
       ]);
       const base = await ensureBase(c.family, c.sourceName, { signal, onProgress: emit });
       if (!base.ok) return base;
@@ -40,7 +41,7 @@ export function trainStage(c: PipelineContext): StageDefinition {
       const renderer = createRenderer(c.family);
       const rows = join(scratch, "rendered.jsonl");
       await mkdir(scratch, { recursive: true });
-      await writeFile(rows, toJsonLines(samples.map((s) => ({ id: s.id, segments: renderer.segments(s.messages, toolset.tools) }))));
+      await writeFile(rows, toJsonLines(trainingRows(samples, renderer, toolset.tools)));
       const result = await runStep(
         "train",
         {
