@@ -33,7 +33,7 @@ const forge = (...args: string[]): { code: number | null; stdout: string; stderr
   const r = spawnSync(process.execPath, [bin, ...args], {
     cwd: dir,
     encoding: "utf8",
-    timeout: 8 * MINUTE,
+    timeout: 13 * MINUTE,
     env: { ...process.env, NO_COLOR: "1", PLANTED_API_KEY: "sk-planted-0123456789abcdef" },
   });
   return { code: r.status, stdout: r.stdout, stderr: r.stderr };
@@ -62,7 +62,7 @@ describe.sequential("the whole way", () => {
         expect(files).toContain(f);
       expect(existsSync(join(dir, "forge.lock"))).toBe(true);
     },
-    9 * MINUTE,
+    14 * MINUTE,
   );
 
   it(
@@ -75,7 +75,7 @@ describe.sequential("the whole way", () => {
       expect(readFileSync(join(dir, "forge.lock"), "utf8")).toBe(lock);
       expect(changed(plan())).toEqual([]);
     },
-    MINUTE,
+    2 * MINUTE,
   );
 
   it(
@@ -84,7 +84,7 @@ describe.sequential("the whole way", () => {
       const r = forge("verify-bundle", "dist/tiny");
       expect(r.code, r.stdout + r.stderr).toBe(0);
     },
-    2 * MINUTE,
+    6 * MINUTE,
   );
 
   it(
@@ -94,7 +94,7 @@ describe.sequential("the whole way", () => {
       expect(r.code, r.stdout + r.stderr).toBe(0);
       expect(JSON.parse(r.stdout)).toHaveProperty("calls");
     },
-    2 * MINUTE,
+    6 * MINUTE,
   );
 
   it(
@@ -110,7 +110,7 @@ describe.sequential("the whole way", () => {
       expect(report.cases.map((c) => c.id)).toEqual(["a"]);
       expect(report.figures).toHaveProperty("tool_selection_accuracy");
     },
-    2 * MINUTE,
+    6 * MINUTE,
   );
 
   it(
@@ -129,7 +129,7 @@ describe.sequential("the whole way", () => {
       for (const f of ["README.md", "agent.yaml", "Modelfile", "manifest.json"])
         expect(readFileSync(join(dir, "dist/tiny", f), "utf8").toLowerCase()).toContain("unproven");
     },
-    3 * MINUTE,
+    8 * MINUTE,
   );
 
   it(
@@ -146,6 +146,6 @@ describe.sequential("the whole way", () => {
       expect(q.generate?.reasons.join()).toContain("`data.samples` 40 → 44");
       expect(q.train?.status).toBe("maybe");
     },
-    MINUTE,
+    2 * MINUTE,
   );
 });
