@@ -64,7 +64,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
       records: { stage: `validate:${first}`, output: "records" },
       ...perFormat,
     },
-    after: unproven ? [] : [gateId("qa"), ...formats.flatMap((f) => [gateId(`validate:${f}`), gateId(`benchmark:${f}`)])],
+    after: [gateId("qa"), ...formats.flatMap((f) => [gateId(`validate:${f}`), gateId(`benchmark:${f}`)])],
     outputs: { bundle: "folder" },
     views: { bundle: resolve(c.loaded.dir, recipe.bundle.output) },
     resources: { cpu: 1 },

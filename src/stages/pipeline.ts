@@ -82,7 +82,7 @@ export function buildPipeline(loaded: LoadedRecipe, options: PipelineOptions = {
   nodes.push(packStage(context, formats));
   const file = loaded.file;
   return ok({
-    nodes,
+    nodes: context.unproven ? withoutGates(nodes) : nodes,
     lockfile: join(dirname(file), `${file.slice(dirname(file).length + 1).replace(/\.[^.]+$/, "")}.lock`),
     projectRoot: loaded.projectRoot,
     name: recipe.name,
@@ -91,3 +91,6 @@ export function buildPipeline(loaded: LoadedRecipe, options: PipelineOptions = {
     context,
   });
 }
+
+/** The graph with nothing to stop it: `pack --unproven` judges the figures itself and writes what they lack into every file. */
+const withoutGates = (nodes: readonly NodeDefinition[]): NodeDefinition[] => nodes.filter((n) => n.kind !== "gate").map((n) => ({ ...n, after: [] }));
