@@ -2,7 +2,7 @@
  * How steady the default recipe is: applies it with several seeds, each in a project of its own, and prints every
  * gated figure, free and constrained, beside the untuned base's, then the requests of bench/cases in ordinary words.
  *
- *   npm run bench -- seeds [--seeds 7,11,23] [--recipe forge.yaml] [--cases bench/cases/weather-ordinary.jsonl] [--keep DIR]
+ *   node bench/seeds.mjs [--seeds 7,11,23] [--recipe forge.yaml] [--cases bench/cases/weather-ordinary.jsonl] [--keep DIR]
  *
  * One JSON line a figure at the end ({name, seed, value, n, …}), for docs/measurements.md. Resumable: with --keep, what is
  * finished is not run again.
