@@ -3,7 +3,8 @@
 The base computes in its own precision (bfloat16 where that is fast). The adapter has two copies: one in the base's
 precision inside the model, and the true one in float32, which the optimiser updates and which is saved. Gradients are
 gathered in float32 as each row's backward pass delivers them, so that neither small updates nor sums of many rows are
-lost to rounding.
+lost to rounding. All true weights lie in one tensor, and so do their gradients: the optimiser makes one pass over
+memory, not one over each of some 400 small matrices.
 """
 
 from __future__ import annotations
@@ -34,48 +35,50 @@ class Trainee:
         self.model.train()
         make_lean(self.model)
         self._inside = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
-        self._true = {name: torch.nn.Parameter(p.detach().float().clone()) for name, p in self._inside.items()}
+        self._flat = torch.nn.Parameter(torch.cat([p.detach().float().flatten() for p in self._inside.values()]))
+        self._flat.grad = torch.zeros_like(self._flat)
+        self._true, self._grads = self._named(self._flat.data), self._named(self._flat.grad)
         for name, p in self._inside.items():
-            p.register_post_accumulate_grad_hook(self._gather(self._true[name]))
-        self._optimiser = torch.optim.AdamW(self._true.values(), lr=0.0, weight_decay=weight_decay)
+            p.register_post_accumulate_grad_hook(self._gather(self._grads[name]))
+        self._optimiser = torch.optim.AdamW([self._flat], lr=0.0, weight_decay=weight_decay, fused=True)
         _check_in_layers(self.model, check)
 
+    def _named(self, flat: Tensor) -> dict[str, Tensor]:
+        """The adapter's matrices as views of one tensor that holds them all."""
+        parts = flat.split([p.numel() for p in self._inside.values()])
+        return {name: part.view(p.shape) for (name, p), part in zip(self._inside.items(), parts, strict=True)}
+
     @staticmethod
-    def _gather(true: Tensor) -> Callable[[Tensor], None]:
+    def _gather(sum_of_rows: Tensor) -> Callable[[Tensor], None]:
         def hook(inside: Tensor) -> None:
-            if inside.grad is None:
-                return
-            if true.grad is None:
-                true.grad = inside.grad.float() if inside.grad.dtype != torch.float32 else inside.grad
-            else:
-                true.grad.add_(inside.grad)
-            inside.grad = None
+            if inside.grad is not None:
+                sum_of_rows.add_(inside.grad)
+                inside.grad = None
 
         return hook
 
     def step(self, learning_rate: float, max_grad_norm: float) -> float:
         """One update with the gathered gradients; returns their norm before clipping. No update when that is not finite."""
-        norm = torch.nn.utils.clip_grad_norm_(self._true.values(), max_grad_norm).item()
+        norm = torch.nn.utils.clip_grad_norm_([self._flat], max_grad_norm).item()
         if norm == norm and abs(norm) != float("inf"):
             for group in self._optimiser.param_groups:
                 group["lr"] = learning_rate
             self._optimiser.step()
             self._copy_in()
-        self._optimiser.zero_grad(set_to_none=True)
+        self._optimiser.zero_grad(set_to_none=False)
         return norm
 
     @torch.no_grad()
     def _copy_in(self) -> None:
-        for name, p in self._inside.items():
-            p.copy_(self._true[name])
+        torch._foreach_copy_(list(self._inside.values()), list(self._true.values()))
 
     def gradients(self) -> dict[str, Tensor]:
         """The gathered gradients by parameter name (for tests)."""
-        return {name: p.grad for name, p in self._true.items() if p.grad is not None}
+        return dict(self._grads)
 
     def state(self) -> dict[str, Any]:
         """Everything that decides the next step, as tensors and plain values."""
-        return {"weights": {name: p.detach() for name, p in self._true.items()}, "optimiser": self._optimiser.state_dict()}
+        return {"weights": dict(self._true), "optimiser": self._optimiser.state_dict()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         with torch.no_grad():
@@ -90,7 +93,7 @@ class Trainee:
         part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
         shutil.rmtree(part, ignore_errors=True)
         everything = self.model.state_dict()
-        everything.update({name: p.detach() for name, p in self._true.items()})
+        everything.update({name: p.clone() for name, p in self._true.items()})  # safetensors takes no views of one storage.
         self.model.save_pretrained(part, state_dict=everything, save_embedding_layers=False)
         (part / "README.md").unlink(missing_ok=True)  # PEFT's model card says nothing of ours.
         config_file = part / "adapter_config.json"

@@ -12,9 +12,13 @@ from typing import Any
 import torch
 
 
+#: What `Trainee.state` holds, counted: a checkpoint of an earlier layout is not read.
+LAYOUT = 2
+
+
 def digest_of(spec: Mapping[str, Any], rows: Sequence[Any]) -> str:
     """What a checkpoint must agree with: everything that decides the run, and nothing of where files lie."""
-    decisive = {"base": spec["base"].get("sha256"), "hyper": spec["hyper"], "seed": spec["seed"], "rows": rows}
+    decisive = {"layout": LAYOUT, "base": spec["base"].get("sha256"), "hyper": spec["hyper"], "seed": spec["seed"], "rows": rows}
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 

@@ -158,6 +158,8 @@ def step_backward(
     import torch
     from transformers import DynamicCache
 
+    from forge_steps import shared_attention
+
     device = next(model.parameters()).device
     learned = sum(sum(s.learn) for s in samples)
     weight = sum(sum(s.weights()) for s in samples)
@@ -174,17 +176,20 @@ def step_backward(
     for indices in rows([len(s.ids) - prefix for s in samples], max(1, row_tokens - prefix)):
         row = make_row([samples[i] for i in indices], prefix, device)
         count, width = row.ids.shape
-        past = DynamicCache()
-        for layer, (k, v) in enumerate(leaves):
-            past.update(k.expand(count, -1, -1, -1), v.expand(count, -1, -1, -1), layer)
-        positions = torch.arange(prefix, prefix + width, device=device)
-        hidden = decoder(
-            input_ids=row.ids,
-            attention_mask=causal_mask(prefix, width, device),
-            position_ids=positions.expand(count, -1),
-            past_key_values=past if prefix > 0 else None,
-            use_cache=prefix > 0,
-        ).last_hidden_state
+        positions = torch.arange(prefix, prefix + width, device=device).expand(count, -1)
+        if prefix > 0 and decoder.config._attn_implementation == shared_attention.NAME:
+            hidden = decoder(input_ids=row.ids, position_ids=positions, use_cache=False, shared_prefix=leaves).last_hidden_state
+        else:
+            past = DynamicCache()
+            for layer, (k, v) in enumerate(leaves):
+                past.update(k.expand(count, -1, -1, -1), v.expand(count, -1, -1, -1), layer)
+            hidden = decoder(
+                input_ids=row.ids,
+                attention_mask=causal_mask(prefix, width, device),
+                position_ids=positions,
+                past_key_values=past if prefix > 0 else None,
+                use_cache=prefix > 0,
+            ).last_hidden_state
         total += _loss_backward(hidden, row, head, weight)
         done += count
         on_row(done)

@@ -139,14 +139,14 @@ def encode_rows(tokenizer: Any, rows: list[dict[str, Any]], window: int, step: S
 
 
 def run(step: Step) -> dict[str, Any]:
-    """Trains. Figures: `final_loss`, `first_loss`, `samples` seen, `steps`, `epochs`, `seconds`, `samples_per_second`,
+    """Trains. Figures: `final_loss`, `first_loss`, `examples` seen, `steps`, `epochs`, `seconds`, `examples_per_second`,
     `peak_memory_bytes`, `prefix_tokens`, `learned_tokens`, `longest_tokens`, `precision`, `resumed_from`."""
     spec = step.spec
     hyper = Hyper.read(spec.object("hyper"))
     seed = spec.integer("seed")
     rows = read_rows(spec.path("rows", exists=True))
     output, checkpoints = spec.path("output"), spec.path("checkpoints")
-    step.progress(0, 0, "samples", message="loading the base model")
+    step.progress(0, 0, "examples", message="loading the base model")
 
     from forge_steps.model import base_file, pick_device, pick_dtype, usable_cores
 
@@ -159,6 +159,7 @@ def run(step: Step) -> dict[str, Any]:
     from forge_steps.gguf_once import read_once
     from forge_steps.model import load_base, load_tokenizer, peak_memory_bytes
     from forge_steps.prefix import shared_prefix, step_backward
+    from forge_steps.shared_attention import install
 
     torch.set_num_threads(usable_cores())
     device = pick_device()
@@ -174,7 +175,9 @@ def run(step: Step) -> dict[str, Any]:
     prefix = shared_prefix(samples) if hyper.batching == "shared_prefix" else 0
     schedule = Schedule(len(samples), hyper, seed)
     torch.manual_seed(seed)
-    trainee = Trainee(model.to(device), hyper.rank, hyper.alpha, hyper.dropout, hyper.weight_decay, step.check)
+    model = model.to(device)
+    install(model)
+    trainee = Trainee(model, hyper.rank, hyper.alpha, hyper.dropout, hyper.weight_decay, step.check)
 
     store = Checkpoints(checkpoints, digest_of(spec.raw(), rows))
     state = store.load()
@@ -205,8 +208,7 @@ def run(step: Step) -> dict[str, Any]:
     def told(in_step: int) -> None:
         done = position * hyper.samples_per_step + in_step
         rate = (done - rate_from) / max(1e-9, time.monotonic() - started)
-        loss = f"loss {losses[-1]:.3f}, " if losses else ""
-        step.progress(done, total, "samples", eta_s=round((total - done) / rate, 1) if rate > 0 else None, message=f"{loss}{rate:.2f} samples/s")
+        step.progress(done, total, "examples", eta_s=round((total - done) / rate, 1) if rate > 0 else None)
 
     try:
         while position < schedule.steps:
@@ -240,11 +242,11 @@ def run(step: Step) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "final_loss": round(sum(losses[-FINAL_STEPS:]) / len(losses[-FINAL_STEPS:]), 6),
         "first_loss": round(losses[0], 6),
-        "samples": seen,
+        "examples": seen,
         "steps": schedule.steps,
         "epochs": round(seen / len(samples), 4),
         "seconds": round(seconds_before + trained, 2),
-        "samples_per_second": round((schedule.steps - resumed_from) * hyper.samples_per_step / trained, 4) if position > resumed_from else 0.0,
+        "examples_per_second": round((schedule.steps - resumed_from) * hyper.samples_per_step / trained, 4) if position > resumed_from else 0.0,
         "peak_memory_bytes": peak_memory_bytes(),
         "prefix_tokens": prefix,
         "learned_tokens": sum(sum(samples[i].learn) for s in range(schedule.steps) for i in schedule.samples(s)),

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from forge_steps.adapter import Trainee
 from forge_steps.prefix import Encoded, causal_mask, encode, make_row, rows, shared_prefix, step_backward
+from forge_steps.shared_attention import install
 
 
 def encoded(count: int, seed: int = 0) -> list[Encoded]:
@@ -22,10 +23,13 @@ def encoded(count: int, seed: int = 0) -> list[Encoded]:
     return [encode(tokenizer, r["id"], r["segments"]) for r in rendered(count, seed)]
 
 
-def trainee(seed: int = 0) -> Trainee:
-    """A trainee whose LoRA B matrices are not zero, so that every gradient says something."""
-    torch.manual_seed(seed)
-    made = Trainee(tiny_model(), rank=4, alpha=8, dropout=0.0, weight_decay=0.0, check=lambda: None)
+def trainee(attention: str = "pytorch's") -> Trainee:
+    """A trainee whose LoRA B matrices are not zero, so that every gradient says something; with our attention or PyTorch's."""
+    torch.manual_seed(0)
+    model = tiny_model()
+    if attention == "ours":
+        assert install(model)
+    made = Trainee(model, rank=4, alpha=8, dropout=0.0, weight_decay=0.0, check=lambda: None)
     state = made.state()
     generator = torch.Generator().manual_seed(1)
     weights = {n: torch.randn(w.shape, generator=generator) * 0.1 if "lora_B" in n else w for n, w in state["weights"].items()}
@@ -77,24 +81,26 @@ def test_the_decision_of_a_turn_weighs_more_than_its_wording() -> None:
 
 
 @pytest.mark.parametrize("row_tokens", [1, 300, 100_000])
+@pytest.mark.parametrize("attention", ["pytorch's", "ours"])
 @pytest.mark.parametrize("shared", [True, False])
-def test_gradients_equal_the_padded_batchs(shared: bool, row_tokens: int) -> None:
+def test_gradients_equal_the_padded_batchs(shared: bool, attention: str, row_tokens: int) -> None:
     samples = encoded(9)
     prefix = shared_prefix(samples)
     assert prefix > 20
     loss, wanted = textbook(samples)
-    made = trainee()
+    made = trainee(attention)
     found, learned = step_backward(made.model, samples, prefix if shared else 0, row_tokens)
     assert learned == sum(sum(s.learn) for s in samples)
     assert found == pytest.approx(loss, rel=1e-5)
     assert difference(made.gradients(), wanted) <= 1e-5
 
 
-def test_the_comparison_would_see_a_prefix_without_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("attention", ["pytorch's", "ours"])
+def test_the_comparison_would_see_a_prefix_without_gradient(attention: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Guards the test above: were the prefix's own share lost, gradients would be off by far more than it allows."""
     samples = encoded(9)
     _, wanted = textbook(samples)
-    made = trainee()
+    made = trainee(attention)
     original = torch.autograd.backward
 
     def no_prefix(tensors: Any, *more: Any, **named: Any) -> None:
@@ -106,14 +112,15 @@ def test_the_comparison_would_see_a_prefix_without_gradient(monkeypatch: pytest.
     assert difference(made.gradients(), wanted) > 1e-3
 
 
-def test_a_sample_sees_the_prefix_and_itself_and_no_other() -> None:
+@pytest.mark.parametrize("attention", ["pytorch's", "ours"])
+def test_a_sample_sees_the_prefix_and_itself_and_no_other(attention: str) -> None:
     samples = encoded(6)
     prefix = shared_prefix(samples)
     mask = causal_mask(prefix, 3, torch.device("cpu"))[0, 0]
     assert mask[:, :prefix].all()
     assert mask[:, prefix:].tolist() == [[True, False, False], [True, True, False], [True, True, True]]
-    alone = sum(step_backward(trainee().model, [s], prefix, 10_000)[0] * sum(s.weights()) for s in samples)
-    together = step_backward(trainee().model, samples, prefix, 10_000)[0]
+    alone = sum(step_backward(trainee(attention).model, [s], prefix, 10_000)[0] * sum(s.weights()) for s in samples)
+    together = step_backward(trainee(attention).model, samples, prefix, 10_000)[0]
     assert together == pytest.approx(alone / sum(sum(s.weights()) for s in samples), rel=1e-5)
 
 

@@ -78,7 +78,7 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_result(base: Path, tmp_path: 
     whole = finish(start(write_spec(tmp_path / "whole", base)))
     assert whole[-1]["type"] == "result", whole[-1]
     figures = whole[-1]["figures"]
-    assert figures["steps"] == 12 and figures["samples"] == 48 and figures["epochs"] == 2 and figures["resumed_from"] == 0
+    assert figures["steps"] == 12 and figures["examples"] == 48 and figures["epochs"] == 2 and figures["resumed_from"] == 0
     assert figures["final_loss"] < 0.8 * figures["first_loss"]
     rates = values(whole, "learning_rate")
     assert rates[3] == pytest.approx(5e-3) and rates[1] < rates[2] < rates[3] > rates[4] > rates[12] > 0

@@ -61,7 +61,7 @@ export interface QuantizeSpec {
 export type ExportFigures = JsonObject & { readonly bytes: number; readonly seconds: number; readonly kl: number; readonly top1: number };
 
 /** Figures of training that the same inputs give again; times, rates and memory would make every file another one. */
-const TRAINING_FIGURES = ["samples", "epochs", "steps", "rank", "final_loss", "learned_tokens"] as const;
+const TRAINING_FIGURES = ["examples", "epochs", "steps", "rank", "final_loss", "learned_tokens"] as const;
 
 /**
  * Merges, converts to f16 GGUF and proves the file equal to the trained model (mean KL at most 1e-3 nats, the same

@@ -19,7 +19,8 @@ let registered: RegExp | undefined;
  */
 const SHAPES =
   /\b(?:sk-[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}|xox[abprs]-[A-Za-z0-9-]{10,}|pypi-[A-Za-z0-9_-]{30,}|npm_[A-Za-z0-9]{30,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,})/g;
-const BEARER = /\b(Bearer|Basic)\s+[A-Za-z0-9._~+/-]{12,}=*/gi;
+/** Credentials after "Basic" have a digit or a capital inside; the configuration in "basic configuration" has neither. */
+const SCHEME = /\b(Bearer|bearer|BEARER|[Bb]asic(?=\s+(?:[A-Za-z._~+/-]*[0-9]|[A-Za-z0-9._~+/-]+[A-Z]))|BASIC)\s+[A-Za-z0-9._~+/-]{12,}=*/g;
 const USERINFO = /(:\/\/)[^\s/:@"']{0,256}:[^\s/@"']{1,256}@/g;
 const PRIVATE_KEY = /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|$)/g;
 
@@ -38,7 +39,7 @@ export function redact(text: string): string {
   let out = registered === undefined ? text : text.replace(registered, MASK);
   out = out.replace(SHAPES, MASK);
   if (out.includes("://")) out = out.replace(USERINFO, `$1${MASK}@`);
-  if (/bearer|basic/i.test(out)) out = out.replace(BEARER, `$1 ${MASK}`);
+  if (/bearer|basic/i.test(out)) out = out.replace(SCHEME, `$1 ${MASK}`);
   if (out.includes("PRIVATE KEY-----")) out = out.replace(PRIVATE_KEY, MASK);
   return out;
 }

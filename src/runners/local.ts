@@ -143,8 +143,10 @@ function stepEnv(pythonPath: string): Record<string, string> {
     // glibc keeps an arena a thread otherwise, and training's large blocks make each grow.
     MALLOC_ARENA_MAX: "2",
     // OpenMP's threads wait for each other by spinning; with one other busy process on two cores that made training ten
-    // times slower (120 s against 12 s for the same step), and costs nothing where the cores are free.
+    // times slower (120 s against 12 s for the same step). Sleeping at once costs a fifth where the cores are free: so
+    // they spin for some 30 microseconds (libgomp, which torch's wheels carry) and then sleep.
     OMP_WAIT_POLICY: "PASSIVE",
+    GOMP_SPINCOUNT: "30000",
   });
 }
 

@@ -56,3 +56,9 @@ export const plain = (value: unknown): JsonValue => JSON.parse(JSON.stringify(va
 
 /** The llama.cpp that evaluates on this machine: its version can change a token. */
 export const llamaRuntime = (): { readonly [key: string]: JsonValue } => ({ "llama.cpp": program.optionalDependencies["@node-llama-cpp/linux-x64"] });
+
+/** The llama.cpp whose converter writes the f16: the checkout that the environment names, else nothing (ours is pinned with the program). */
+export const converterRuntime = (): { readonly [key: string]: JsonValue } => {
+  const named = process.env.MCP_FORGE_LLAMA_CPP;
+  return named ? { converter: named } : {};
+};

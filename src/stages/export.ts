@@ -8,7 +8,7 @@ import type { StageDefinition } from "../engine/stage.ts";
 import { ok } from "../platform/result.ts";
 import { pythonRuntime } from "../runners/python-env.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
-import { baseSettings, modelSlice, type PipelineContext } from "./context.ts";
+import { baseSettings, converterRuntime, modelSlice, type PipelineContext } from "./context.ts";
 
 export const VERSION = 1;
 
@@ -20,7 +20,7 @@ export function exportF16Stage(c: PipelineContext): StageDefinition {
     version: VERSION,
     recipe: { name: c.recipe.name, ...modelSlice(c) },
     settings: baseSettings(c),
-    runtime: pythonRuntime(),
+    runtime: { ...pythonRuntime(), ...converterRuntime() },
     inputs: {
       toolset: { stage: "inspect", output: "toolset" },
       adapter: { stage: "train", output: "adapter" },

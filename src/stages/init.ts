@@ -1,6 +1,7 @@
 /**
  * Writes a starter recipe: the default recipe of this package with the user's name and tools in it, its
- * comments kept, and the schema where an editor finds it. Never overwrites a file unless told to.
+ * comments kept, the schema where an editor finds it, and what git need not keep in .gitignore. Never overwrites
+ * a file unless told to.
  */
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
@@ -27,6 +28,8 @@ export interface Starter {
   readonly name: string;
   /** The schema that the recipe's first lines point an editor to; relative to the recipe. */
   readonly schema: string;
+  /** Lines added to the .gitignore beside the recipe; empty where it had them. */
+  readonly ignored: readonly string[];
 }
 
 const SCHEMA_LINE = /^# yaml-language-server: \$schema=.*$/m;
@@ -51,7 +54,8 @@ export async function writeStarter(o: StarterOptions): Promise<Result<Starter>> 
     await mkdir(dir, { recursive: true });
     const schema = await placeSchema(dir);
     writeFileAtomic(file, await starterText(name, o.source, schema));
-    return ok({ file, name, schema });
+    const ignored = await addIgnored(dir, [".mcp-forge/", `dist/${name}/`]);
+    return ok({ file, name, schema, ignored });
   } catch (error) {
     const failure = fsFailure(error, `write ${o.file}`);
     if (failure === undefined) throw error;
@@ -79,6 +83,17 @@ async function placeSchema(dir: string): Promise<string> {
   const copy = "forge.schema.json";
   writeFileAtomic(join(dir, copy), await readFile(shipped, "utf8"));
   return `./${copy}`;
+}
+
+/** Adds the lines that the folder's .gitignore lacks (a wider `dist` counts for what is in it), and returns them. */
+async function addIgnored(dir: string, wanted: readonly string[]): Promise<string[]> {
+  const file = join(dir, ".gitignore");
+  const text = existsSync(file) ? await readFile(file, "utf8") : "";
+  const plain = (line: string): string => line.trim().replace(/^\//, "").replace(/\/$/, "");
+  const present = new Set(text.split("\n").map(plain));
+  const missing = wanted.filter((line) => !present.has(plain(line)) && !present.has(line.split("/")[0] as string));
+  if (missing.length > 0) writeFileAtomic(file, `${text}${text === "" || text.endsWith("\n") ? "" : "\n"}${missing.join("\n")}\n`);
+  return missing;
 }
 
 function nameFromFolder(dir: string): string {

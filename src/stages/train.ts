@@ -5,6 +5,7 @@
 import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { StageDefinition } from "../engine/stage.ts";
+import { EVERY_SAMPLE_ONCE } from "../models/examples.ts";
 import { parseJsonLines, toJsonLines } from "../platform/json.ts";
 import { ok } from "../platform/result.ts";
 import { pythonRuntime } from "../runners/python-env.ts";
@@ -12,27 +13,28 @@ import type { Sample } from "../schemas/generated/sample.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { baseSettings, modelSlice, type PipelineContext, sampleSource } from "./context.ts";
 
-export const VERSION = 3;
+export const VERSION = 4;
 
 export function trainStage(c: PipelineContext): StageDefinition {
+  const examplePlan = c.family.training.examples ?? EVERY_SAMPLE_ONCE;
   return {
     kind: "stage",
     id: "train",
     title: "Fine-tune the model",
     version: VERSION,
     recipe: { seed: c.recipe.seed, profile: c.recipe.profile, train: { ...c.recipe.train }, ...modelSlice(c) },
-    settings: { ...baseSettings(c), hyperparameters: { ...c.hyperparameters.values } },
+    settings: { ...baseSettings(c), hyperparameters: { ...c.hyperparameters.values }, examples: { ...examplePlan } },
     runtime: pythonRuntime(),
     inputs: { toolset: { stage: "inspect", output: "toolset" }, train: sampleSource(c) },
     after: ["gate:qa"],
     outputs: { adapter: "folder", rows: "file", training: "file" },
     resources: { cpu: 1, gpu: 1 },
     async run({ inputs, outputs, scratch, signal, emit, logFile }) {
-      const [{ runStep }, { ensureBase }, { createRenderer }, { trainingRows }] = await Promise.all([
+      const [{ runStep }, { ensureBase }, { createRenderer }, { trainingExamples }] = await Promise.all([
         import("../runners/local.ts"),
         import("../models/base.ts"),
         import("../models/render.ts"),
-        import("../models/rows.ts"),
+        import("../models/examples.ts"),
       ]);
       const base = await ensureBase(c.family, c.sourceName, { signal, onProgress: emit });
       if (!base.ok) return base;
@@ -41,7 +43,7 @@ export function trainStage(c: PipelineContext): StageDefinition {
       const renderer = createRenderer(c.family);
       const rows = join(scratch, "rendered.jsonl");
       await mkdir(scratch, { recursive: true });
-      await writeFile(rows, toJsonLines(trainingRows(samples, renderer, toolset.tools)));
+      await writeFile(rows, toJsonLines(trainingExamples(samples, renderer, toolset.tools, examplePlan)));
       const result = await runStep(
         "train",
         {
@@ -62,7 +64,7 @@ export function trainStage(c: PipelineContext): StageDefinition {
       const f = result.value as Record<string, number>;
       return ok({
         figures: result.value,
-        summary: `${f.steps} steps, loss ${Number(f.final_loss).toFixed(3)}, ${Number(f.samples_per_second).toFixed(2)} samples/s`,
+        summary: `${f.steps} steps, loss ${Number(f.final_loss).toFixed(3)}, ${Number(f.examples_per_second).toFixed(2)} examples/s`,
       });
     },
   };

@@ -1,11 +1,12 @@
 /**
  * Checks a call's arguments against a tool's input schema. The schema is foreign: it is compiled
- * without loading anything it refers to, unknown formats and keywords are ignored, and it is read as
- * JSON Schema 2020-12 (MCP's default) unless it only makes sense as draft-07.
+ * without loading anything it refers to, unknown formats and keywords are ignored, its patterns get a limited
+ * time, and it is read as JSON Schema 2020-12 (MCP's default) unless it only makes sense as draft-07.
  */
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
+import { boundedRegExp } from "../platform/bounded-regexp.ts";
 import type { JsonObject } from "../platform/json.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import type { ToolDefinition } from "./types.ts";
@@ -13,7 +14,7 @@ import type { ToolDefinition } from "./types.ts";
 /** Says whether arguments are valid; when not, one short line for each problem. */
 export type ArgumentCheck = (args: unknown) => { readonly valid: boolean; readonly problems: readonly string[] };
 
-const OPTIONS = { strict: false, allErrors: true, logger: false, addUsedSchema: false } as const;
+const OPTIONS = { strict: false, allErrors: true, logger: false, addUsedSchema: false, code: { regExp: boundedRegExp } } as const;
 
 /** A fresh compiler a schema: the `$id`s of foreign schemas may clash. */
 const draft7 = (): Compiler => addFormats.default(new Ajv(OPTIONS));

@@ -207,6 +207,16 @@ describe("init", () => {
     expect(readFileSync(join(dir, "forge.yaml"), "utf8")).toBe(written);
   });
 
+  test("git is told what it need not keep, once", async () => {
+    const dir = rig.project(null);
+    writeFileSync(join(dir, ".gitignore"), "node_modules");
+    expect((await rig.run(dir, ["init"])).out).toContain("added to .gitignore");
+    expect(readFileSync(join(dir, ".gitignore"), "utf8")).toBe("node_modules\n.mcp-forge/\ndist/weather-expert/\n");
+    expect((await rig.run(dir, ["init", "--force"])).out).not.toContain(".gitignore");
+    writeFileSync(join(dir, ".gitignore"), ".mcp-forge\n/dist\n");
+    expect((await rig.run(dir, ["init", "--force"])).out).not.toContain(".gitignore");
+  });
+
   test("a server of one's own, comments kept", async () => {
     const dir = rig.project(null);
     const ended = await rig.run(dir, ["init", "files.yaml", "--name", "file-clerk", "--server", "npx -y 'a server' ."]);

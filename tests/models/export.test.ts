@@ -34,7 +34,7 @@ const metadata = {
   name: "weather-expert",
   toolsetHash: "sha256:abc",
   tools: ["get_weather"],
-  training: { steps: 9, final_loss: 0.125, seconds: 93.2, samples_per_second: 3.1, peak_memory_bytes: 1e9, precision: "bfloat16", resumed_from: 4 },
+  training: { steps: 9, final_loss: 0.125, seconds: 93.2, examples_per_second: 3.1, peak_memory_bytes: 1e9, precision: "bfloat16", resumed_from: 4 },
 };
 const f16 = (family: Family = smollm2()) =>
   exportF16({ base: { gguf: "/base.gguf", sha256: "sha256:0" }, family, adapter: "/adapter", rows: "/rows", output: join(dir, "m.gguf"), metadata }, options());
@@ -44,7 +44,7 @@ describe("the metadata", () => {
     const made = ggufMetadata(metadata, smollm2());
     expect(made).toMatchObject({ "general.name": "weather-expert", "general.license": "apache-2.0", "mcp_forge.tools": ["get_weather"] });
     expect(Object.keys(made).filter((k) => k.startsWith("mcp_forge.training."))).toEqual(["mcp_forge.training.steps", "mcp_forge.training.final_loss"]);
-    const slower = { ...metadata.training, seconds: 1, samples_per_second: 9, peak_memory_bytes: 2, precision: "float32", resumed_from: 0 };
+    const slower = { ...metadata.training, seconds: 1, examples_per_second: 9, peak_memory_bytes: 2, precision: "float32", resumed_from: 0 };
     expect(ggufMetadata({ ...metadata, training: slower }, smollm2())).toEqual(made);
   });
 

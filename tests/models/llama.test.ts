@@ -126,6 +126,7 @@ describe("opening fails with a reason", () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "forge-test-"));
     writeFileSync(join(folder, "broken.gguf"), "not a model");
+    writeFileSync(join(folder, "garbage.gguf"), Buffer.concat([Buffer.from("GGUF\u0003\0\0\0"), Buffer.alloc(5000, 0xa7)]));
     writeFileSync(join(folder, "crash.js"), 'console.error("native code says goodbye"); setTimeout(() => process.abort(), 50);');
     writeFileSync(join(folder, "hang.js"), "setInterval(() => {}, 1000);");
   });
@@ -136,6 +137,10 @@ describe("opening fails with a reason", () => {
   test("for a file that is no model", async () => {
     const worker = await buildWorker();
     expect(await openLlama({ model: join(folder, "broken.gguf"), worker })).toMatchObject({ ok: false, error: { code: "llama/cannot-load" } });
+    expect(await openLlama({ model: join(folder, "garbage.gguf"), worker })).toMatchObject({
+      ok: false,
+      error: { code: "llama/cannot-load", message: expect.stringContaining("header is damaged") as string },
+    });
   });
   test("for a worker that crashes, with the end of its stderr", async () => {
     const opened = await openLlama({ model: join(folder, "broken.gguf"), worker: join(folder, "crash.js") });

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
+import { boundedRegExp } from "../../src/platform/bounded-regexp.ts";
 import { BoundedText, LineSplitter } from "../../src/platform/lines.ts";
 import { cacheDir, packageRoot } from "../../src/platform/paths.ts";
 import { redact, registerSecret, safeText, stripAnsi } from "../../src/platform/redact.ts";
@@ -24,6 +25,7 @@ describe("redaction", () => {
     "xoxb-1234567890-abc",
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abcdefghijk",
     "Authorization: Bearer abcdefghijklmnop",
+    "Authorization: Basic dXNlcjpwYXNzd29yZA==",
     "https://user:secret@host/x",
     "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----",
   ])("knows the shape of %s", (key) => {
@@ -33,7 +35,15 @@ describe("redaction", () => {
   });
 
   it("leaves ordinary text as it is", () => {
-    for (const text of ["task-force sk-1", "sha256:0123456789abcdef", "a basic idea", "https://example.org/a:b", "https://pypi.org/simple"])
+    for (const text of [
+      "task-force sk-1",
+      "sha256:0123456789abcdef",
+      "a basic idea",
+      "the basic configuration",
+      "Basic Configuration",
+      "https://example.org/a:b",
+      "https://pypi.org/simple",
+    ])
       expect(redact(text)).toBe(text);
   });
 });
@@ -98,5 +108,20 @@ describe("places", () => {
     expect(cacheDir({ MCP_FORGE_CACHE_DIR: "/c", XDG_CACHE_HOME: "/x", HOME: "/h" })).toBe("/c");
     expect(cacheDir({ XDG_CACHE_HOME: "/x", HOME: "/h" })).toBe("/x/mcp-forge");
     expect(cacheDir({ XDG_CACHE_HOME: "relative", HOME: "/h" })).toBe("/h/.cache/mcp-forge");
+  });
+});
+
+describe("foreign regular expressions", () => {
+  it("match as they do elsewhere", () => {
+    fc.assert(
+      fc.property(fc.constantFrom("^a+$", "b|c", "^[a-z]{2,4}$", "x", "(ab)*c", "é?"), fc.stringMatching(/^[abcxé]{0,6}$/), (pattern, text) => {
+        expect(boundedRegExp(pattern, "u").test(text)).toBe(new RegExp(pattern, "u").test(text));
+      }),
+    );
+    expect(() => boundedRegExp("(", "u")).toThrow(SyntaxError);
+  });
+
+  it("end, however they backtrack", () => {
+    expect(boundedRegExp("^(a+)+$", "u").test(`${"a".repeat(50)}!`)).toBe(false);
   });
 });

@@ -15,7 +15,9 @@ interface Flags {
 
 export function define(context: CliContext): Command {
   return new Command("init")
-    .description("Writes a starter recipe with comments, for the weather stub or for your own MCP server, and puts its schema where an editor finds it.")
+    .description(
+      "Writes a starter recipe with comments, for the weather stub or for your own MCP server, puts its schema where an editor finds it, and keeps forge's own folders out of git.",
+    )
     .argument("[file]", "the recipe to write", DEFAULT_RECIPE)
     .option("--name <name>", "name of the model and its bundle")
     .option("--server <command>", "start from this MCP server (quoted as in a shell)")
@@ -43,8 +45,9 @@ async function run(context: CliContext, file: string, flags: Flags): Promise<Exi
   const written = await writeStarter({ file, name: flags.name, source, overwrite: flags.force === true });
   if (!written.ok) return fail(context, written.error);
   const recipe = file === DEFAULT_RECIPE ? "" : ` ${file}`;
+  const { name, schema, ignored } = written.value;
   context.terminal.out(
-    `wrote ${file} (${written.value.name}); an editor completes it from ${written.value.schema}\nnext: forge plan${recipe}, then forge apply${recipe}\n`,
+    `wrote ${file} (${name}); an editor completes it from ${schema}\n${ignored.length > 0 ? `added to .gitignore: ${ignored.join(", ")}\n` : ""}next: forge plan${recipe}, then forge apply${recipe}\n`,
   );
   return EXIT.ok;
 }

@@ -6,7 +6,7 @@ type Progress = Extract<RunEvent, { type: "stage-progress" }>;
 type Metric = Extract<RunEvent, { type: "stage-metric" }>;
 
 /** Metrics that are worth a place in the line, in this order. */
-const SHOWN = ["loss", "samples_per_second", "tokens_per_second"] as const;
+const SHOWN = ["loss", "tokens_per_second"] as const;
 
 export class StageProgress {
   readonly #startedAt: number;
@@ -77,7 +77,7 @@ export class StageProgress {
         parts.push(name === "loss" ? `loss ${value.toFixed(3)}` : `${value.toFixed(value < 10 ? 2 : 0)} ${name.replace("_per_second", "/s")}`);
     }
     const rate = this.rate;
-    if (rate !== undefined && !this.#metrics.has("samples_per_second") && !this.#metrics.has("tokens_per_second"))
+    if (rate !== undefined && !this.#metrics.has("tokens_per_second"))
       parts.push(inBytes ? `${bytes(rate)}/s` : `${rate < 10 ? rate.toFixed(1) : Math.round(rate)} ${last.unit}/s`);
     const left = this.left;
     if (left !== undefined && last.done < last.total && left >= 1) parts.push(`${duration(Math.ceil(left))} left`);

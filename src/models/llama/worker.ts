@@ -3,7 +3,7 @@
  * this process and not forge. Speaks protocol.ts over stdin and stdout; llama.cpp's own words go to
  * stderr; leaves when stdin ends.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -58,7 +58,25 @@ async function handle(message: RequestMessage): Promise<void> {
     );
 }
 
+/** More tensors or metadata keys than any model has; a damaged header names billions, and reading it would never end. */
+const MANY = 1_000_000n;
+
+/** Throws when the first 24 bytes are no GGUF header (ggml/docs/gguf.md: magic, version, tensor count, key count). */
+function checkHeader(path: string): void {
+  const header = Buffer.alloc(24);
+  const file = openSync(path, "r");
+  try {
+    if (readSync(file, header) < header.length || header.toString("latin1", 0, 4) !== "GGUF") throw new Error("it is no GGUF file");
+  } finally {
+    closeSync(file);
+  }
+  const version = header.readUInt32LE(4);
+  if (version < 2 || version > 3) throw new Error(`its GGUF version is ${version}, not 2 or 3`);
+  if (header.readBigUInt64LE(8) > MANY || header.readBigUInt64LE(16) > MANY) throw new Error("its GGUF header is damaged");
+}
+
 async function open(o: OpenMessage): Promise<Decoder> {
+  checkHeader(o.model);
   const logger = (level: LlamaLogLevel, text: string): void => void process.stderr.write(`llama.cpp ${level}: ${text.trimEnd()}\n`);
   const threads = Math.max(1, Math.min(o.threads ?? availableThreads(), availableThreads()));
   const llama = await getLlama({

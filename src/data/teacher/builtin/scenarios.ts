@@ -200,7 +200,8 @@ const severalApply: Recipe = (world, model, rng, heldout) => {
   return (
     r && {
       frame: r.frame,
-      exchanges: [callExchange(r.text, model, bindings, rng, { alternatives: rivals.map((t) => ({ name: t.tool.name, accepted: acceptedFor(t, bindings) })) })],
+      // "X or Y" names its two tools; an open question leaves them all.
+      exchanges: [callExchange(r.text, model, bindings, rng, otherCalls(open ? rivals : [rival], bindings))],
     }
   );
 };
@@ -215,7 +216,7 @@ const vague: Recipe = (world, model, rng, heldout) => {
     .filter((t): t is ToolModel => t !== undefined);
   return {
     frame: r.frame,
-    exchanges: [callExchange(r.text, model, bindings, rng, { alternatives: rivals.map((t) => ({ name: t.tool.name, accepted: acceptedFor(t, bindings) })) })],
+    exchanges: [callExchange(r.text, model, bindings, rng, otherCalls(rivals, bindings))],
   };
 };
 
@@ -231,7 +232,7 @@ const unusual: Recipe = (world, model, rng, heldout) => {
 
 /** Recipes by `scenario/kind`; a new kind is a row here and one in kinds.ts. */
 export const RECIPES: Readonly<Record<string, Recipe>> = {
-  "standard/plain": serve({ optional: 0.15, most: 1 }),
+  "standard/plain": serve({ optional: 0.4, most: 1 }),
   "standard/detailed": serve({ optional: 0.6, most: 3 }, { style: "normal" }, (b) => b.length > 1),
   "standard/follow_up": followUp,
   "no_tool/general": general,

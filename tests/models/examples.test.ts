@@ -1,0 +1,78 @@
+/** The examples of training: which conversations are shown whole, and how often their first moves alone. */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { EVERY_SAMPLE_ONCE, trainingExamples } from "../../src/models/examples.ts";
+import { getFamily } from "../../src/models/family.ts";
+import { createRenderer } from "../../src/models/render.ts";
+import type { Sample } from "../../src/schemas/generated/sample.ts";
+
+const smollm2 = getFamily("smollm2");
+if (!smollm2.ok) throw new Error("smollm2 is gone");
+const renderer = createRenderer(smollm2.value);
+const call = { id: "call_1", type: "function" as const, function: { name: "get_weather", arguments: '{"location":"Oslo"}' } };
+const sample: Sample = {
+  id: "standard/get_weather/0000",
+  source: "seed",
+  scenario: "standard",
+  kind: "plain",
+  tool_name: "get_weather",
+  frame: "weather in {location}",
+  qc_passed: true,
+  messages: [
+    { role: "system", content: "You are a helpful AI assistant." },
+    { role: "user", content: "weather in Oslo" },
+    { role: "assistant", content: null, tool_calls: [call] },
+    { role: "tool", content: '{"temperature_c":3}', tool_call_id: "call_1" },
+    { role: "assistant", content: "It is 3 °C in Oslo." },
+  ],
+};
+
+const text = (segments: readonly { text: string }[] | undefined): string => (segments ?? []).map((s) => s.text).join("");
+
+test("a conversation is learned whole, and its first call once more", () => {
+  const [whole, first, more] = trainingExamples([sample], renderer, [], { whole: 1, first: 1, first_without_call: 3 });
+  expect(whole?.segments.filter((s) => s.learn).map((s) => s.text)).toEqual([
+    '<tool_call>\n{"name":"get_weather","arguments":{"location":"Oslo"}}\n</tool_call><|im_end|>',
+    "It is 3 °C in Oslo.<|im_end|>",
+  ]);
+  expect(first?.id).toBe(`${sample.id}#first`);
+  expect(text(whole?.segments).startsWith(text(first?.segments))).toBe(true);
+  expect(text(first?.segments).endsWith("</tool_call><|im_end|>")).toBe(true);
+  expect(more).toBeUndefined();
+  expect(trainingExamples([sample], renderer, [], EVERY_SAMPLE_ONCE)).toEqual([whole]);
+});
+
+test("an answer without a call is repeated up to its first words", () => {
+  const answer = "Fog is a cloud that touches the ground. It forms when the air is cooled to its dew point, often at night.";
+  const plain: Sample = { ...sample, id: "no_tool/general/0000", scenario: "no_tool", kind: "general", tool_name: null };
+  const asked = (content: string): Sample => ({ ...plain, messages: [...sample.messages.slice(0, 2), { role: "assistant", content }] });
+  const [whole, ...firsts] = trainingExamples([asked(answer)], renderer, [], { whole: 1, first: 1, first_without_call: 3 });
+  expect(firsts.map((f) => f.id)).toEqual([`${plain.id}#first`, `${plain.id}#first2`, `${plain.id}#first3`]);
+  for (const f of firsts) {
+    expect(f.segments.at(-1)).toEqual({ learn: true, text: "Fog is a cloud that touches the ground. It forms when the air is cooled" });
+    expect(text(whole?.segments).startsWith(text(f.segments))).toBe(true);
+  }
+  const short = trainingExamples([asked("Paris.")], renderer, [], { whole: 1, first: 1, first_without_call: 1 });
+  expect(short[1]?.segments.at(-1)?.text).toBe("Paris.<|im_end|>");
+});
+
+test("a share of the conversations is shown whole, evenly, and every one in which a tool fails", () => {
+  const many = (scenario: Sample["scenario"], count: number): Sample[] =>
+    Array.from({ length: count }, (_, i) => ({ ...sample, scenario, id: `${scenario}/${i}` }));
+  const shown = (count: number, whole: number): string[] =>
+    trainingExamples([...many("standard", count), ...many("error", 4)], renderer, [], { whole, first: 2, first_without_call: 1 })
+      .map((e) => e.id)
+      .filter((id) => !id.includes("#"));
+  const errors = [0, 1, 2, 3].map((i) => `error/${i}`);
+  expect(shown(10, 0.3)).toEqual(["standard/0", "standard/3", "standard/6", ...errors]);
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 40 }), fc.double({ min: 0.01, max: 1, noNaN: true }), (count, share) => {
+      const picked = shown(count, share).length - errors.length;
+      expect(picked).toBeGreaterThanOrEqual(1);
+      expect(Math.abs(picked - count * share)).toBeLessThanOrEqual(1);
+      // Raising the number of samples takes no conversation away.
+      expect(shown(count + 5, share)).toEqual(expect.arrayContaining(shown(count, share)));
+    }),
+    { numRuns: 12 },
+  );
+});
