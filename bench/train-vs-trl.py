@@ -23,7 +23,8 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "python")]
 
-CONTENDERS = ("forge", "forge-padded", "trl")
+#: `forge-sdpa` is forge with PyTorch's attention in place of its own.
+CONTENDERS = ("forge", "forge-sdpa", "forge-padded", "trl")
 
 
 def load(base: Path, rows: Path, count: int) -> tuple[Any, list[Any], Any]:
@@ -43,11 +44,14 @@ def load(base: Path, rows: Path, count: int) -> tuple[Any, list[Any], Any]:
     return model, [encode(tokenizer, s["id"], s["segments"]) for s in samples], tokenizer
 
 
-def forge(model: Any, samples: list[Any], shared: bool) -> float:
+def forge(model: Any, samples: list[Any], shared: bool, own_attention: bool) -> float:
     """One optimiser step over the samples; seconds."""
     from forge_steps.adapter import Trainee
     from forge_steps.prefix import shared_prefix, step_backward
+    from forge_steps.shared_attention import install
 
+    if own_attention:
+        install(model)
     trainee = Trainee(model, 16, 32, 0.0, 0.0, lambda: None)
     prefix = shared_prefix(samples) if shared else 0
     started = time.monotonic()
@@ -93,10 +97,10 @@ def trl(model: Any, samples: list[Any], tokenizer: Any) -> float:
 def contend(o: argparse.Namespace) -> None:
     from forge_steps.model import peak_memory_bytes
 
-    count = o.samples if o.only == "forge" else o.trl_samples
+    count = o.samples if o.only in ("forge", "forge-sdpa") else o.trl_samples
     model, samples, tokenizer = load(o.base, o.rows, count)
     loaded, cpu = peak_memory_bytes(), os.times()
-    seconds = trl(model, samples, tokenizer) if o.only == "trl" else forge(model, samples, o.only == "forge")
+    seconds = trl(model, samples, tokenizer) if o.only == "trl" else forge(model, samples, o.only != "forge-padded", o.only == "forge")
     spent = os.times()
     print(
         json.dumps(

@@ -25,12 +25,12 @@ ROW_COST = 60
 #: Positions whose logits are held at once; 512 x 49,152 x 4 bytes is 100 MB.
 LOGITS_AT_ONCE = 512
 
-#: Weights in the loss of an assistant turn's first token (call a tool or answer?) and of the next ones (which tool?), against 1
-#: for all the rest. Unweighted, those few tokens drown among the many that copy a result into an answer (docs/measurements.md).
+#: Weights in the loss of an assistant turn's first token (call a tool or answer?) and of the next ones (which tool, with what?),
+#: against 1 for all the rest. Unweighted, they drown among the many that copy a result into an answer (docs/measurements.md).
 FIRST_TOKEN_WEIGHT = 8.0
 DECISION_WEIGHT = 4.0
-#: Tokens of a turn that count as its decision: as far as the tool's name reaches in a call.
-DECISION_TOKENS = 16
+#: Tokens of a turn that count as its decision: a call's name and some short arguments.
+DECISION_TOKENS = 40
 
 
 @dataclass(frozen=True)

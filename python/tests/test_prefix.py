@@ -76,8 +76,8 @@ def difference(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> float:
 
 
 def test_the_decision_of_a_turn_weighs_more_than_its_wording() -> None:
-    learn = (False, False) + (True,) * 20 + (False,) + (True, True)
-    assert Encoded("x", tuple(range(len(learn))), learn).weights() == (0, 0, 8, *(4,) * 15, *(1,) * 4, 0, 8, 4)
+    learn = (False, False) + (True,) * 44 + (False,) + (True, True)
+    assert Encoded("x", tuple(range(len(learn))), learn).weights() == (0, 0, 8, *(4,) * 39, *(1,) * 4, 0, 8, 4)
 
 
 @pytest.mark.parametrize("row_tokens", [1, 300, 100_000])
