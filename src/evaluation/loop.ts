@@ -46,7 +46,7 @@ export interface LoopOptions {
   readonly warmUp?: number;
   readonly callTimeoutMs?: number;
   readonly signal?: AbortSignal;
-  /** Called as each loop ends. */
+  /** Called as outputs arrive: loops that have ended, or as many as the outputs so far are worth (two make a usual loop). */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -75,12 +75,24 @@ interface Run {
   readonly checks: ReadonlyMap<string, ArgumentCheck>;
   readonly grammar?: string;
   readonly prefix: string;
+  /** An output has arrived. */
+  readonly onOutput: () => void;
 }
 
 /** Runs all cases; the records come in the order of the cases. Fails when the engine or a tool server is lost, or on abort. */
 export async function runLoops(o: LoopOptions): Promise<Result<LoopRecord[]>> {
+  let [done, outputs, told] = [0, 0, 0];
+  const tell = (): void => {
+    const now = Math.max(done, Math.min(o.cases.length - 1, Math.floor(outputs / (o.firstTurnOnly ? 1 : 2))));
+    if (now > told) o.onProgress?.(now, o.cases.length);
+    told = Math.max(told, now);
+  };
   const run: Run = {
     o,
+    onOutput: () => {
+      outputs += 1;
+      tell();
+    },
     checks: argumentChecks(o.toolset.tools),
     grammar: o.decoding === "constrained" ? toolCallGrammar(o.toolset) : undefined,
     prefix: o.renderer.toolPrompt(o.toolset.tools),
@@ -88,14 +100,14 @@ export async function runLoops(o: LoopOptions): Promise<Result<LoopRecord[]>> {
   const warmUp = o.warmUp ?? Math.min(8, Math.floor(o.cases.length / 10));
   const loops = o.cases.map((found, i): Loop => ({ found, messages: caseMessages(found), steps: [], answer: null, warmUp: i < warmUp }));
   const width = Math.max(1, o.concurrency ?? loops.length);
-  let done = 0;
   for (let at = 0; at < loops.length; at += width) {
     const group = loops.slice(at, at + width);
     for (let live = group; live.length > 0; live = live.filter((l) => l.ended === undefined)) {
       if (o.signal?.aborted) return err(INTERRUPTED);
       const failure = await advance(live, run);
       if (failure !== undefined) return err(failure);
-      for (const l of live) if (l.ended !== undefined) o.onProgress?.(++done, loops.length);
+      done += live.filter((l) => l.ended !== undefined).length;
+      tell();
     }
   }
   return ok(loops.map((l) => recordOf(l, o)));
@@ -115,7 +127,7 @@ async function advance(live: readonly Loop[], run: Run): Promise<Failure | undef
       ...(signal === undefined ? {} : { signal }),
     }),
   );
-  const outputs = run.o.firstTurnOnly ? await completeFirstTurns(engine, requests) : await completeAll(engine, requests);
+  const outputs = run.o.firstTurnOnly ? await completeFirstTurns(engine, requests, run.onOutput) : await completeAll(engine, requests, run.onOutput);
   const calling: { loop: Loop; step: LoopStep; parsed: ParsedOutput }[] = [];
   for (const [i, loop] of live.entries()) {
     const output = outputs[i];
@@ -145,10 +157,11 @@ async function advance(live: readonly Loop[], run: Run): Promise<Failure | undef
 }
 
 /** Completes requests of which only calls matter: short at first, again in full where a call was begun and cut. */
-async function completeFirstTurns(engine: LlamaEngine, requests: readonly CompletionRequest[]): Promise<Result<Completion>[]> {
+async function completeFirstTurns(engine: LlamaEngine, requests: readonly CompletionRequest[], onOutput: () => void): Promise<Result<Completion>[]> {
   const outputs = await completeAll(
     engine,
     requests.map((r) => ({ ...r, maxTokens: Math.min(r.maxTokens, PROBE_TOKENS) })),
+    onOutput,
   );
   const cut = [...requests.keys()].filter((i) => {
     const output = outputs[i];
