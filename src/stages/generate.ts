@@ -11,7 +11,7 @@ import { ok } from "../platform/result.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { baseSettings, llamaRuntime, modelSlice, type PipelineContext, toolSlice, view } from "./context.ts";
 
-export const VERSION = 1;
+export const VERSION = 2;
 
 export function generateStage(c: PipelineContext): StageDefinition {
   const { recipe } = c;

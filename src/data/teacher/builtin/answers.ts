@@ -150,12 +150,11 @@ function sayItem(item: JsonValue, said: ReadonlySet<string>): string {
   return when ? `${head}: ${inner.join(", ")}` : `${head} (${inner.join(", ")})`;
 }
 
-/** Items that are shown of a long list, and the length from which it counts as long. */
-const SHOWN = 5;
-const LONG = 7;
+/** Items that are shown of a list: always as many, so that a small model need not count what is left to know where to stop. */
+const SHOWN = 7;
 
 function sayItems(list: { key: string; items: readonly JsonValue[] }, said: ReadonlySet<string>, model: ToolModel, about: Subject, rng: Rng): string {
-  const items = list.items.slice(0, list.items.length > LONG ? SHOWN : LONG);
+  const items = list.items.slice(0, SHOWN);
   const shown = items.map((i) => sayItem(i, said)).filter((s) => s !== "");
   const cut = list.items.length > items.length;
   const np = nounOf(model);
