@@ -9,14 +9,26 @@ import { isAbsolute, join } from "node:path";
 import { parse as parseYaml } from "yaml";
 import { err, ok, type Result } from "../platform/result.ts";
 import { noTools, unreadableFile } from "./failures.ts";
-import { normaliseTools, type RawTool } from "./toolset.ts";
-import type { OpenSource } from "./types.ts";
+import { MAX_TOOLS, normaliseTools, type RawTool } from "./toolset.ts";
+import type { OpenSource, ToolDefinition } from "./types.ts";
 
 const MAX_BYTES = 5 * 1024 * 1024;
 const SHAPE = "Write a list of tools, or an object with one under `tools`: each with name, description and input_schema (OpenAI: parameters).";
 
 /** Opens a file of definitions as a source that supports no execution. */
 export async function openDefinitions(kind: "openai" | "file", file: string, dir: string): Promise<Result<OpenSource>> {
+  const tools = await readDefinitions(kind, file, dir);
+  if (!tools.ok) return tools;
+  return ok({
+    tools: tools.value,
+    supportsExecution: false,
+    call: () => Promise.resolve({ text: "", isError: true, timedOut: false, ms: 0, executed: false }),
+    close: () => Promise.resolve(),
+  });
+}
+
+/** The checked definitions of a file; a relative path starts at `dir`. */
+export async function readDefinitions(kind: "openai" | "file", file: string, dir: string): Promise<Result<ToolDefinition[]>> {
   const origin = `${kind}:${file}`;
   const text = await readText(file, dir);
   if (!text.ok) return text;
@@ -25,14 +37,9 @@ export async function openDefinitions(kind: "openai" | "file", file: string, dir
   const list = toolList(parsed.value);
   if (list === undefined) return err(unreadableFile(file, "it holds no list of tools", SHAPE));
   if (list.length === 0) return err(noTools(origin));
-  const tools = await normaliseTools(list.map(rawTool), kind, origin);
-  if (!tools.ok) return tools;
-  return ok({
-    tools: tools.value,
-    supportsExecution: false,
-    call: () => Promise.resolve({ text: "", isError: true, timedOut: false, ms: 0, executed: false }),
-    close: () => Promise.resolve(),
-  });
+  if (list.length > MAX_TOOLS)
+    return err(unreadableFile(file, `it holds ${list.length} tools, more than ${MAX_TOOLS}`, "Keep only the tools that the model shall learn."));
+  return normaliseTools(list.map(rawTool), kind, origin);
 }
 
 async function readText(file: string, dir: string): Promise<Result<string>> {
@@ -74,6 +81,7 @@ function rawTool(stated: unknown): RawTool {
     name: typeof tool.name === "string" ? tool.name : "",
     description: tool.description,
     input_schema: tool.input_schema ?? tool.inputSchema ?? tool.parameters,
+    output_schema: tool.output_schema ?? tool.outputSchema,
     annotations: tool.annotations,
   };
 }
