@@ -7,8 +7,9 @@
 import { readFile, stat } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { parse as parseYaml } from "yaml";
+import { safeText } from "../platform/redact.ts";
 import { err, ok, type Result } from "../platform/result.ts";
-import { noTools, unreadableFile } from "./failures.ts";
+import { emptyFile, unreadableFile } from "./failures.ts";
 import { MAX_TOOLS, normaliseTools, type RawTool } from "./toolset.ts";
 import type { OpenSource, ToolDefinition } from "./types.ts";
 
@@ -27,16 +28,20 @@ export async function openDefinitions(kind: "openai" | "file", file: string, dir
   });
 }
 
-/** The checked definitions of a file; a relative path starts at `dir`. */
-export async function readDefinitions(kind: "openai" | "file", file: string, dir: string): Promise<Result<ToolDefinition[]>> {
-  const origin = `${kind}:${file}`;
+/**
+ * The checked definitions of a file; a relative path starts at `dir`.
+ * @param stated the file's kind; "any" looks at what is in it
+ */
+export async function readDefinitions(stated: "openai" | "file" | "any", file: string, dir: string): Promise<Result<ToolDefinition[]>> {
   const text = await readText(file, dir);
   if (!text.ok) return text;
-  const parsed = await parse(text.value, kind, file);
+  const parsed = parse(text.value, stated, file);
   if (!parsed.ok) return parsed;
   const list = toolList(parsed.value);
   if (list === undefined) return err(unreadableFile(file, "it holds no list of tools", SHAPE));
-  if (list.length === 0) return err(noTools(origin));
+  const kind = stated === "any" ? (list.every(isOpenAi) ? "openai" : "file") : stated;
+  const origin = `${kind}:${file}`;
+  if (list.length === 0) return err(emptyFile(file, SHAPE));
   if (list.length > MAX_TOOLS)
     return err(unreadableFile(file, `it holds ${list.length} tools, more than ${MAX_TOOLS}`, "Keep only the tools that the model shall learn."));
   return normaliseTools(list.map(rawTool), kind, origin);
@@ -47,7 +52,7 @@ async function readText(file: string, dir: string): Promise<Result<string>> {
   try {
     if ((await stat(path)).size > MAX_BYTES)
       return err(unreadableFile(file, `it is larger than ${MAX_BYTES / 1024 / 1024} MiB`, "Keep only the tools that the model shall learn."));
-    return ok(await readFile(path, "utf8"));
+    return decode(await readFile(path), file);
   } catch (e) {
     const code = (e as NodeJS.ErrnoException).code;
     const why = code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a folder" : `it cannot be read (${code})`;
@@ -55,12 +60,28 @@ async function readText(file: string, dir: string): Promise<Result<string>> {
   }
 }
 
-async function parse(text: string, kind: "openai" | "file", file: string): Promise<Result<unknown>> {
+/** UTF-8, with or without its mark; anything else would silently become other letters. */
+function decode(bytes: Buffer, file: string): Result<string> {
+  try {
+    return ok(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    const wide = bytes[0] === 0xff || bytes[0] === 0xfe || bytes.subarray(0, 200).includes(0);
+    return err(unreadableFile(file, `its text is not UTF-8${wide ? " (it looks like UTF-16)" : ""}`, "Save it as UTF-8."));
+  }
+}
+
+function parse(text: string, kind: "openai" | "file" | "any", file: string): Result<unknown> {
   try {
     if (kind === "openai" || /^\s*[[{]/.test(text)) return ok(JSON.parse(text) as unknown);
     return ok(parseYaml(text, { maxAliasCount: 100, prettyErrors: true }) as unknown);
   } catch (e) {
-    return err(unreadableFile(file, `it is no valid ${kind === "openai" ? "JSON" : "YAML or JSON"} (${(e as Error).message.split("\n")[0]})`, SHAPE));
+    return err(
+      unreadableFile(
+        file,
+        `it is no valid ${kind === "openai" ? "JSON" : "YAML or JSON"} (${safeText((e as Error).message.split("\n")[0] ?? "", 200)})`,
+        SHAPE,
+      ),
+    );
   }
 }
 
@@ -72,6 +93,12 @@ function toolList(value: unknown): unknown[] | undefined {
     if (Array.isArray(list)) return list;
   }
   return undefined;
+}
+
+/** OpenAI's shapes: `function` around it, or `parameters` where we and MCP say input schema. */
+function isOpenAi(stated: unknown): boolean {
+  const tool = asObject(stated);
+  return tool.type === "function" || "parameters" in tool;
 }
 
 function rawTool(stated: unknown): RawTool {

@@ -175,6 +175,13 @@ export const unreadableFile = (file: string, why: string, hint: string): Failure
   exit: EXIT.usage,
 });
 
+export const emptyFile = (file: string, hint: string): Failure => ({
+  code: "tools/no-tools",
+  message: `the tools file ${quote(file)} holds an empty list`,
+  hint,
+  exit: EXIT.usage,
+});
+
 export const unknownPolicyTool = (name: string, origin: string, known: readonly string[]): Failure => ({
   code: "tools/unknown-tool",
   message: `\`execute\` of ${quote(origin)} names ${quote(name)}, which is none of its tools`,

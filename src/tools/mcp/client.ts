@@ -117,12 +117,23 @@ async function listTools(
     if (tools.length + result.tools.length > MAX_TOOLS)
       return done(link.protocol(`it offers more than ${MAX_TOOLS} tools (${tools.length + result.tools.length} in ${pages} page${pages === 1 ? "" : "s"})`));
     for (const tool of result.tools as unknown[]) tools.push(rawTool(tool, o.mask ?? same));
-    characters += JSON.stringify(result.tools).length;
+    const size = sizeOf(result.tools);
+    if (size === undefined) return done(link.protocol("its list of tools is nested too deeply"));
+    characters += size;
     if (characters > MAX_LIST) return done(link.protocol(`its list of tools is larger than ${MAX_LIST / 1e6} million characters`));
     if (typeof result.nextCursor !== "string" || result.nextCursor === "") return done();
     cursor = result.nextCursor;
     if (cursors.has(cursor)) return done(link.protocol("its list of tools goes in a circle (a cursor came twice)"));
     cursors.add(cursor);
+  }
+}
+
+/** Characters of a value as JSON; undefined when it is nested more deeply than the stack allows. */
+function sizeOf(value: unknown): number | undefined {
+  try {
+    return JSON.stringify(value).length;
+  } catch {
+    return undefined;
   }
 }
 
