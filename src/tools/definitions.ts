@@ -7,6 +7,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { parse as parseYaml } from "yaml";
+import { EXIT } from "../platform/exit.ts";
 import { safeText } from "../platform/redact.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import { emptyFile, unreadableFile } from "./failures.ts";
@@ -44,7 +45,9 @@ export async function readDefinitions(stated: "openai" | "file" | "any", file: s
   if (list.length === 0) return err(emptyFile(file, SHAPE));
   if (list.length > MAX_TOOLS)
     return err(unreadableFile(file, `it holds ${list.length} tools, more than ${MAX_TOOLS}`, "Keep only the tools that the model shall learn."));
-  return normaliseTools(list.map(rawTool), kind, origin);
+  const tools = await normaliseTools(list.map(rawTool), kind, origin);
+  // What is wrong in a file is the user's to mend, unlike what a server offers.
+  return tools.ok ? tools : err({ ...tools.error, exit: EXIT.usage });
 }
 
 async function readText(file: string, dir: string): Promise<Result<string>> {

@@ -39,7 +39,7 @@ describe("usage", () => {
     [["apply", "--forse"], "did you mean `--force`?"],
     [["tools", "inspec"], "did you mean `inspect`?"],
     [["apply", "--wait", "soon"], "number of seconds"],
-    [["stub"], "missing required argument"],
+    [["stub"], "one of them"],
     [["apply", "a.yaml", "b.yaml"], "too many arguments"],
     [["--frobnicate"], "unknown option"],
     [["tools", "inspect", "--stub", "weather", "--server", "x"], "not several"],
@@ -292,7 +292,7 @@ describe("tools import", () => {
 
   test.each([
     [["tools", "import", "--from", "none.json", "--output", "x.json"], 4, "there is no such file"],
-    [["tools", "import", "--from", "forge.yaml", "--output", "x.json"], 4, "cannot be used"],
+    [["tools", "import", "--from", "forge.yaml", "--output", "x.json"], 4, "no usable name"],
     [["tools", "inspect", "--header", "A: b", "--stub", "weather"], 4, "--header goes with"],
     [["tools", "inspect", "--header", "Authorization", "--server", "http://127.0.0.1:1/mcp"], 4, "NAME: VALUE"],
     [["tools", "inspect", "--server", "http://127.0.0.1:45999/mcp?key=sk-hidden"], 6, "nothing listens there"],
