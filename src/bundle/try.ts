@@ -102,7 +102,7 @@ export async function tryBundle(dir: string, prompt: string, o: TryOptions = {})
 /** Opens what may be opened of the bundle's sources; null when that is nothing. */
 export async function openSources(agent: Agent, dir: string, hash: string, notes: string[], o: TryOptions): Promise<Result<ToolSession | null>> {
   const all: readonly ToolSource[] = agent.toolset.sources ?? [];
-  const open = all.filter((s) => typeof s.stub === "string" || (s.mcp?.command !== undefined && o.allowServers === true));
+  const open = all.filter((s) => typeof s.stub === "string" || (s.mcp !== undefined && o.allowServers === true));
   const held = all.filter((s) => s.mcp !== undefined && !open.includes(s));
   if (held.length > 0) notes.push(`not started: ${held.map(originOf).join(", ")} (a server that the bundle names runs only when you allow it)`);
   if (open.length === 0) return ok(null);

@@ -37,6 +37,6 @@ export const CATALOGUE: readonly CatalogueRow[] = [
   { name: "pack", group: BUNDLES, summary: "write the bundle", load: () => import("./commands/pack.ts") },
   { name: "verify-bundle", group: BUNDLES, summary: "check every byte of a bundle, load its model, try it", load: () => import("./commands/verify-bundle.ts") },
   { name: "try", group: BUNDLES, summary: "give a bundle one prompt", load: () => import("./commands/try.ts") },
-  { name: "tools", group: TOOLS, summary: "list the tools of a server, a stub or a recipe", load: () => import("./commands/tools.ts") },
+  { name: "tools", group: TOOLS, summary: "list the tools of a server, a file or a recipe; import definitions", load: () => import("./commands/tools.ts") },
   { name: "stub", group: TOOLS, summary: "run a stand-in tool server (MCP over stdio)", load: () => import("./commands/stub.ts") },
 ];

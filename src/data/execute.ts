@@ -3,6 +3,7 @@
  * tools that only read. Calls that change something run one after the other, in the order given, after the reads.
  */
 import { canonicalJson, type JsonObject } from "../platform/json.ts";
+import type { Failure } from "../platform/result.ts";
 import { changes } from "./kinds.ts";
 import type { CallOutcome, CallPort, Toolset } from "./types.ts";
 
@@ -14,6 +15,8 @@ export interface CallCounts {
 
 export class Executor {
   readonly counts: CallCounts = { executed: 0, failed: 0, timed_out: 0 };
+  /** Why execution ended early: the server is gone. Results made up from then on would pass for a policy's. */
+  failure: Failure | undefined;
   private readonly known = new Map<string, CallOutcome | null>();
   private readonly changing: ReadonlySet<string>;
 
@@ -42,8 +45,9 @@ export class Executor {
       todo.set(key, c);
     }
     const one = async ([key, c]: readonly [string, { name: string; args: JsonObject }]): Promise<void> => {
-      if (this.o.signal?.aborted) return;
+      if (this.o.signal?.aborted || this.failure !== undefined) return;
       const r = await session.call(c.name, c.args, this.o.signal ? { signal: this.o.signal } : {});
+      if (r.failure !== undefined) this.failure ??= r.failure;
       if (r.executed === false) {
         this.known.set(key, null);
         return;

@@ -23,7 +23,7 @@ const COST_OF_NOTHING = 8;
 /** Attempts after which a real failure is put up with by simulating the result: the tool may refuse everything the teacher can invent. */
 const EXECUTE_ATTEMPTS = 6;
 
-/** Fills every slot of the plan. Failures: `data/interrupted`, and whatever `answerPlain` reports. */
+/** Fills every slot of the plan. Failures: `data/interrupted`, a tool server that died, and whatever `answerPlain` reports. */
 export async function generate(input: GenerateInput, teacher?: Teacher): Promise<Result<Generation>> {
   const executor = new Executor(input.session, input.toolset, {
     concurrency: input.concurrency ?? 8,
@@ -35,6 +35,7 @@ export async function generate(input: GenerateInput, teacher?: Teacher): Promise
     if (input.signal?.aborted) return err({ code: "data/interrupted", message: "generation was interrupted", exit: EXIT.interrupted });
     await run.draftPending();
     await run.execute();
+    if (executor.failure !== undefined) return err(executor.failure);
     run.settle();
     if (run.pending.size > 0) continue;
     const answered = await run.answerPlain();

@@ -3,7 +3,7 @@
  * needs from below (a session that executes calls, a base model that answers plain questions).
  */
 import type { JsonObject } from "../platform/json.ts";
-import type { Result } from "../platform/result.ts";
+import type { Failure, Result } from "../platform/result.ts";
 import type { EvaluationCase } from "../schemas/generated/case.ts";
 import type { GenerationStatistics } from "../schemas/generated/generation.ts";
 import type { Sample } from "../schemas/generated/sample.ts";
@@ -33,6 +33,8 @@ export interface CallOutcome {
   readonly timedOut: boolean;
   /** False: the call was refused and never sent. */
   readonly executed?: boolean;
+  /** Set when the session cannot go on (its server died): nothing after it would be executed. */
+  readonly failure?: Failure;
 }
 
 /** Answers plain questions as the untuned base model does; answers in the order of the questions. */

@@ -44,13 +44,13 @@ export interface LoopOptions {
   readonly concurrency?: number;
   /** How many first cases count as warm-up. Default: a tenth, at most 8. */
   readonly warmUp?: number;
+  /** Instead of each source's own `timeout`. */
   readonly callTimeoutMs?: number;
   readonly signal?: AbortSignal;
   /** Called as outputs arrive: loops that have ended, or as many as the outputs so far are worth (two make a usual loop). */
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-const CALL_TIMEOUT_MS = 30_000;
 /**
  * Where only the first output counts, one that has not begun a call within so many tokens is an answer,
  * and how it goes on is not waited for (an untuned model may go on for long).
@@ -241,7 +241,7 @@ async function makeCall(loop: Loop, name: string, args: JsonObject, { o }: Run):
   const { fault } = loop.found;
   if (fault !== undefined) return ok({ text: fault.text, is_error: fault.kind === "error", timed_out: fault.kind === "timeout", origin: "fault" });
   if (o.session?.canExecute(name)) {
-    const result = await o.session.call(name, args, { timeoutMs: o.callTimeoutMs ?? CALL_TIMEOUT_MS, signal: o.signal });
+    const result = await o.session.call(name, args, { signal: o.signal, ...(o.callTimeoutMs === undefined ? {} : { timeoutMs: o.callTimeoutMs }) });
     if (result.failure !== undefined) return err(result.failure);
     if (result.executed) return ok({ text: result.text, is_error: result.isError, timed_out: result.timedOut, origin: "executed" });
   }

@@ -39,19 +39,5 @@ export function notAvailable(recipe: ResolvedRecipe): Row[] {
     });
   if (train.backend === "unsloth")
     rows.push({ path: ["train", "backend"], message: "the backend `unsloth` is not in this version", hint: "use `transformers`" });
-  for (const [i, tool] of recipe.tools.entries()) {
-    if (tool.mcp?.url !== undefined)
-      rows.push({
-        path: ["tools", i, "mcp", "url"],
-        message: "tool servers over HTTP are not in this version",
-        hint: "start the server with `command` (stdio)",
-      });
-    if (typeof tool.stub === "object")
-      rows.push({
-        path: ["tools", i, "stub", "from"],
-        message: "a stub made from a file is not in this version",
-        hint: "use `openai` or `file` for the definitions alone, or a real server under `mcp`",
-      });
-  }
   return rows;
 }

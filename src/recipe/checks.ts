@@ -56,6 +56,16 @@ export function doubts(recipe: ResolvedRecipe): Complaint[] {
       hint: "raise `data.min_per_tool`",
     });
   }
+  for (const [i, { mcp }] of recipe.tools.entries()) {
+    if (mcp?.url === undefined || !/^http:\/\/(?!(localhost|127\.[\d.]+|\[::1\])(?=[:/]|$))/.test(mcp.url)) continue;
+    if (Object.values(mcp.headers ?? {}).some((value) => value.includes("${secret:")))
+      complaints.push({
+        path: ["tools", i, "mcp", "url"],
+        code: "doubtful",
+        message: "a secret goes to this server over plain HTTP, where anyone on the way can read it",
+        hint: "use https://",
+      });
+  }
   if (recipe.data.scenarios.no_tool === 0)
     complaints.push({
       path: ["data", "scenarios", "no_tool"],

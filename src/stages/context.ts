@@ -2,7 +2,7 @@
  * What every stage is made from: the recipe, its base model's family, and where things lie. Built once
  * by pipeline.ts; a stage takes from it only what it then names in its `recipe` slice and `settings`.
  */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import program from "../../package.json" with { type: "json" };
 import type { Family, FamilySource } from "../models/family.ts";
 import type { ResolvedHyperparameters } from "../models/hyperparameters.ts";
@@ -32,12 +32,18 @@ export const toolSlice = (sources: readonly ToolSource[], o: { execute: boolean 
 
 /** Files that the tool sources name, so that an edit of one is noticed. */
 export function toolFiles(c: PipelineContext): Record<string, string> {
-  const files: Record<string, string> = {};
-  for (const [i, source] of c.recipe.tools.entries()) {
-    const path =
-      "openai" in source ? source.openai : "file" in source ? source.file : "stub" in source && typeof source.stub === "object" ? source.stub.from : undefined;
-    if (path !== undefined) files[`tools_${i}`] = join(c.loaded.dir, path);
+  const files: Record<string, string> = fakedFiles(c);
+  for (const [i, { openai, file }] of c.recipe.tools.entries()) {
+    const path = openai ?? file;
+    if (path !== undefined) files[`tools_${i}`] = resolve(c.loaded.dir, path);
   }
+  return files;
+}
+
+/** Files whose tools are faked: also what their schemas say of results decides what a call gives back. */
+export function fakedFiles(c: PipelineContext): Record<string, string> {
+  const files: Record<string, string> = {};
+  for (const [i, { stub }] of c.recipe.tools.entries()) if (typeof stub === "object") files[`tools_${i}`] = resolve(c.loaded.dir, stub.from);
   return files;
 }
 

@@ -9,7 +9,8 @@ import type { StageDefinition } from "../engine/stage.ts";
 import { toJsonLines } from "../platform/json.ts";
 import { ok } from "../platform/result.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
-import { baseSettings, llamaRuntime, modelSlice, type PipelineContext, toolSlice, view } from "./context.ts";
+import { baseSettings, fakedFiles, llamaRuntime, modelSlice, type PipelineContext, toolSlice, view } from "./context.ts";
+import { openSession } from "./tool-session.ts";
 
 export const VERSION = 2;
 
@@ -33,19 +34,19 @@ export function generateStage(c: PipelineContext): StageDefinition {
     },
     settings: baseSettings(c),
     runtime: llamaRuntime(),
+    files: fakedFiles(c),
     inputs: { toolset: { stage: "inspect", output: "toolset" } },
     outputs: { train: "file", heldout: "file", plan: "file", statistics: "file" },
     views: { train: view(c, "data", "train.jsonl"), heldout: view(c, "data", "heldout.jsonl"), plan: view(c, "synthesis_plan.json") },
     resources: { cpu: 1 },
     async run({ inputs, outputs, signal, emit }) {
-      const [{ openTools }, { planSynthesis }, { generate }, { openBase }] = await Promise.all([
-        import("../tools/open.ts"),
+      const [{ planSynthesis }, { generate }, { openBase }] = await Promise.all([
         import("../data/plan.ts"),
         import("../data/generate.ts"),
         import("./base-model.ts"),
       ]);
       const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
-      const opened = await openTools(recipe.tools, { dir: c.loaded.dir, signal, onLog: (message) => emit({ type: "log", level: "debug", message }) });
+      const opened = await openSession(c, toolset, { signal, emit });
       if (!opened.ok) return opened;
       const session = opened.value;
       const base = await openBase(c, { signal, emit });

@@ -7,8 +7,9 @@ import { writeFile } from "node:fs/promises";
 import type { StageDefinition } from "../engine/stage.ts";
 import { ok } from "../platform/result.ts";
 import { type PipelineContext, toolFiles, toolSlice, view } from "./context.ts";
+import { openSession } from "./tool-session.ts";
 
-export const VERSION = 1;
+export const VERSION = 2;
 
 export function inspectStage(c: PipelineContext): StageDefinition {
   return {
@@ -22,13 +23,7 @@ export function inspectStage(c: PipelineContext): StageDefinition {
     outputs: { toolset: "file" },
     views: { toolset: view(c, "tools.json") },
     async run({ outputs, signal, emit }) {
-      const { openTools } = await import("../tools/open.ts");
-      const opened = await openTools(c.recipe.tools, {
-        dir: c.loaded.dir,
-        signal,
-        placeOf: (index) => c.loaded.placeOf(["tools", index]),
-        onLog: (message) => emit({ type: "log", level: "debug", message }),
-      });
+      const opened = await openSession(c, undefined, { signal, emit });
       if (!opened.ok) return opened;
       const session = opened.value;
       try {

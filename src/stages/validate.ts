@@ -6,9 +6,10 @@ import { writeFile } from "node:fs/promises";
 import type { StageDefinition } from "../engine/stage.ts";
 import { toJsonLines } from "../platform/json.ts";
 import { ok } from "../platform/result.ts";
-import { llamaRuntime, modelSlice, type PipelineContext, toolSlice, view } from "./context.ts";
+import { fakedFiles, llamaRuntime, modelSlice, type PipelineContext, toolSlice, view } from "./context.ts";
 import { evaluationInputs } from "./evaluation-inputs.ts";
 import { gateFigures } from "./figures.ts";
+import { openSession } from "./tool-session.ts";
 
 export const VERSION = 1;
 
@@ -20,20 +21,20 @@ export function validateStage(c: PipelineContext, format: string): StageDefiniti
     version: VERSION,
     recipe: { tools: toolSlice(c.recipe.tools, { execute: true }), ...modelSlice(c) },
     runtime: llamaRuntime(),
+    files: fakedFiles(c),
     inputs: { ...evaluationInputs(c), model: { stage: `export:${format}`, output: "model" } },
     outputs: { report: "file", markdown: "file", records: "file" },
     views: { report: view(c, "reports", `validation_${format}.json`), markdown: view(c, "reports", `validation_${format}.md`) },
     resources: { cpu: 1 },
     async run({ inputs, outputs, signal, emit }) {
-      const [{ openTools }, { openLlama }, { evaluate, readEvaluationInputs, SIDE_BY_SIDE }, { makeReport, reportMarkdown }, { headline }] = await Promise.all([
-        import("../tools/open.ts"),
+      const [{ openLlama }, { evaluate, readEvaluationInputs, SIDE_BY_SIDE }, { makeReport, reportMarkdown }, { headline }] = await Promise.all([
         import("../models/llama/client.ts"),
         import("./evaluation.ts"),
         import("../evaluation/report.ts"),
         import("../evaluation/figures.ts"),
       ]);
       const given = await readEvaluationInputs(inputs);
-      const session = await openTools(c.recipe.tools, { dir: c.loaded.dir, signal, onLog: (message) => emit({ type: "log", level: "debug", message }) });
+      const session = await openSession(c, given.toolset, { signal, emit });
       if (!session.ok) return session;
       try {
         const engine = await openLlama({ model: inputs.model as string, sequences: SIDE_BY_SIDE, signal });

@@ -7,25 +7,19 @@
 import { readFile, stat } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { parse as parseYaml } from "yaml";
+import { EXIT } from "../platform/exit.ts";
+import { safeText } from "../platform/redact.ts";
 import { err, ok, type Result } from "../platform/result.ts";
-import { noTools, unreadableFile } from "./failures.ts";
-import { normaliseTools, type RawTool } from "./toolset.ts";
-import type { OpenSource } from "./types.ts";
+import { emptyFile, unreadableFile } from "./failures.ts";
+import { MAX_TOOLS, normaliseTools, type RawTool } from "./toolset.ts";
+import type { OpenSource, ToolDefinition } from "./types.ts";
 
 const MAX_BYTES = 5 * 1024 * 1024;
 const SHAPE = "Write a list of tools, or an object with one under `tools`: each with name, description and input_schema (OpenAI: parameters).";
 
 /** Opens a file of definitions as a source that supports no execution. */
 export async function openDefinitions(kind: "openai" | "file", file: string, dir: string): Promise<Result<OpenSource>> {
-  const origin = `${kind}:${file}`;
-  const text = await readText(file, dir);
-  if (!text.ok) return text;
-  const parsed = await parse(text.value, kind, file);
-  if (!parsed.ok) return parsed;
-  const list = toolList(parsed.value);
-  if (list === undefined) return err(unreadableFile(file, "it holds no list of tools", SHAPE));
-  if (list.length === 0) return err(noTools(origin));
-  const tools = await normaliseTools(list.map(rawTool), kind, origin);
+  const tools = await readDefinitions(kind, file, dir);
   if (!tools.ok) return tools;
   return ok({
     tools: tools.value,
@@ -35,12 +29,33 @@ export async function openDefinitions(kind: "openai" | "file", file: string, dir
   });
 }
 
+/**
+ * The checked definitions of a file; a relative path starts at `dir`.
+ * @param stated the file's kind; "any" looks at what is in it
+ */
+export async function readDefinitions(stated: "openai" | "file" | "any", file: string, dir: string): Promise<Result<ToolDefinition[]>> {
+  const text = await readText(file, dir);
+  if (!text.ok) return text;
+  const parsed = parse(text.value, stated, file);
+  if (!parsed.ok) return parsed;
+  const list = toolList(parsed.value);
+  if (list === undefined) return err(unreadableFile(file, "it holds no list of tools", SHAPE));
+  const kind = stated === "any" ? (list.every(isOpenAi) ? "openai" : "file") : stated;
+  const origin = `${kind}:${file}`;
+  if (list.length === 0) return err(emptyFile(file, SHAPE));
+  if (list.length > MAX_TOOLS)
+    return err(unreadableFile(file, `it holds ${list.length} tools, more than ${MAX_TOOLS}`, "Keep only the tools that the model shall learn."));
+  const tools = await normaliseTools(list.map(rawTool), kind, origin);
+  // What is wrong in a file is the user's to mend, unlike what a server offers.
+  return tools.ok ? tools : err({ ...tools.error, exit: EXIT.usage });
+}
+
 async function readText(file: string, dir: string): Promise<Result<string>> {
   const path = isAbsolute(file) ? file : join(dir, file);
   try {
     if ((await stat(path)).size > MAX_BYTES)
       return err(unreadableFile(file, `it is larger than ${MAX_BYTES / 1024 / 1024} MiB`, "Keep only the tools that the model shall learn."));
-    return ok(await readFile(path, "utf8"));
+    return decode(await readFile(path), file);
   } catch (e) {
     const code = (e as NodeJS.ErrnoException).code;
     const why = code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a folder" : `it cannot be read (${code})`;
@@ -48,12 +63,28 @@ async function readText(file: string, dir: string): Promise<Result<string>> {
   }
 }
 
-async function parse(text: string, kind: "openai" | "file", file: string): Promise<Result<unknown>> {
+/** UTF-8, with or without its mark; anything else would silently become other letters. */
+function decode(bytes: Buffer, file: string): Result<string> {
+  try {
+    return ok(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    const wide = bytes[0] === 0xff || bytes[0] === 0xfe || bytes.subarray(0, 200).includes(0);
+    return err(unreadableFile(file, `its text is not UTF-8${wide ? " (it looks like UTF-16)" : ""}`, "Save it as UTF-8."));
+  }
+}
+
+function parse(text: string, kind: "openai" | "file" | "any", file: string): Result<unknown> {
   try {
     if (kind === "openai" || /^\s*[[{]/.test(text)) return ok(JSON.parse(text) as unknown);
     return ok(parseYaml(text, { maxAliasCount: 100, prettyErrors: true }) as unknown);
   } catch (e) {
-    return err(unreadableFile(file, `it is no valid ${kind === "openai" ? "JSON" : "YAML or JSON"} (${(e as Error).message.split("\n")[0]})`, SHAPE));
+    return err(
+      unreadableFile(
+        file,
+        `it is no valid ${kind === "openai" ? "JSON" : "YAML or JSON"} (${safeText((e as Error).message.split("\n")[0] ?? "", 200)})`,
+        SHAPE,
+      ),
+    );
   }
 }
 
@@ -67,6 +98,12 @@ function toolList(value: unknown): unknown[] | undefined {
   return undefined;
 }
 
+/** OpenAI's shapes: `function` around it, or `parameters` where we and MCP say input schema. */
+function isOpenAi(stated: unknown): boolean {
+  const tool = asObject(stated);
+  return tool.type === "function" || "parameters" in tool;
+}
+
 function rawTool(stated: unknown): RawTool {
   const outer = asObject(stated);
   const tool = outer.type === "function" && outer.function !== undefined ? asObject(outer.function) : outer;
@@ -74,6 +111,7 @@ function rawTool(stated: unknown): RawTool {
     name: typeof tool.name === "string" ? tool.name : "",
     description: tool.description,
     input_schema: tool.input_schema ?? tool.inputSchema ?? tool.parameters,
+    output_schema: tool.output_schema ?? tool.outputSchema,
     annotations: tool.annotations,
   };
 }

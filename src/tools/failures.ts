@@ -44,6 +44,85 @@ export const serverProtocol = (command: string, what: string, output: string): F
   exit: EXIT.failed,
 });
 
+/** An address without what may be secret in it: no user, no query, no fragment. */
+export function plainUrl(url: string): string {
+  try {
+    const { protocol, host, pathname } = new URL(url);
+    return `${protocol}//${host}${pathname}`;
+  } catch {
+    return url.replace(/[?#].*$/s, "").replace(/\/\/[^/]*@/, "//");
+  }
+}
+
+export const badUrl = (why: string): Failure => ({
+  code: "tools/invalid-url",
+  message: `the \`url\` of a tool server cannot be used: ${why}`,
+  hint: "write it as https://HOST/PATH; a key goes into `headers` as ${secret:NAME}",
+  exit: EXIT.usage,
+});
+
+export const badHeader = (name: string, why: string): Failure => ({
+  code: "tools/invalid-header",
+  message: `the header ${quote(name)} of a tool server cannot be sent: ${why}`,
+  hint: "correct it under `headers`; where its value is a secret, look for a line break or a letter outside ASCII in the environment variable",
+  exit: EXIT.usage,
+});
+
+export const serverUnreachable = (url: string, why: string): Failure => ({
+  code: "tools/server-unreachable",
+  message: `the tool server ${quote(url)} cannot be reached: ${why}`,
+  hint: "check that it runs and that `url` names its host and port",
+  exit: EXIT.environment,
+});
+
+export const serverTls = (url: string, why: string): Failure => ({
+  code: "tools/server-tls",
+  message: `the tool server ${quote(url)} offers no trustworthy TLS connection: ${why}`,
+  hint: "mend the server's certificate; for an authority of your own set NODE_EXTRA_CA_CERTS to its file before you run forge",
+  exit: EXIT.environment,
+});
+
+export const serverRedirects = (url: string, to: string, otherHost: boolean): Failure => ({
+  code: "tools/server-redirect",
+  message: otherHost
+    ? `the tool server ${quote(url)} redirects to another origin, ${quote(to)}, which is not followed: your headers belong to the first`
+    : `the tool server ${quote(url)} redirects to ${quote(to)} in a way that loses the request`,
+  hint: "if you trust that address, write it as `url`",
+  exit: EXIT.usage,
+});
+
+export const serverUnauthorized = (url: string, status: number): Failure => ({
+  code: "tools/server-unauthorized",
+  message: `the tool server ${quote(url)} refuses us (${status === 403 ? "403 Forbidden" : "401 Unauthorized"})`,
+  hint: 'give it a valid key: `headers: { Authorization: "Bearer ${secret:NAME}" }`, with the environment variable NAME set',
+  exit: EXIT.environment,
+});
+
+export const serverStatus = (url: string, what: string, status: number, text: string): Failure => ({
+  code: "tools/server-http",
+  message: `the tool server ${quote(url)} answered \`${what}\` with HTTP status ${status}`,
+  hint:
+    status >= 500
+      ? "the server failed: look at its own log, and try again"
+      : "check `url`: the address of an MCP endpoint often ends in /mcp, or /sse for an old server",
+  ...(text === "" ? {} : { details: text }),
+  exit: EXIT.failed,
+});
+
+export const serverHttpProtocol = (url: string, what: string): Failure => ({
+  code: "tools/server-protocol",
+  message: `the tool server ${quote(url)} does not speak MCP as expected: ${what}`,
+  hint: "check `url`: the address of an MCP endpoint often ends in /mcp, or /sse for an old server",
+  exit: EXIT.failed,
+});
+
+export const serverHttpSilent = (url: string, what: string, seconds: number): Failure => ({
+  code: "tools/server-timeout",
+  message: `the tool server ${quote(url)} did not answer \`${what}\` within ${seconds} s`,
+  hint: "check that an MCP server answers at that address; raise `timeout` (seconds) if it is only slow",
+  exit: EXIT.failed,
+});
+
 export const noTools = (origin: string): Failure => ({
   code: "tools/no-tools",
   message: `${quote(origin)} offers no tools`,
@@ -71,7 +150,7 @@ export const duplicateTool = (name: string, first: string, second: string): Fail
   hint:
     first === second
       ? "the server must give every tool a name of its own"
-      : "remove one of the sources from `tools`, or rename the tool at its source: a call names a tool and nothing else",
+      : "give one of the two sources a `prefix`, for example `prefix: a_`, which is put before the names of all its tools",
   exit: EXIT.failed,
 });
 
@@ -89,16 +168,16 @@ export const unknownStub = (name: string, known: readonly string[]): Failure => 
   exit: EXIT.usage,
 });
 
-export const notYetSupported = (key: string, instead: string): Failure => ({
-  code: "tools/not-supported",
-  message: `${quote(key)} is not yet supported as a source of tools`,
-  hint: instead,
-  exit: EXIT.usage,
-});
-
 export const unreadableFile = (file: string, why: string, hint: string): Failure => ({
   code: "tools/unreadable-file",
   message: `the tools file ${quote(file)} cannot be used: ${why}`,
+  hint,
+  exit: EXIT.usage,
+});
+
+export const emptyFile = (file: string, hint: string): Failure => ({
+  code: "tools/no-tools",
+  message: `the tools file ${quote(file)} holds an empty list`,
   hint,
   exit: EXIT.usage,
 });

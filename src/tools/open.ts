@@ -7,7 +7,8 @@ import { packageRoot } from "../platform/paths.ts";
 import { childEnv } from "../platform/process.ts";
 import { redact } from "../platform/redact.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
-import { duplicateTool, notYetSupported, serverNotFound, unknownPolicyTool, unknownStub } from "./failures.ts";
+import { duplicateTool, plainUrl, serverNotFound, unknownPolicyTool, unknownStub } from "./failures.ts";
+import { withPrefix } from "./prefix.ts";
 import { resolveSecrets } from "./secrets.ts";
 import { isStubName, STUB_NAMES } from "./stubs/names.ts";
 import { makeToolset } from "./toolset.ts";
@@ -15,6 +16,9 @@ import type { ExecutePolicy, OpenSource, OpenToolsOptions, ServerSource, ToolDef
 
 /** The reference's default for every answer of a server. */
 export const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** The seed of a stub that fakes a file's tools, when the recipe gives none. */
+const DEFAULT_STUB_SEED = 7;
 
 /** A call's arguments may not be larger than this when sent (characters of JSON). */
 const MAX_ARGUMENTS = 1_000_000;
@@ -85,7 +89,7 @@ export function originOf(source: ToolSource): string {
   if (source.openai !== undefined) return `openai:${source.openai}`;
   if (source.file !== undefined) return `file:${source.file}`;
   const { command, args = [], url = "" } = source.mcp ?? {};
-  const words = command === undefined ? url.replace(/[?#].*$/, "") : [basename(command), ...args].join(" ");
+  const words = command === undefined ? plainUrl(url) : [basename(command), ...args].join(" ");
   return redact(`mcp:${words}`.slice(0, 200));
 }
 
@@ -103,6 +107,11 @@ function allows(policy: ExecutePolicy, tool: ToolDefinition): boolean {
 const refusal = (text: string): ToolResult => ({ text, isError: true, timedOut: false, ms: 0, executed: false });
 
 async function openSource(source: ToolSource, o: OpenToolsOptions): Promise<Result<OpenSource>> {
+  const opened = await openKind(source, o);
+  return opened.ok && source.prefix !== undefined && source.prefix !== "" ? withPrefix(opened.value, source.prefix, originOf(source)) : opened;
+}
+
+async function openKind(source: ToolSource, o: OpenToolsOptions): Promise<Result<OpenSource>> {
   if (source.stub !== undefined) return openStub(source.stub, originOf(source), o);
   if (source.mcp !== undefined) return openServer(source.mcp, originOf(source), o);
   const { openDefinitions } = await import("./definitions.ts");
@@ -111,14 +120,20 @@ async function openSource(source: ToolSource, o: OpenToolsOptions): Promise<Resu
   throw new Error("a source of tools names none of stub, mcp, openai and file: the recipe's schema forbids that");
 }
 
-async function openStub(stub: string | { readonly from: string }, origin: string, o: OpenToolsOptions): Promise<Result<OpenSource>> {
-  if (typeof stub !== "string") return err(notYetSupported("stub.from", "Use `openai:` or `file:` for the definitions alone, or a real server under `mcp:`."));
-  if (!isStubName(stub)) return err(unknownStub(stub, STUB_NAMES));
+async function openStub(stub: NonNullable<ToolSource["stub"]>, origin: string, o: OpenToolsOptions): Promise<Result<OpenSource>> {
+  if (typeof stub === "string" && !isStubName(stub)) return err(unknownStub(stub, STUB_NAMES));
+  if (typeof stub !== "string") {
+    // Read here first: what is wrong with the file is then said in our words, not by a child that ends.
+    const { readDefinitions } = await import("./definitions.ts");
+    const read = await readDefinitions("file", stub.from, o.dir);
+    if (!read.ok) return read;
+  }
   const entry = o.stubEntry ?? join(packageRoot(), "dist", "forge.js");
-  const { openMcpServer } = await import("./mcp/client.ts");
+  const { openMcpServer } = await import("./mcp/stdio-server.ts");
+  const words = typeof stub === "string" ? [stub] : [`--from=${stub.from}`, `--seed=${stub.seed ?? DEFAULT_STUB_SEED}`];
   return openMcpServer({
     command: process.execPath,
-    args: [entry, "stub", stub],
+    args: [entry, "stub", ...words],
     env: childEnv(),
     cwd: o.dir,
     timeoutMs: o.timeoutMs ?? DEFAULT_TIMEOUT_MS,
@@ -129,23 +144,19 @@ async function openStub(stub: string | { readonly from: string }, origin: string
 }
 
 async function openServer(server: ServerSource, origin: string, o: OpenToolsOptions): Promise<Result<OpenSource>> {
-  if (server.command === undefined)
-    return err(notYetSupported("mcp.url", "Start the server as a command (`mcp: {command, args}`); MCP over HTTP comes later."));
-  if (server.command.trim() === "") return err(serverNotFound(server.command));
-  const secrets = resolveSecrets(server.env ?? {}, `\`${origin}\``, o.env ?? process.env);
+  const timeoutMs = server.timeout !== undefined ? server.timeout * 1000 : (o.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  const shared = { timeoutMs, source: "mcp" as const, origin, ...common(o) };
+  const secrets = resolveSecrets((server.url === undefined ? server.env : server.headers) ?? {}, `\`${origin}\``, o.env ?? process.env);
+  if (server.url !== undefined) {
+    if (!secrets.ok) return secrets;
+    const { openHttpServer } = await import("./mcp/http-server.ts");
+    return openHttpServer({ url: server.url, headers: secrets.value.env, mask: secrets.value.mask, ...shared });
+  }
+  const { command = "" } = server;
+  if (command.trim() === "") return err(serverNotFound(command));
   if (!secrets.ok) return secrets;
-  const { openMcpServer } = await import("./mcp/client.ts");
-  return openMcpServer({
-    command: server.command,
-    args: server.args ?? [],
-    env: childEnv(secrets.value.env),
-    cwd: o.dir,
-    timeoutMs: server.timeout !== undefined ? server.timeout * 1000 : (o.timeoutMs ?? DEFAULT_TIMEOUT_MS),
-    source: "mcp",
-    origin,
-    mask: secrets.value.mask,
-    ...common(o),
-  });
+  const { openMcpServer } = await import("./mcp/stdio-server.ts");
+  return openMcpServer({ command, args: server.args ?? [], env: childEnv(secrets.value.env), cwd: o.dir, mask: secrets.value.mask, ...shared });
 }
 
 const common = (o: OpenToolsOptions): Pick<OpenToolsOptions, "signal"> & { onLog?: (line: string) => void } => ({

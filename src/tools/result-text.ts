@@ -16,8 +16,8 @@ export function resultText(result: unknown): { readonly text: string; readonly i
   const structured = member(result, "structuredContent");
   // A server that sends structured content is asked by the specification to send it as ordinary content too: then that is
   // what counts, also when it is an empty text or a picture (whose bytes the structured form may repeat).
-  if (parts.length === 0 && structured !== undefined && structured !== null) return { text: bound(JSON.stringify(structured)), isError };
-  if (!Array.isArray(content) && structured === undefined) return { text: bound(canonicalJson(result ?? null)), isError };
+  if (parts.length === 0 && structured !== undefined && structured !== null) return { text: bound(jsonOf(structured, JSON.stringify)), isError };
+  if (!Array.isArray(content) && structured === undefined) return { text: bound(jsonOf(result ?? null, canonicalJson)), isError };
   return { text: bound(parts.join("\n")), isError };
 }
 
@@ -26,6 +26,15 @@ export function bound(text: string, limit = MAX_RESULT_CHARACTERS): string {
   if (text.length <= limit) return text;
   const end = /[\ud800-\udbff]/.test(text.charAt(limit - 1)) ? limit - 1 : limit;
   return `${text.slice(0, end)}\n[cut: ${text.length - end} more characters]`;
+}
+
+/** A foreign value as JSON; what is nested more deeply than the stack allows becomes a placeholder. */
+function jsonOf<T>(value: T, write: (value: T) => string): string {
+  try {
+    return write(value);
+  } catch {
+    return "[unreadable: nested too deeply]";
+  }
 }
 
 /** One content part. */

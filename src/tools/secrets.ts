@@ -1,6 +1,6 @@
 /**
- * `${secret:NAME}` in a server's environment: resolved from the environment at the moment of spawning,
- * registered for redaction, and never handed to anything but the child process.
+ * `${secret:NAME}` in a server's environment or headers: resolved from our environment at the moment of opening,
+ * registered for redaction, and never handed to anything but that server.
  */
 import { registerSecret } from "../platform/redact.ts";
 import { err, ok, type Result } from "../platform/result.ts";

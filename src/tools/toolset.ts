@@ -18,6 +18,8 @@ export interface RawTool {
   readonly name: string;
   readonly description?: unknown;
   readonly input_schema?: unknown;
+  /** Schema of the result, where the source states one. What cannot be used of it is left out. */
+  readonly output_schema?: unknown;
   readonly annotations?: unknown;
 }
 
@@ -28,7 +30,7 @@ const MAX_DEPTH = 40;
 export const MAX_TOOLS = 1000;
 
 /** The schema's pattern, and one thing more: a name of dots alone, or `__proto__`, is an accident waiting to happen. */
-const NAME = /^(?=.*[A-Za-z0-9])(?!__proto__$)[A-Za-z0-9_.:-]{1,128}$/;
+export const NAME = /^(?=.*[A-Za-z0-9])(?!__proto__$)[A-Za-z0-9_.:-]{1,128}$/;
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 const HINTS = ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"] as const;
 
@@ -67,10 +69,12 @@ export async function normaliseTools(raw: readonly RawTool[], source: ToolDefini
     const schema = normaliseSchema(tool.input_schema, compileSchema);
     if (typeof schema === "string") return err(badToolSchema(origin, tool.name, schema));
     const annotations = hints(tool.annotations);
+    const output = tool.output_schema === undefined ? undefined : normaliseSchema(tool.output_schema, compileSchema);
     tools.push({
       name: tool.name,
       description: cleanText(typeof tool.description === "string" ? tool.description : "").slice(0, MAX_DESCRIPTION),
       input_schema: schema,
+      ...(output === undefined || typeof output === "string" ? {} : { output_schema: output }),
       source,
       origin,
       ...(annotations === undefined ? {} : { annotations }),

@@ -25,6 +25,7 @@ export interface ServerSource {
   /** Added to the allow-listed environment. `${secret:NAME}` in a value is replaced at spawn only. */
   readonly env?: Readonly<Record<string, string>>;
   readonly url?: string;
+  /** Of every request to `url`. `${secret:NAME}` in a value is replaced when the connection is opened only. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Seconds to wait for an answer (initialize, a page of tools, a call). */
   readonly timeout?: number;
@@ -32,11 +33,13 @@ export interface ServerSource {
 
 /** One source of tools: exactly one of stub, mcp, openai and file, as the recipe's schema demands. */
 export interface ToolSource {
-  readonly stub?: string | { readonly from: string };
+  readonly stub?: string | { readonly from: string; readonly seed?: number };
   readonly mcp?: ServerSource;
   readonly openai?: string;
   readonly file?: string;
-  /** Default: `all` for stubs, `read_only` for servers; files cannot execute anything. */
+  /** Put before the name of every tool of this source, so that two sources may have a tool of the same name. */
+  readonly prefix?: string;
+  /** Default: `all` for stubs, `read_only` for servers; files cannot execute anything. A list names tools as the model sees them, prefix included. */
   readonly execute?: ExecutePolicy;
 }
 

@@ -39,7 +39,7 @@ describe("usage", () => {
     [["apply", "--forse"], "did you mean `--force`?"],
     [["tools", "inspec"], "did you mean `inspect`?"],
     [["apply", "--wait", "soon"], "number of seconds"],
-    [["stub"], "missing required argument"],
+    [["stub"], "one of them"],
     [["apply", "a.yaml", "b.yaml"], "too many arguments"],
     [["--frobnicate"], "unknown option"],
     [["tools", "inspect", "--stub", "weather", "--server", "x"], "not several"],
@@ -252,6 +252,58 @@ describe("tools inspect", () => {
     const absent = await rig.run(dir, ["tools", "inspect", "--server", "no-such-server-xyz"]);
     expect([1, 6]).toContain(absent.code);
     expect(absent.err).toContain("help:");
+  });
+});
+
+describe("tools import", () => {
+  test("turns OpenAI's functions into a toolset file that the other commands read", async () => {
+    const dir = rig.project(null);
+    const call = {
+      name: "get_quote",
+      description: "Get a quote.",
+      parameters: { type: "object", properties: { symbol: { type: "string" } }, required: ["symbol"] },
+    };
+    writeFileSync(
+      join(dir, "functions.json"),
+      JSON.stringify([
+        { type: "function", function: call },
+        { type: "function", ...call, name: "get_news" },
+      ]),
+    );
+    const ended = await rig.run(dir, ["tools", "import", "--from", "functions.json", "--output", "tools.json"]);
+    expect(ended).toMatchObject({ code: 0, err: "", out: expect.stringContaining("saved in tools.json") });
+    const saved = JSON.parse(readFileSync(join(dir, "tools.json"), "utf8")) as { tools: { name: string; source: string }[] };
+    expect(saved.tools.map((t) => [t.name, t.source])).toEqual([
+      ["get_quote", "openai"],
+      ["get_news", "openai"],
+    ]);
+    const hashes = await Promise.all(
+      [
+        ["--openai", "functions.json"],
+        ["--file", "tools.json"],
+        ["--server", `"${process.execPath}" "${rig.forge}" stub --from tools.json`],
+      ].map(async (flags) => {
+        const shown = await rig.run(dir, ["tools", "inspect", ...flags, "--json"]);
+        return (JSON.parse(shown.out) as { hash: string }).hash;
+      }),
+    );
+    expect(new Set(hashes).size).toBe(1);
+  });
+
+  test.each([
+    [["tools", "import", "--from", "none.json", "--output", "x.json"], 4, "there is no such file"],
+    [["tools", "import", "--from", "forge.yaml", "--output", "x.json"], 4, "no usable name"],
+    [["tools", "inspect", "--header", "A: b", "--stub", "weather"], 4, "--header goes with"],
+    [["tools", "inspect", "--header", "Authorization", "--server", "http://127.0.0.1:1/mcp"], 4, "NAME: VALUE"],
+    [["tools", "inspect", "--server", "http://127.0.0.1:45999/mcp?key=sk-hidden"], 6, "nothing listens there"],
+    [["stub"], 4, "one of them"],
+    [["stub", "--from", "none.json"], 4, "there is no such file"],
+    [["stub", "--from", "forge.yaml", "--seed", "-1"], 4, "--seed takes"],
+  ])("%j ends with code %i and a word about it", async (args, code, words) => {
+    const dir = rig.project(RECIPE);
+    const ended = await rig.run(dir, args);
+    expect(ended).toMatchObject({ code, err: expect.stringContaining(words) });
+    expect(ended.err).not.toContain("sk-hidden");
   });
 });
 

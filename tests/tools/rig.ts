@@ -20,7 +20,13 @@ export function stubEntry(): Promise<string> {
     mkdirSync(dirname(file), { recursive: true });
     litter.push(file);
     await build({
-      stdin: { contents: `import { runStub } from "./src/tools/stubs/serve.ts";\nawait runStub(process.argv[3]);`, resolveDir: root, loader: "ts" },
+      stdin: {
+        contents: `import { runStub } from "./src/tools/stubs/serve.ts";\nconst value = (flag) => process.argv.find((a) => a.startsWith(flag))?.slice(flag.length);
+const from = value("--from=");
+await runStub(from === undefined ? process.argv[3] : { from, seed: Number(value("--seed=")) });`,
+        resolveDir: root,
+        loader: "ts",
+      },
       outfile: file,
       bundle: true,
       platform: "node",

@@ -1,19 +1,30 @@
 /**
- * Opens one MCP server over stdio: starts it, shakes hands, reads every page of its tools, and makes
- * calls. Whatever goes wrong is a failure that names the cause; whatever a tool answers is data.
+ * What is the same for every MCP server, over stdio and over HTTP: shakes hands, reads every page of its tools, and makes
+ * calls. Whatever goes wrong is a failure that names the cause; whatever a tool answers is data. Nothing takes
+ * longer than its timeout, and a list of tools is bounded in number and size.
  */
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
-import { ErrorCode, McpError, ResultSchema } from "@modelcontextprotocol/sdk/types.js";
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import { ErrorCode, McpError, ResultSchema, ToolListChangedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
 import type { JsonObject } from "../../platform/json.ts";
-import { safeText } from "../../platform/redact.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
-import { interrupted, noTools, serverExited, serverNotFound, serverNotStarted, serverProtocol, serverSilent } from "../failures.ts";
+import { interrupted, noTools } from "../failures.ts";
 import { resultText } from "../result-text.ts";
 import { MAX_TOOLS, normaliseTools, type RawTool } from "../toolset.ts";
 import type { OpenSource, ToolDefinition, ToolResult } from "../types.ts";
-import { type ChildServer, ChildTransport, type Ending } from "./stdio.ts";
 
-export interface McpServerOptions extends ChildServer {
+/** A way to one server: how messages travel, and what it means when they do not. */
+export interface ServerLink {
+  readonly transport: Transport;
+  /** The failure for a server that breaks the protocol; `what` is a clause. */
+  protocol(what: string): Failure;
+  /** Why a request came back with an exception. */
+  diagnose(e: unknown, what: string): Promise<Failure>;
+  /** Ends the connection and what was started for it. May be called twice. */
+  close(): Promise<void>;
+}
+
+export interface ClientOptions {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
   /** Kind and name of the source in the toolset. */
@@ -24,24 +35,29 @@ export interface McpServerOptions extends ChildServer {
 }
 
 const MAX_PAGES = 100;
+/** Characters of JSON that all definitions of one server may have together. */
+const MAX_LIST = 16_000_000;
+/** How often a list that changes while it is read is read again. */
+const MAX_READINGS = 3;
 
-/** Starts the server and lists its tools. On failure nothing is left running. */
-export async function openMcpServer(o: McpServerOptions): Promise<Result<OpenSource>> {
-  if (o.signal?.aborted) return err(interrupted());
-  const transport = new ChildTransport(o);
+/** Connects and lists the tools. On failure nothing is left running. */
+export async function openMcpClient(link: ServerLink, o: ClientOptions): Promise<Result<OpenSource>> {
   const client = new Client({ name: "mcp-forge", version: "1" }, { capabilities: {} });
-  const request = { timeout: o.timeoutMs, maxTotalTimeout: o.timeoutMs, ...(o.signal === undefined ? {} : { signal: o.signal }) };
   const giveUp = async (failure: Failure): Promise<Result<never>> => {
-    await transport.close();
-    return err(failure);
+    await link.close();
+    return err(o.signal?.aborted ? interrupted() : failure);
   };
-
+  if (o.signal?.aborted) return giveUp(interrupted());
+  let changes = 0;
+  client.setNotificationHandler(ToolListChangedNotificationSchema, () => {
+    changes++;
+  });
   try {
-    await client.connect(transport, request);
+    await client.connect(link.transport, requestOptions(o, o.timeoutMs));
   } catch (e) {
-    return giveUp(await diagnose(e, "initialize", transport, o));
+    return giveUp(await link.diagnose(e, "initialize"));
   }
-  const raw = await listTools(client, request, transport, o);
+  const raw = await readList(client, link, o, () => changes);
   if (!raw.ok) return giveUp(raw.error);
   if (raw.value.length === 0) return giveUp(noTools(o.origin));
   const tools = await normaliseTools(raw.value, o.source, o.origin);
@@ -50,56 +66,93 @@ export async function openMcpServer(o: McpServerOptions): Promise<Result<OpenSou
   return ok({
     tools: tools.value,
     supportsExecution: true,
-    call: (name, args, c) => callTool(client, transport, o, name, args, c),
-    close: () => transport.close(),
+    call: (name, args, c) => callTool(client, link, o, name, args, c),
+    close: () => link.close(),
   });
 }
 
-/** All pages of `tools/list`. A cursor that comes again, or pages without end, are the server's fault and said so. */
+const requestOptions = (o: ClientOptions, timeout: number): { timeout: number; maxTotalTimeout: number; signal?: AbortSignal } => ({
+  timeout,
+  maxTotalTimeout: timeout,
+  ...(o.signal === undefined ? {} : { signal: o.signal }),
+});
+
+/** Reads the list again when the server says that it changed between two pages: half of one list and half of another is neither. */
+async function readList(client: Client, link: ServerLink, o: ClientOptions, changes: () => number): Promise<Result<RawTool[]>> {
+  const deadline = performance.now() + o.timeoutMs;
+  for (let reading = 0; reading < MAX_READINGS; reading++) {
+    const before = changes();
+    const { value: tools, pages, error } = await listTools(client, link, o, deadline);
+    if (error !== undefined) return err(error);
+    if (pages === 1 || changes() === before) return ok(tools);
+  }
+  return err(link.protocol(`its list of tools changed while it was read, ${MAX_READINGS} times`));
+}
+
+/** All pages of `tools/list`, within one timeout. A cursor that comes again, or pages without end, are the server's fault and said so. */
 async function listTools(
   client: Client,
-  request: { timeout: number; signal?: AbortSignal },
-  transport: ChildTransport,
-  o: McpServerOptions,
-): Promise<Result<RawTool[]>> {
+  link: ServerLink,
+  o: ClientOptions,
+  deadline: number,
+): Promise<{ readonly value: RawTool[]; readonly pages: number; readonly error?: Failure }> {
   const tools: RawTool[] = [];
   const cursors = new Set<string>();
   let cursor: string | undefined;
-  for (let page = 0; ; page++) {
-    if (page >= MAX_PAGES || tools.length > MAX_TOOLS)
-      return err(serverProtocol(o.command, `its list of tools has no end (${tools.length} tools in ${page} pages)`, ""));
+  let characters = 0;
+  for (let pages = 0; ; ) {
+    const done = (error?: Failure) => ({ value: tools, pages, ...(error === undefined ? {} : { error }) });
+    if (pages >= MAX_PAGES) return done(link.protocol(`its list of tools has no end (${tools.length} tools in ${pages} pages)`));
     let result: Record<string, unknown>;
     try {
-      result = await client.request({ method: "tools/list", params: cursor === undefined ? {} : { cursor } }, ResultSchema, request);
+      const left = Math.max(1, deadline - performance.now());
+      result = await client.request({ method: "tools/list", params: cursor === undefined ? {} : { cursor } }, ResultSchema, requestOptions(o, left));
     } catch (e) {
       // A server without tools need not know the method.
-      if (e instanceof McpError && e.code === ErrorCode.MethodNotFound) return ok([]);
-      return err(await diagnose(e, "tools/list", transport, o));
+      if (e instanceof McpError && e.code === ErrorCode.MethodNotFound) return { value: [], pages: 1 };
+      return done(await link.diagnose(e, "tools/list"));
     }
-    if (!Array.isArray(result.tools)) return err(serverProtocol(o.command, "its answer to `tools/list` holds no list of tools", ""));
+    pages++;
+    if (!Array.isArray(result.tools)) return done(link.protocol("its answer to `tools/list` holds no list of tools"));
+    if (tools.length + result.tools.length > MAX_TOOLS)
+      return done(link.protocol(`it offers more than ${MAX_TOOLS} tools (${tools.length + result.tools.length} in ${pages} page${pages === 1 ? "" : "s"})`));
     for (const tool of result.tools as unknown[]) tools.push(rawTool(tool, o.mask ?? same));
-    if (typeof result.nextCursor !== "string" || result.nextCursor === "") return ok(tools);
+    const size = sizeOf(result.tools);
+    if (size === undefined) return done(link.protocol("its list of tools is nested too deeply"));
+    characters += size;
+    if (characters > MAX_LIST) return done(link.protocol(`its list of tools is larger than ${MAX_LIST / 1e6} million characters`));
+    if (typeof result.nextCursor !== "string" || result.nextCursor === "") return done();
     cursor = result.nextCursor;
-    if (cursors.has(cursor)) return err(serverProtocol(o.command, "its list of tools goes in a circle (a cursor came twice)", ""));
+    if (cursors.has(cursor)) return done(link.protocol("its list of tools goes in a circle (a cursor came twice)"));
     cursors.add(cursor);
+  }
+}
+
+/** Characters of a value as JSON; undefined when it is nested more deeply than the stack allows. */
+function sizeOf(value: unknown): number | undefined {
+  try {
+    return JSON.stringify(value).length;
+  } catch {
+    return undefined;
   }
 }
 
 function rawTool(stated: unknown, mask: (text: string) => string): RawTool {
   if (stated === null || typeof stated !== "object") return { name: "" };
-  const tool = stated as { name?: unknown; description?: unknown; inputSchema?: unknown; annotations?: unknown };
+  const tool = stated as { name?: unknown; description?: unknown; inputSchema?: unknown; outputSchema?: unknown; annotations?: unknown };
   return {
     name: typeof tool.name === "string" ? tool.name : "",
     description: typeof tool.description === "string" ? mask(tool.description) : "",
     input_schema: tool.inputSchema ?? null, // the specification requires one
+    output_schema: tool.outputSchema,
     annotations: tool.annotations,
   };
 }
 
 async function callTool(
   client: Client,
-  transport: ChildTransport,
-  o: McpServerOptions,
+  link: ServerLink,
+  o: ClientOptions,
   name: string,
   args: JsonObject,
   c: { readonly signal?: AbortSignal; readonly timeoutMs?: number },
@@ -126,7 +179,7 @@ async function callTool(
     if (isTimeout(e)) return done({ text: `The tool did not answer within ${timeout / 1000} s.`, isError: true, timedOut: true });
     // Errors of the protocol (unknown tool, invalid arguments) are answers too: a model must see and survive them.
     if (isAnswer(e)) return done({ text: mask(plainMessage(e)).slice(0, 4000), isError: true, timedOut: false });
-    return done({ text: "", isError: true, timedOut: false, executed: false, failure: await diagnose(e, `tools/call ${name}`, transport, o) });
+    return done({ text: "", isError: true, timedOut: false, executed: false, failure: await link.diagnose(e, `tools/call ${name}`) });
   } finally {
     signal?.removeEventListener("abort", forward);
   }
@@ -135,39 +188,14 @@ async function callTool(
 const same = (text: string): string => text;
 
 /** The SDK puts its own prefix before a server's words. */
-const plainMessage = (e: McpError): string => e.message.replace(/^MCP error -?\d+: /, "");
+export const plainMessage = (e: McpError): string => e.message.replace(/^MCP error -?\d+: /, "");
 
 /**
  * The SDK tells of a closed connection and of a time that is up by error codes (-32000, -32001) that servers use for
  * errors of their own; only the words tell whose they are.
  */
-const isTimeout = (e: unknown): e is McpError =>
+export const isTimeout = (e: unknown): e is McpError =>
   e instanceof McpError && e.code === ErrorCode.RequestTimeout && /request timed out|total timeout/i.test(e.message);
 const isClosed = (e: unknown): e is McpError => e instanceof McpError && e.code === ErrorCode.ConnectionClosed && plainMessage(e) === "Connection closed";
 /** Whether the server itself answered with an error. */
-const isAnswer = (e: unknown): e is McpError => e instanceof McpError && !isTimeout(e) && !isClosed(e);
-
-/** Why a request failed: the process's end says more than the SDK's "connection closed". */
-async function diagnose(e: unknown, what: string, transport: ChildTransport, o: McpServerOptions): Promise<Failure> {
-  if (o.signal?.aborted) return interrupted();
-  const timedOut = isTimeout(e);
-  // A server that refuses in words has not died: the SDK closes the connection itself when `initialize` is refused.
-  const ending = timedOut ? transport.ending : isAnswer(e) ? undefined : await transport.endsWithin(500);
-  const output = safeText(transport.output);
-  if (transport.broken !== undefined) return serverProtocol(o.command, transport.broken, output);
-  if (ending !== undefined) return fromEnding(ending, o, output);
-  if (timedOut && transport.noisy)
-    return serverProtocol(o.command, `it did not answer \`${what}\` within ${o.timeoutMs / 1000} s, and what it prints on stdout is no MCP message`, output);
-  if (timedOut) return serverSilent(o.command, what, o.timeoutMs / 1000, output);
-  const words = e instanceof McpError ? plainMessage(e) : String(e instanceof Error ? e.message : e);
-  return serverProtocol(o.command, `it answered \`${what}\` with an error (${safeText(words, 300)})`, output);
-}
-
-function fromEnding(ending: Ending, o: McpServerOptions, output: string): Failure {
-  if (ending.started) {
-    const { exitCode, signal } = ending.result;
-    return serverExited(o.command, signal === null ? `with code ${exitCode}` : `by ${signal}`, output);
-  }
-  if (ending.failure.code === "process/not-found") return serverNotFound(o.command);
-  return serverNotStarted(ending.failure.message);
-}
+export const isAnswer = (e: unknown): e is McpError => e instanceof McpError && !isTimeout(e) && !isClosed(e);

@@ -30,12 +30,25 @@ export async function loadStub(name: StubName, o: Pick<StubOptions, "stateful"> 
   return (await import("./filesystem.ts")).createFilesystem({ stateful: o.stateful ?? false });
 }
 
-/** Serves the stub until stdin ends. Fails only for a name that is none. */
-export async function runStub(name: string, o: StubOptions = {}): Promise<Result<void>> {
-  if (!isStubName(name)) return err(unknownStub(name, STUB_NAMES));
-  const stub = await loadStub(name, o);
+const loadNamed = async (name: string, o: StubOptions): Promise<Result<Stub>> =>
+  isStubName(name) ? ok(await loadStub(name, o)) : err(unknownStub(name, STUB_NAMES));
+
+async function loadFake(from: string, seed: number): Promise<Result<Stub>> {
+  const [{ readDefinitions }, { createFake }] = await Promise.all([import("../definitions.ts"), import("./fake.ts")]);
+  const tools = await readDefinitions("file", from, process.cwd());
+  return tools.ok ? ok(createFake(tools.value, seed)) : tools;
+}
+
+/** What to serve: a stub by name, or the tools of a file (its path starts at the working directory), faked. */
+export type ServedStub = string | { readonly from: string; readonly seed: number };
+
+/** Serves the stub until stdin ends. Fails only for a name that is none, or a file that cannot be used. */
+export async function runStub(what: ServedStub, o: StubOptions = {}): Promise<Result<void>> {
+  const loaded = typeof what === "string" ? await loadNamed(what, o) : await loadFake(what.from, what.seed);
+  if (!loaded.ok) return loaded;
+  const stub = loaded.value;
   const stdin = o.stdin ?? process.stdin;
-  const server = new Server({ name: `mcp-forge-stub-${name}`, version: "1" }, { capabilities: { tools: {} } });
+  const server = new Server({ name: `mcp-forge-stub-${stub.name}`, version: "1" }, { capabilities: { tools: {} } });
   const pending = new Set<NodeJS.Timeout>();
 
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: stub.tools.map((t) => ({ ...t, inputSchema: { ...t.inputSchema } })) }));
