@@ -34,7 +34,7 @@ export interface LoopOptions {
   readonly simulate?: (name: string, args: JsonObject) => string;
   /** Outputs of one loop, the answer included. Default: 5. */
   readonly maxSteps?: number;
-  /** Tokens of one output. Default: 256. */
+  /** Tokens of one output. Default: 512, enough for an answer that lists a result of a dozen rows. */
   readonly maxTokens?: number;
   /** `constrained`: under the toolset's grammar once the model has opened a call. Default: free. */
   readonly decoding?: "free" | "constrained";
@@ -56,6 +56,7 @@ export interface LoopOptions {
  * and how it goes on is not waited for (an untuned model may go on for long).
  */
 const PROBE_TOKENS = 40;
+const MAX_TOKENS = 512;
 /** Calls in flight at once. */
 const CALLS_AT_ONCE = 8;
 
@@ -122,7 +123,7 @@ async function advance(live: readonly Loop[], run: Run): Promise<Failure | undef
     (l): CompletionRequest => ({
       prompt: renderer.prompt(l.messages, toolset.tools),
       prefix: run.prefix,
-      maxTokens: maxTokens ?? 256,
+      maxTokens: maxTokens ?? MAX_TOKENS,
       ...(run.grammar === undefined ? {} : { grammar: { gbnf: run.grammar, after: CALL_OPEN } }),
       ...(signal === undefined ? {} : { signal }),
     }),
