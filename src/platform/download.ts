@@ -181,12 +181,14 @@ interface Client {
 }
 
 async function openClient(o: DownloadOptions): Promise<Result<Client, Problem>> {
-  const { EnvHttpProxyAgent, request } = await import("undici");
+  // Bundled, a CommonJS module has a default export alone.
+  const { EnvHttpProxyAgent, request } = (await import("undici")).default;
   const { stall } = o.timing ?? DEFAULT_TIMING;
   let agent: Dispatcher;
   try {
     agent = new EnvHttpProxyAgent({ headersTimeout: stall, bodyTimeout: stall, connect: { timeout: Math.min(stall, CONNECT_MS) } });
-  } catch {
+  } catch (e) {
+    if (!["ERR_INVALID_URL", "UND_ERR_INVALID_ARG"].includes(errorCode(e))) throw e;
     return err({ kind: "unreachable", host: "the proxy", why: "HTTPS_PROXY or HTTP_PROXY is not the address of a proxy" });
   }
   const get: Client["get"] = async (first, from, { signal, token }) => {
@@ -231,13 +233,15 @@ async function quietly<T>(what: () => Promise<T>, host: string, o: DownloadOptio
     const why = untrusted
       ? `its certificate is not trusted (${code})`
       : (REASONS[code] ?? (code.endsWith("_TIMEOUT") ? `it said nothing for ${stall} s` : told(e)));
-    return err({ kind: "unreachable", host, why, again: !untrusted && code !== "ENOTFOUND" });
+    return err({ kind: "unreachable", host, why, again: !untrusted && !NOBODY.has(code) });
   }
 }
 
+/** There is no server: asking again within seconds changes nothing. */
+const NOBODY = new Set(["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ENETUNREACH", "EHOSTUNREACH"]);
 const REASONS: Readonly<Record<string, string>> = {
   ENOTFOUND: "no such host is known here",
-  EAI_AGAIN: "its name cannot be looked up at the moment",
+  EAI_AGAIN: "its name cannot be looked up",
   ECONNREFUSED: "nobody listens there",
   ECONNRESET: "the connection broke",
   EPIPE: "the connection broke",

@@ -1,17 +1,20 @@
 /** The hub's weights: fetched from a real HTTP server, checked, converted once; every way in which that fails says so and keeps what is right. */
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { StageEvent } from "../../src/engine/stage.ts";
 import { type BaseOptions, cachedBase, ensureBase } from "../../src/models/base.ts";
 import { type Family, getFamily, type HubSource } from "../../src/models/family.ts";
 import { licenceText } from "../../src/models/hub.ts";
+import { openLlama } from "../../src/models/llama/client.ts";
 import { digestFile } from "../../src/platform/hash.ts";
 import { packageRoot } from "../../src/platform/paths.ts";
 import { loadRecipe } from "../../src/recipe/load.ts";
+import { ensurePython } from "../../src/runners/python-env.ts";
 import { validate } from "../../src/schemas/generated/family.validate.js";
 import { buildPipeline } from "../../src/stages/pipeline.ts";
 import { give, type Hub, listen, startHub } from "./hub-server.ts";
@@ -25,6 +28,9 @@ const FILES = new Map([
   ["model.safetensors", WEIGHTS],
   ["tokenizer.json", Buffer.from("{}")],
 ]);
+
+/** The Python that the tests were started with, and where forge keeps its own. */
+const python = { given: process.env.MCP_FORGE_PYTHON, cache: process.env.MCP_FORGE_CACHE_DIR };
 
 const smollm2 = (): Family => {
   const found = getFamily("smollm2");
@@ -137,6 +143,9 @@ describe("what is fetched", () => {
       vi.stubEnv("MCP_FORGE_CACHE_DIR", join(dir, "other"));
       expect(await fetchBase()).toMatchObject({ ok: true });
       expect(tunnels).toBe(before);
+      vi.stubEnv("HTTP_PROXY", "not an address");
+      vi.stubEnv("MCP_FORGE_CACHE_DIR", join(dir, "third"));
+      expect(await failure()).toMatchObject({ code: "models/hub-unreachable", message: expect.stringMatching(/HTTP_PROXY is not the address of a proxy/) });
     } finally {
       await proxy.close();
     }
@@ -165,6 +174,14 @@ describe("the token", () => {
     expect(JSON.stringify(refused)).not.toContain(TOKEN);
     expect(requestsOf("config.json", "hub")).toHaveLength(2); // Asked once each: a no is a no.
     expect(models()).toEqual([]);
+  });
+
+  test("is not sent over a network unencrypted, which is said", async () => {
+    vi.stubEnv("HF_TOKEN", TOKEN);
+    vi.stubEnv("HF_ENDPOINT", hub.endpoint.replace("127.0.0.1", "0.0.0.0")); // Ourselves too, by a name that is not known to be.
+    expect(await fetchBase()).toMatchObject({ ok: true });
+    expect(hub.asked.filter((a) => a.headers.authorization !== undefined)).toEqual([]);
+    expect(events).toContainEqual({ type: "log", level: "warning", message: expect.stringMatching(/^HF_TOKEN is not sent to 0\.0\.0\.0/) });
   });
 
   test("may not stand in the endpoint", async () => {
@@ -331,6 +348,41 @@ describe("without the hub", () => {
     });
     expect(models()).toEqual([]);
   });
+});
+
+describe("for real", () => {
+  test("a model in the hub's form becomes a GGUF that llama.cpp loads and reads tokens with", async () => {
+    vi.stubEnv("MCP_FORGE_PYTHON", python.given);
+    vi.stubEnv("MCP_FORGE_CACHE_DIR", python.cache);
+    const found = await ensurePython({ signal: new AbortController().signal });
+    if (!found.ok) throw new Error(found.error.message);
+    vi.stubEnv("MCP_FORGE_PYTHON", found.value.python);
+    vi.stubEnv("MCP_FORGE_CACHE_DIR", join(dir, "cache"));
+    const folder = join(dir, "repository");
+    const path = [join(packageRoot(), "python"), join(packageRoot(), "python", "tests")].join(delimiter);
+    execFileSync(found.value.python, [join(packageRoot(), "python", "tests", "hub_support.py"), folder], {
+      env: { ...process.env, PYTHONPATH: path },
+      stdio: "pipe",
+    });
+    const files = new Map(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]));
+    await hub.close();
+    hub = await startHub(REPOSITORY, REVISION, files);
+    vi.stubEnv("HF_ENDPOINT", hub.endpoint);
+
+    const made = await fetchBase({}, familyOf(files));
+    if (!made.ok) throw new Error(`${made.error.message} ${made.error.details}`);
+    expect(made.value.digest).toBe(await digestFile(made.value.ggufPath));
+    const engine = await openLlama({ model: made.value.ggufPath, signal: new AbortController().signal });
+    if (!engine.ok) throw new Error(engine.error.message);
+    try {
+      // 1 and 2 are the control tokens of ChatML in this vocabulary; a digit is a token of its own.
+      const tokens = await engine.value.tokenize("<|im_start|>12<|im_end|>");
+      if (!tokens.ok) throw new Error(tokens.error.message);
+      expect([tokens.value[0], tokens.value.length, tokens.value.at(-1)]).toEqual([1, 4, 2]);
+    } finally {
+      await engine.value.close();
+    }
+  }, 120_000);
 });
 
 describe("the family's data", () => {
