@@ -36,6 +36,7 @@ const BEHIND = {
   "src/models/llama/client.ts": ["src/models/llama/worker.ts"],
   "src/tools/open.ts": ["src/tools/stubs/serve.ts"],
   "src/models/render.ts": ["templates/chat"],
+  "src/models/hub.ts": ["templates/licences"],
 };
 
 /** Stage → version and digest, by the `export const VERSION` of its module. */

@@ -9,6 +9,7 @@ from forge_steps.protocol import main
 #: Step name on the command line -> module of this package that holds its `run(step)`.
 STEPS = {
     "unpack": "unpack",
+    "convert_base": "convert_base",
     "train": "train",
     "quantize": "quantize",
     "verify": "verify",

@@ -1,4 +1,4 @@
-"""From a folder in the hub's form to an f16 GGUF, by llama.cpp's own converter.
+"""From a folder in the hub's form to a GGUF, by llama.cpp's own converter.
 
 The converter is Python source of llama.cpp (`conversion/`, `gguf-py/`; MIT). It comes from the sources that
 node-llama-cpp carries beside its binaries, so it is of the very release that will run the model, and nothing is
@@ -16,7 +16,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from forge_steps.git_bundle import BundleError, read_tree
 from forge_steps.protocol import Spec, StepError
@@ -86,8 +86,8 @@ def check_metadata(metadata: Mapping[str, Any]) -> None:
             raise StepError("step/spec", f"the spec's `metadata` holds `{key}`, which a GGUF cannot carry")
 
 
-def convert(folder: Path, target: Path, metadata: Mapping[str, Any], pre_tokenizer: str | None) -> None:
-    """Writes `folder` as an f16 GGUF to `target` (norms stay float32, as llama.cpp does).
+def convert(folder: Path, target: Path, metadata: Mapping[str, Any], pre_tokenizer: str | None, weights: Literal["f16", "bf16"] = "f16") -> None:
+    """Writes `folder` as a GGUF to `target`, its matrices as `weights` (norms as float32, as llama.cpp does).
 
     `metadata`: keys of the file beside those that the converter writes. `pre_tokenizer`: the base's own
     `tokenizer.ggml.pre`; None lets the converter guess from its table of known tokenizers.
@@ -122,8 +122,9 @@ def convert(folder: Path, target: Path, metadata: Mapping[str, Any], pre_tokeniz
     # Where this file says nothing of the model's name and kin, the converter guesses from the folder's.
     general = folder / "general.json"
     general.write_text(json.dumps({k: v for k, v in metadata.items() if k.startswith("general.")}), "utf-8")
+    file_type = {"f16": gguf.LlamaFileType.MOSTLY_F16, "bf16": gguf.LlamaFileType.MOSTLY_BF16}[weights]
     with torch.inference_mode():
-        Exported(folder, gguf.LlamaFileType.MOSTLY_F16, target, metadata_override=general, model_name=metadata.get("general.name")).write()
+        Exported(folder, file_type, target, metadata_override=general, model_name=metadata.get("general.name")).write()
 
 
 def _add(writer: Any, key: str, value: Any) -> None:

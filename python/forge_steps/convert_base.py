@@ -1,0 +1,46 @@
+"""Step `convert_base`: a base model in the hub's form as a GGUF that holds the same bfloat16 values.
+
+Spec: `{v: 1, folder, output: gguf, pre_tokenizer: llama.cpp's name, metadata: {"general.…": value}, converter: see
+convert.find_converter}`. The folder's files are fetched and checked by forge; only those of names that forge lists are
+there, so no code of a repository can run. The pre-tokenizer comes from the family's data file: the converter would
+guess it from a test string that newer releases of transformers may cut otherwise.
+
+Guarantees: a weight in bfloat16 comes out bit for bit; `output` appears only when it is whole.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from forge_steps.protocol import Step, StepError
+
+
+def run(step: Step) -> dict[str, Any]:
+    """Figures: `bytes` and `sha256` of the GGUF."""
+    from forge_steps.convert import check_metadata, convert, find_converter, use_converter
+
+    spec = step.spec
+    folder, target = spec.path("folder", exists=True), spec.path("output")
+    pre_tokenizer, metadata = spec.text("pre_tokenizer"), dict(spec.object("metadata").raw())
+    check_metadata(metadata)
+    use_converter(find_converter(spec.object("converter")))
+
+    from forge_steps.model import file_sha256  # before transformers: it keeps that from asking the hub
+
+    step.check()
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        try:
+            convert(folder, part, metadata, pre_tokenizer, "bf16")
+        except (OSError, MemoryError, StepError):
+            raise
+        except Exception as e:  # The converter fails in many ways; all of them mean these files.
+            text = (str(e).strip().splitlines() or [""])[0]
+            raise StepError("models/unconvertible", f"llama.cpp's converter cannot read the base model: {type(e).__name__}: {text}") from e
+        step.check()
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    step.artifact("gguf", target)
+    return {"bytes": target.stat().st_size, "sha256": file_sha256(target)}

