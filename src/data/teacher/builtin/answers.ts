@@ -150,8 +150,11 @@ function sayItem(item: JsonValue, said: ReadonlySet<string>): string {
   return when ? `${head}: ${inner.join(", ")}` : `${head} (${inner.join(", ")})`;
 }
 
-/** Items that are shown of a list: always as many, so that a small model need not count what is left to know where to stop. */
-const SHOWN = 7;
+/**
+ * Items that are shown of a list, always as many: a small model that is shown longer lists goes on counting where the
+ * result has long ended (docs/measurements.md).
+ */
+const SHOWN = 3;
 
 function sayItems(list: { key: string; items: readonly JsonValue[] }, said: ReadonlySet<string>, model: ToolModel, about: Subject, rng: Rng): string {
   const items = list.items.slice(0, SHOWN);
