@@ -211,3 +211,6 @@ export function tidy(text: string): string {
     )
     .trim();
 }
+
+/** For `String.replace`: the text as it is; a string there has `$$` and `$&` read as patterns, and names are foreign. */
+export const literally = (text: string) => (): string => text;

@@ -1,6 +1,6 @@
 /** Requests that need no tool: plain questions, and actions that no tool of the set offers. */
 import type { Rng } from "../../rng.ts";
-import { gerund, listing, tidy } from "./english.ts";
+import { gerund, listing, literally, tidy } from "./english.ts";
 import { expand } from "./expand.ts";
 import { definite, type ToolModel } from "./model.ts";
 import { frameOf, type Request } from "./request.ts";
@@ -54,7 +54,7 @@ export function plainQuestion(tools: readonly ToolModel[], territory: Territory,
   const t = rng.pick(TEMPLATES);
   if (territory.searchesAnything && t.kind === "knowledge") return null;
   const shape = expand(t.text, rng);
-  const text = tidy(t.fill && shape.includes("{t}") ? shape.replace("{t}", rng.pick(t.fill)) : shape);
+  const text = tidy(t.fill && shape.includes("{t}") ? shape.replace("{t}", literally(rng.pick(t.fill))) : shape);
   if (touches(text, territory)) return null;
   return { text: casual(text, rng), frame: t.text === "{t}" ? `plain ${frameOf(text)}` : `plain ${frameOf(shape.replace("{t}", "{topic}"))}` };
 }
@@ -87,8 +87,8 @@ export function outOfScope(tools: readonly ToolModel[], territory: Territory, rn
   const [verb = "", ...rest] = say.split(" ");
   const ing = [gerund(verb), ...rest].join(" ");
   const shape = expand(rng.pick(CHORE_SHAPES), rng);
-  const body = shape.replace("{CING}", ing).replace("{C}", say);
-  const frame = `scope ${frameOf(shape.replace("{CING}", blank).replace("{C}", blank))}`;
+  const body = shape.replace("{CING}", literally(ing)).replace("{C}", literally(say));
+  const frame = `scope ${frameOf(shape.replace("{CING}", literally(blank)).replace("{C}", literally(blank)))}`;
   const question = /^(can|could|would|how about|any chance|is it|is there|are you)/i.test(body);
   let text = tidy(question ? `${body.replace(/\?$/, "")}?` : `${body}${rng.chance(0.7) ? "." : ""}`);
   text = rng.chance(0.3) ? text.toLowerCase().replace(/[?.]$/, (m) => (rng.chance(0.5) ? "" : m)) : text.charAt(0).toUpperCase() + text.slice(1);
@@ -102,9 +102,9 @@ export function outOfScope(tools: readonly ToolModel[], territory: Territory, rn
   const [v2 = "", ...r2] = theirs.split(" ");
   const refusal = rng
     .pick(REFUSALS)
-    .replace("{CING}", [gerund(v2), ...r2].join(" "))
-    .replace("{C}", theirs)
-    .replace("{CAN}", capabilities(tools, rng));
+    .replace("{CING}", literally([gerund(v2), ...r2].join(" ")))
+    .replace("{C}", literally(theirs))
+    .replace("{CAN}", literally(capabilities(tools, rng)));
   return { text, frame, refusal: tidy(refusal) };
 }
 
@@ -118,7 +118,7 @@ function nearMiss(tools: readonly ToolModel[], territory: Territory, rng: Rng): 
   }
   const m = rng.pick(MISUSES);
   if (m.needs.some((w) => territory.words.has(w)) || tools.some((t) => m.needs.includes(t.verb))) return null;
-  return m.say.replace("{O}", definite(rng.pick(rng.pick(tools).objects)));
+  return m.say.replace("{O}", literally(definite(rng.pick(rng.pick(tools).objects))));
 }
 
 /** What the tools can do, as verb phrases: at most four. */

@@ -5,7 +5,7 @@
 import type { JsonObject, JsonValue } from "../../../platform/json.ts";
 import type { Rng } from "../../rng.ts";
 import { dress, lowerOutside, type Register } from "./dress.ts";
-import { capital, gerund, indefinite, isMass, isPlural, participle, plural, singular, tidy, uncapital } from "./english.ts";
+import { capital, gerund, indefinite, isMass, isPlural, literally, participle, plural, singular, tidy, uncapital } from "./english.ts";
 import { expand, expansions } from "./expand.ts";
 import { type Mention, mentionsOf } from "./mentions/index.ts";
 import { definite, type Param, type ToolModel } from "./model.ts";
@@ -226,7 +226,7 @@ function place(text: string, rest: readonly Spot[], model: ToolModel, topic: str
   if (model.qualifier !== "" && rng.chance(0.6)) trail.push(model.qualifier);
   const tail = [...trail.filter((t) => !t.startsWith(",")), ...trail.filter((t) => t.startsWith(","))].join(" ");
   const question = body.endsWith("?");
-  if (body.includes("{ARGS}")) body = body.replace("{ARGS}", tail);
+  if (body.includes("{ARGS}")) body = body.replace("{ARGS}", literally(tail));
   else body = `${question ? body.slice(0, -1) : body} ${tail}${question ? "?" : ""}`;
   if (front !== "") body = `${capital(front)}${rng.chance(0.8) ? "," : ""} ${uncapital(body)}`;
   body = tidy(body.replace(/ +/g, " ").replace(/ \?/g, "?"));
@@ -277,12 +277,12 @@ function fillObject(text: string, model: ToolModel, object: string | null, adjec
   const verb = selfish && (model.cls === "read" || model.cls === "list") ? rng.pick(SEEING) : verbs.length > 0 ? rng.pick(verbs) : model.verb;
   const the = object ?? (/^(all|any|the|my) /.test(bare) ? bare : definite(bare));
   return shape
-    .replace("{VING}", gerund(verb))
-    .replace("{PAST}", participle(/ (a|to|with|of|me|for)\b/.test(verb) ? model.verb : verb))
-    .replace("{V}", verb)
-    .replace("{O}", det)
-    .replace("{THE}", the)
-    .replace("{BARE}", object ?? bare);
+    .replace("{VING}", literally(gerund(verb)))
+    .replace("{PAST}", literally(participle(/ (a|to|with|of|me|for)\b/.test(verb) ? model.verb : verb)))
+    .replace("{V}", literally(verb))
+    .replace("{O}", literally(det))
+    .replace("{THE}", literally(the))
+    .replace("{BARE}", literally(object ?? bare));
 }
 
 /** Plurals that are not counted: nobody asks for a few of them. */

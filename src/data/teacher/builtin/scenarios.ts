@@ -8,7 +8,7 @@ import type { Exchange } from "../teacher.ts";
 import { askFor, askForAll, supply } from "./asking.ts";
 import { acceptedFor, callExchange, drawBindings, isBounded, makeValid, type Wanted } from "./calls.ts";
 import { WEATHER_OPEN } from "./domains/weather.ts";
-import { singular } from "./english.ts";
+import { literally, singular } from "./english.ts";
 import { mentionsOf } from "./mentions/index.ts";
 import { definite, type ToolModel } from "./model.ts";
 import { outOfScope, plainQuestion } from "./plain.ts";
@@ -109,7 +109,9 @@ const followUp: Recipe = (world, model, rng, heldout) => {
 
 function expandFollowUp(rng: Rng, mention: string): string {
   const pattern = rng.pick(FOLLOW_UPS);
-  return pattern.replace(/\(([^)]*)\)/g, (_, alts: string) => rng.pick(alts.split("|"))).replace("{M}", mention.replace(/\bX\b/g, "{X}").replace(/^, /, ""));
+  return pattern
+    .replace(/\(([^)]*)\)/g, (_, alts: string) => rng.pick(alts.split("|")))
+    .replace("{M}", literally(mention.replace(/\bX\b/g, "{X}").replace(/^, /, "")));
 }
 
 // --- no tool ---
@@ -193,8 +195,8 @@ const severalApply: Recipe = (world, model, rng, heldout) => {
     : [
         rng
           .pick(EITHER)
-          .replace("{1}", definite(rng.pick(nouns)))
-          .replace("{2}", definite(rng.pick(theirs))),
+          .replace("{1}", literally(definite(rng.pick(nouns))))
+          .replace("{2}", literally(definite(rng.pick(theirs)))),
       ];
   const r = request(model, bindings, rng, { style: "open", patterns });
   return (
