@@ -134,7 +134,6 @@ function tryCompile(schema: JsonObject): ValidateFunction | null {
       validateFormats: true,
       unicodeRegExp: false,
       logger: false,
-      addUsedSchema: false,
     });
     addFormats.default(ajv, { mode: "fast" });
     return ajv.compile(schema);

@@ -14,7 +14,7 @@ import type { ToolDefinition } from "./types.ts";
 /** Says whether arguments are valid; when not, one short line for each problem. */
 export type ArgumentCheck = (args: unknown) => { readonly valid: boolean; readonly problems: readonly string[] };
 
-const OPTIONS = { strict: false, allErrors: true, logger: false, addUsedSchema: false, code: { regExp: boundedRegExp } } as const;
+const OPTIONS = { strict: false, allErrors: true, logger: false, code: { regExp: boundedRegExp } } as const;
 
 /** A fresh compiler a schema: the `$id`s of foreign schemas may clash. */
 const draft7 = (): Compiler => addFormats.default(new Ajv(OPTIONS));

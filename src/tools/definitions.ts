@@ -110,7 +110,8 @@ function rawTool(stated: unknown): RawTool {
   return {
     name: typeof tool.name === "string" ? tool.name : "",
     description: tool.description,
-    input_schema: tool.input_schema ?? tool.inputSchema ?? tool.parameters,
+    // OpenAI: left out, or null, means that there are none.
+    input_schema: tool.input_schema ?? tool.inputSchema ?? tool.parameters ?? undefined,
     output_schema: tool.output_schema ?? tool.outputSchema,
     annotations: tool.annotations,
   };

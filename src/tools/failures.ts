@@ -1,8 +1,11 @@
 /** The failures of the tool layer, each worded once: a stable code, one sentence, a fix. */
 import { EXIT } from "../platform/exit.ts";
+import { safeText } from "../platform/redact.ts";
 import type { Failure } from "../platform/result.ts";
 
-const quote = (name: string): string => `\`${name.length > 80 ? `${name.slice(0, 77)}...` : name}\``;
+/** A foreign name, short and fit for a terminal. */
+const quote = (name: string): string => `\`${shorten(safeText(name.slice(0, 1000)))}\``;
+const shorten = (name: string): string => (name.length > 80 ? `${name.slice(0, 77)}...` : name);
 
 export const serverNotFound = (command: string): Failure => ({
   code: "tools/server-not-found",

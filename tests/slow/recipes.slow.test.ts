@@ -31,5 +31,4 @@ it.each(["weather", "filesystem", "openai-functions", "two-servers", "http"])("%
   expect(packed.stdout + packed.stderr).not.toContain("demo-token-for-tests");
   const verified = run("verify-bundle", join("dist", name), "--shallow");
   expect(verified.status, verified.stdout + verified.stderr).toBe(0);
-  expect(run("plan", `${name}.yaml`, "--variant", "ci").stdout).not.toMatch(/inspect .*will run/);
 });

@@ -4,7 +4,7 @@
  * official SDK's; what is added is the end of everything that could hang.
  */
 import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
-import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { StreamableHTTPClientTransport, StreamableHTTPError } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { type JSONRPCMessage, McpError } from "@modelcontextprotocol/sdk/types.js";
 import { safeText } from "../../platform/redact.ts";
@@ -216,6 +216,8 @@ function diagnose(e: unknown, what: string, transport: HttpTransport, o: HttpSer
     const words = safeText((o.mask ?? String)(plainMessage(e)), 300);
     return serverHttpProtocol(transport.name, `it answered \`${what}\` with an error (${words})`);
   }
+  // The SDK follows redirects within the origin, a few times.
+  if (e instanceof StreamableHTTPError && (e.code ?? 0) >= 300 && (e.code ?? 0) < 400) return serverHttpProtocol(transport.name, "it redirects in a circle");
   if (e instanceof McpError) return serverHttpProtocol(transport.name, `it closed the connection before it had answered \`${what}\``);
   return serverHttpProtocol(transport.name, `its answer to \`${what}\` is no message of the protocol`);
 }
