@@ -72,7 +72,7 @@ afterEach(async () => {
 });
 
 const fetchBase = (o: Partial<BaseOptions> = {}, family = familyOf(FILES)) =>
-  ensureBase(family, "hub", { signal: new AbortController().signal, onProgress: (e) => events.push(e), timing: { stall: 400, pause: 5 }, ...o });
+  ensureBase(family, "hub", { signal: new AbortController().signal, onProgress: (e) => events.push(e), timing: { stall: 10_000, pause: 5 }, ...o });
 const failure = async (o: Partial<BaseOptions> = {}) => {
   const r = await fetchBase(o);
   if (r.ok) throw new Error("it succeeded");
