@@ -3,12 +3,13 @@
  * renderer listening, and the words at its end.
  */
 import { type Command, InvalidArgumentError } from "commander";
+import type { RunOutcome } from "../engine/apply.ts";
 import type { ExitCode } from "../platform/exit.ts";
 import type { Failure } from "../platform/result.ts";
 import { action, type CliContext } from "./context.ts";
 import { fail } from "./failure.ts";
 import { listenForInterrupt } from "./interrupt.ts";
-import { openRecipe } from "./recipe.ts";
+import { type OpenRecipe, openRecipe } from "./recipe.ts";
 import { chooseRenderer } from "./render/renderer.ts";
 
 export interface RunFlags {
@@ -63,10 +64,18 @@ function seconds(text: string): number {
 
 /** One run of the engine, from the recipe to the exit code. */
 export async function runRecipe(context: CliContext, recipe: string | undefined, flags: RunFlags): Promise<ExitCode> {
-  const { terminal } = context;
-  const [opened, { applyRun }] = await Promise.all([openRecipe(context, recipe, flags), import("../engine/apply.ts")]);
+  const opened = await openRecipe(context, recipe, flags);
   if (!opened.ok) return fail(context, opened.error);
-  const { loaded, pipeline } = opened.value;
+  return runOpened(context, opened.value, flags);
+}
+
+/** Words at the end of a run in place of the usual ones, and its exit code. */
+export type Closing = (run: RunOutcome) => Promise<{ readonly text: string; readonly exit: ExitCode }>;
+
+/** One run of a graph that is open already. */
+export async function runOpened(context: CliContext, { loaded, pipeline }: OpenRecipe, flags: RunFlags, closing?: Closing): Promise<ExitCode> {
+  const { terminal } = context;
+  const { applyRun } = await import("../engine/apply.ts");
   const renderer = chooseRenderer(terminal, flags);
   const interrupt = listenForInterrupt(renderer.say);
   try {
@@ -87,11 +96,12 @@ export async function runRecipe(context: CliContext, recipe: string | undefined,
     if (!run.ok) return fail(context, run.error);
     const failures = run.value.nodes.flatMap((node) => (node.status === "failed" && node.failure !== undefined ? [node.failure] : []));
     if (failures.length > 0) fail(context, failures as Failure[]);
+    const end = await closing?.(run.value);
     if (flags.json !== true && flags.quiet !== true) {
       const { closingWords } = await import("./render/closing.ts");
-      terminal.out(await closingWords(run.value, pipeline, terminal));
+      terminal.out(end?.text ?? (await closingWords(run.value, pipeline, terminal)));
     }
-    return run.value.exit;
+    return end?.exit ?? run.value.exit;
   } finally {
     interrupt.release();
   }

@@ -74,6 +74,7 @@ export function measureQuality(input: QaInput): QaReport {
     schema_pass_rate,
     dedup_rate,
     dropped: statistics ? { ...statistics.dropped } : {},
+    ...(statistics?.repaired === undefined ? {} : { repaired: { ...statistics.repaired } }),
     coverage,
     diversity,
     leakage,

@@ -2,7 +2,7 @@
  * What every stage is made from: the recipe, its base model's family, and where things lie. Built once
  * by pipeline.ts; a stage takes from it only what it then names in its `recipe` slice and `settings`.
  */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import program from "../../package.json" with { type: "json" };
 import type { Family, FamilySource } from "../models/family.ts";
 import type { ResolvedHyperparameters } from "../models/hyperparameters.ts";
@@ -21,6 +21,10 @@ export interface PipelineContext {
   readonly hyperparameters: ResolvedHyperparameters;
   /** Pack although gates refused, and say so in every file. */
   readonly unproven: boolean;
+  /** Whether exported files are compared with the trained model. False only where a command says so; then it is in the keys. */
+  readonly verifyExports: boolean;
+  /** Absolute path of the GGUF that the benchmark compares with; the untuned base where there is none. */
+  readonly baselineModel?: string;
 }
 
 /** Path of a readable copy under `.mcp-forge/` (state for people; the store is the truth). */
@@ -36,7 +40,7 @@ export function toolFiles(c: PipelineContext): Record<string, string> {
   for (const [i, source] of c.recipe.tools.entries()) {
     const path =
       "openai" in source ? source.openai : "file" in source ? source.file : "stub" in source && typeof source.stub === "object" ? source.stub.from : undefined;
-    if (path !== undefined) files[`tools_${i}`] = join(c.loaded.dir, path);
+    if (path !== undefined) files[`tools_${i}`] = resolve(c.loaded.dir, path);
   }
   return files;
 }
