@@ -13,15 +13,18 @@ export interface CatalogueRow {
 }
 
 const MAIN = "The recipe:";
-const STAGES = "One stage of it (apply, up to there):";
+const STAGES = "One stage: of a recipe (apply, up to there), or by itself on files:";
 const BUNDLES = "Bundles:";
 const TOOLS = "Tools:";
+const SHELL = "Shell:";
 
 export const CATALOGUE: readonly CatalogueRow[] = [
   { name: "init", group: MAIN, summary: "write a starter recipe", load: () => import("./commands/init.ts") },
   { name: "plan", group: MAIN, summary: "say what apply would do, and why; start nothing", load: () => import("./commands/plan.ts") },
   { name: "apply", group: MAIN, summary: "from the recipe to the bundle; only what changed runs", load: () => import("./commands/apply.ts") },
+  { name: "run", group: MAIN, summary: "apply without a recipe file: makes one from its flags", load: () => import("./commands/run.ts") },
   { name: "status", group: MAIN, summary: "what the last runs left: stages, figures, gates, bundle", load: () => import("./commands/status.ts") },
+  { name: "logs", group: MAIN, summary: "what the last run said, and what its processes printed", load: () => import("./commands/logs.ts") },
   { name: "doctor", group: MAIN, summary: "what this machine has, and what is missing", load: () => import("./commands/doctor.ts") },
   { name: "generate", group: STAGES, summary: "make the training data", load: () => import("./commands/generate.ts") },
   { name: "qa", group: STAGES, summary: "measure the data and judge it", load: () => import("./commands/qa.ts") },
@@ -39,4 +42,5 @@ export const CATALOGUE: readonly CatalogueRow[] = [
   { name: "try", group: BUNDLES, summary: "give a bundle one prompt", load: () => import("./commands/try.ts") },
   { name: "tools", group: TOOLS, summary: "list the tools of a server, a file or a recipe; import definitions", load: () => import("./commands/tools.ts") },
   { name: "stub", group: TOOLS, summary: "run a stand-in tool server (MCP over stdio)", load: () => import("./commands/stub.ts") },
+  { name: "completion", group: SHELL, summary: "a script that completes commands and flags (bash, zsh, fish)", load: () => import("./commands/completion.ts") },
 ];

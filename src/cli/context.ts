@@ -11,6 +11,8 @@ export interface CliContext {
   readonly env: NodeJS.ProcessEnv;
   /** Exit code of the command that ran. */
   exit: ExitCode;
+  /** Loads every command, with the line that the help shows of it: for what speaks about all of them. */
+  readonly commands: () => Promise<readonly { readonly command: Command; readonly summary: string }[]>;
 }
 
 /** A command's file exports this under the name `define`. */

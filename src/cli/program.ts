@@ -23,7 +23,12 @@ forge COMMAND --help says more about one command.`;
 /** Runs one command. Never throws. */
 export async function runCli(argv: readonly string[]): Promise<ExitCode> {
   const terminal = openTerminal();
-  const context: CliContext = { terminal, env: process.env, exit: EXIT.ok };
+  const context: CliContext = {
+    terminal,
+    env: process.env,
+    exit: EXIT.ok,
+    commands: () => Promise.all(CATALOGUE.map(async (row) => ({ command: (await row.load()).define(context), summary: row.summary }))),
+  };
   watchReader();
   const args = argv[0] === "help" ? [...argv.slice(1), "--help"] : [...argv];
   try {

@@ -3,12 +3,14 @@
  * renderer listening, and the words at its end.
  */
 import { type Command, InvalidArgumentError } from "commander";
+import type { RunOutcome } from "../engine/apply.ts";
 import type { ExitCode } from "../platform/exit.ts";
 import type { Failure } from "../platform/result.ts";
 import { action, type CliContext } from "./context.ts";
 import { fail } from "./failure.ts";
+import { onGitHub, reportRun } from "./github.ts";
 import { listenForInterrupt } from "./interrupt.ts";
-import { openRecipe } from "./recipe.ts";
+import { type OpenRecipe, openRecipe } from "./recipe.ts";
 import { chooseRenderer } from "./render/renderer.ts";
 
 export interface RunFlags {
@@ -21,6 +23,7 @@ export interface RunFlags {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
+  readonly offline?: boolean;
 }
 
 export interface RecipeCommandText {
@@ -50,6 +53,7 @@ export function withRunFlags(command: Command): Command {
     .option("--force <stage>", "run this stage though nothing changed (may be repeated)", (stage: string, before: readonly string[] = []) => [...before, stage])
     .option("--locked", "fail when the recipe and its lockfile differ; write no lockfile")
     .option("--wait <seconds>", "wait so long for another run to end", seconds, 0)
+    .option("--offline", "fetch nothing; what is missing is said at once")
     .option("--json", "print the run's events as JSON lines")
     .option("-q, --quiet", "print problems only")
     .option("-v, --verbose", "print everything that the stages say");
@@ -63,10 +67,25 @@ function seconds(text: string): number {
 
 /** One run of the engine, from the recipe to the exit code. */
 export async function runRecipe(context: CliContext, recipe: string | undefined, flags: RunFlags): Promise<ExitCode> {
-  const { terminal } = context;
-  const [opened, { applyRun }] = await Promise.all([openRecipe(context, recipe, flags), import("../engine/apply.ts")]);
+  const opened = await openRecipe(context, recipe, flags);
   if (!opened.ok) return fail(context, opened.error);
-  const { loaded, pipeline } = opened.value;
+  return runOpened(context, opened.value, flags);
+}
+
+/** Words at the end of a run in place of the usual ones, and its exit code. */
+export type Closing = (run: RunOutcome) => Promise<{ readonly text: string; readonly exit: ExitCode }>;
+
+/** One run of a graph that is open already. */
+export async function runOpened(context: CliContext, { loaded, pipeline }: OpenRecipe, flags: RunFlags, closing?: Closing): Promise<ExitCode> {
+  const { terminal } = context;
+  const { applyRun } = await import("../engine/apply.ts");
+  const { goOffline, isOffline } = await import("../platform/offline.ts");
+  if (flags.offline === true || isOffline(context.env)) {
+    goOffline();
+    const { missingOffline } = await import("../stages/offline.ts");
+    const missing = await missingOffline(pipeline, flags.until);
+    if (missing.length > 0) return fail(context, missing);
+  }
   const renderer = chooseRenderer(terminal, flags);
   const interrupt = listenForInterrupt(renderer.say);
   try {
@@ -87,11 +106,13 @@ export async function runRecipe(context: CliContext, recipe: string | undefined,
     if (!run.ok) return fail(context, run.error);
     const failures = run.value.nodes.flatMap((node) => (node.status === "failed" && node.failure !== undefined ? [node.failure] : []));
     if (failures.length > 0) fail(context, failures as Failure[]);
+    if (onGitHub(context.env)) reportRun(context, run.value, loaded);
+    const end = await closing?.(run.value);
     if (flags.json !== true && flags.quiet !== true) {
       const { closingWords } = await import("./render/closing.ts");
-      terminal.out(await closingWords(run.value, pipeline, terminal));
+      terminal.out(end?.text ?? (await closingWords(run.value, pipeline, terminal)));
     }
-    return run.value.exit;
+    return end?.exit ?? run.value.exit;
   } finally {
     interrupt.release();
   }

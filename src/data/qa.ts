@@ -60,7 +60,8 @@ export function measureQuality(input: QaInput): QaReport {
   const schema_pass_rate = statistics ? rate(statistics.first_pass_valid, statistics.generated) : rate(samples.length - gated, samples.length);
   const dedup_rate = rate(duplicates.length, samples.length);
   const diversity = diversityOf(samples);
-  const perTool = Object.values(coverage.by_tool);
+  // Names that the toolset does not have are an issue of their own, no tool with few samples.
+  const perTool = toolset.tools.map((t) => coverage.by_tool[t.name] ?? 0);
   return {
     version: 1,
     totals: {
@@ -74,6 +75,7 @@ export function measureQuality(input: QaInput): QaReport {
     schema_pass_rate,
     dedup_rate,
     dropped: statistics ? { ...statistics.dropped } : {},
+    ...(statistics?.repaired === undefined ? {} : { repaired: { ...statistics.repaired } }),
     coverage,
     diversity,
     leakage,

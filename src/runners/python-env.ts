@@ -14,6 +14,7 @@ import { hexOf } from "../platform/digest.ts";
 import { EXIT } from "../platform/exit.ts";
 import { fsFailure, makeFolders, writeFileAtomic } from "../platform/fs.ts";
 import type { JsonObject } from "../platform/json.ts";
+import { isOffline, offlineFailure } from "../platform/offline.ts";
 import { CACHE_FIX, cacheDir } from "../platform/paths.ts";
 import { childEnv, runProcess } from "../platform/process.ts";
 import { err, ok, type Result } from "../platform/result.ts";
@@ -83,6 +84,7 @@ function finished(requirements: Requirements, accelerator: Accelerator): Result<
 export const pythonIsReady = (): boolean => Boolean(process.env.MCP_FORGE_PYTHON) || finished(readRequirements(), detectAccelerator()) !== undefined;
 
 async function build(requirements: Requirements, accelerator: Accelerator, o: PythonOptions): Promise<Result<Python>> {
+  if (isOffline()) return err(offlineFailure(`forge's own Python environment (${SIZE_IN_WORDS[accelerator]}) is not made yet`));
   const root = environmentsDir();
   const emit = o.onProgress ?? (() => {});
   try {

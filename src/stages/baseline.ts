@@ -4,12 +4,20 @@
  */
 import { writeFile } from "node:fs/promises";
 import type { StageDefinition } from "../engine/stage.ts";
+import type { LlamaEngine } from "../models/llama/types.ts";
 import { type JsonObject, toJsonLines } from "../platform/json.ts";
-import { ok } from "../platform/result.ts";
+import { ok, type Result } from "../platform/result.ts";
 import { baseSettings, llamaRuntime, modelSlice, type PipelineContext, plain } from "./context.ts";
 import { evaluationInputs } from "./evaluation-inputs.ts";
 
 export const VERSION = 1;
+
+/** Another model in the base's place (`forge benchmark --baseline`). */
+async function openOther(model: string, signal: AbortSignal): Promise<Result<{ readonly engine: LlamaEngine; readonly close: () => Promise<void> }>> {
+  const { openLlama } = await import("../models/llama/client.ts");
+  const engine = await openLlama({ model, signal });
+  return engine.ok ? ok({ engine: engine.value, close: () => engine.value.close() }) : engine;
+}
 
 export function baselineStage(c: PipelineContext): StageDefinition {
   return {
@@ -21,12 +29,13 @@ export function baselineStage(c: PipelineContext): StageDefinition {
     settings: baseSettings(c),
     runtime: llamaRuntime(),
     inputs: evaluationInputs(c),
+    ...(c.baselineModel === undefined ? {} : { files: { model: c.baselineModel } }),
     outputs: { report: "file", records: "file" },
     resources: { cpu: 1 },
     async run({ inputs, outputs, signal, emit }) {
       const [{ openBase }, { evaluate, readEvaluationInputs }] = await Promise.all([import("./base-model.ts"), import("./evaluation.ts")]);
       const given = await readEvaluationInputs(inputs);
-      const base = await openBase(c, { signal, emit });
+      const base = inputs.model === undefined ? await openBase(c, { signal, emit }) : await openOther(inputs.model, signal);
       if (!base.ok) return base;
       try {
         const records = await evaluate(c, { ...given, engine: base.value.engine, session: null, decoding: "free", firstTurnOnly: true, signal, emit });

@@ -21,6 +21,10 @@ export interface PipelineContext {
   readonly hyperparameters: ResolvedHyperparameters;
   /** Pack although gates refused, and say so in every file. */
   readonly unproven: boolean;
+  /** Whether exported files are compared with the trained model. False only where a command says so; then it is in the keys. */
+  readonly verifyExports: boolean;
+  /** Absolute path of the GGUF that the benchmark compares with; the untuned base where there is none. */
+  readonly baselineModel?: string;
 }
 
 /** Path of a readable copy under `.mcp-forge/` (state for people; the store is the truth). */

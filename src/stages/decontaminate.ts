@@ -3,7 +3,7 @@
  * node of its own, so that adding a case changes nothing downstream when nothing overlaps.
  */
 import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { resolve } from "node:path";
 import type { StageDefinition } from "../engine/stage.ts";
 import { parseJsonLines, toJsonLines } from "../platform/json.ts";
 import { ok } from "../platform/result.ts";
@@ -20,7 +20,7 @@ export function decontaminateStage(c: PipelineContext, cases: string): StageDefi
     version: VERSION,
     recipe: { "evaluation.cases": cases },
     inputs: { train: { stage: "generate", output: "train" } },
-    files: { cases: join(c.loaded.dir, cases) },
+    files: { cases: resolve(c.loaded.dir, cases) },
     outputs: { train: "file", cases: "file" },
     async run({ inputs, outputs }) {
       const { readFile } = await import("node:fs/promises");

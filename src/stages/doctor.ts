@@ -7,17 +7,22 @@
 import { readFile, statfs } from "node:fs/promises";
 import { availableParallelism, freemem, totalmem } from "node:os";
 import { dirname, join } from "node:path";
-import { cachedBase } from "../models/base.ts";
+import type { StageEvent } from "../engine/stage.ts";
+import { cachedBase, ensureBase } from "../models/base.ts";
 import { type Family, familyNames, getFamily } from "../models/family.ts";
 import { findLlamaFiles } from "../models/llama-files.ts";
+import { isOffline } from "../platform/offline.ts";
 import { cacheDir, packageRoot } from "../platform/paths.ts";
 import { runProcess } from "../platform/process.ts";
+import { safeText } from "../platform/redact.ts";
+import { ok, type Result } from "../platform/result.ts";
 import { detectAccelerator } from "../runners/python/accelerator.ts";
 import { NEEDED_BYTES, SIZE_IN_WORDS } from "../runners/python/build.ts";
+import { ensurePython } from "../runners/python-env.ts";
 import { inspectPython, type PythonState } from "./doctor-python.ts";
 
 export interface Finding {
-  /** `node`, `python`, `packages`, `llama`, `gpu`, `memory`, `disk`, `model`, `keys`. */
+  /** `node`, `python`, `packages`, `llama`, `gpu`, `memory`, `disk`, `model`, `network`, `keys`. */
   readonly check: string;
   /** `missing` keeps a run from working; `note` does not. */
   readonly status: "ok" | "note" | "missing";
@@ -37,22 +42,54 @@ const GB = 1e9;
 const NODE_FLOOR = [20, 19] as const;
 /** What a run itself writes: the base model, exports in several formats, the bundle. */
 const DISK_RUN = 1.5 * GB;
-/** Training the default recipe stays within 6 GB. */
-const MEMORY_TRAINING = 6 * GB;
+/** Beside the weights in float32: what a family takes whose data file gives no measured figure. */
+const MEMORY_BESIDE = 5 * GB;
 const PROBE_MS = 10_000;
 
-export async function examine(o: { readonly projectDir: string; readonly env?: NodeJS.ProcessEnv; readonly signal?: AbortSignal }): Promise<DoctorReport> {
+/** What a recipe asks of the machine; without one the default recipe's. */
+export interface Needs {
+  readonly family: string;
+  /** How many GGUF files are written. */
+  readonly exports: number;
+}
+
+const DEFAULT_NEEDS: Needs = { family: "smollm2", exports: 1 };
+
+export interface ExamineOptions {
+  readonly projectDir: string;
+  readonly needs?: Needs;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly signal?: AbortSignal;
+}
+
+/** Makes and fetches what forge can make and fetch by itself (`doctor --fix`): its Python environment, the base model of the recipe. */
+export async function mend(o: {
+  readonly needs?: Needs;
+  readonly signal: AbortSignal;
+  readonly onProgress: (event: StageEvent) => void;
+}): Promise<Result<void>> {
+  const python = await ensurePython({ signal: o.signal, onProgress: o.onProgress });
+  if (!python.ok) return python;
+  const family = getFamily((o.needs ?? DEFAULT_NEEDS).family);
+  if (!family.ok) return family;
+  const base = await ensureBase(family.value, "default", { signal: o.signal, onProgress: o.onProgress });
+  return base.ok ? ok(undefined) : base;
+}
+
+export async function examine(o: ExamineOptions): Promise<DoctorReport> {
   const env = o.env ?? process.env;
   const manifest = JSON.parse(await readFile(join(packageRoot(), "package.json"), "utf8")) as { version: string };
   const python = await inspectPython(o.signal);
+  const needs = o.needs ?? DEFAULT_NEEDS;
   const findings: Finding[] = [
     node(),
     ...pythonFindings(python),
     await llama(env),
     ...(await gpu(env, o.signal)),
-    memory(),
-    ...(await disks(o.projectDir, env, python)),
+    memory(needs),
+    ...(await disks(o.projectDir, env, python, needs)),
     ...baseModels(),
+    network(env),
     ...keys(env),
   ];
   const healthy = findings.every((f) => f.status !== "missing");
@@ -93,7 +130,12 @@ function pythonFindings(python: PythonState): Finding[] {
   const size = SIZE_IN_WORDS[detectAccelerator()];
   return [
     found,
-    { check: "packages", status: "note", message: `forge's own Python environment is not made yet (${size})`, fix: "forge apply makes it at first need" },
+    {
+      check: "packages",
+      status: "note",
+      message: `forge's own Python environment is not made yet (${size})`,
+      fix: "forge doctor --fix makes it now, forge apply at first need",
+    },
   ];
 }
 
@@ -125,21 +167,38 @@ async function gpu(env: NodeJS.ProcessEnv, signal: AbortSignal | undefined): Pro
   return cards.map((card) => ({ check: "gpu", status: "ok", message: `${card}${cuda === undefined ? "" : `, CUDA ${cuda}`}${visible}` }));
 }
 
-function memory(): Finding {
+/** Bytes that training the family takes. */
+function memoryOf(family: Family): number {
+  return family.training.memory_gb === undefined ? MEMORY_BESIDE + 4 * family.parameters : family.training.memory_gb * GB;
+}
+
+/** The way out: forge fetches through pip alone, which honours these. A password in a proxy's address is not shown. */
+function network(env: NodeJS.ProcessEnv): Finding {
+  if (isOffline(env)) return { check: "network", status: "note", message: "offline (MCP_FORGE_OFFLINE): nothing is fetched" };
+  const proxy = env.HTTPS_PROXY || env.https_proxy || env.ALL_PROXY || env.all_proxy;
+  return { check: "network", status: "ok", message: proxy ? `through the proxy ${safeText(proxy)}` : "no proxy is set" };
+}
+
+function memory(needs: Needs): Finding {
   // A container's limit counts, not the host's memory; 0 and absurd values mean no limit.
   const limit = process.constrainedMemory();
   const total = limit > 0 && limit < totalmem() ? limit : totalmem();
   const message = `${gb(total)} of memory, ${gb(Math.min(total, freemem()))} free`;
-  if (total >= MEMORY_TRAINING) return { check: "memory", status: "ok", message };
+  const family = families().find((f) => f.name === needs.family);
+  const needed = family === undefined ? 0 : memoryOf(family);
+  if (total >= needed) return { check: "memory", status: "ok", message };
   return {
     check: "memory",
     status: "note",
-    message: `${message}; training the default recipe may take ${gb(MEMORY_TRAINING)}`,
+    message: `${message}; training ${needs.family} may take ${gb(needed)}`,
     fix: "set `train.row_tokens` lower in the recipe",
   };
 }
 
-async function disks(projectDir: string, env: NodeJS.ProcessEnv, python: PythonState): Promise<Finding[]> {
+async function disks(projectDir: string, env: NodeJS.ProcessEnv, python: PythonState, needs: Needs): Promise<Finding[]> {
+  const parameters = families().find((f) => f.name === needs.family)?.parameters ?? 0;
+  // The merged model in float32, the f16 file, each export and its copy in the bundle: at most 2 bytes a parameter each.
+  const run = Math.max(DISK_RUN, parameters * (6 + 4 * needs.exports));
   const findings: Finding[] = [];
   for (const [name, path] of [
     ["cache", cacheDir(env)],
@@ -147,7 +206,7 @@ async function disks(projectDir: string, env: NodeJS.ProcessEnv, python: PythonS
   ] as const) {
     const free = await freeBytes(path);
     if (free === undefined) continue;
-    const needed = DISK_RUN + (name === "cache" && !python.ready ? NEEDED_BYTES[detectAccelerator()] : 0);
+    const needed = run + (name === "cache" && !python.ready ? NEEDED_BYTES[detectAccelerator()] : 0);
     const message = `${gb(free)} free for the ${name} (${path})`;
     const fix = name === "cache" ? "free some space, or name a roomier folder: export MCP_FORGE_CACHE_DIR=FOLDER" : "free some space";
     findings.push(
@@ -173,7 +232,12 @@ function baseModels(): Finding[] {
     if (cachedBase(family, "default") !== undefined) return { check: "model", status: "ok", message: `${family.title} is in the cache` };
     const source = family.sources.default;
     const size = source?.kind === "wheel" ? ` (${Math.round(source.bytes / 1e6)} MB)` : "";
-    return { check: "model", status: "note", message: `${family.title} is not fetched yet${size}`, fix: "forge apply fetches it at first need" };
+    return {
+      check: "model",
+      status: "note",
+      message: `${family.title} is not fetched yet${size}`,
+      fix: "forge doctor --fix fetches it now, forge apply at first need",
+    };
   });
 }
 
@@ -190,5 +254,5 @@ const families = (): Family[] =>
     const found = getFamily(name);
     return found.ok ? [found.value] : [];
   });
-const familyWords = (family: Family): string => `${family.name} (${(family.parameters / 1e6).toFixed(0)}M parameters)`;
+const familyWords = (family: Family): string => `${family.name} (${Math.ceil(memoryOf(family) / GB)} GB)`;
 const gb = (count: number): string => `${(count / GB).toFixed(1)} GB`;

@@ -5,6 +5,7 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import type { StageDefinition } from "../engine/stage.ts";
+import type { JsonValue } from "../platform/json.ts";
 import { ok } from "../platform/result.ts";
 import { pythonRuntime } from "../runners/python-env.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
@@ -19,7 +20,7 @@ export function exportF16Stage(c: PipelineContext): StageDefinition {
     title: "Export to GGUF (f16)",
     version: VERSION,
     recipe: { name: c.recipe.name, ...modelSlice(c) },
-    settings: baseSettings(c),
+    settings: { ...baseSettings(c), ...unverified(c) },
     runtime: { ...pythonRuntime(), ...converterRuntime() },
     inputs: {
       toolset: { stage: "inspect", output: "toolset" },
@@ -42,6 +43,7 @@ export function exportF16Stage(c: PipelineContext): StageDefinition {
           adapter: inputs.adapter as string,
           rows: inputs.rows as string,
           output: outputs.model as string,
+          verify: c.verifyExports,
           metadata: { name: c.recipe.name, toolsetHash: toolset.hash, tools: toolset.tools.map((t) => t.name), training: training.figures },
         },
         { scratch, signal, onEvent: emit, logFile },
@@ -60,6 +62,7 @@ export function quantizeStage(c: PipelineContext, format: string): StageDefiniti
     title: `Quantize (${format})`,
     version: VERSION,
     recipe: { [`exports.${format}`]: true },
+    settings: unverified(c),
     runtime: pythonRuntime(),
     inputs: {
       model: { stage: "export:f16", output: "model" },
@@ -73,7 +76,7 @@ export function quantizeStage(c: PipelineContext, format: string): StageDefiniti
       const base = await ensureBase(c.family, c.sourceName, { signal, onProgress: emit });
       if (!base.ok) return base;
       const made = await quantizeModel(
-        { input: inputs.model as string, output: outputs.model as string, format, rows: inputs.rows as string },
+        { input: inputs.model as string, output: outputs.model as string, format, rows: inputs.rows as string, verify: c.verifyExports },
         { scratch, signal, onEvent: emit, logFile },
       );
       if (!made.ok) return made;
@@ -82,6 +85,9 @@ export function quantizeStage(c: PipelineContext, format: string): StageDefiniti
     },
   };
 }
+
+/** A comparison that was left out is part of the key: what it would have found is not in the record. */
+const unverified = (c: PipelineContext): Record<string, JsonValue> => (c.verifyExports ? {} : { verify: false });
 
 function exportSummary(figures: object): string {
   const f = figures as Record<string, unknown>;

@@ -34,11 +34,12 @@ const SHOWN = [
 
 export function packStage(c: PipelineContext, formats: readonly string[]): StageDefinition {
   const { recipe, unproven } = c;
+  const measured = recipe.evaluation.benchmark;
   const perFormat: Record<string, InputRef> = {};
   for (const format of formats) {
     perFormat[`model_${format}`] = { stage: `export:${format}`, output: "model" };
     perFormat[`validation_${format}`] = { stage: `validate:${format}`, output: "report" };
-    perFormat[`benchmark_${format}`] = { stage: `benchmark:${format}`, output: "report" };
+    if (measured) perFormat[`benchmark_${format}`] = { stage: `benchmark:${format}`, output: "report" };
   }
   const first = formats[0] as string;
   return {
@@ -52,6 +53,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
       exports: [...formats],
       tools: toolSlice(recipe.tools, { execute: true }),
       "gates.decoding": recipe.gates.decoding,
+      ...(measured ? {} : { "evaluation.benchmark": false }),
       ...(unproven ? { gates: plain(recipe.gates) } : {}),
       ...modelSlice(c),
     },
@@ -64,7 +66,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
       records: { stage: `validate:${first}`, output: "records" },
       ...perFormat,
     },
-    after: [gateId("qa"), ...formats.flatMap((f) => [gateId(`validate:${f}`), gateId(`benchmark:${f}`)])],
+    after: [gateId("qa"), ...formats.flatMap((f) => [gateId(`validate:${f}`), ...(measured ? [gateId(`benchmark:${f}`)] : [])])],
     outputs: { bundle: "folder" },
     views: { bundle: resolve(c.loaded.dir, recipe.bundle.output) },
     resources: { cpu: 1 },
@@ -85,7 +87,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
       const samples = parseJsonLines<Sample>(await text("train"));
       const training = await json<{ figures: { final_loss?: number; longest_tokens?: number } }>("training");
       const validation = await json<EvaluationReport>(`validation_${first}`);
-      const benchmark = await json<EvaluationReport>(`benchmark_${first}`);
+      const benchmark = measured ? await json<EvaluationReport>(`benchmark_${first}`) : undefined;
       const reasons = unproven ? await refusals(c, formats, json) : [];
       const rate = (name: string): number | null => validation.figures[name]?.value ?? null;
       const packed = await packBundle({
@@ -127,8 +129,8 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
           loop_completion_rate: rate("loop_completion_rate"),
           error_handling_rate: rate("error_handling_rate"),
         },
-        benchmark: { executed: true, overall_score: benchmark.overall_score, comparison_to_base: benchmark.comparison ?? null },
-        figures: SHOWN.flatMap((name) => row(name, validation.figures, benchmark.baseline)),
+        benchmark: { executed: measured, overall_score: benchmark?.overall_score ?? null, comparison_to_base: benchmark?.comparison ?? null },
+        figures: SHOWN.flatMap((name) => row(name, validation.figures, benchmark?.baseline)),
         cases: parseJsonLines<EvaluationCase>(await text("heldout")),
         records: parseJsonLines<LoopRecord>(await text("records")),
         decoding: recipe.gates.decoding,
@@ -160,7 +162,8 @@ async function refusals(c: PipelineContext, formats: readonly string[], json: <T
       return gateFigures(report);
     };
     judged.push({ stage: `validate:${format}`, judge: gate(c, "validate", `validate:${format}`).judge, figures: await of("validation") });
-    judged.push({ stage: `benchmark:${format}`, judge: gate(c, "benchmark", `benchmark:${format}`).judge, figures: await of("benchmark") });
+    if (c.recipe.evaluation.benchmark)
+      judged.push({ stage: `benchmark:${format}`, judge: gate(c, "benchmark", `benchmark:${format}`).judge, figures: await of("benchmark") });
   }
   return judged.flatMap(({ stage, judge, figures }) =>
     judge(figures)

@@ -39,6 +39,10 @@ export interface Pipeline {
 export interface PipelineOptions {
   /** Pack although gates refused, and say so in every file. */
   readonly unproven?: boolean;
+  /** False: `export --skip-verify`. Default true. */
+  readonly verifyExports?: boolean;
+  /** A GGUF that the benchmark compares with, in place of the untuned base. */
+  readonly baselineModel?: string;
 }
 
 /** Makes the graph of a loaded recipe; fails when the recipe asks for a base model that is not known. */
@@ -68,16 +72,18 @@ export function buildPipeline(loaded: LoadedRecipe, options: PipelineOptions = {
     sourceName,
     hyperparameters,
     unproven: options.unproven === true,
+    verifyExports: options.verifyExports !== false,
+    ...(options.baselineModel === undefined ? {} : { baselineModel: resolve(options.baselineModel) }),
   };
   const formats = [...new Set(recipe.exports)];
   const nodes: NodeDefinition[] = [inspectStage(context), generateStage(context)];
   if (recipe.evaluation.cases !== undefined) nodes.push(decontaminateStage(context, recipe.evaluation.cases));
   nodes.push(qaStage(context), gate(context, "qa", "qa"), trainStage(context), exportF16Stage(context));
   for (const format of formats) if (format !== "f16") nodes.push(quantizeStage(context, format));
-  if (recipe.evaluation.baseline) nodes.push(baselineStage(context));
+  if (recipe.evaluation.baseline && recipe.evaluation.benchmark) nodes.push(baselineStage(context));
   for (const format of formats) {
     nodes.push(validateStage(context, format), gate(context, "validate", `validate:${format}`));
-    nodes.push(benchmarkStage(context, format), gate(context, "benchmark", `benchmark:${format}`));
+    if (recipe.evaluation.benchmark) nodes.push(benchmarkStage(context, format), gate(context, "benchmark", `benchmark:${format}`));
   }
   nodes.push(packStage(context, formats));
   const file = loaded.file;

@@ -13,7 +13,7 @@ import type { SynthesisPlan } from "../schemas/generated/synthesis-plan.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { type PipelineContext, sampleSource, view } from "./context.ts";
 
-export const VERSION = 1;
+export const VERSION = 2;
 
 export function qaStage(c: PipelineContext): StageDefinition {
   return {
@@ -29,20 +29,22 @@ export function qaStage(c: PipelineContext): StageDefinition {
       plan: { stage: "generate", output: "plan" },
       statistics: { stage: "generate", output: "statistics" },
     },
-    outputs: { report: "file", markdown: "file" },
-    views: { report: view(c, "reports", "qc_report.json"), markdown: view(c, "reports", "qc_report.md") },
+    outputs: { report: "file", markdown: "file", csv: "file" },
+    views: { report: view(c, "reports", "qc_report.json"), markdown: view(c, "reports", "qc_report.md"), csv: view(c, "reports", "qc_report.csv") },
     async run({ inputs, outputs }) {
-      const { measureQuality, qaMarkdown } = await import("../data/qa.ts");
+      const [{ measureQuality, qaMarkdown }, { qaCsv }] = await Promise.all([import("../data/qa.ts"), import("../data/qa-csv.ts")]);
       const read = async (name: string): Promise<string> => readFile(inputs[name] as string, "utf8");
       const report = measureQuality({
         toolset: JSON.parse(await read("toolset")) as Toolset,
         samples: parseJsonLines<Sample>(await read("train")),
         heldout: parseJsonLines<EvaluationCase>(await read("heldout")),
-        plan: JSON.parse(await read("plan")) as SynthesisPlan,
+        // Data that was brought, not made here, has no plan.
+        plan: (JSON.parse(await read("plan")) as SynthesisPlan | null) ?? undefined,
         statistics: JSON.parse(await read("statistics")) as GenerationStatistics,
       });
       await writeFile(outputs.report as string, `${JSON.stringify(report, null, 2)}\n`);
       await writeFile(outputs.markdown as string, qaMarkdown(report));
+      await writeFile(outputs.csv as string, qaCsv(report));
       const figures = report.figures as unknown as JsonObject;
       return ok({ figures, summary: `schema pass rate ${String(figures.schema_pass_rate)}, at least ${String(figures.min_samples_per_tool)} samples a tool` });
     },

@@ -312,9 +312,21 @@ test("doctor: findings, never a key's value, exit 0 or 6 and a last line that sa
   expect([0, 6]).toContain(ended.code);
   expect(ended.out).toContain("HF_TOKEN is set");
   expect(ended.out + ended.err).not.toContain("abcdefgh");
-  expect(ended.out).toMatch(ended.code === 0 ? /Ready to train: smollm2 \(.*\)\n$/ : /Not ready: .*\n$/);
+  expect(ended.out).toMatch(ended.code === 0 ? /Ready to train: smollm2 \(\d+ GB\).*\n$/ : /Not ready: .*\n$/);
   const broken = await rig.run(rig.project(null), ["doctor", "--json"], { MCP_FORGE_PYTHON: "/no/such/python" });
   expect(broken.code).toBe(6);
   const { findings } = JSON.parse(broken.out) as { findings: { check: string; status: string; fix?: string }[] };
   expect(findings.find((f) => f.check === "python")).toMatchObject({ status: "missing", fix: expect.stringContaining("MCP_FORGE_PYTHON") });
+});
+
+test("doctor: the recipe at hand, --fix, the proxy without its password", async () => {
+  const dir = rig.project(RECIPE.replace("samples", "sampels"));
+  expect((await rig.run(dir, ["doctor"])).err).toContain("did you mean `samples`?");
+  const env = { HTTPS_PROXY: "http://user:hunter2hunter2@proxy.example:3128" };
+  const ended = await rig.run(rig.project(), ["doctor"], env);
+  expect(ended.out).toMatch(/network +through the proxy http:\/\/\[redacted\]@proxy\.example:3128/);
+  expect(ended.out).not.toContain("hunter2");
+  const offline = await rig.run(rig.project(), ["doctor", "--fix", "--offline"]);
+  expect(offline.code).toBe(6);
+  expect(offline.err).toMatch(/error\[offline\/missing\]: forge's own Python environment .* and --offline forbids fetching it/);
 });

@@ -1,24 +1,63 @@
 /** `forge doctor`: is this machine ready, and if not, what mends it? */
 import { Command } from "commander";
 import { EXIT, type ExitCode } from "../../platform/exit.ts";
-import type { Finding } from "../../stages/doctor.ts";
+import { safeText } from "../../platform/redact.ts";
+import type { Finding, Needs } from "../../stages/doctor.ts";
 import { action, type CliContext } from "../context.ts";
+import { fail } from "../failure.ts";
+import { listenForInterrupt } from "../interrupt.ts";
 import { jsonText } from "../json.ts";
+import { recipePath } from "../recipe.ts";
 
 export function define(context: CliContext): Command {
   return new Command("doctor")
     .description(
-      "Says what this machine has for a run and what it lacks, each with what mends it. It installs nothing.\nExit code 0: ready. 6: something is missing.",
+      "Says what this machine has for a run of the recipe and what it lacks, each with what mends it. Without --fix it installs nothing.\nExit code 0: ready. 6: something is missing.",
     )
+    .argument("[recipe]", "the recipe whose needs count (default: forge.yaml where there is one, else those of the default recipe)")
+    .option("--variant <name>", "variant of the recipe")
+    .option("--fix", "make forge's Python environment and fetch the base model now")
+    .option("--offline", "fetch nothing")
     .option("--json", "print the findings as JSON")
-    .addHelpText("after", "\nExample:\n  $ forge doctor")
-    .action(action(context, (flags: { readonly json?: boolean }) => run(context, flags)));
+    .addHelpText("after", "\nExamples:\n  $ forge doctor\n  $ forge doctor forge.yaml --fix")
+    .action(action(context, (recipe: string | undefined, flags: Flags) => run(context, recipe, flags)));
 }
 
-async function run(context: CliContext, flags: { readonly json?: boolean }): Promise<ExitCode> {
+interface Flags {
+  readonly variant?: string;
+  readonly fix?: boolean;
+  readonly offline?: boolean;
+  readonly json?: boolean;
+}
+
+async function run(context: CliContext, recipe: string | undefined, flags: Flags): Promise<ExitCode> {
   const { terminal } = context;
-  const { examine } = await import("../../stages/doctor.ts");
-  const report = await examine({ projectDir: process.cwd(), env: context.env });
+  const [{ examine, mend }, { existsSync }] = await Promise.all([import("../../stages/doctor.ts"), import("node:fs")]);
+  if (flags.offline === true) (await import("../../platform/offline.ts")).goOffline();
+  let needs: Needs | undefined;
+  if (recipe !== undefined || existsSync(recipePath(context, recipe))) {
+    const { loadRecipe } = await import("../../recipe/load.ts");
+    const loaded = await loadRecipe(recipePath(context, recipe), { variant: flags.variant });
+    if (!loaded.ok) return fail(context, loaded.error);
+    const { model, exports } = loaded.value.recipe;
+    if (model.family !== undefined) needs = { family: model.family, exports: exports.length };
+  }
+  if (flags.fix === true) {
+    const interrupt = listenForInterrupt((line) => terminal.err(`${line}\n`));
+    let told = "";
+    const mended = await mend({
+      needs,
+      signal: interrupt.signal,
+      onProgress: (event) => {
+        if (event.type === "metric" || event.message === undefined || event.message === told) return;
+        told = event.message;
+        terminal.err(`${safeText(event.message)}\n`);
+      },
+    });
+    interrupt.release();
+    if (!mended.ok) return fail(context, mended.error);
+  }
+  const report = await examine({ projectDir: process.cwd(), needs, env: context.env });
   const missing = report.findings.filter((f) => f.status === "missing");
   const exit = missing.length === 0 ? EXIT.ok : EXIT.environment;
   if (flags.json === true) {

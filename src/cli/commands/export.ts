@@ -1,12 +1,16 @@
-/** `forge export`: apply, up to that stage. */
+/** `forge export`: the recipe up to that stage; or a trained adapter as GGUF. */
 import { Command } from "commander";
 import type { CliContext } from "../context.ts";
-import { recipeCommand } from "../run.ts";
+import { stepCommand } from "../step.ts";
 
 export function define(context: CliContext): Command {
-  return recipeCommand(context, new Command("export"), {
+  return stepCommand(context, new Command("export"), {
+    step: "export",
     until: "export",
-    description: "Writes the trained model as GGUF, in every format of the recipe.",
-    example: "$ forge export forge.yaml",
+    description:
+      "With a recipe: writes the trained model as GGUF, in every format of the recipe.\nWith --model: the same for a folder that `forge train --output` wrote.",
+    examples: ["forge export forge.yaml", "forge export --model adapter --output model.gguf --format q8_0"],
+    flags: ["model", "tools", "format", "name", "skipVerify", "output"],
+    texts: { model: "folder that `forge train --output` wrote", output: "the GGUF (model.gguf); further formats beside it" },
   });
 }

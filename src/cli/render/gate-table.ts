@@ -17,8 +17,8 @@ export interface GateFigures {
   readonly nodes: readonly { readonly id: string; readonly figures: JsonObject }[];
 }
 
-/** The lines of the table; none when no gate was judged. */
-export function gateTable(run: GateFigures, terminal: Pick<Terminal, "paint">): string[] {
+/** The table as cells; undefined when no gate was judged. */
+export function gateRows(run: GateFigures): { head: readonly string[]; rows: { cells: string[]; passed: boolean }[] } | undefined {
   const rows: string[][] = [];
   const passed: boolean[] = [];
   const of = (id: string): JsonObject => run.nodes.find((n) => n.id === id)?.figures ?? {};
@@ -43,9 +43,16 @@ export function gateTable(run: GateFigures, terminal: Pick<Terminal, "paint">): 
       passed.push(verdict.passed);
     }
   }
-  if (rows.length === 0) return [];
+  return rows.length === 0 ? undefined : { head: HEAD, rows: rows.map((cells, i) => ({ cells, passed: passed[i] === true })) };
+}
+
+/** The lines of the table; none when no gate was judged. */
+export function gateTable(run: GateFigures, terminal: Pick<Terminal, "paint">): string[] {
+  const found = gateRows(run);
+  if (found === undefined) return [];
   const { paint } = terminal;
-  return table([[...HEAD], ...rows], {
+  const passed = found.rows.map((r) => r.passed);
+  return table([[...HEAD], ...found.rows.map((r) => r.cells)], {
     left: [1],
     paint: (cell, row, column) =>
       row === 0 ? paint("dim", cell) : passed[row - 1] === false && (column <= FREE || column === CONSTRAINED) ? paint("red", cell) : cell,

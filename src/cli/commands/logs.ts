@@ -1,0 +1,63 @@
+/** `forge logs`: what the last run said, and what the processes of a stage printed. */
+import { Command, InvalidArgumentError } from "commander";
+import { EXIT, type ExitCode } from "../../platform/exit.ts";
+import { action, type CliContext } from "../context.ts";
+import { fail, usage } from "../failure.ts";
+import { jsonText } from "../json.ts";
+
+interface Flags {
+  readonly run?: string;
+  readonly list?: boolean;
+  readonly lines?: number;
+  readonly json?: boolean;
+}
+
+const whole = (text: string): number => {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("It takes a whole number.");
+  return Number(text);
+};
+
+export function define(context: CliContext): Command {
+  return new Command("logs")
+    .description(
+      "Shows the last run of this project: every event but progress, a line each. With a stage also what its processes printed (its log file).\nA stage is an id (export:q8_0) or the part before the colon.",
+    )
+    .argument("[stage]", "only this stage, with its log")
+    .option("--run <id>", "another run (see --list)")
+    .option("--list", "list the runs that are kept")
+    .option("-n, --lines <n>", "at most so many lines of a log, the last ones", whole, 200)
+    .option("--json", "print the events as JSON lines")
+    .addHelpText("after", "\nExamples:\n  $ forge logs\n  $ forge logs train --lines 50")
+    .action(action(context, (stage: string | undefined, flags: Flags) => run(context, stage, flags)));
+}
+
+async function run(context: CliContext, stage: string | undefined, flags: Flags): Promise<ExitCode> {
+  const { terminal } = context;
+  const [{ listRuns }, { readRunLog }, { findProjectRoot }, { safeText }] = await Promise.all([
+    import("../../engine/inspect.ts"),
+    import("../../engine/run-log.ts"),
+    import("../../recipe/load.ts"),
+    import("../../platform/redact.ts"),
+  ]);
+  const root = findProjectRoot(process.cwd());
+  const runs = listRuns(root);
+  if (flags.list === true) {
+    terminal.out(flags.json === true ? jsonText(runs) : runs.map((id) => `${id}\n`).join(""));
+    return EXIT.ok;
+  }
+  const id = flags.run ?? runs.at(-1);
+  if (id === undefined) return fail(context, usage("no-runs", "nothing ran in this project yet", "forge apply"));
+  if (!runs.includes(id)) return fail(context, usage("unknown-run", `there is no run \`${id}\``, "`forge logs --list` lists those that are kept"));
+  const log = readRunLog(root, id, { stage, lines: flags.lines ?? 200 });
+  if (!log.ok) return fail(context, log.error);
+  for (const event of log.value.events) {
+    if (flags.json === true) terminal.out(jsonText(event.value, 0));
+    else if (event.text !== undefined) terminal.out(`${terminal.paint("dim", event.time)}  ${safeText(event.text)}\n`);
+  }
+  if (flags.json === true) return EXIT.ok;
+  for (const file of log.value.files) {
+    terminal.out(`\n${terminal.paint("bold", file.path)}${file.cut ? terminal.paint("dim", ` (the last ${file.lines.length} lines)`) : ""}\n`);
+    for (const line of file.lines) terminal.out(`${safeText(line)}\n`);
+  }
+  return EXIT.ok;
+}

@@ -1,0 +1,163 @@
+/**
+ * Reads a data set that somebody brings (JSON lines: our own samples, or OpenAI's `{messages}`), whatever state it
+ * is in. A line that cannot be a conversation is counted with its reason, never silently lost, and stops nothing:
+ * that is what a quality report is for. `readBytes` undoes what editors and exports do to a file's encoding.
+ */
+import { validate } from "../schemas/generated/sample.validate.js";
+import type { Message, Sample } from "./types.ts";
+
+/** A line of the file that is no conversation. */
+export interface Unreadable {
+  /** 1-based. */
+  readonly line: number;
+  /** The name of the check that refuses it. */
+  readonly reason: "json" | "truncated" | "shape";
+  readonly message: string;
+}
+
+export interface Imported {
+  readonly samples: readonly Sample[];
+  readonly unreadable: readonly Unreadable[];
+  /** Lines with something on them. */
+  readonly lines: number;
+  /** Repair → how many lines needed it to be read. */
+  readonly repaired: Readonly<Record<string, number>>;
+}
+
+/** A sample is a conversation; a line of megabytes is something else. */
+const LONGEST_LINE = 4_000_000;
+
+/** Bytes of a file as text: UTF-8 or UTF-16 with or without a mark, else Windows-1252 (the usual cause of a broken é). */
+export function readBytes(bytes: Uint8Array): { readonly text: string; readonly encoding: "utf-8" | "utf-16" | "windows-1252" } {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return { text: new TextDecoder("utf-16le").decode(bytes), encoding: "utf-16" };
+  try {
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), encoding: "utf-8" };
+  } catch {
+    return { text: new TextDecoder("windows-1252").decode(bytes), encoding: "windows-1252" };
+  }
+}
+
+/** @param fix also read lines that were cut off after a whole value, by closing what is open. */
+export function importSamples(text: string, fix: boolean): Imported {
+  const samples: Sample[] = [];
+  const unreadable: Unreadable[] = [];
+  const repaired: Record<string, number> = {};
+  const ids = new Set<string>();
+  let lines = 0;
+  for (const [i, raw] of text.split("\n").entries()) {
+    const source = raw.trim();
+    if (source === "") continue;
+    lines++;
+    const read = readLine(source, i + 1, fix);
+    if ("reason" in read) unreadable.push(read);
+    else {
+      // Two conversations under one id are two conversations.
+      const { id } = read.sample;
+      samples.push(ids.has(id) ? { ...read.sample, id: `${id}#line-${i + 1}` } : read.sample);
+      ids.add(id);
+      if (read.closed) repaired.truncation = (repaired.truncation ?? 0) + 1;
+    }
+  }
+  return { samples, unreadable, lines, repaired };
+}
+
+function readLine(source: string, line: number, fix: boolean): { readonly sample: Sample; readonly closed: boolean } | Unreadable {
+  if (source.length > LONGEST_LINE) return { line, reason: "shape", message: `line ${line} has ${source.length} characters, more than a conversation has` };
+  let value = parse(source);
+  const closed = value === undefined ? closeJson(source) : undefined;
+  if (value === undefined && closed === undefined) return { line, reason: "json", message: `line ${line} is not JSON` };
+  if (value === undefined && closed !== undefined) {
+    if (!fix) return { line, reason: "truncated", message: `line ${line} breaks off` };
+    value = parse(closed);
+  }
+  const sample = asSample(value, line);
+  return typeof sample === "string" ? { line, reason: "shape", message: `line ${line} ${sample}` } : { sample, closed: closed !== undefined };
+}
+
+function parse(source: string): unknown {
+  try {
+    return JSON.parse(source) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * JSON that breaks off after a whole value, with its open brackets closed; undefined where it breaks off inside a text,
+ * a number or a word (what is missing there nobody knows), or is wrong in another way.
+ */
+export function closeJson(source: string): string | undefined {
+  const open: string[] = [];
+  let inText = false;
+  for (let i = 0; i < source.length; i++) {
+    const c = source[i];
+    if (inText) {
+      if (c === "\\") i++;
+      else if (c === '"') inText = false;
+    } else if (c === '"') inText = true;
+    else if (c === "{" || c === "[") open.push(c === "{" ? "}" : "]");
+    else if ((c === "}" || c === "]") && open.pop() !== c) return undefined;
+  }
+  if (inText || open.length === 0) return undefined;
+  const whole = source.replace(/\s*,\s*$/, "");
+  if (!/(?:["}\]]|true|false|null)$/.test(whole)) return undefined;
+  const closed = whole + open.reverse().join("");
+  return parse(closed) === undefined ? undefined : closed;
+}
+
+/** A value as a sample: what our own form has and a foreign one lacks is worked out from the messages; else why not. */
+export function asSample(value: unknown, line: number): Sample | string {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return "is no object";
+  const given = value as Record<string, unknown>;
+  if (!Array.isArray(given.messages)) return "has no list `messages`";
+  const messages = given.messages.map((m, i) => asMessage(m, i));
+  const first = calledTool(messages);
+  const request = messages.find((m) => (m as Message).role === "user") as { content?: unknown } | undefined;
+  const sample = {
+    id: typeof given.id === "string" ? given.id : `line-${line}`,
+    source: given.source ?? "seed",
+    scenario: given.scenario ?? (first === null ? "no_tool" : "standard"),
+    kind: typeof given.kind === "string" ? given.kind : "plain",
+    tool_name: given.tool_name === undefined ? first : given.tool_name,
+    frame: typeof given.frame === "string" ? given.frame : String(request?.content ?? "").toLowerCase(),
+    qc_passed: given.qc_passed === true,
+    ...(typeof given.simulated === "boolean" ? { simulated: given.simulated } : {}),
+    messages,
+  };
+  if (validate(sample)) return sample as unknown as Sample;
+  const problem = (validate.errors ?? []).find((e) => e.keyword !== "oneOf" && e.keyword !== "const") ?? validate.errors?.[0];
+  return `is no conversation: ${problem?.instancePath ? `${problem.instancePath.slice(1).replaceAll("/", ".")} ` : ""}${problem?.message ?? "its form is not known"}`;
+}
+
+/** Arguments that stand as an object (as MCP and many tools write them) become the text that OpenAI's form has; a call gets an id. */
+function asMessage(value: unknown, at: number): unknown {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
+  const { role, content, tool_calls, tool_call_id, name } = value as Record<string, unknown>;
+  if (role === "assistant") {
+    const calls = Array.isArray(tool_calls) && tool_calls.length > 0 ? { tool_calls: tool_calls.map((c, i) => asCall(c, `call_${at}_${i}`)) } : {};
+    return { role, content: content ?? null, ...calls };
+  }
+  if (role === "tool") return { role, content, tool_call_id: tool_call_id ?? `call_${at - 1}_0`, ...(typeof name === "string" ? { name } : {}) };
+  return { role, content };
+}
+
+function asCall(value: unknown, id: string): unknown {
+  if (value === null || typeof value !== "object") return value;
+  const call = value as Record<string, unknown>;
+  const fn = (call.function ?? call) as Record<string, unknown>;
+  const args = fn.arguments;
+  return {
+    id: typeof call.id === "string" ? call.id : id,
+    type: "function",
+    function: { name: fn.name, arguments: typeof args === "string" ? args : JSON.stringify(args ?? {}) },
+  };
+}
+
+function calledTool(messages: readonly unknown[]): string | null {
+  for (const m of messages) {
+    const calls = (m as { tool_calls?: { function?: { name?: unknown } }[] } | null)?.tool_calls;
+    const name = calls?.[0]?.function?.name;
+    if (typeof name === "string") return name;
+  }
+  return null;
+}

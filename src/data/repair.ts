@@ -1,0 +1,148 @@
+/**
+ * Repairs a data set as far as its meaning is certain, and takes out what cannot be repaired (`forge qa --fix`):
+ * encoding, white space, arguments that break off after a whole value, values of the wrong JSON type whose right
+ * form is certain (`"3"` where an integer is due), enum values in the wrong case. Nothing is invented: a missing
+ * argument, an unknown tool, a text cut off in its middle are reasons to drop.
+ */
+import type { JsonObject } from "../platform/json.ts";
+import { sampleChecker } from "./checks/index.ts";
+import { findDuplicates } from "./checks/set-checks.ts";
+import { closeJson } from "./import.ts";
+import { type Property, readProperties } from "./schema.ts";
+import type { Message, Sample, Toolset } from "./types.ts";
+
+export interface RepairOutcome {
+  readonly samples: readonly Sample[];
+  /** Kind of repair → samples that got it: `encoding`, `whitespace`, `truncation`, `schema`. */
+  readonly repaired: Readonly<Record<string, number>>;
+  /** Check → samples taken out. */
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+/** Seams of a generated text are a matter of taste in somebody else's data: measured, no reason to drop. */
+const KEPT = new Set(["artefacts"]);
+
+export function repairSamples(samples: readonly Sample[], toolset: Toolset): RepairOutcome {
+  const check = sampleChecker(toolset);
+  const properties = new Map(toolset.tools.map((t) => [t.name, readProperties(t)]));
+  const repaired: Record<string, number> = {};
+  const dropped: Record<string, number> = {};
+  const count = (table: Record<string, number>, name: string): void => {
+    table[name] = (table[name] ?? 0) + 1;
+  };
+  const whole: Sample[] = [];
+  for (const sample of samples) {
+    const kinds = new Set<string>();
+    const mended = { ...sample, messages: sample.messages.map((m) => mendMessage(m, properties, kinds)) };
+    const failure = check(mended);
+    if (failure !== null && !KEPT.has(failure.check.name)) count(dropped, failure.check.name);
+    else {
+      for (const kind of kinds) count(repaired, kind);
+      whole.push({ ...mended, qc_passed: failure === null });
+    }
+  }
+  const doubles = new Map(findDuplicates(whole).map((d) => [d.id, d.exact ? "duplicate" : "near_duplicate"]));
+  const kept = whole.filter((s) => {
+    const why = doubles.get(s.id);
+    if (why !== undefined) count(dropped, why);
+    return why === undefined;
+  });
+  return { samples: kept, repaired, dropped };
+}
+
+function mendMessage(message: Message, properties: ReadonlyMap<string, readonly Property[]>, kinds: Set<string>): Message {
+  const content = message.content === null ? null : mendText(message.content, kinds);
+  if (message.role !== "assistant" || message.tool_calls === undefined) return { ...message, content } as Message;
+  const calls = message.tool_calls.map((call) => ({
+    ...call,
+    function: { name: call.function.name.trim(), arguments: mendArguments(call.function.arguments, properties.get(call.function.name.trim()) ?? [], kinds) },
+  }));
+  return { ...message, content, tool_calls: calls as typeof message.tool_calls };
+}
+
+/** UTF-8 that was once read as Windows-1252: every such pair is a letter that no language writes so. */
+const MOJIBAKE = /[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac[\u2122\u0153\u201c\u201d\u2013\u2014\u00a6\u02dc\u009d]/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point
+const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+/** Windows-1252's printable characters between 0x80 and 0x9f, in order (https://encoding.spec.whatwg.org/index-windows-1252.txt). */
+const CP1252 = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ";
+
+/** A text without what an encoding did to it and without white space around it. */
+function mendText(text: string, kinds: Set<string>): string {
+  let out = text;
+  if (MOJIBAKE.test(out)) out = fromMojibake(out);
+  out = out.replace(CONTROLS, "");
+  if (out !== text) kinds.add("encoding");
+  const trimmed = out.replace(/\r\n?/g, "\n").trim();
+  if (trimmed !== out) kinds.add("whitespace");
+  return trimmed;
+}
+
+/** The text whose UTF-8 bytes were read as Windows-1252; the same text where they are no UTF-8. */
+function fromMojibake(text: string): string {
+  const bytes: number[] = [];
+  for (const c of text) {
+    const at = CP1252.indexOf(c);
+    const code = at >= 0 ? 0x80 + at : (c.codePointAt(0) ?? 0);
+    if (code > 0xff) return text;
+    bytes.push(code);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(bytes));
+  } catch {
+    return text;
+  }
+}
+
+function mendArguments(text: string, properties: readonly Property[], kinds: Set<string>): string {
+  let value = parseObject(text);
+  if (value === undefined) {
+    const closed = closeJson(text.trim());
+    value = closed === undefined ? undefined : parseObject(closed);
+    if (value === undefined) return text;
+    kinds.add("truncation");
+  }
+  const mended: Record<string, unknown> = {};
+  for (const [name, given] of Object.entries(value)) {
+    const property = properties.find((p) => p.name === name);
+    const better = property === undefined ? given : mendValue(given, property, kinds);
+    Object.defineProperty(mended, name, { value: better, enumerable: true, configurable: true, writable: true });
+  }
+  return JSON.stringify(mended);
+}
+
+function mendValue(value: unknown, property: Property, kinds: Set<string>): unknown {
+  const named = property.enum;
+  if (named !== undefined && !named.some((v) => v === value)) {
+    const word = String(value).trim().toLowerCase();
+    const meant = named.filter((v) => String(v).toLowerCase() === word);
+    if (meant.length === 1) {
+      kinds.add("schema");
+      return meant[0];
+    }
+  }
+  if (typeof value !== "string") {
+    if (property.type !== "string" || (typeof value !== "number" && typeof value !== "boolean")) return value;
+    kinds.add("schema");
+    return String(value);
+  }
+  const text = value.trim();
+  if ((property.type === "integer" && /^-?\d{1,15}$/.test(text)) || (property.type === "number" && /^-?\d{1,15}(\.\d{1,15})?$/.test(text))) {
+    kinds.add("schema");
+    return Number(text);
+  }
+  if (property.type === "boolean" && /^(true|false)$/i.test(text)) {
+    kinds.add("schema");
+    return text.toLowerCase() === "true";
+  }
+  return property.type === "string" ? mendText(value, kinds) : value;
+}
+
+function parseObject(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return value !== null && typeof value === "object" && !Array.isArray(value) ? (value as JsonObject) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,278 @@
+/**
+ * Stages whose outputs somebody brings in a file: each takes the place of the stage of that name in the real graph,
+ * with the same outputs, so that everything after it is the real code. What a file holds is checked here, once.
+ */
+import { cp, readFile, stat, writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { importSamples, readBytes, type Unreadable } from "../../data/import.ts";
+import { repairSamples } from "../../data/repair.ts";
+import type { StageDefinition } from "../../engine/stage.ts";
+import { parseCases } from "../../evaluation/cases.ts";
+import { EXIT } from "../../platform/exit.ts";
+import { cloneTree, errorCode } from "../../platform/fs.ts";
+import type { JsonObject } from "../../platform/json.ts";
+import { toJsonLines } from "../../platform/json.ts";
+import { err, type Failure, ok, type Result } from "../../platform/result.ts";
+import type { EvaluationReport } from "../../schemas/generated/evaluation-report.ts";
+import { validate as isEvaluationReport } from "../../schemas/generated/evaluation-report.validate.js";
+import type { GenerationStatistics } from "../../schemas/generated/generation.ts";
+import type { Toolset } from "../../schemas/generated/toolset.ts";
+import { gateFigures } from "../figures.ts";
+
+type Outputs = StageDefinition["outputs"];
+
+/** A file of the user's as text; a failure that names it. */
+export async function readGiven(path: string, what: string): Promise<Result<string>> {
+  try {
+    return ok(await readFile(path, "utf8"));
+  } catch (e) {
+    return err(cannotRead(path, what, e));
+  }
+}
+
+export const cannotRead = (path: string, what: string, e: unknown): Failure => {
+  const code = errorCode(e);
+  const why = code === "ENOENT" ? "does not exist" : code === "EISDIR" ? "is a folder, not a file" : `cannot be read (${code || "unknown reason"})`;
+  return {
+    code: "files/unreadable",
+    message: `${what} \`${path}\` ${why}`,
+    hint: "check the path; it is relative to the folder that you stand in",
+    exit: EXIT.usage,
+  };
+};
+
+const stage = (id: string, title: string, outputs: Outputs, rest: Pick<StageDefinition, "run"> & Partial<StageDefinition>): StageDefinition => ({
+  kind: "stage",
+  id,
+  title,
+  version: 1,
+  recipe: {},
+  inputs: {},
+  outputs,
+  ...rest,
+});
+
+/** `generate` from a file of samples; with `fix` repaired and cleaned on the way, the figures then being those of what is left. */
+export function givenData(path: string, o: { readonly fix: boolean; readonly cases?: string }): StageDefinition {
+  return stage(
+    "generate",
+    "Read the data",
+    { train: "file", heldout: "file", plan: "file", statistics: "file" },
+    {
+      recipe: { fix: o.fix },
+      inputs: { toolset: { stage: "inspect", output: "toolset" } },
+      files: { data: resolve(path), ...(o.cases === undefined ? {} : { cases: resolve(o.cases) }) },
+      async run({ inputs, outputs, emit }) {
+        const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
+        const cases = o.cases === undefined ? ok([]) : parseCases(await readFile(inputs.cases as string, "utf8"), o.cases);
+        if (!cases.ok) return cases;
+        const { text, encoding } = readBytes(await readFile(inputs.data as string));
+        const read = importSamples(text.replace(/^\ufeff/, ""), o.fix);
+        if (read.samples.length === 0) return err(nothingIn(path, read.unreadable));
+        for (const u of read.unreadable.slice(0, 5)) emit({ type: "log", level: "warning", message: u.message });
+        if (read.unreadable.length > 5)
+          emit({ type: "log", level: "warning", message: `and ${read.unreadable.length - 5} more lines that are no conversation` });
+        const mended = o.fix ? repairSamples(read.samples, toolset) : { samples: read.samples, repaired: {}, dropped: {} };
+        const dropped: Record<string, number> = { ...mended.dropped };
+        for (const u of read.unreadable) dropped[u.reason] = (dropped[u.reason] ?? 0) + 1;
+        const repaired = { ...mended.repaired, ...sum(mended.repaired, read.repaired) };
+        if (o.fix && encoding === "windows-1252") repaired.encoding = mended.samples.length;
+        const { sampleChecker } = await import("../../data/checks/index.ts");
+        const check = sampleChecker(toolset);
+        const valid = mended.samples.filter((s) => check(s)?.check.gates !== true).length;
+        const statistics: GenerationStatistics = {
+          version: 1,
+          teacher: "file",
+          planned: read.lines,
+          produced: mended.samples.length,
+          heldout_planned: cases.value.length,
+          heldout_produced: cases.value.length,
+          // A cleaned file is judged as it is now; a file that is only looked at with all that it holds.
+          generated: o.fix ? mended.samples.length : read.lines,
+          first_pass_valid: valid,
+          regenerated: 0,
+          dropped,
+          ...(o.fix ? { repaired } : {}),
+          calls: { executed: 0, failed: 0, timed_out: 0, simulated: 0, injected: 0 },
+          short: [],
+          warnings: encoding === "windows-1252" ? ["the file is no UTF-8; it was read as Windows-1252"] : [],
+        };
+        await writeFile(outputs.train as string, toJsonLines(mended.samples));
+        await writeFile(outputs.heldout as string, toJsonLines(cases.value));
+        await writeFile(outputs.plan as string, "null\n");
+        await writeFile(outputs.statistics as string, `${JSON.stringify(statistics, null, 2)}\n`);
+        const out = Object.values(dropped).reduce((a, b) => a + b, 0);
+        return ok({
+          figures: { samples: mended.samples.length, dropped: out },
+          summary: `${mended.samples.length} samples${out > 0 ? `, ${out} of ${read.lines} lines ${o.fix ? "taken out" : "not readable"}` : ""}`,
+        });
+      },
+    },
+  );
+}
+
+const sum = (a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries([...new Set([...Object.keys(a), ...Object.keys(b)])].map((k) => [k, (a[k] ?? 0) + (b[k] ?? 0)]));
+
+const nothingIn = (path: string, unreadable: readonly Unreadable[]): Failure => ({
+  code: "data/no-samples",
+  message: unreadable.length === 0 ? `there are no samples in ${path}` : `no line of ${path} is a conversation: ${unreadable[0]?.message}`,
+  hint: 'write one a line: {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}',
+  exit: EXIT.usage,
+});
+
+/** `generate` with nothing but evaluation cases, for a model that is only measured. */
+export function givenCases(path: string): StageDefinition {
+  return stage(
+    "generate",
+    "Read the cases",
+    { train: "file", heldout: "file", plan: "file", statistics: "file" },
+    {
+      files: { cases: resolve(path) },
+      async run({ inputs, outputs }) {
+        const cases = parseCases(await readFile(inputs.cases as string, "utf8"), path);
+        if (!cases.ok) return cases;
+        await writeFile(outputs.heldout as string, toJsonLines(cases.value));
+        for (const name of ["train", "plan", "statistics"]) await writeFile(outputs[name] as string, name === "train" ? "" : "null\n");
+        return ok({ figures: { cases: cases.value.length }, summary: `${cases.value.length} cases` });
+      },
+    },
+  );
+}
+
+/** `export:FORMAT` from a GGUF. */
+export function givenModel(path: string, format: string): StageDefinition {
+  return stage(
+    `export:${format}`,
+    "Take the model",
+    { model: "file", report: "file" },
+    {
+      files: { model: resolve(path) },
+      async run({ inputs, outputs }) {
+        const head = await firstBytes(inputs.model as string);
+        if (head !== "GGUF")
+          return err({
+            code: "models/not-gguf",
+            message: `${path} is no GGUF file`,
+            hint: "name a model that `forge export` wrote, or one inside a bundle (dist/NAME/model.gguf)",
+            exit: EXIT.usage,
+          });
+        await cloneTree(inputs.model as string, outputs.model as string);
+        const { size } = await stat(outputs.model as string);
+        await writeFile(outputs.report as string, `${JSON.stringify({ bytes: size })}\n`);
+        return ok({ figures: { bytes: size }, summary: `${(size / 1e6).toFixed(0)} MB` });
+      },
+    },
+  );
+}
+
+async function firstBytes(path: string): Promise<string> {
+  const { open } = await import("node:fs/promises");
+  const file = await open(path, "r");
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
+    return buffer.subarray(0, bytesRead).toString("latin1");
+  } finally {
+    await file.close();
+  }
+}
+
+/** `inspect` from a toolset that was saved, so that definitions stay what they were while a stub or server executes. */
+export function givenTools(path: string): StageDefinition {
+  return stage(
+    "inspect",
+    "Read the tools",
+    { toolset: "file" },
+    {
+      files: { tools: resolve(path) },
+      async run({ outputs, signal }) {
+        const { openTools } = await import("../../tools/open.ts");
+        const opened = await openTools([{ file: path, execute: "none" }], { dir: process.cwd(), signal });
+        if (!opened.ok) return opened;
+        await writeFile(outputs.toolset as string, `${JSON.stringify(opened.value.toolset, null, 2)}\n`);
+        const names = opened.value.toolset.tools.map((t) => t.name);
+        await opened.value.close();
+        return ok({ figures: { tools: names.length, toolset_hash: opened.value.toolset.hash }, summary: `${names.length} tools` });
+      },
+    },
+  );
+}
+
+/** What `forge train --output` leaves in its folder, beside `tools.json`. */
+export const TRAINED = { adapter: "adapter", rows: "rows.jsonl", training: "training.json", about: "model.json", tools: "tools.json" } as const;
+
+/** `train` from a folder that `forge train --output` wrote. */
+export function givenTraining(folder: string): StageDefinition {
+  return stage(
+    "train",
+    "Take the trained adapter",
+    { adapter: "folder", rows: "file", training: "file" },
+    {
+      files: { adapter: resolve(folder, TRAINED.adapter), rows: resolve(folder, TRAINED.rows), training: resolve(folder, TRAINED.training) },
+      async run({ inputs, outputs }) {
+        await cp(inputs.adapter as string, outputs.adapter as string, { recursive: true, dereference: true });
+        for (const name of ["rows", "training"]) await cloneTree(inputs[name] as string, outputs[name] as string);
+        const { figures = {} } = JSON.parse(await readFile(inputs.training as string, "utf8")) as { figures?: JsonObject };
+        return ok({ figures, summary: "from its folder" });
+      },
+    },
+  );
+}
+
+/** `train` as far as `pack` asks: the figures of a `training.json`, or none. */
+export function givenTrainingFigures(path: string | undefined): StageDefinition {
+  return stage(
+    "train",
+    "Take the training's figures",
+    { adapter: "folder", rows: "file", training: "file" },
+    {
+      ...(path === undefined ? {} : { files: { training: resolve(path) } }),
+      async run({ inputs, outputs }) {
+        const { mkdir } = await import("node:fs/promises");
+        await mkdir(outputs.adapter as string);
+        await writeFile(outputs.rows as string, "");
+        if (inputs.training === undefined) await writeFile(outputs.training as string, `${JSON.stringify({ figures: {} })}\n`);
+        else await cloneTree(inputs.training, outputs.training as string);
+        return ok({ figures: {}, summary: path === undefined ? "none given" : "from their file" });
+      },
+    },
+  );
+}
+
+/** `validate:FORMAT` or `benchmark:FORMAT` from a report that forge wrote; for a validation also its records. */
+export function givenReport(kind: "validate" | "benchmark", format: string, path: string, records?: string): StageDefinition {
+  const outputs: Outputs = { report: "file", markdown: "file", ...(kind === "validate" ? { records: "file" } : { constrained: "file" }) };
+  return stage(`${kind}:${format}`, `Take the ${kind === "validate" ? "validation" : "benchmark"}`, outputs, {
+    files: { report: resolve(path), ...(records === undefined ? {} : { records: resolve(records) }) },
+    async run({ inputs, outputs: to }) {
+      const report = parseReport(await readFile(inputs.report as string, "utf8"), path, kind);
+      if (!report.ok) return report;
+      const { reportMarkdown } = await import("../../evaluation/report.ts");
+      await writeFile(to.report as string, `${JSON.stringify(report.value, null, 2)}\n`);
+      await writeFile(to.markdown as string, reportMarkdown(report.value));
+      if (kind === "benchmark") await writeFile(to.constrained as string, "");
+      else await cloneTree(inputs.records as string, to.records as string);
+      return ok({ figures: gateFigures(report.value), summary: `${report.value.cases} cases` });
+    },
+  });
+}
+
+function parseReport(text: string, path: string, kind: "validate" | "benchmark"): Result<EvaluationReport> {
+  const wrong = (why: string): Result<never> =>
+    err({
+      code: "files/no-report",
+      message: `${path} is no report of a ${kind === "validate" ? "validation" : "benchmark"}: ${why}`,
+      hint: `make one: forge ${kind} --model FILE … --output ${path}`,
+      exit: EXIT.usage,
+    });
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return wrong("it is not JSON");
+  }
+  if (!isEvaluationReport(value))
+    return wrong(`${isEvaluationReport.errors?.[0]?.instancePath || "it"} ${isEvaluationReport.errors?.[0]?.message ?? ""}`.trim());
+  const report = value as EvaluationReport;
+  return report.kind === kind ? ok(report) : wrong(`it is one of a ${report.kind === "validate" ? "validation" : "benchmark"}`);
+}

@@ -1,0 +1,120 @@
+/**
+ * A stage by itself: an ephemeral recipe in a scratch project of its own, the real graph with what is given in
+ * place of the stages that would make it, and the results copied to where the user wants them. Guarantees: the
+ * user's project gets no lockfile and no state; an output appears whole or not at all; a folder that holds
+ * something is never written over; the scratch project goes, whatever happens (a SIGKILL leaves it in the
+ * temporary folder).
+ */
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import type { RunOutcome } from "../../engine/apply.ts";
+import type { NodeDefinition, StageDefinition } from "../../engine/stage.ts";
+import { EXIT } from "../../platform/exit.ts";
+import { cloneTree, fsFailure, writeFileAtomic } from "../../platform/fs.ts";
+import { err, type Failure, ok, type Result } from "../../platform/result.ts";
+import { loadMade } from "../../recipe/made.ts";
+import type { LoadedRecipe, Recipe } from "../../recipe/types.ts";
+import { buildPipeline, type Pipeline, type PipelineOptions } from "../pipeline.ts";
+
+export interface SingleOptions extends PipelineOptions {
+  readonly recipe: Recipe;
+  /** Stages that are given: each replaces the one of its id. */
+  readonly given: readonly StageDefinition[];
+  /** Gates and stages that nothing waits for here (`fine-tuning only`). */
+  readonly without?: readonly string[];
+}
+
+export interface SingleProject {
+  readonly loaded: LoadedRecipe;
+  readonly pipeline: Pipeline;
+  /** Removes the scratch project. Idempotent. */
+  readonly remove: () => void;
+}
+
+/** Makes the scratch project. Paths in the recipe are relative to the folder that the user stands in. */
+export function openSingle(o: SingleOptions): Result<SingleProject, readonly Failure[]> {
+  const root = mkdtempSync(join(realpathSync(tmpdir()), "mcp-forge-"));
+  const remove = (): void => {
+    process.off("exit", remove);
+    rmSync(root, { recursive: true, force: true });
+  };
+  process.on("exit", remove);
+  mkdirSync(join(root, ".mcp-forge"));
+  const recipe: Recipe = { ...o.recipe, bundle: { output: join(root, "bundle") } };
+  const loaded = loadMade(recipe, { file: join(root, "forge.yaml"), shown: "(the flags, as a recipe)", dir: process.cwd(), projectRoot: root });
+  const pipeline = loaded.ok ? buildPipeline(loaded.value, o) : loaded;
+  if (!loaded.ok || !pipeline.ok) {
+    remove();
+    return err(loaded.ok ? (pipeline.ok ? [] : [pipeline.error].flat()) : loaded.error);
+  }
+  const nodes = withGiven(pipeline.value.nodes, o.given, new Set(o.without));
+  return ok({ loaded: loaded.value, pipeline: { ...pipeline.value, nodes }, remove });
+}
+
+/** The graph with these stages in place of those of the same id. */
+export function withGiven(nodes: readonly NodeDefinition[], given: readonly StageDefinition[], without: ReadonlySet<string> = new Set()): NodeDefinition[] {
+  const byId = new Map(given.map((g) => [g.id, g]));
+  const ids = new Set(nodes.map((n) => n.id));
+  const added = given.filter((g) => !ids.has(g.id));
+  return [...nodes.filter((n) => !without.has(n.id)).map((n) => byId.get(n.id) ?? n), ...added].map((n) =>
+    without.size === 0 || n.after === undefined ? n : { ...n, after: n.after.filter((id) => !without.has(id)) },
+  );
+}
+
+/** One output of a stage and where it goes. */
+export interface Delivery {
+  readonly stage: string;
+  readonly output: string;
+  /** As the user wrote it. */
+  readonly to: string;
+}
+
+/** Says before a run, not an hour later, that an output cannot be put where it should go. */
+export function deliverable(to: string, kind: "file" | "folder"): Failure | undefined {
+  const path = resolve(to);
+  const found = statSync(path, { throwIfNoEntry: false });
+  const fail = (message: string, hint: string): Failure => ({ code: "usage/output", message, hint, exit: EXIT.usage });
+  if (kind === "file" && found?.isDirectory()) return fail(`--output ${to} is a folder`, "name a file in it");
+  if (kind === "folder" && found !== undefined && !found.isDirectory()) return fail(`--output ${to} is a file`, "name a folder");
+  if (kind === "folder" && found !== undefined && readdirSync(path).length > 0)
+    return fail(`--output ${to} is there and not empty`, "name another folder, or move it away first");
+  return undefined;
+}
+
+/** Copies outputs of a run to where they were asked for; a stage that did not finish leaves nothing. Returns the paths written, as the user wrote them. */
+export async function deliver(run: RunOutcome, deliveries: readonly Delivery[]): Promise<Result<string[]>> {
+  const written: string[] = [];
+  for (const d of deliveries) {
+    const from = run.nodes.find((n) => n.id === d.stage && (n.status === "done" || n.status === "cached"))?.outputs[d.output];
+    if (from === undefined) continue;
+    try {
+      const to = resolve(d.to);
+      mkdirSync(dirname(to), { recursive: true });
+      const part = join(dirname(to), `.${basename(to)}.${process.pid}.part`);
+      rmSync(part, { recursive: true, force: true });
+      await cloneTree(from, part);
+      if (existsSync(to) && statSync(to).isDirectory()) rmSync(to, { recursive: true });
+      renameSync(part, to);
+      written.push(d.to);
+    } catch (e) {
+      const failure = fsFailure(e, `write ${d.to}`);
+      if (failure === undefined) throw e;
+      return err(failure);
+    }
+  }
+  return ok(written);
+}
+
+/** Writes a small text beside what was delivered. */
+export function writeBeside(path: string, text: string): Result<void> {
+  try {
+    mkdirSync(dirname(resolve(path)), { recursive: true });
+    writeFileAtomic(resolve(path), text);
+    return ok(undefined);
+  } catch (e) {
+    const failure = fsFailure(e, `write ${path}`);
+    if (failure === undefined) throw e;
+    return err(failure);
+  }
+}

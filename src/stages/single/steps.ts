@@ -1,0 +1,438 @@
+/**
+ * The single steps: what each command's flags mean as an ephemeral recipe, which stages are given, where the run
+ * stops, and which outputs go where. Flags are checked before anything starts; every message names the flag that
+ * mends it.
+ */
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { StageDefinition } from "../../engine/stage.ts";
+import { EXIT } from "../../platform/exit.ts";
+import { err, type Failure, ok, type Result } from "../../platform/result.ts";
+import { nameFrom, scaledScenarios } from "../../recipe/made.ts";
+import type { ExportFormat, Recipe, ScenarioName, ToolSource } from "../../recipe/types.ts";
+import { givenCases, givenData, givenModel, givenReport, givenTools, givenTraining, givenTrainingFigures, TRAINED } from "./given.ts";
+import { type Delivery, deliverable, type SingleOptions } from "./project.ts";
+
+export interface StepFlags {
+  readonly server?: string;
+  readonly stub?: string;
+  readonly tools?: string;
+  readonly execute?: string;
+  readonly data?: string;
+  readonly model?: string;
+  readonly family?: string;
+  readonly profile?: string;
+  readonly seed?: number;
+  readonly samples?: number;
+  readonly noToolRatio?: number;
+  readonly errorRatio?: number;
+  readonly format?: readonly string[];
+  readonly output?: string;
+  readonly report?: string;
+  readonly fix?: boolean;
+  readonly cases?: string;
+  readonly records?: string;
+  readonly validation?: string;
+  readonly benchmark?: string;
+  readonly training?: string;
+  readonly baseline?: string;
+  readonly name?: string;
+  readonly skipVerify?: boolean;
+  readonly unproven?: boolean;
+  /** Thresholds by figure. */
+  readonly thresholds?: Readonly<Record<string, number>>;
+}
+
+export interface PreparedStep {
+  readonly single: SingleOptions;
+  readonly until: string;
+  readonly deliveries: readonly Delivery[];
+  /** Texts to write beside the results: path → content. */
+  readonly beside: Readonly<Record<string, string>>;
+  /** The node whose records are shown, a line a test. */
+  readonly records?: { readonly stage: string; readonly output: string };
+}
+
+export type Step = "generate" | "qa" | "train" | "validate" | "benchmark" | "export" | "pack";
+type Prepare = (flags: StepFlags, sources: readonly ToolSource[]) => Result<PreparedStep>;
+
+const FORMATS: readonly ExportFormat[] = ["q8_0", "q4_k_m", "q4_k_s", "q5_k_m", "f16"];
+const PROFILES = ["fast_dev", "balanced", "max_quality"] as const;
+
+const usage = (message: string, hint: string): Result<never> => err({ code: "usage/missing-flag", message, hint, exit: EXIT.usage });
+
+/** The sources that `--server`, `--stub` and `--tools` name; `words` are the server's command line, split. */
+export function toolSources(flags: StepFlags, words: readonly string[] | undefined): Result<ToolSource[]> {
+  if (flags.server !== undefined && flags.stub !== undefined) return usage("--server and --stub are both given", "name one of them");
+  const execute = flags.execute === undefined ? undefined : policy(flags.execute);
+  if (words !== undefined) {
+    const [command = "", ...args] = words;
+    return ok([{ mcp: { command, args }, execute: execute ?? "read_only" }]);
+  }
+  if (flags.stub !== undefined) return ok([{ stub: flags.stub, execute: execute ?? "all" } as ToolSource]);
+  if (flags.tools !== undefined) return ok([{ file: flags.tools, execute: "none" }]);
+  return ok([]);
+}
+
+function policy(text: string): NonNullable<ToolSource["execute"]> {
+  return text === "all" || text === "none" || text === "read_only" ? text : (text.split(",").map((n) => n.trim()) as NonNullable<ToolSource["execute"]>);
+}
+
+/** Everything that a step needs to run; a failure where flags are missing, wrong, or name files that are not there. */
+export function prepareStep(step: Step, flags: StepFlags, sources: readonly ToolSource[]): Result<PreparedStep> {
+  const problem = missingFile(flags) ?? outputProblem(step, flags);
+  return problem === undefined ? STEPS[step](flags, sources) : err(problem);
+}
+
+const STEPS: Readonly<Record<Step, Prepare>> = {
+  generate(flags, sources) {
+    if (sources.length === 0)
+      return usage("`generate` needs tools", 'say which: --server "COMMAND", --stub NAME or --tools FILE; or name a recipe: forge generate forge.yaml');
+    const weights = scenarioWeights(flags);
+    if (!weights.ok) return weights;
+    const output = flags.output ?? "train.jsonl";
+    const recipe = recipeFor(flags, sources, output, {
+      data: { ...(flags.samples === undefined ? {} : { samples: flags.samples }), ...weights.value },
+      ...(flags.cases === undefined ? { evaluation: { samples: 1 } } : {}),
+    });
+    return recipe.ok
+      ? ok({
+          single: { recipe: recipe.value, given: [] },
+          until: "generate",
+          deliveries: [
+            { stage: "generate", output: "train", to: output },
+            { stage: "inspect", output: "toolset", to: toolsBeside(output) },
+            ...optional("generate", "heldout", flags.cases),
+          ],
+          beside: {},
+        })
+      : recipe;
+  },
+
+  qa(flags, sources) {
+    if (flags.data === undefined) return usage("`qa` of a file needs --data", "name the samples: --data train.jsonl; or name a recipe: forge qa forge.yaml");
+    const tools = toolsFor(flags, sources, flags.data);
+    if (!tools.ok) return tools;
+    const recipe = recipeFor(flags, tools.value, flags.data, { gates: { qa: { ...flags.thresholds } } });
+    if (!recipe.ok) return recipe;
+    const cleaned = flags.fix === true ? (flags.output ?? sibling(flags.data, "clean.jsonl")) : undefined;
+    const report = flags.report ?? sibling(flags.data, "qa");
+    return ok({
+      single: { recipe: recipe.value, given: [givenData(flags.data, { fix: flags.fix === true, cases: flags.cases })] },
+      until: "gate:qa",
+      deliveries: [
+        ...optional("generate", "train", cleaned),
+        { stage: "qa", output: "report", to: `${report}.json` },
+        { stage: "qa", output: "markdown", to: `${report}.md` },
+        { stage: "qa", output: "csv", to: `${report}.csv` },
+      ],
+      beside: {},
+    });
+  },
+
+  train(flags, sources) {
+    if (flags.data === undefined)
+      return usage("`train` on a file needs --data", "name the samples: --data train.jsonl --model smollm2; or name a recipe: forge train forge.yaml");
+    if (flags.model === undefined) return usage("`train --data` needs --model", "name the base model's family: --model smollm2");
+    const tools = toolsFor(flags, sources, flags.data);
+    if (!tools.ok) return tools;
+    const family = flags.model;
+    const recipe = recipeFor({ ...flags, family }, tools.value, flags.output ?? "adapter", {});
+    if (!recipe.ok) return recipe;
+    const folder = flags.output ?? "adapter";
+    const to = (name: string): string => join(folder, name);
+    return ok({
+      single: { recipe: recipe.value, given: [givenData(flags.data, { fix: false })], without: ["gate:qa"] },
+      until: "train",
+      deliveries: [
+        { stage: "train", output: "adapter", to: to(TRAINED.adapter) },
+        { stage: "train", output: "rows", to: to(TRAINED.rows) },
+        { stage: "train", output: "training", to: to(TRAINED.training) },
+        { stage: "inspect", output: "toolset", to: to(TRAINED.tools) },
+      ],
+      beside: { [to(TRAINED.about)]: `${JSON.stringify({ version: 1, family, name: recipe.value.name }, null, 2)}\n` },
+    });
+  },
+
+  export(flags, sources) {
+    if (flags.model === undefined)
+      return usage(
+        "`export` of a trained model needs --model",
+        "name the folder that `forge train --output` wrote: --model adapter --output model.gguf; or name a recipe",
+      );
+    const missing = Object.values(TRAINED).filter((name) => name !== TRAINED.tools && !existsSync(join(flags.model as string, name)));
+    if (missing.length > 0)
+      return usage(
+        `\`${flags.model}\` is no trained model: it lacks ${missing.join(", ")}`,
+        "name the folder that `forge train --data F --model FAMILY --output FOLDER` wrote",
+      );
+    const about = readAbout(join(flags.model, TRAINED.about));
+    if (!about.ok) return about;
+    const tools = toolsFor(flags, sources, join(flags.model, TRAINED.rows));
+    if (!tools.ok) return tools;
+    const formats = formatsOf(flags);
+    if (!formats.ok) return formats;
+    const output = flags.output ?? "model.gguf";
+    const recipe = recipeFor({ ...flags, family: about.value.family, name: flags.name ?? about.value.name }, tools.value, output, { exports: formats.value });
+    if (!recipe.ok) return recipe;
+    const [only] = formats.value;
+    return ok({
+      single: { recipe: recipe.value, given: [givenTraining(flags.model)], verifyExports: flags.skipVerify !== true },
+      until: "export",
+      deliveries: formats.value.map((format) => ({
+        stage: `export:${format}`,
+        output: "model",
+        to: format === only ? output : sibling(output, `${format}.gguf`),
+      })),
+      beside: {},
+    });
+  },
+
+  validate(flags, sources) {
+    const measured = measuring("validate", flags, sources);
+    if (!measured.ok) return measured;
+    const { recipe, given, format } = measured.value;
+    return ok({
+      single: { recipe, given },
+      until: `gate:validate:${format}`,
+      deliveries: flags.output === undefined ? [] : reportDeliveries("validate", format, flags.output),
+      beside: {},
+      records: { stage: `validate:${format}`, output: "records" },
+    });
+  },
+
+  benchmark(flags, sources) {
+    const measured = measuring("benchmark", flags, sources);
+    if (!measured.ok) return measured;
+    const { recipe, given, format } = measured.value;
+    return ok({
+      single: { recipe, given, ...(flags.baseline === undefined ? {} : { baselineModel: flags.baseline }) },
+      until: `gate:benchmark:${format}`,
+      deliveries: flags.output === undefined ? [] : reportDeliveries("benchmark", format, flags.output),
+      beside: {},
+      records: { stage: `benchmark:${format}`, output: "markdown" },
+    });
+  },
+
+  pack(flags, sources) {
+    const { model, validation } = flags;
+    if (model === undefined)
+      return usage(
+        "`pack` of files needs --model",
+        "name the GGUF: --model model.gguf --tools tools.json --validation validation.json --output dist/NAME; or name a recipe",
+      );
+    if (validation === undefined)
+      return usage(
+        "`pack --model` needs --validation",
+        "measure the model first: forge validate --model model.gguf --tools tools.json --output validation.json",
+      );
+    const records = flags.records ?? sibling(validation, "records.jsonl");
+    const cases = flags.cases ?? sibling(validation, "cases.jsonl");
+    for (const [flag, path] of [
+      ["--records", records],
+      ["--cases", cases],
+    ] as const)
+      if (!existsSync(path))
+        return usage(
+          `there is no file \`${path}\`, which the bundle's smoke tests are made of`,
+          `\`forge validate --output\` writes it beside its report; or name it: ${flag} FILE`,
+        );
+    const tools = toolsFor(flags, sources, model);
+    if (!tools.ok) return tools;
+    const format = formatOf(model);
+    const output = flags.output ?? join("dist", nameFrom(flags.name ?? "model", "model"));
+    const recipe = recipeFor(flags, tools.value, output, {
+      exports: [format],
+      evaluation: { benchmark: flags.benchmark !== undefined },
+      ...thresholdsOf(flags),
+    });
+    if (!recipe.ok) return recipe;
+    const given = [
+      flags.data === undefined ? givenCases(cases) : givenData(flags.data, { fix: false, cases }),
+      givenTrainingFigures(flags.training),
+      givenModel(model, format),
+      givenReport("validate", format, validation, records),
+      ...(flags.benchmark === undefined ? [] : [givenReport("benchmark", format, flags.benchmark)]),
+      ...(flags.tools !== undefined && sources.some((s) => s.file === undefined) ? [givenTools(flags.tools)] : []),
+    ];
+    return ok({
+      single: { recipe: recipe.value, given, without: flags.data === undefined ? ["gate:qa"] : [], unproven: flags.unproven === true },
+      until: "pack",
+      deliveries: [{ stage: "pack", output: "bundle", to: output }],
+      beside: {},
+    });
+  },
+};
+
+interface Measured {
+  readonly recipe: Recipe;
+  readonly given: readonly StageDefinition[];
+  readonly format: ExportFormat;
+}
+
+/** What `validate` and `benchmark` of a model file share. */
+function measuring(step: "validate" | "benchmark", flags: StepFlags, sources: readonly ToolSource[]): Result<Measured> {
+  if (flags.model === undefined)
+    return usage(`\`${step}\` of a model file needs --model`, `name the GGUF: --model model.gguf; or name a recipe: forge ${step} forge.yaml`);
+  const model = statSync(flags.model).isDirectory() ? join(flags.model, "model.gguf") : flags.model;
+  if (!existsSync(model)) return usage(`there is no model.gguf in \`${flags.model}\``, "name a GGUF, or the folder of a bundle");
+  const tools = toolsFor(flags, sources, model);
+  if (!tools.ok) return tools;
+  const format = formatOf(model);
+  const recipe = recipeFor(flags, tools.value, model, {
+    // Samples to train on are not wanted: as few as there can be.
+    data: { samples: 1, min_per_tool: 0 },
+    evaluation: { samples: flags.samples ?? 20, baseline: step === "benchmark" },
+    exports: [format],
+    ...thresholdsOf(flags),
+  });
+  if (!recipe.ok) return recipe;
+  const given = [
+    givenModel(model, format),
+    ...(flags.cases === undefined ? [] : [givenCases(flags.cases)]),
+    ...(flags.tools !== undefined && sources.some((s) => s.file === undefined) ? [givenTools(flags.tools)] : []),
+  ];
+  return ok({ recipe: recipe.value, given, format });
+}
+
+/** The tools by flag; else `tools.json` where a step of ours leaves it, beside the file at hand. */
+function toolsFor(flags: StepFlags, sources: readonly ToolSource[], beside: string): Result<readonly ToolSource[]> {
+  if (sources.length > 0) return ok(sources);
+  const found = [toolsBeside(beside), join(dirname(beside), "tools.json")].find((path) => existsSync(path));
+  if (found !== undefined) return ok([{ file: found, execute: "none" }]);
+  return usage(
+    flags.data === undefined ? "the tools are not named" : `the tools of \`${flags.data}\` are not named`,
+    "say which: --tools FILE (`forge tools inspect --server COMMAND --output tools.json` writes one), --server COMMAND or --stub NAME",
+  );
+}
+
+function recipeFor(flags: StepFlags, sources: readonly ToolSource[], nameSource: string, rest: Partial<Recipe>): Result<Recipe> {
+  const { profile } = flags;
+  if (profile !== undefined && !PROFILES.some((p) => p === profile))
+    return err({ code: "usage/bad-value", message: `there is no profile \`${profile}\``, hint: `choose one of ${PROFILES.join(", ")}`, exit: EXIT.usage });
+  const last =
+    nameSource
+      .replace(/[/\\]+$/, "")
+      .split(/[/\\]/)
+      .at(-1) ?? "";
+  return ok({
+    version: 1,
+    name: flags.name ?? nameFrom(last.replace(/\.[a-z0-9]+$/i, ""), "model"),
+    ...(flags.seed === undefined ? {} : { seed: flags.seed }),
+    tools: [...sources] as Recipe["tools"],
+    ...(flags.family === undefined ? {} : { model: { family: flags.family } as Recipe["model"] }),
+    ...(profile === undefined ? {} : { profile: profile as Recipe["profile"] }),
+    ...rest,
+  });
+}
+
+/** `{scenarios}` where a ratio was given, the others scaled; `{}` where none was. */
+export function scenarioWeights(flags: Pick<StepFlags, "noToolRatio" | "errorRatio">): Result<{ scenarios?: Record<string, number> }> {
+  const set: Partial<Record<ScenarioName, number>> = {
+    ...(flags.noToolRatio === undefined ? {} : { no_tool: flags.noToolRatio }),
+    ...(flags.errorRatio === undefined ? {} : { error: flags.errorRatio }),
+  };
+  if (Object.keys(set).length === 0) return ok({});
+  const scenarios = scaledScenarios(set);
+  if (scenarios !== undefined) return ok({ scenarios });
+  return err({
+    code: "usage/bad-value",
+    message: "--no-tool-ratio and --error-ratio are shares from 0 to 1 and together at most 1",
+    hint: "for example --no-tool-ratio 0.15 --error-ratio 0.10",
+    exit: EXIT.usage,
+  });
+}
+
+const VALIDATE = ["tool_call_parse_rate", "schema_conformance_rate", "tool_selection_accuracy", "loop_completion_rate", "error_handling_rate"] as const;
+
+function thresholdsOf(flags: StepFlags): Pick<Recipe, "gates"> {
+  const entries = Object.entries(flags.thresholds ?? {});
+  const of = (validate: boolean) => Object.fromEntries(entries.filter(([name]) => VALIDATE.some((v) => v === name) === validate));
+  return entries.length === 0 ? {} : { gates: { validate: of(true), benchmark: of(false) } };
+}
+
+export function formatsOf(flags: Pick<StepFlags, "format">): Result<[ExportFormat, ...ExportFormat[]]> {
+  const wanted = [...new Set((flags.format ?? ["q8_0"]).flatMap((f) => f.split(",")).map((f) => f.trim().toLowerCase()))];
+  const unknown = wanted.find((f) => !FORMATS.some((known) => known === f));
+  if (unknown === undefined && wanted.length > 0) return ok(wanted as [ExportFormat, ...ExportFormat[]]);
+  return err({ code: "usage/bad-value", message: `there is no format \`${unknown ?? ""}\``, hint: `choose among ${FORMATS.join(", ")}`, exit: EXIT.usage });
+}
+
+/** The format that a file's name tells; q8_0 where it tells none. Only a label: the model says itself what it is. */
+const formatOf = (path: string): ExportFormat => FORMATS.find((f) => path.toLowerCase().split(/[/\\]/).at(-1)?.includes(f)) ?? "q8_0";
+
+const optional = (stage: string, output: string, to: string | undefined): Delivery[] => (to === undefined ? [] : [{ stage, output, to }]);
+
+/** `a/train.jsonl` and `qa` give `a/train.qa`. */
+const sibling = (path: string, suffix: string): string => join(dirname(path), `${(path.split(/[/\\]/).at(-1) ?? "").replace(/\.[a-z0-9]+$/i, "")}.${suffix}`);
+
+/** Where `generate` leaves the tools of its samples. */
+const toolsBeside = (path: string): string => sibling(path, "tools.json");
+
+function reportDeliveries(kind: "validate" | "benchmark", format: string, output: string): Delivery[] {
+  const stage = `${kind}:${format}`;
+  const own: Delivery[] = [
+    { stage, output: "report", to: output },
+    { stage, output: "markdown", to: sibling(output, "md") },
+  ];
+  return kind === "benchmark"
+    ? own
+    : [
+        ...own,
+        { stage, output: "records", to: sibling(output, "records.jsonl") },
+        { stage: "generate", output: "heldout", to: sibling(output, "cases.jsonl") },
+      ];
+}
+
+function readAbout(path: string): Result<{ readonly family: string; readonly name: string }> {
+  try {
+    const { family, name } = JSON.parse(readFileSync(path, "utf8")) as { family?: unknown; name?: unknown };
+    if (typeof family === "string" && typeof name === "string") return ok({ family, name: nameFrom(name, "model") });
+  } catch {
+    // Said below.
+  }
+  return usage(`${path} does not say which base model was trained`, "name the folder that `forge train --data F --model FAMILY --output FOLDER` wrote");
+}
+
+const READ: readonly (readonly [flag: keyof StepFlags, shown: string, what: string])[] = [
+  ["tools", "--tools", "the file of tools"],
+  ["data", "--data", "the file of samples"],
+  ["records", "--records", "the file of records"],
+  ["validation", "--validation", "the validation's report"],
+  ["benchmark", "--benchmark", "the benchmark's report"],
+  ["training", "--training", "the training's figures"],
+  ["baseline", "--baseline", "the model to compare with"],
+];
+
+function missingFile(flags: StepFlags): Failure | undefined {
+  for (const [flag, shown, what] of READ) {
+    const path = flags[flag];
+    if (typeof path !== "string" || statSync(path, { throwIfNoEntry: false })?.isFile()) continue;
+    return {
+      code: "usage/missing-file",
+      message: existsSync(path) ? `\`${path}\` (${shown}) is not a file` : `${what} \`${path}\` (${shown}) does not exist`,
+      hint: "check the path; it is relative to the folder that you stand in",
+      exit: EXIT.usage,
+    };
+  }
+  return undefined;
+}
+
+function outputProblem(step: Step, flags: StepFlags): Failure | undefined {
+  const { output, model, cases } = flags;
+  if (step !== "train" && model !== undefined && !existsSync(model))
+    return {
+      code: "usage/missing-file",
+      message: `the model \`${model}\` (--model) does not exist`,
+      hint: "check the path; it is relative to the folder that you stand in",
+      exit: EXIT.usage,
+    };
+  if (step !== "generate" && cases !== undefined && !existsSync(cases))
+    return {
+      code: "usage/missing-file",
+      message: `the file of cases \`${cases}\` (--cases) does not exist`,
+      hint: "check the path; it is relative to the folder that you stand in",
+      exit: EXIT.usage,
+    };
+  return output === undefined ? undefined : deliverable(output, step === "train" || step === "pack" ? "folder" : "file");
+}

@@ -1,0 +1,259 @@
+/**
+ * Single steps on files, with the real stages, as far as they need no model; and every step's answer to flags that
+ * are missing or wrong. Nothing of a step stays but what it was asked for. The command runs in this process, from its
+ * sources: only its streams, its folder and its temporary folder are the test's.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, test, vi } from "vitest";
+import { runCli } from "../../src/cli/program.ts";
+import { treeOf, World } from "../e2e/support/forge.ts";
+
+let world: World;
+const home = process.cwd();
+const tmp = process.env.TMPDIR;
+beforeEach(() => {
+  world = new World();
+  process.chdir(world.project);
+  process.env.TMPDIR = world.tmp;
+});
+afterEach(() => {
+  process.chdir(home);
+  if (tmp === undefined) delete process.env.TMPDIR;
+  else process.env.TMPDIR = tmp;
+  world.remove();
+});
+
+async function forge(args: readonly string[]): Promise<{ code: number; out: string; err: string }> {
+  let [out, err] = ["", ""];
+  const spies = [
+    vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+      out += String(text);
+      return true;
+    }),
+    vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+      err += String(text);
+      return true;
+    }),
+  ];
+  try {
+    const code = await runCli(args);
+    return { code, out, err };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
+const TOOLS = JSON.stringify({
+  tools: ["get_weather", "get_forecast"].map((name) => ({
+    name,
+    description: `Gives ${name}.`,
+    input_schema: {
+      type: "object",
+      properties: { location: { type: "string" }, days: { type: "integer", minimum: 1, maximum: 14 }, unit: { type: "string", enum: ["metric", "imperial"] } },
+      required: ["location"],
+    },
+  })),
+});
+
+const PLACES = "Paris Oslo Rome Lima Cairo Tokyo Delhi Bern Riga Kyiv Quito Accra".split(" ");
+interface Line {
+  readonly ask: string;
+  readonly tool?: string;
+  /** Text of the arguments. */
+  readonly args?: string;
+}
+const conversation = ({ ask, tool = "get_weather", args = '{"location":"Paris"}' }: Line): string =>
+  JSON.stringify({
+    messages: [
+      { role: "user", content: ask },
+      { role: "assistant", content: null, tool_calls: [{ id: "c", type: "function", function: { name: tool, arguments: args } }] },
+      { role: "tool", tool_call_id: "c", content: "{}" },
+      { role: "assistant", content: "It is dry." },
+    ],
+  });
+/** Twelve good samples a tool. */
+const GOOD = ["get_weather", "get_forecast"].flatMap((tool) =>
+  PLACES.map((place, i) =>
+    conversation({ ask: `${tool} of day ${i} around ${place}, part ${i * 7}, please`, tool, args: JSON.stringify({ location: place }) }),
+  ),
+);
+const data = (...more: string[]): void => void world.write("train.jsonl", `${[...GOOD, ...more].join("\n")}\n`);
+const samples = (name: string): { id: string; messages: { content: string | null; tool_calls?: { function: { arguments: string } }[] }[] }[] =>
+  readFileSync(join(world.project, name), "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((l) => JSON.parse(l));
+
+describe("qa of a file", () => {
+  beforeEach(() => void world.write("tools.json", TOOLS));
+
+  test("good data: exit 0, the report in three forms, and nothing else", async () => {
+    data();
+    const ended = await forge(["qa", "--data", "train.jsonl", "--tools", "tools.json"]);
+    expect(ended, ended.err).toMatchObject({ code: 0, err: "" });
+    expect(readdirSync(world.project).sort()).toEqual(["tools.json", "train.jsonl", "train.qa.csv", "train.qa.json", "train.qa.md"]);
+    const report = JSON.parse(readFileSync(join(world.project, "train.qa.json"), "utf8")) as { totals: unknown; figures: Record<string, number> };
+    expect(report.totals).toMatchObject({ samples: 24, valid: 24, invalid: 0 });
+    expect(report.figures).toMatchObject({ schema_pass_rate: 1, min_samples_per_tool: 12 });
+    expect(readFileSync(join(world.project, "train.qa.md"), "utf8")).toContain("# Data quality");
+    expect(readFileSync(join(world.project, "train.qa.csv"), "utf8")).toMatch(
+      /^section,name,value,detail\r\n[\s\S]*figures,schema_pass_rate,1,\r\n[\s\S]*tool,get_weather,12,\r\n/,
+    );
+    expect(treeOf(world.tmp)).toEqual({});
+  });
+
+  test("the exit code is the gate, and thresholds are flags", async () => {
+    data(conversation({ ask: "one more thing about the sea", tool: "no_such_tool" }));
+    const args = ["qa", "--data", "train.jsonl"];
+    const refused = await forge(args);
+    expect(refused.code).toBe(3);
+    expect(refused.out).toContain("schema_pass_rate 0.960 < 0.98");
+    expect((await forge([...args, "--schema-pass-rate", "0.95"])).code).toBe(0);
+    expect((await forge([...args, "--schema-pass-rate", "0.95", "--min-samples-per-tool", "13"])).code).toBe(3);
+    expect((await forge([...args, "--schema-pass-rate", "98"])).err).toContain("number from 0 to 1");
+  });
+
+  const mended: [name: string, line: string, kind: string, holds: (text: string) => boolean][] = [
+    ["a number as text", conversation({ ask: "the week ahead", args: '{"location":"Zug","days":"3"}' }), "schema", (t) => t.includes('"days\\":3')],
+    [
+      "an enum in the wrong case",
+      conversation({ ask: "the week ahead", args: '{"location":"Zug","unit":"Metric"}' }),
+      "schema",
+      (t) => t.includes('\\"metric\\"'),
+    ],
+    [
+      "arguments that break off after a value",
+      conversation({ ask: "the week ahead", args: '{"location":"Zug"' }),
+      "truncation",
+      (t) => t.includes('{\\"location\\":\\"Zug\\"}'),
+    ],
+    ["a line that breaks off after a value", conversation({ ask: "the week ahead" }).slice(0, -2), "truncation", (t) => t.includes("the week ahead")],
+    ["white space around a request", conversation({ ask: "  the week ahead \r\n" }), "whitespace", (t) => t.includes('"the week ahead"')],
+    ["UTF-8 read as Windows-1252", conversation({ ask: "the week in ZÃ¼rich" }), "encoding", (t) => t.includes("the week in Zürich")],
+    ["control characters", conversation({ ask: "the \u0007week\u001b ahead" }), "encoding", (t) => t.includes('"the week ahead"')],
+  ];
+  test.each(mended)("--fix repairs %s", async (_name, line, kind, holds) => {
+    data(line);
+    const ended = await forge(["qa", "--data", "train.jsonl", "--fix", "--output", "out/clean.jsonl"]);
+    expect(ended.code, ended.out + ended.err).toBe(0);
+    expect(samples("out/clean.jsonl")).toHaveLength(25);
+    expect(holds(readFileSync(join(world.project, "out/clean.jsonl"), "utf8"))).toBe(true);
+    expect((JSON.parse(readFileSync(join(world.project, "train.qa.json"), "utf8")) as { repaired: object }).repaired).toEqual({ [kind]: 1 });
+    expect((await forge(["qa", "--data", "out/clean.jsonl", "--tools", "tools.json"])).code).toBe(0);
+  });
+
+  const dropped: [name: string, line: string, reason: string][] = [
+    ["an unknown tool", conversation({ ask: "the week ahead", tool: "get_wether" }), "tool_exists"],
+    ["a missing argument", conversation({ ask: "the week ahead", args: "{}" }), "required"],
+    ["a value out of range", conversation({ ask: "the week ahead", args: '{"location":"Zug","days":99}' }), "schema"],
+    ["arguments cut off in a word", conversation({ ask: "the week ahead", args: '{"location":"Zu' }), "parse"],
+    ["a line cut off in a word", conversation({ ask: "the week ahead" }).slice(0, -6), "json"],
+    ["no JSON at all", "hello", "json"],
+    ["JSON that is no conversation", '{"prompt": "a", "completion": "b"}', "shape"],
+    ["a conversation without its answer", '{"messages":[{"role":"user","content":"the week ahead"},{"role":"user","content":"well?"}]}', "roles"],
+    ["the same again", GOOD[3] as string, "duplicate"],
+    ["nearly the same again", conversation({ ask: "get_weather of day 3 around Lima, part 21, please!", args: '{"location":"Lima"}' }), "duplicate"],
+  ];
+  test.each(dropped)("--fix takes out %s", async (_name, line, reason) => {
+    data(line);
+    const ended = await forge(["qa", "--data", "train.jsonl", "--fix"]);
+    expect(ended.code, ended.out + ended.err).toBe(0);
+    expect(samples("train.clean.jsonl")).toHaveLength(24);
+    expect((JSON.parse(readFileSync(join(world.project, "train.qa.json"), "utf8")) as { dropped: object }).dropped).toEqual({ [reason]: 1 });
+  });
+
+  test("two samples under one id are two samples", async () => {
+    const twin = (ask: string): string => JSON.stringify({ id: "a", ...JSON.parse(conversation({ ask })) });
+    data(twin("the week ahead in the valley"), twin("storms over the northern sea today"));
+    await forge(["qa", "--data", "train.jsonl", "--fix"]);
+    expect(new Set(samples("train.clean.jsonl").map((s) => s.id)).size).toBe(26);
+  });
+
+  test("an issue that would be a formula in a spreadsheet is none", async () => {
+    data(JSON.stringify({ id: "=cmd|'/c calc'!A0", ...JSON.parse(conversation({ ask: "the week ahead", tool: "no" })) }));
+    await forge(["qa", "--data", "train.jsonl", "--report", "r"]);
+    expect(readFileSync(join(world.project, "r.csv"), "utf8")).toContain("issue,tool_exists,'=cmd|'/c calc'!A0,");
+  });
+
+  test("a file with nothing in it is wrong input, not a pass", async () => {
+    world.write("train.jsonl", "\n\n");
+    const ended = await forge(["qa", "--data", "train.jsonl"]);
+    expect(ended.code).toBe(4);
+    expect(ended.err).toContain("error[data/no-samples]: there are no samples in train.jsonl");
+  });
+});
+
+describe("flags that are missing or wrong: exit 4, with the flag that mends it", () => {
+  beforeEach(() => {
+    world.write("tools.json", TOOLS);
+    world.write("train.jsonl", `${GOOD.join("\n")}\n`);
+    world.write("no.gguf", "not a model");
+    world.write("forge.yaml", "version: 1\nname: x\ntools:\n  - stub: weather\n");
+    mkdirSync(join(world.project, "full"));
+    world.write("full/x", "x");
+  });
+  const cases: [args: string[], message: string, help: string][] = [
+    [["generate", "--samples", "5"], "`generate` needs tools", "--server"],
+    [["generate", "--stub", "weather", "--samples", "few"], "whole number", "--help"],
+    [["generate", "--stub", "wether"], "`tools[0].stub` must be one of `weather`", "did you mean `weather`"],
+    [["generate", "--stub", "weather", "--server", "x"], "--server and --stub", "name one"],
+    [["generate", "--server", "'x"], "open single quote", "close the quote"],
+    [["generate", "--stub", "weather", "--no-tool-ratio", "0.9", "--error-ratio", "0.5"], "together at most 1", "--no-tool-ratio 0.15"],
+    [["generate", "--tools", "none.json"], "`none.json` (--tools) does not exist", "relative to the folder"],
+    [["generate", "--stub", "weather", "--output", "full"], "--output full is a folder", "name a file"],
+    [["qa", "--tools", "tools.json"], "needs --data", "--data train.jsonl"],
+    [["qa", "--data", "none.jsonl"], "`none.jsonl` (--data) does not exist", "relative to the folder"],
+    [["qa", "--data", "full"], "`full` (--data) is not a file", "relative to the folder"],
+    [["qa", "forge.yaml", "--data", "train.jsonl"], "are both given", "either name a recipe"],
+    [["qa", "--data", "train.jsonl", "--locked"], "--locked goes with a recipe", "leave --locked out"],
+    [["train", "--data", "train.jsonl"], "needs --model", "--model smollm2"],
+    [["train", "--model", "smollm2"], "needs --data", "--data train.jsonl --model smollm2"],
+    [["train", "--data", "train.jsonl", "--model", "smolm2"], "`model.family` must be one of", "did you mean `smollm2`"],
+    [["train", "--data", "train.jsonl", "--model", "smollm2", "--profile", "fast"], "no profile `fast`", "fast_dev"],
+    [["train", "--data", "train.jsonl", "--model", "smollm2", "--output", "full"], "there and not empty", "another folder"],
+    [["validate", "--samples", "3"], "needs --model", "--model model.gguf"],
+    [["validate", "--model", "none.gguf", "--stub", "weather"], "`none.gguf` (--model) does not exist", "relative to the folder"],
+    [["validate", "--model", "full", "--stub", "weather"], "no model.gguf in `full`", "folder of a bundle"],
+    [["validate", "--model", "no.gguf", "--stub", "weather", "--cases", "none.jsonl"], "`none.jsonl` (--cases) does not exist", "relative"],
+    [["benchmark", "--tools", "tools.json"], "needs --model", "--model model.gguf"],
+    [["benchmark", "forge.yaml", "--stub", "weather"], "--stub goes with --model", "--model FILE"],
+    [["benchmark", "--model", "no.gguf", "--baseline", "none.gguf"], "`none.gguf` (--baseline) does not exist", "relative"],
+    [["export", "--output", "m.gguf"], "needs --model", "--model adapter"],
+    [["export", "--model", "full"], "`full` is no trained model: it lacks adapter, rows.jsonl", "forge train --data"],
+    [["pack", "--tools", "tools.json"], "needs --model", "--validation"],
+    [["pack", "--model", "no.gguf"], "needs --validation", "forge validate --model"],
+    [["pack", "--model", "no.gguf", "--validation", "tools.json"], "no file `tools.records.jsonl`", "--records FILE"],
+  ];
+  test.each(cases)("%j", async (args, message, help) => {
+    const before = treeOf(world.project);
+    const ended = await forge(args);
+    expect(ended.err).toContain(message);
+    expect(ended.err).toMatch(/= help: /);
+    expect(ended.err).toContain(help);
+    expect(ended.err).not.toMatch(/\n\s+at /);
+    expect(ended.code).toBe(4);
+    expect(treeOf(world.project)).toEqual(before);
+    expect(treeOf(world.tmp)).toEqual({});
+  });
+
+  it("a model that is none is said before anything is asked of it", async () => {
+    world.write("cases.jsonl", '{"id":"a","messages":[{"role":"user","content":"hi"}],"expect":null}\n');
+    const ended = await forge(["validate", "--model", "no.gguf", "--tools", "tools.json", "--cases", "cases.jsonl"]);
+    expect(ended.code).toBe(4);
+    expect(ended.err).toContain("error[models/not-gguf]: no.gguf is no GGUF file");
+    expect(existsSync(join(world.project, ".mcp-forge"))).toBe(false);
+    expect(treeOf(world.tmp)).toEqual({});
+  });
+});
+
+test("without file flags a stage command is apply up to that stage", async () => {
+  world.write("forge.yaml", "version: 1\nname: x\ntools:\n  - stub: wether\n");
+  const ended = await forge(["qa"]);
+  expect(ended.code).toBe(4);
+  expect(ended.err).toContain("forge.yaml:4:11");
+  writeFileSync(join(world.project, "forge.yaml"), "version: 1\nname: x\ntools:\n  - file: tools.json\n");
+  world.write("tools.json", TOOLS);
+  const offered = await forge(["apply", "--until", "inspect"]);
+  expect(offered.code, offered.err).toBe(0);
+});
