@@ -40,7 +40,7 @@ test("the family's wishes come before the profile, the recipe before both", () =
     rank: 16,
     alpha: 32,
     learning_rate: 2e-3,
-    samples_per_step: 8,
+    samples_per_step: 12,
     epochs: 1,
     max_tokens: 2048,
     batching: "shared_prefix",
