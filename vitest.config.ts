@@ -11,7 +11,7 @@ export default defineConfig({
     pool: "forks",
     maxWorkers: 2,
     projects: [
-      { extends: true, test: { name: "fast", include: ["tests/**/*.test.ts"], exclude: ["tests/slow/**"], testTimeout: 20_000, hookTimeout: 60_000 } },
+      { extends: true, test: { name: "fast", include: ["tests/**/*.test.ts"], exclude: ["tests/slow/**"], testTimeout: 60_000, hookTimeout: 120_000 } },
       {
         extends: true,
         test: { name: "slow", include: process.env.FORGE_SLOW ? ["tests/slow/**/*.slow.test.ts"] : [], testTimeout: 1_800_000, hookTimeout: 600_000 },

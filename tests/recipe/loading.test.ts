@@ -61,7 +61,7 @@ describe("the recipes that come with the package", () => {
       "weather-expert",
       [],
       100,
-      300,
+      440,
     ]);
   });
 
