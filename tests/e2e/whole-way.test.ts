@@ -91,8 +91,10 @@ describe.sequential("the whole way", () => {
     "tries a prompt on the bundle",
     () => {
       const r = forge("try", "dist/tiny", "What is the weather in Oslo?", "--json");
-      expect(r.code, r.stdout + r.stderr).toBe(0);
-      expect(JSON.parse(r.stdout)).toHaveProperty("calls");
+      const said = JSON.parse(r.stdout) as { calls: unknown[]; answer: string | null; notes: string[] };
+      // So small a model may end without an answer: then the command fails and says why.
+      expect(r.code, r.stdout + r.stderr).toBe(said.answer === null ? 1 : 0);
+      expect(Array.isArray(said.calls) && (said.answer !== null || said.notes.length > 0)).toBe(true);
     },
     6 * MINUTE,
   );
