@@ -2,28 +2,21 @@
  * The default recipe as somebody gets it: the package installed in an empty folder elsewhere, `init`, `apply`, and a bundle
  * whose model passes every gate. Takes about ten minutes on two cores; needs the registries of npm and Python.
  */
-import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { packageRoot } from "../../src/platform/paths.ts";
+import { type Installed, installPackage } from "./installed.ts";
 
-const room = mkdtempSync(join(tmpdir(), "forge-default-"));
-const project = join(room, "project");
 const MINUTE = 60_000;
 
+let installed: Installed;
 beforeAll(() => {
-  execFileSync("npm", ["pack", "--ignore-scripts", "--pack-destination", room], { cwd: packageRoot(), stdio: ["ignore", "ignore", "inherit"] });
-  const tarball = readdirSync(room).find((f) => f.endsWith(".tgz")) ?? "";
-  mkdirSync(project);
-  writeFileSync(join(project, "package.json"), "{}");
-  execFileSync("npm", ["install", "--no-audit", "--no-fund", join(room, tarball)], { cwd: project, stdio: ["ignore", "ignore", "inherit"] });
+  installed = installPackage();
 }, 10 * MINUTE);
-afterAll(() => rmSync(room, { recursive: true, force: true }));
+afterAll(() => installed.remove());
 
 const forge = (...args: string[]) => {
-  const ended = spawnSync(join(project, "node_modules", ".bin", "mcp-forge"), args, { cwd: project, encoding: "utf8", maxBuffer: 1 << 28 });
+  const ended = installed.run(...args);
   return { code: ended.status, out: ended.stdout, all: ended.stdout + ended.stderr };
 };
 
@@ -47,8 +40,8 @@ it("leaves a bundle that verifies and calls tools", { timeout: 5 * MINUTE }, () 
 });
 
 it("has nothing to do the second time", { timeout: MINUTE }, () => {
-  const lock = readFileSync(join(project, "forge.lock"), "utf8");
+  const lock = readFileSync(join(installed.project, "forge.lock"), "utf8");
   expect(forge("plan").code).toBe(0);
   expect(forge("apply").code).toBe(0);
-  expect(readFileSync(join(project, "forge.lock"), "utf8")).toBe(lock);
+  expect(readFileSync(join(installed.project, "forge.lock"), "utf8")).toBe(lock);
 });

@@ -2,27 +2,22 @@
  * The package as somebody gets it: packed, installed in an empty folder elsewhere, small, and at work there.
  * Needs the npm registry for the binaries of llama.cpp.
  */
-import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { packageRoot } from "../../src/platform/paths.ts";
+import { type Installed, installPackage } from "./installed.ts";
 
-const room = mkdtempSync(join(tmpdir(), "forge-package-"));
-const project = join(room, "project");
-
+let installed: Installed;
+let project: string;
 beforeAll(() => {
-  execFileSync("npm", ["pack", "--ignore-scripts", "--pack-destination", room], { cwd: packageRoot(), stdio: ["ignore", "ignore", "inherit"] });
-  const tarball = readdirSync(room).find((f) => f.endsWith(".tgz")) ?? "";
-  mkdirSync(project);
-  // Its own package.json, so that npm does not install into a folder above.
-  writeFileSync(join(project, "package.json"), "{}");
-  execFileSync("npm", ["install", "--no-audit", "--no-fund", join(room, tarball)], { cwd: project, stdio: ["ignore", "ignore", "inherit"] });
+  installed = installPackage();
+  project = installed.project;
 }, 600_000);
-afterAll(() => rmSync(room, { recursive: true, force: true }));
+afterAll(() => installed.remove());
 
-const forge = (...args: string[]) => spawnSync(join(project, "node_modules", ".bin", "mcp-forge"), args, { cwd: project, encoding: "utf8" });
+const forge = (...args: string[]) => installed.run(...args);
 
 it("takes at most 150 MB with its dependencies, and brings neither CUDA nor Vulkan", () => {
   let bytes = 0;
