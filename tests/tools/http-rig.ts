@@ -3,7 +3,7 @@
  * few lines. Everything listens on the loopback interface and is closed when the test file is done.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { type AddressInfo, Socket } from "node:net";
+import { type AddressInfo, connect, Socket } from "node:net";
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { SSEServerTransport } from "@modelcontextprotocol/sdk/server/sse.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
@@ -143,3 +143,28 @@ const DEFAULTS: Readonly<Record<string, Handler>> = {
   "tools/list": () => ({ tools: [{ name: "ping", description: "Ping.", inputSchema: { type: "object", properties: {} } }] }),
   "tools/call": () => ({ content: [{ type: "text", text: "pong" }] }),
 };
+
+/** A proxy that tunnels (CONNECT), and says to which hosts it did, each once. */
+export async function tunnel(): Promise<{ readonly url: string; tunnelled(): string[] }> {
+  const hosts = new Set<string>();
+  const sockets = new Set<Socket>();
+  const server = createServer((_, response) => response.writeHead(500).end());
+  server.on("connect", (request, socket) => {
+    hosts.add(request.url ?? "");
+    const [host, port] = (request.url ?? "").split(":");
+    const on = connect(Number(port), host ?? "", () => {
+      socket.write("HTTP/1.1 200 Connection Established\r\n\r\n");
+      on.pipe(socket).pipe(on);
+    });
+    for (const end of [on, socket as Socket]) {
+      sockets.add(end);
+      end.on("error", () => {});
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  closers.push(async () => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, tunnelled: () => [...hosts] };
+}

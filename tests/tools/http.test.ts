@@ -1,8 +1,8 @@
 /** Tool servers over HTTP: the SDK's own over both transports, what may be executed there, and where headers go. */
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { openTools } from "../../src/tools/open.ts";
 import type { OpenToolsOptions, ToolSession, ToolSource } from "../../src/tools/types.ts";
-import { listen, oldServer, rawServer, streamableServer } from "./http-rig.ts";
+import { listen, oldServer, rawServer, streamableServer, tunnel } from "./http-rig.ts";
 import { temporaryFolder } from "./rig.ts";
 
 const o = (more: Partial<OpenToolsOptions> = {}): OpenToolsOptions => ({ dir: temporaryFolder(), timeoutMs: 5000, ...more });
@@ -48,6 +48,31 @@ describe("the SDK's own servers", () => {
     const server = await streamableServer();
     await (await open({ mcp: { url: server.url } })).close();
     expect(server.requests.at(-1)).toBe("DELETE");
+  });
+});
+
+describe("a proxy that the environment names", () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
+  it("carries every request, and none where NO_PROXY says so; one that is no address is named", async () => {
+    for (const name of ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"]) vi.stubEnv(name, undefined);
+    const server = await streamableServer();
+    const proxy = await tunnel();
+    vi.stubEnv("HTTP_PROXY", proxy.url);
+    const session = await open({ mcp: { url: server.url } });
+    expect(await session.call("add", { a: 2, b: 3 })).toMatchObject({ text: "5", executed: true });
+    await session.close();
+    expect(proxy.tunnelled()).toEqual([new URL(server.url).host]);
+    vi.stubEnv("NO_PROXY", "127.0.0.1");
+    await (await open({ mcp: { url: server.url } })).close();
+    expect(proxy.tunnelled()).toHaveLength(1);
+    vi.stubEnv("NO_PROXY", "");
+    vi.stubEnv("HTTP_PROXY", "user:hidden at nowhere");
+    const found = await failure({ mcp: { url: server.url } });
+    expect(found).toMatchObject({ code: "tools/server-unreachable", exit: 6, message: expect.stringContaining("HTTP_PROXY is not the address of a proxy") });
+    expect(JSON.stringify(found)).not.toContain("hidden");
   });
 });
 

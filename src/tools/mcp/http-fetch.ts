@@ -3,6 +3,7 @@
  * begins within the timeout and is bounded in size and time, and what is wrong with one is an `HttpProblem` that
  * carries the failure to show. No message holds a header's value or the query of the address.
  */
+import { BadProxyError, proxiedFetch } from "../../platform/proxied-fetch.ts";
 import { safeText } from "../../platform/redact.ts";
 import type { Failure } from "../../platform/result.ts";
 import {
@@ -57,7 +58,7 @@ export function guardedFetch(o: GuardOptions): (url: string | URL, init?: Reques
     const signal = init.signal ? AbortSignal.any([init.signal, late.signal]) : late.signal;
     let response: Response;
     try {
-      response = await fetch(at, { ...init, redirect: "manual", signal });
+      response = await proxiedFetch(at, { ...init, redirect: "manual", signal });
     } catch (e) {
       clearTimeout(timer);
       if (late.signal.aborted) throw new HttpProblem(serverHttpSilent(name, what, o.timeoutMs / 1000));
@@ -176,6 +177,7 @@ function connectionFailure(name: string, e: unknown): Failure {
   const cause = e instanceof Error && e.cause instanceof Error ? e.cause : e;
   const code = String((cause as { code?: unknown } | undefined)?.code ?? "");
   const message = safeText(cause instanceof Error ? cause.message : String(cause), 200);
+  if (e instanceof BadProxyError) return serverUnreachable(name, message);
   if (/CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_|EPROTO/.test(code)) return serverTls(name, TLS_WORDS[code] ?? (code === "" ? message : code));
   return serverUnreachable(name, CONNECTION_WORDS[code] ?? (message === "" ? code : message));
 }
