@@ -7,6 +7,7 @@ import type { JsonObject, JsonValue } from "../platform/json.ts";
 import type { EvaluationCase, ExpectedCall } from "../schemas/generated/case.ts";
 import type { Judgement, LoopRecord, MadeCall } from "../schemas/generated/loop-record.ts";
 import { type AnswerSources, problemsOfAnswer, problemsOfErrorAnswer } from "./answers.ts";
+import { type AllowedValues, type Slip, slipsOf, slipWords } from "./slips.ts";
 import { isAccepted, mayBeLeftOut } from "./values.ts";
 
 /** A loop before it is judged. */
@@ -18,10 +19,12 @@ export interface Match {
   readonly slotsDue: number;
   readonly slotsRight: number;
   readonly exact: boolean;
+  /** What is wrong with the arguments of the calls that name the right tool. */
+  readonly slips: readonly Slip[];
 }
 
 /** The judgement of a loop, and whether the case is fine as a whole. */
-export function judge(transcript: Transcript, found: EvaluationCase): { judgement: Judgement; ok: boolean } {
+export function judge(transcript: Transcript, found: EvaluationCase, allowed?: AllowedValues): { judgement: Judgement; ok: boolean } {
   const { steps } = transcript;
   const alternatives = found.any_of ?? [found.expect];
   const accepted = alternatives.filter((a) => a !== null);
@@ -30,7 +33,7 @@ export function judge(transcript: Transcript, found: EvaluationCase): { judgemen
   const made = transcript.calls as readonly MadeCall[];
   const first = steps[0]?.calls ?? [];
   const conforming = steps.reduce((n, s) => n + (s.conforming ?? 0), 0);
-  const match = best(accepted.map((expected) => matchCalls(expected.length > first.length ? made : first, expected)));
+  const match = best(accepted.map((expected) => matchCalls(expected.length > first.length ? made : first, expected, allowed)));
   const firstConforms = (steps[0]?.conforming ?? 0) === first.length;
   const exact = match.exact && firstConforms && steps[0]?.problem === undefined;
 
@@ -48,7 +51,7 @@ export function judge(transcript: Transcript, found: EvaluationCase): { judgemen
   if (due === "call" && !attempted) reasons.push("no call was made where one is due");
   if (transcript.problem !== undefined) reasons.push(transcript.problem);
   if (due !== "none" && made.length > 0 && !exact)
-    reasons.push(match.toolRight ? `${match.slotsRight} of ${match.slotsDue} arguments right, or one too many` : "a wrong tool was called");
+    reasons.push(...(match.slips.length > 0 ? match.slips.map(slipWords) : [match.toolRight ? "not the calls that are due" : "a wrong tool was called"]));
   if (!completed && transcript.ended !== "first_turn" && transcript.problem === undefined)
     reasons.push(`the loop ended by ${transcript.ended.replace("_", " ")}`);
   reasons.push(...answerProblems);
@@ -68,6 +71,7 @@ export function judge(transcript: Transcript, found: EvaluationCase): { judgemen
       error_loop: errorLoop,
       error_handled: errorHandled,
       grounded: errorLoop || !completed || results.length === 0 ? null : answerProblems.length === 0,
+      ...(match.slips.length === 0 ? {} : { slips: [...match.slips] }),
       reasons,
     },
   };
@@ -87,8 +91,9 @@ function sourcesOf(transcript: Transcript, found: EvaluationCase): AnswerSources
 }
 
 /** Compares calls with expected ones, whatever their order: each expected call takes the made call that fits it best. */
-export function matchCalls(made: readonly MadeCall[], expected: readonly ExpectedCall[]): Match {
+export function matchCalls(made: readonly MadeCall[], expected: readonly ExpectedCall[], allowed?: AllowedValues): Match {
   const left = [...made];
+  const slips: Slip[] = [];
   let slotsDue = 0;
   let slotsRight = 0;
   let exact = made.length === expected.length;
@@ -101,9 +106,10 @@ export function matchCalls(made: readonly MadeCall[], expected: readonly Expecte
       left.splice(left.indexOf(chosen.made), 1);
       slotsRight += chosen.right;
       exact &&= chosen.exact;
+      slips.push(...slipsOf(chosen.made.arguments as JsonObject, call, allowed));
     }
   }
-  return { toolRight: expected.some((e) => e.name === made[0]?.name), slotsDue, slotsRight, exact };
+  return { toolRight: expected.some((e) => e.name === made[0]?.name), slotsDue, slotsRight, exact, slips };
 }
 
 /** Slots of one call: those that the expected call names; an argument beyond them makes the call inexact. */
@@ -118,7 +124,7 @@ function compareArguments(given: JsonObject, expected: ExpectedCall): { right: n
   return { right, exact: right === slots.length && !extra };
 }
 
-const NO_MATCH: Match = { toolRight: false, slotsDue: 0, slotsRight: 0, exact: false };
+const NO_MATCH: Match = { toolRight: false, slotsDue: 0, slotsRight: 0, exact: false, slips: [] };
 
 /** Of several accepted moves, the one that the model came closest to. */
 function best(matches: readonly Match[]): Match {

@@ -22,6 +22,7 @@ import type { ToolSession } from "../tools/types.ts";
 import { caseMessages } from "./cases.ts";
 import { toolCallGrammar } from "./grammar.ts";
 import { judge, type Transcript } from "./judge.ts";
+import { type AllowedValues, allowedValues } from "./slips.ts";
 
 export interface LoopOptions {
   readonly engine: LlamaEngine;
@@ -111,7 +112,8 @@ export async function runLoops(o: LoopOptions): Promise<Result<LoopRecord[]>> {
       tell();
     }
   }
-  return ok(loops.map((l) => recordOf(l, o)));
+  const allowed = allowedValues(o.toolset.tools);
+  return ok(loops.map((l) => recordOf(l, o, allowed)));
 }
 
 const INTERRUPTED: Failure = { code: "evaluation/interrupted", message: "the evaluation was interrupted", exit: EXIT.interrupted };
@@ -249,7 +251,7 @@ async function makeCall(loop: Loop, name: string, args: JsonObject, { o }: Run):
   return ok({ text: o.simulate?.(name, args) ?? '{"status":"ok"}', is_error: false, timed_out: false, origin: "simulated" });
 }
 
-function recordOf(loop: Loop, o: LoopOptions): LoopRecord {
+function recordOf(loop: Loop, o: LoopOptions, allowed: AllowedValues): LoopRecord {
   const { found, steps } = loop;
   const dueTool = (found.any_of?.find((a) => a !== null) ?? found.expect)?.[0]?.name ?? null;
   const transcript: Transcript = {
@@ -269,5 +271,5 @@ function recordOf(loop: Loop, o: LoopOptions): LoopRecord {
     ms: steps.reduce((sum, s) => sum + s.ms, 0),
     warm_up: loop.warmUp,
   };
-  return { ...transcript, ...judge(transcript, found) };
+  return { ...transcript, ...judge(transcript, found, allowed) };
 }

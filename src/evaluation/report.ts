@@ -3,9 +3,10 @@
  * from models, tools and cases is quoted so that it cannot break the page.
  */
 import type { JsonObject, JsonValue } from "../platform/json.ts";
-import type { EvaluationReport, Figure, Figures, GroupFigures } from "../schemas/generated/evaluation-report.ts";
+import type { EvaluationReport, Figure, Figures, GroupFigures, SlipCount } from "../schemas/generated/evaluation-report.ts";
 import type { LoopRecord } from "../schemas/generated/loop-record.ts";
 import { allFigures, compare, figuresBy, firstTurnFigures, latency, notesOn, overallScore, recordedFigures } from "./figures.ts";
+import { SLIP_WORDS } from "./slips.ts";
 
 export type { EvaluationReport, Figure, Figures } from "../schemas/generated/evaluation-report.ts";
 
@@ -41,6 +42,7 @@ export function makeReport(o: ReportInput): EvaluationReport {
     figures,
     ...(constrained === undefined ? {} : { constrained: figuresOf(constrained) }),
     ...(base === undefined ? {} : { baseline: base, comparison: compare(figures, base) }),
+    ...slipCounts(records),
     per_tool: figuresBy(records, (r) => r.tool_name),
     per_scenario: figuresBy(records, (r) => r.scenario ?? r.kind ?? null),
     latency: latency(records, o.sideBySide),
@@ -57,6 +59,16 @@ export function makeReport(o: ReportInput): EvaluationReport {
         reasons: r.judgement.reasons,
       })),
   };
+}
+
+/** Which argument went wrong how, the most frequent first. */
+function slipCounts(records: readonly LoopRecord[]): Pick<EvaluationReport, "slips"> {
+  const counts = new Map<string, SlipCount>();
+  for (const { tool, argument, how } of records.flatMap((r) => r.judgement.slips ?? [])) {
+    const key = JSON.stringify([tool, argument, how]);
+    counts.set(key, { tool, argument, how, count: (counts.get(key)?.count ?? 0) + 1 });
+  }
+  return counts.size === 0 ? {} : { slips: [...counts.values()].sort((a, b) => b.count - a.count) };
 }
 
 const figuresOf = (records: readonly LoopRecord[]): Figures =>
@@ -90,6 +102,17 @@ export function reportMarkdown(report: EvaluationReport): string {
     );
   }
   out.push("", "Cases of one wording count as one cluster. The constrained and the untuned pass stop after the first output.", "");
+  if (report.slips !== undefined)
+    out.push(
+      "## Arguments that went wrong",
+      "",
+      "Of calls that name the right tool.",
+      "",
+      "| tool | argument | how | times |",
+      "| --- | --- | --- | ---: |",
+      ...report.slips.map((s) => `| ${inline(s.tool)} | ${inline(s.argument)} | ${SLIP_WORDS[s.how]} | ${s.count} |`),
+      "",
+    );
   out.push(...groupTable("By tool", report.per_tool), ...groupTable("By scenario", report.per_scenario));
   if (time !== null) {
     out.push(

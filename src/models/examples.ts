@@ -9,7 +9,7 @@ import type { ToolDefinition } from "../schemas/generated/toolset.ts";
 import type { Renderer, Segment } from "./render.ts";
 
 export interface TrainingExample {
-  /** The sample's id; with `#first`, and a number from the second on, for a first move alone. */
+  /** The sample's id; with `#first` for a first move alone, `#whole` for the whole again, and a number from the second on. */
   readonly id: string;
   readonly segments: readonly { readonly text: string; readonly learn: boolean }[];
 }
@@ -40,8 +40,12 @@ export function trainingExamples(
     const end = segments.findIndex((s) => s.learn) + 1;
     const calls = sample.messages.find((m) => m.role === "assistant")?.tool_calls !== undefined;
     const times = calls ? plan.first : plan.first_without_call;
-    // What failed is told from the result, which only a whole conversation has: of these none is left out.
-    if (sample.scenario === "error" || times === 0 || isPicked(index, plan.whole)) result.push({ id: sample.id, segments });
+    if (sample.scenario === "error") {
+      // What failed is told from the result, which only a whole conversation has: these are whole each time.
+      for (let i = 0; i <= times; i++) result.push({ id: i === 0 ? sample.id : `${sample.id}#whole${i + 1}`, segments });
+      continue;
+    }
+    if (times === 0 || isPicked(index, plan.whole)) result.push({ id: sample.id, segments });
     const first = segments.slice(0, end);
     for (let i = 1; i <= times; i++) result.push({ id: `${sample.id}#first${i > 1 ? i : ""}`, segments: calls ? first : shortened(first) });
   }

@@ -121,4 +121,101 @@ export const TEMPLATES: readonly Template[] = [
     text: "I (really like|love|enjoy|don't like) {t}",
     fill: list("painting|long novels|puzzles|spring|jazz|mornings|gardening|science fiction|crowds|baking"),
   },
+  { kind: "chat", text: "(Let's|Can we|I'd like to) (talk|chat) about {t}", fill: THEMES },
+  {
+    kind: "chat",
+    text: "I('m| am) (so|really|a bit|quite) {t} (today|at the moment|)",
+    fill: list("tired|bored|happy|proud of my daughter|nervous about my exam|excited|homesick|grumpy|in love|out of ideas|confused"),
+  },
+  {
+    kind: "chat",
+    text: "I {t}",
+    fill: list(
+      "had pancakes for breakfast|slept like a log|dreamt about flying|finished my first novel|burnt the toast again|forgot my keys at home|learned to juggle|painted the fence blue|miss the summer holidays|can't stop laughing",
+    ),
+  },
+  {
+    kind: "chat",
+    text: "My (sister|neighbor|best friend|uncle|boss) {t}",
+    fill: list("just had a baby|plays the drums|is afraid of spiders|collects stamps|never stops talking|moved to the countryside|makes the best soup|snores"),
+  },
+  {
+    kind: "chat",
+    text: "(You are|You're) {t}",
+    fill: list("very helpful|funny|quite clever|the best|wrong about that|faster than I thought|only a machine|a good listener"),
+  },
+  {
+    kind: "chat",
+    text: "{t}",
+    fill: list(
+      "That's all for now|That was exactly what I needed|Wow, nice|Okay, never mind|Forget what I said|I changed my mind|Let me think about it|See you later|Good night|No, that's fine|I was only joking|Let's start over",
+    ),
+  },
+  {
+    kind: "chat",
+    text: "(Should I|Do you think I should) {t}?",
+    fill: list("get a dog|learn to cook|quit my job|dye my hair|write a diary|move in with my friend|grow a beard|go vegetarian|apologize to my brother"),
+  },
+  {
+    kind: "chat",
+    text: "What would you do (with|if you had) {t}?",
+    fill: list("a million dollars|one free day|three wishes|a time machine|a garden of your own|a pet elephant"),
+  },
+  {
+    kind: "chat",
+    text: "Pretend (to be|that you are) {t}",
+    fill: list("a pirate|a grumpy cat|a medieval knight|a robot from the future|my grandmother|a detective"),
+  },
+  { kind: "knowledge", text: "(How big|How old|How densely populated) is {t}?", fill: COUNTRIES },
+  { kind: "knowledge", text: "Which countries (border|are next to) {t}?", fill: COUNTRIES },
+  { kind: "knowledge", text: "Is {t} (bigger|smaller) than Switzerland?", fill: COUNTRIES },
+  { kind: "knowledge", text: "(When|Where) was {t} born?", fill: PEOPLE },
+  {
+    kind: "knowledge",
+    text: "(Are|Why are) there {t}?",
+    fill: list("so many languages|black swans|tides|leap years|volcanoes under the sea|twelve months in a year|blind spots in our eyes"),
+  },
+  {
+    kind: "knowledge",
+    text: "How many {t}?",
+    fill: list(
+      "minutes are in a week|legs does a spider have|strings does a violin have|letters are in the alphabet|players are in a football team|teeth does a shark have|keys does a piano have",
+    ),
+  },
+  {
+    kind: "knowledge",
+    text: "(Name|List|Give me) three {t}",
+    fill: list("rivers in Europe|noble gases|famous painters|kinds of cheese|primary colors|string instruments|inventions of the last century|board games"),
+  },
+  { kind: "language", text: "What rhymes with {t}?", fill: list('"orange"|"time"|"blue"|"heart"|"moon"|"table"|"stone"') },
+  {
+    kind: "language",
+    text: "(Rewrite|Say|Put) this more politely: {t}",
+    fill: list('"Give me that"|"You are late"|"I don\'t like it"|"Be quiet"|"Answer me"|"That is wrong"'),
+  },
+  {
+    kind: "language",
+    text: "(Finish|Complete) the sentence: {t}",
+    fill: list('"Once upon a time"|"The early bird"|"If I were you"|"All that glitters"|"Better late"'),
+  },
+  {
+    kind: "maths",
+    text: "(Continue|What comes next in) (the|this) sequence: {t}",
+    fill: list("2, 4, 8, 16|1, 1, 2, 3, 5|3, 6, 9, 12|100, 90, 80|1, 4, 9, 16|5, 10, 20"),
+  },
+  {
+    kind: "advice",
+    text: "(Which is|What's) (better|healthier), {t}?",
+    fill: list("apples or oranges|tea or coffee|walking or cycling|a cat or a dog|rice or pasta|paper or plastic|butter or olive oil"),
+  },
+  {
+    kind: "advice",
+    text: "What can I {t}?",
+    fill: list("cook with leftover rice|give a teenager as a present|do against hiccups|say at a wedding|plant in a small pot|do when I can't fall asleep"),
+  },
+  {
+    kind: "creative",
+    text: "(Invent|Make up) {t}",
+    fill: list("a new holiday|a riddle|a superhero|a secret code|an excuse for being late|a board game|a tongue twister"),
+  },
 ];

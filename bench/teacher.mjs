@@ -1,0 +1,147 @@
+/**
+ * How well the builtin teacher prepares the default model for what people really ask: for each toolset of Berkeley's
+ * development part, trains on builtin data alone and judges on the requests that people wrote.
+ *
+ *   npm run bench -- teacher [--toolsets 3 | all | NAME,NAME] [--samples 200] [--seeds 1] [--model '{"family":"smollm2"}']
+ *                            [--from DIR] [--keep DIR]
+ *
+ * --seeds N takes the seeds 1 to N. --from names a folder of toolsets (NAME/functions.json, NAME/cases.jsonl; bench/berkeley.py
+ * writes them, and is asked to when none is named). Requests that no tool is for are taken from bench/cases/no-call.
+ * Everything lies in --keep (.mcp-forge/bench/teacher): forge itself runs only what changed there, so an interrupted run goes on.
+ *
+ * Ends with one JSON line a figure, first of each toolset, then pooled over all requests, with a 95 % interval:
+ * tool, slots right, exact arguments and no call, free and constrained, and how arguments went wrong.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { stringify } from "yaml";
+import { forge, importSource, machine, root } from "./lib.mjs";
+
+const { values: o } = parseArgs({
+  options: {
+    toolsets: { type: "string", default: "3" },
+    samples: { type: "string", default: "200" },
+    seeds: { type: "string", default: "1" },
+    model: { type: "string", default: '{"family":"smollm2"}' },
+    from: { type: "string" },
+    keep: { type: "string", default: join(root, ".mcp-forge/bench/teacher") },
+  },
+});
+/** The three that changes are screened on: many optional arguments and enums, dates and places, numbers and identifiers. */
+const SCREEN = ["flights-4-searchonewayflight-5", "get-product-details-4", "hotels-4-reservehotel-2"];
+const FIGURES = { tool_selection_accuracy: "tool", slots_right: "slots", exact_arguments: "exact", no_tool_correctness: "no_call" };
+const GATES = {
+  qa: { schema_pass_rate: 0, min_samples_per_tool: 0 },
+  validate: { tool_call_parse_rate: 0, schema_conformance_rate: 0, tool_selection_accuracy: 0, loop_completion_rate: 0, error_handling_rate: 0 },
+  benchmark: { no_tool_correctness: 0 },
+};
+
+const keep = resolve(o.keep);
+const from = o.from === undefined ? join(keep, "toolsets") : resolve(o.from);
+if (!existsSync(from)) {
+  const made = spawnSync(process.env.MCP_FORGE_PYTHON ?? "python3", [join(root, "bench/berkeley.py"), from], { stdio: "inherit" });
+  if (made.status !== 0) process.exit(1);
+}
+const all = readdirSync(from).filter((name) => existsSync(join(from, name, "functions.json")));
+const names =
+  o.toolsets === "all"
+    ? all
+    : /^\d+$/.test(o.toolsets)
+      ? [...new Set([...SCREEN.filter((n) => all.includes(n)), ...all])].slice(0, Number(o.toolsets))
+      : o.toolsets.split(",");
+const { firstTurnFigures } = await importSource("src/evaluation/figures.ts");
+
+const jsonLines = (text) =>
+  text
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line) => JSON.parse(line));
+const out = [];
+const emit = (line) => {
+  out.push(JSON.stringify({ ...line, samples: Number(o.samples), machine }));
+};
+
+/** Trains and evaluates one toolset; its records on the people's requests, free and constrained. */
+function measure(name, seed) {
+  const dir = join(keep, `${name}-${o.samples}-seed-${seed}`);
+  mkdirSync(join(dir, ".mcp-forge"), { recursive: true });
+  const own = join(root, "bench/cases/no-call", `${name}.jsonl`);
+  const cases = [join(from, name, "cases.jsonl"), ...(existsSync(own) ? [own] : [])].map((f) => readFileSync(f, "utf8").trim()).join("\n");
+  writeFileSync(join(dir, "functions.json"), readFileSync(join(from, name, "functions.json")));
+  writeFileSync(join(dir, "cases.jsonl"), `${cases}\n`);
+  const recipe = {
+    version: 1,
+    name: `${name}`,
+    seed,
+    tools: [{ openai: "functions.json" }],
+    model: JSON.parse(o.model),
+    profile: "fast_dev",
+    data: { samples: Number(o.samples), min_per_tool: 1, teacher: { provider: "builtin" } },
+    evaluation: { samples: 10, cases: "cases.jsonl", baseline: false, constrained: true },
+    gates: GATES,
+    exports: ["q8_0"],
+    bundle: { output: "dist/model" },
+  };
+  writeFileSync(join(dir, "forge.yaml"), stringify(recipe));
+  const started = Date.now();
+  const applied = forge(dir, "apply", "--until", "benchmark:q8_0");
+  const seconds = Math.round((Date.now() - started) / 1000);
+  if (applied.status !== 0) {
+    console.log(`== ${name}, seed ${seed}: exit ${applied.status}\n${applied.stdout}`);
+    process.exit(1);
+  }
+  const { recipe: stages } = JSON.parse(readFileSync(join(dir, "forge.lock"), "utf8"));
+  const stored = (stage, output) => {
+    const digest = stages[stage].outputs[output].replace("sha256:", "");
+    return jsonLines(readFileSync(join(dir, ".mcp-forge/store/objects", digest.slice(0, 2), digest.slice(2)), "utf8"));
+  };
+  const ids = new Set(jsonLines(cases).map((c) => c.id));
+  const asked = (records) => records.filter((r) => ids.has(r.id));
+  return {
+    seconds,
+    trainSeconds: stages.train.seconds,
+    free: asked(stored("validate:q8_0", "records")),
+    constrained: asked(stored("benchmark:q8_0", "constrained")),
+  };
+}
+
+/** The figures of some records, and the kinds of slips. */
+function tell(name, seed, { free, constrained }) {
+  const words = [];
+  for (const [decoding, records] of [
+    ["free", free],
+    ["constrained", constrained],
+  ]) {
+    const figures = firstTurnFigures(records);
+    for (const [key, short] of Object.entries(FIGURES)) {
+      const { value, n, low, high } = figures[key];
+      if (n === 0) continue;
+      emit({ name: `teacher.${short}`, toolset: name, seed, decoding, value, n, low, high });
+      if (decoding === "free" || key === "exact_arguments") words.push(`${short}${decoding === "free" ? "" : " (constrained)"} ${value.toFixed(2)}`);
+    }
+  }
+  const slips = {};
+  for (const slip of free.flatMap((r) => r.judgement.slips ?? [])) slips[slip.how] = (slips[slip.how] ?? 0) + 1;
+  for (const [how, value] of Object.entries(slips)) emit({ name: `teacher.slips.${how}`, toolset: name, seed, value, n: free.length });
+  console.log(
+    `== ${name}${seed === null ? "" : `, seed ${seed}`}: ${words.join(", ")}; ${
+      Object.entries(slips)
+        .map(([how, n]) => `${n} ${how}`)
+        .join(", ") || "no slips"
+    }`,
+  );
+}
+
+const pooled = { free: [], constrained: [] };
+for (let seed = 1; seed <= Number(o.seeds); seed++)
+  for (const name of names) {
+    const measured = measure(name, seed);
+    emit({ name: "teacher.seconds", toolset: name, seed, value: measured.seconds });
+    tell(name, seed, measured);
+    // A request counts as one cluster, whatever the seeds.
+    for (const decoding of ["free", "constrained"]) pooled[decoding].push(...measured[decoding].map((r) => ({ ...r, cluster: `${name}/${r.id}` })));
+  }
+tell("pooled", null, pooled);
+console.log(out.join("\n"));
