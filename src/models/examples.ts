@@ -18,7 +18,7 @@ export interface TrainingExample {
 export type ExamplePlan = Required<NonNullable<Family["training"]["examples"]>>;
 
 /** Every conversation whole, once: what a family gets that says nothing. */
-export const EVERY_SAMPLE_ONCE: ExamplePlan = { whole: 1, first: 0, first_without_call: 0 };
+export const EVERY_SAMPLE_ONCE: ExamplePlan = { whole: 1, first: 0, first_without_call: 0, failing: 1 };
 
 /** Characters of an answer that are kept where only the decision not to call is to be learned: the first dozen words. */
 const DECISION_CHARS = 72;
@@ -42,7 +42,7 @@ export function trainingExamples(
     const times = calls ? plan.first : plan.first_without_call;
     if (sample.scenario === "error") {
       // What failed is told from the result, which only a whole conversation has: these are whole each time.
-      for (let i = 0; i <= times; i++) result.push({ id: i === 0 ? sample.id : `${sample.id}#whole${i + 1}`, segments });
+      for (let i = 0; i < plan.failing; i++) result.push({ id: i === 0 ? sample.id : `${sample.id}#whole${i + 1}`, segments });
       continue;
     }
     if (times === 0 || isPicked(index, plan.whole)) result.push({ id: sample.id, segments });

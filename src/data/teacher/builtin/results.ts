@@ -221,19 +221,9 @@ export function faultFor(kind: FaultKind, model: ToolModel, args: JsonObject, rn
   if (kind === "timeout") return { kind, text: half(TIMEOUTS), isError: false, timedOut: true };
   if (kind === "empty") {
     const name = key(plural(splitName(model.objects[0] ?? "results").at(-1) ?? "results"));
+    const own = `{"${name}":[]}`;
     const texts = asks(model.cls)
-      ? [
-          "[]",
-          "{}",
-          `{"${name}":[]}`,
-          "No results found.",
-          '{"results":[]}',
-          "null",
-          '{"items":[],"total":0}',
-          `{"count":0,"${name}":[]}`,
-          '{"data":[]}',
-          '{"data":null}',
-        ]
+      ? ["[]", own, `{"count":0,"${name}":[]}`, "{}", "No results found.", "null", '{"results":[]}', '{"items":[],"total":0}', '{"data":[]}', '{"data":null}']
       : ["", "{}", "null", "No data", "{}", "null"];
     return { kind, text: half(texts), isError: false, timedOut: false };
   }
