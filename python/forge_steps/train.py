@@ -1,10 +1,13 @@
 """Step `train`: LoRA fine-tuning of the base model on rendered samples.
 
-Spec: `{v: 1, base: {gguf, sha256}, family, rows: rendered.jsonl ({id, segments: [{text, learn}]}), hyper: {rank, alpha,
+Spec: `{v: 1, base: {gguf, sha256}, family, rows: rendered.jsonl ({id, segments: [{text, learn}], group?}), hyper: {rank, alpha,
 dropout, learning_rate, epochs, samples_per_step, warmup_steps, max_tokens, batching, row_tokens, weight_decay}, seed,
 output: folder for the adapter, checkpoints: folder, checkpoint_seconds?}`.
 
-Guarantees: an optimiser step is always `samples_per_step` samples, whatever memory there is; the loss is the mean over
+All samples share one beginning, the recipe's tools. Where there are many toolsets, `group` names a sample's: the samples of a
+group stay together in a step and share theirs.
+
+Guarantees: an optimiser step is always `samples_per_step` samples (the last group makes it a few more), whatever memory there is; the loss is the mean over
 all learned tokens of a step; the order of the samples, and so the run, follows from the seed alone. On SIGTERM the last
 finished optimiser step is saved within seconds, and a later run with the same spec goes on from it. The adapter appears
 in `output` whole, in PEFT's own form, in float32.
@@ -67,25 +70,44 @@ class Schedule:
     """Which samples each optimiser step takes, and at what learning rate. Decided by the seed alone.
 
     Epochs are shuffles of the samples, one after the other; a step takes the next `samples_per_step` of that stream. The
-    last step is filled from the next shuffle, so that no step is smaller and noisier than the others.
+    last step is filled from the next shuffle, so that no step is smaller and noisier than the others. With groups it is
+    groups that are shuffled, and a step takes whole ones until it has so many samples.
     """
 
-    def __init__(self, samples: int, hyper: Hyper, seed: int) -> None:
+    def __init__(self, samples: int, hyper: Hyper, seed: int, groups: list[list[int]] | None = None) -> None:
         self._hyper = hyper
-        self.steps = max(1, math.ceil(round(samples * hyper.epochs) / hyper.samples_per_step))
-        order: list[int] = []
-        epoch = 0
-        while len(order) < self.steps * hyper.samples_per_step:
-            shuffled = list(range(samples))
+        size = hyper.samples_per_step
+        together = groups if groups is not None else [[i] for i in range(samples)]
+        wanted = max(1, math.ceil(round(samples * hyper.epochs) / size)) * size
+        self._batches: list[list[list[int]]] = []
+        self._ends: list[int] = []
+        seen, epoch, step = 0, 0, []
+        while seen < wanted:
+            shuffled = list(together)
             random.Random(f"{seed}/{epoch}").shuffle(shuffled)
-            order.extend(shuffled)
             epoch += 1
-        self._order = order
+            for group in shuffled:
+                step.append(group)
+                if sum(map(len, step)) >= size:
+                    seen += sum(map(len, step))
+                    self._batches.append(step if groups is not None else [[i for [i] in step]])
+                    self._ends.append(seen)
+                    step = []
+                    if seen >= wanted:
+                        break
+        self.steps = len(self._batches)
+
+    def batches(self, step: int) -> list[list[int]]:
+        """Indices of the samples of a step, counted from 0: a list for each common beginning."""
+        return self._batches[step]
 
     def samples(self, step: int) -> list[int]:
-        """Indices of the samples of a step, counted from 0."""
-        size = self._hyper.samples_per_step
-        return self._order[step * size : (step + 1) * size]
+        """The same in one list."""
+        return [i for batch in self._batches[step] for i in batch]
+
+    def seen(self, step: int) -> int:
+        """How many samples the steps before this one take."""
+        return self._ends[step - 1] if step > 0 else 0
 
     def learning_rate(self, step: int) -> float:
         """Linear from zero to the peak over the warm-up, then linear to zero after the last step.
@@ -107,7 +129,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
                 continue
             try:
                 row = json.loads(line)
-                good = isinstance(row["id"], str) and all(isinstance(s["text"], str) and isinstance(s["learn"], bool) for s in row["segments"])
+                good = isinstance(row["id"], str) and isinstance(row.get("group", ""), str) and all(isinstance(s["text"], str) and isinstance(s["learn"], bool) for s in row["segments"])
             except (ValueError, KeyError, TypeError):
                 good = False
             if not good:
@@ -116,6 +138,17 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     if not rows:
         raise StepError("train/no-samples", "there are no samples to train on")
     return rows
+
+
+def groups_of(rows: list[dict[str, Any]]) -> list[list[int]] | None:
+    """Indices of the samples by their group, in order of appearance; None where no sample names one."""
+    found: dict[str, list[int]] = {}
+    for i, row in enumerate(rows):
+        if "group" in row:
+            found.setdefault(row["group"], []).append(i)
+    if found and sum(map(len, found.values())) != len(rows):
+        raise StepError("train/rows", "some samples name a group and others do not")
+    return list(found.values()) or None
 
 
 def encode_rows(tokenizer: Any, rows: list[dict[str, Any]], window: int, step: Step) -> list[Any]:
@@ -172,8 +205,14 @@ def run(step: Step) -> dict[str, Any]:
     longest = max(len(s.ids) for s in samples)
     if longest > hyper.max_tokens:
         step.log("info", f"the longest sample has {longest} tokens; `max_tokens` is raised from {hyper.max_tokens} to that")
-    prefix = shared_prefix(samples) if hyper.batching == "shared_prefix" else 0
-    schedule = Schedule(len(samples), hyper, seed)
+    groups = groups_of(rows)
+    schedule = Schedule(len(samples), hyper, seed, groups)
+    # Without groups all samples have one beginning: looked for once, not in each step's few.
+    prefix = shared_prefix(samples) if hyper.batching == "shared_prefix" and groups is None else 0
+
+    def beginning(batch: list[Any]) -> int:
+        return shared_prefix(batch) if hyper.batching == "shared_prefix" and groups is not None else prefix
+
     torch.manual_seed(seed)
     model = model.to(device)
     install(model)
@@ -189,9 +228,9 @@ def run(step: Step) -> dict[str, Any]:
         step.log("info", f"going on after step {position} of {schedule.steps}")
     resumed_from = position
 
-    total = schedule.steps * hyper.samples_per_step
+    total = schedule.seen(schedule.steps)
     started = saved_at = time.monotonic()
-    rate_from = position * hyper.samples_per_step
+    rate_from = schedule.seen(position)
 
     def save() -> None:
         path = store.save(
@@ -206,14 +245,19 @@ def run(step: Step) -> dict[str, Any]:
         step.artifact("checkpoint", path)
 
     def told(in_step: int) -> None:
-        done = position * hyper.samples_per_step + in_step
+        done = schedule.seen(position) + in_step
         rate = (done - rate_from) / max(1e-9, time.monotonic() - started)
         step.progress(done, total, "examples", eta_s=round((total - done) / rate, 1) if rate > 0 else None)
 
     try:
         while position < schedule.steps:
-            chosen = [samples[i] for i in schedule.samples(position)]
-            loss, _ = step_backward(trainee.model, chosen, prefix, hyper.row_tokens, told)
+            # Gradients of several batches add up; the optimiser does not mind their scale (Adam), and their length is cut anyway.
+            batches = [[samples[i] for i in batch] for batch in schedule.batches(position)]
+            loss, before = 0.0, 0
+            for batch in batches:
+                part, _ = step_backward(trainee.model, batch, beginning(batch), hyper.row_tokens, lambda n, before=before: told(before + n))
+                loss += part / len(batches)
+                before += len(batch)
             rate = schedule.learning_rate(position)
             norm = trainee.step(rate, MAX_GRAD_NORM) if math.isfinite(loss) else math.nan
             if not math.isfinite(norm):
@@ -238,7 +282,7 @@ def run(step: Step) -> dict[str, Any]:
     trainee.save(output)
     step.artifact("adapter", output)
     store.clear()
-    seen = schedule.steps * hyper.samples_per_step
+    seen = schedule.seen(schedule.steps)
     figures: dict[str, Any] = {
         "final_loss": round(sum(losses[-FINAL_STEPS:]) / len(losses[-FINAL_STEPS:]), 6),
         "first_loss": round(losses[0], 6),
@@ -246,7 +290,7 @@ def run(step: Step) -> dict[str, Any]:
         "steps": schedule.steps,
         "epochs": round(seen / len(samples), 4),
         "seconds": round(seconds_before + trained, 2),
-        "examples_per_second": round((schedule.steps - resumed_from) * hyper.samples_per_step / trained, 4) if position > resumed_from else 0.0,
+        "examples_per_second": round((seen - schedule.seen(resumed_from)) / trained, 4) if position > resumed_from else 0.0,
         "peak_memory_bytes": peak_memory_bytes(),
         "prefix_tokens": prefix,
         "learned_tokens": sum(sum(samples[i].learn) for s in range(schedule.steps) for i in schedule.samples(s)),

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forge_steps.train import Hyper, Schedule
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny import rendered, save_base
 
 PYTHON = Path(__file__).resolve().parent.parent
@@ -170,3 +173,44 @@ def test_a_loss_that_is_no_number_ends_the_run(base: Path, tmp_path: Path) -> No
     last = failure(write_spec(tmp_path, base, hyper={"learning_rate": 1e30, "epochs": 4}))
     assert last["code"] == "train/not-finite" and "learning_rate" in last["hint"]
     assert not (tmp_path / "adapter").exists()
+
+
+def hyper(**changes: Any) -> Hyper:
+    return Hyper(**{**HYPER, **changes})
+
+
+@given(st.integers(1, 60), st.integers(1, 9), st.sampled_from([0.3, 1.0, 2.5]), st.integers(0, 3))
+def test_every_step_has_its_samples_and_every_sample_its_turn(samples: int, size: int, epochs: float, seed: int) -> None:
+    schedule = Schedule(samples, hyper(samples_per_step=size, epochs=epochs), seed)
+    taken = [i for s in range(schedule.steps) for i in schedule.samples(s)]
+    assert all(len(schedule.samples(s)) == size and len(schedule.batches(s)) == 1 for s in range(schedule.steps))
+    assert len(taken) == schedule.seen(schedule.steps) >= round(samples * epochs)
+    for start in range(0, len(taken) - samples + 1, samples):
+        assert sorted(taken[start : start + samples]) == list(range(samples))
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=20), st.integers(1, 12), st.integers(0, 3))
+def test_groups_stay_together(sizes: list[int], size: int, seed: int) -> None:
+    ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
+    groups = [list(range(end - n, end)) for n, end in zip(sizes, ends, strict=True)]
+    schedule = Schedule(sum(sizes), hyper(samples_per_step=size, epochs=1), seed, groups)
+    taken = [batch for s in range(schedule.steps) for batch in schedule.batches(s)]
+    assert all(batch in groups for batch in taken)
+    assert sorted(taken[: len(groups)]) == groups or len(taken) < len(groups)
+    for s in range(schedule.steps):
+        assert len(schedule.samples(s)) >= size > len(schedule.samples(s)) - len(schedule.batches(s)[-1])
+
+
+def test_groups_are_trained_each_after_its_own_beginning(base: Path, tmp_path: Path) -> None:
+    spec = write_spec(tmp_path, base, hyper={"samples_per_step": 12})
+    rows = []
+    for group in ("one", "two, longer"):
+        for row in rendered(12, seed=len(group)):
+            first, *rest = row["segments"]
+            rows.append({"id": f"{group}/{row['id']}", "group": group, "segments": [{**first, "text": f"<|im_start|>{group}: {first['text']}"}, *rest]})
+    (tmp_path / "rendered.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), "utf-8")
+    figures = finish(start(spec))[-1]["figures"]
+    assert figures["steps"] == 4 and figures["examples"] == 48 and figures["final_loss"] < figures["first_loss"]
+    del rows[3]["group"]
+    (tmp_path / "rendered.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), "utf-8")
+    assert finish(start(spec))[-1]["message"] == "some samples name a group and others do not"
