@@ -41,8 +41,8 @@ export function trainingExamples(
     const calls = sample.messages.find((m) => m.role === "assistant")?.tool_calls !== undefined;
     const times = calls ? plan.first : plan.first_without_call;
     if (sample.scenario === "error") {
-      // What failed is told from the result, which only a whole conversation has: these are whole each time.
-      for (let i = 0; i < plan.failing; i++) result.push({ id: i === 0 ? sample.id : `${sample.id}#whole${i + 1}`, segments });
+      // What failed is told from the result, which only a whole conversation has; its first call is in there.
+      for (let i = 1; i <= plan.failing; i++) result.push({ id: `${sample.id}${i > 1 ? `#whole${i}` : ""}`, segments });
       continue;
     }
     if (times === 0 || isPicked(index, plan.whole)) result.push({ id: sample.id, segments });

@@ -20,5 +20,7 @@ export async function openBase(c: PipelineContext, o: Pick<StageContext, "signal
   const engine = await openLlama({ model: base.value.ggufPath, signal: o.signal });
   if (!engine.ok) return err(engine.error);
   const renderer = createRenderer(c.family);
-  return ok({ engine: engine.value, answerPlain: answerPlain(engine.value, renderer), close: () => engine.value.close() });
+  const onAnswer = (done: number, total: number): void =>
+    o.emit({ type: "progress", done, total, unit: "answers", message: "the base model answers plain questions" });
+  return ok({ engine: engine.value, answerPlain: answerPlain(engine.value, renderer, onAnswer), close: () => engine.value.close() });
 }

@@ -46,26 +46,28 @@ export function generateStage(c: PipelineContext): StageDefinition {
         import("./base-model.ts"),
       ]);
       const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
+      const plan = planSynthesis({
+        toolset,
+        samples: recipe.data.samples,
+        minPerTool: recipe.data.min_per_tool,
+        scenarios: recipe.data.scenarios,
+        evaluationSamples: recipe.evaluation.samples,
+        seed: recipe.seed,
+      });
+      // The base model is wanted for its own answers to plain questions, and only then fetched.
+      const asksBase = [...plan.train, ...plan.evaluation].some((slot) => slot.kind === "general");
       const opened = await openSession(c, toolset, { signal, emit });
       if (!opened.ok) return opened;
       const session = opened.value;
-      const base = await openBase(c, { signal, emit });
+      const base = asksBase ? await openBase(c, { signal, emit }) : null;
       try {
-        if (!base.ok) return base;
-        const plan = planSynthesis({
-          toolset,
-          samples: recipe.data.samples,
-          minPerTool: recipe.data.min_per_tool,
-          scenarios: recipe.data.scenarios,
-          evaluationSamples: recipe.evaluation.samples,
-          seed: recipe.seed,
-        });
+        if (base?.ok === false) return base;
         const made = await generate({
           toolset,
           plan,
           seed: recipe.seed,
           session,
-          answerPlain: base.value.answerPlain,
+          answerPlain: base?.value.answerPlain ?? (async (questions) => ok(questions.map(() => ""))),
           signal,
           onProgress: (done, total, message) => emit({ type: "progress", done, total, unit: "samples", message }),
         });
@@ -81,7 +83,7 @@ export function generateStage(c: PipelineContext): StageDefinition {
         });
       } finally {
         await session.close();
-        if (base.ok) await base.value.close();
+        if (base?.ok) await base.value.close();
       }
     },
   };

@@ -31,7 +31,7 @@ function recipe(code: string, execute = "none"): void {
   world.write("server.mjs", code);
   world.write(
     "forge.yaml",
-    `version: 1\nname: big\ntools:\n  - mcp: { command: node, args: [server.mjs], timeout: 20 }\n    execute: ${execute}\ndata: { samples: 20, min_per_tool: 1 }\n`,
+    `version: 1\nname: big\ntools:\n  - mcp: { command: node, args: [server.mjs], timeout: 5 }\n    execute: ${execute}\ndata: { samples: 20, min_per_tool: 1, scenarios: { standard: 1, no_tool: 0, error: 0, ambiguous: 0, edge: 0 } }\n`,
   );
 }
 
@@ -51,30 +51,27 @@ const flood = (piece: string) =>
   `const go = () => { while (process.stdout.write(${piece})) {} process.stdout.once("drain", go); }; go(); setTimeout(() => process.exit(), 60000);`;
 
 describe("inspecting", () => {
-  it.each<[string, string, number]>([
-    ["a line that never ends", flood(`"x".repeat(1 << 16)`), 4],
-    ["lines of garbage without end", flood(`"no JSON at all\\n".repeat(4000)`), 4],
+  it.each<[string, string]>([
+    ["a line that never ends", flood(`"x".repeat(1 << 16)`)],
+    ["lines of garbage without end", flood(`"no JSON at all\\n".repeat(4000)`)],
     [
       "messages without end that nobody asked for",
       flood(`('{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"' + "x".repeat(1000) + '"}}\\n').repeat(64)`),
-      4,
     ],
-    ["a flood on stderr", `${flood("").replaceAll("stdout.write()", 'stderr.write("x".repeat(1 << 16))').replaceAll("stdout", "stderr")}`, 4],
+    ["a flood on stderr", `${flood("").replaceAll("stdout.write()", 'stderr.write("x".repeat(1 << 16))').replaceAll("stdout", "stderr")}`],
     [
       "10,000 tools",
       `const LENGTH = 100;${SPEAKS}const call = () => {}; const list = (m) => send({ id: m.id, result: { tools: Array.from({ length: 10000 }, (_, i) => tool("t" + i)) } });`,
-      4,
     ],
     [
       "pages without end",
       `const LENGTH = 100000;${SPEAKS}let n = 0; const call = () => {}; const list = (m) => send({ id: m.id, result: { tools: Array.from({ length: 50 }, () => tool("t" + n++)), nextCursor: "c" + n } });`,
-      4,
     ],
-  ])("%s", { timeout: 90_000 }, async (_, code, exit) => {
+  ])("%s", { timeout: 90_000 }, async (_, code) => {
     recipe(code);
     const { ended, megabytes } = await measured(["tools", "inspect"]);
     expect(ended.signal).toBeNull();
-    expect([exit, 6], ended.err).toContain(ended.code);
+    expect(ended.code, ended.err).toBe(1);
     expect(ended.err.length).toBeGreaterThan(20);
     expect(ended.err.length).toBeLessThan(20_000);
     expect(megabytes).toBeLessThan(LIMIT_MB);
@@ -97,7 +94,7 @@ describe("inspecting", () => {
         `version: 1\nname: big\ntools:\n  - mcp: { url: "http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp", timeout: 20 }\n`,
       );
       const { ended, megabytes } = await measured(["tools", "inspect"]);
-      expect([ended.code, ended.err]).toEqual([4, expect.stringContaining("16 MiB")]);
+      expect([ended.code, ended.err]).toEqual([1, expect.stringContaining("16 MiB")]);
       expect(megabytes).toBeLessThan(LIMIT_MB);
     } finally {
       server.closeAllConnections();
@@ -114,7 +111,7 @@ describe("making data", () => {
     );
     const { ended, megabytes } = await measured(["apply", "--until", "generate"]);
     expect(ended.signal).toBeNull();
-    expect(ended.code, ended.err).not.toBe(0);
+    expect(ended.code, ended.err).toBe(1);
     expect(megabytes).toBeLessThan(LIMIT_MB);
     expect(world.processes()).toEqual([]);
   });

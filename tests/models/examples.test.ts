@@ -40,6 +40,8 @@ test("a conversation is learned whole, and its first call once more", () => {
   expect(text(first?.segments).endsWith("</tool_call><|im_end|>")).toBe(true);
   expect(more).toBeUndefined();
   expect(trainingExamples([sample], renderer, [], EVERY_SAMPLE_ONCE)).toEqual([whole]);
+  const failing = trainingExamples([{ ...sample, scenario: "error" }], renderer, [], { whole: 0.1, first: 1, first_without_call: 3, failing: 2 });
+  expect(failing.map((e) => [e.id, text(e.segments)])).toEqual([sample.id, `${sample.id}#whole2`].map((id) => [id, text(whole?.segments)]));
 });
 
 test("an answer without a call is repeated up to its first words", () => {

@@ -16,12 +16,18 @@ const SENTENCE_END = /(?<!(?:^|\n)\s*\d{1,3})[.!?]["')\]]*(?=\s|$)/g;
 const PHRASE_WORDS = 3;
 const CIRCLES = 3;
 
-/** Answers in the order of the questions, "" where the model had nothing but repetition to say; the same questions in the same order give the same answers. The first failure fails all. */
-export function answerPlain(engine: LlamaEngine, renderer: Renderer): (questions: readonly string[]) => Promise<Result<string[]>> {
+/** Answers in the order of the questions, "" where the model had nothing but repetition to say; the same questions in the same order give the same answers. The first failure fails all. `onAnswer` hears each as it comes. */
+export function answerPlain(
+  engine: LlamaEngine,
+  renderer: Renderer,
+  onAnswer?: (done: number, total: number) => void,
+): (questions: readonly string[]) => Promise<Result<string[]>> {
   return async (questions) => {
+    let done = 0;
     const results = await completeAll(
       engine,
       questions.map((content) => ({ prompt: renderer.prompt([{ role: "user", content }], []), maxTokens: MAX_TOKENS })),
+      () => onAnswer?.(++done, questions.length),
     );
     const answers: string[] = [];
     for (const r of results) {
