@@ -9,7 +9,7 @@ import type { ToolDefinition } from "../schemas/generated/toolset.ts";
 import type { Renderer, Segment } from "./render.ts";
 
 export interface TrainingExample {
-  /** The sample's id; with `#first` for a first move alone, `#whole` for the whole again, and a number from the second on. */
+  /** The sample's id; with `#first`, and a number from the second on, for a first move alone. */
   readonly id: string;
   readonly segments: readonly { readonly text: string; readonly learn: boolean }[];
 }
@@ -18,7 +18,7 @@ export interface TrainingExample {
 export type ExamplePlan = Required<NonNullable<Family["training"]["examples"]>>;
 
 /** Every conversation whole, once: what a family gets that says nothing. */
-export const EVERY_SAMPLE_ONCE: ExamplePlan = { whole: 1, first: 0, first_without_call: 0, failing: 1 };
+export const EVERY_SAMPLE_ONCE: ExamplePlan = { whole: 1, first: 0, first_without_call: 0 };
 
 /** Characters of an answer that are kept where only the decision not to call is to be learned: the first dozen words. */
 const DECISION_CHARS = 72;
@@ -40,12 +40,8 @@ export function trainingExamples(
     const end = segments.findIndex((s) => s.learn) + 1;
     const calls = sample.messages.find((m) => m.role === "assistant")?.tool_calls !== undefined;
     const times = calls ? plan.first : plan.first_without_call;
-    if (sample.scenario === "error") {
-      // What failed is told from the result, which only a whole conversation has; its first call is in there.
-      for (let i = 1; i <= plan.failing; i++) result.push({ id: `${sample.id}${i > 1 ? `#whole${i}` : ""}`, segments });
-      continue;
-    }
-    if (times === 0 || isPicked(index, plan.whole)) result.push({ id: sample.id, segments });
+    // What failed is told from the result, which only a whole conversation has: of these none is left out.
+    if (sample.scenario === "error" || times === 0 || isPicked(index, plan.whole)) result.push({ id: sample.id, segments });
     const first = segments.slice(0, end);
     for (let i = 1; i <= times; i++) result.push({ id: `${sample.id}#first${i > 1 ? i : ""}`, segments: calls ? first : shortened(first) });
   }

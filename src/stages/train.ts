@@ -13,7 +13,7 @@ import type { Sample } from "../schemas/generated/sample.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { baseSettings, modelSlice, type PipelineContext, sampleSource } from "./context.ts";
 
-export const VERSION = 5;
+export const VERSION = 4;
 
 export function trainStage(c: PipelineContext): StageDefinition {
   const examplePlan = c.family.training.examples ?? EVERY_SAMPLE_ONCE;

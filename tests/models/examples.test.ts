@@ -30,7 +30,7 @@ const sample: Sample = {
 const text = (segments: readonly { text: string }[] | undefined): string => (segments ?? []).map((s) => s.text).join("");
 
 test("a conversation is learned whole, and its first call once more", () => {
-  const [whole, first, more] = trainingExamples([sample], renderer, [], { whole: 1, first: 1, first_without_call: 3, failing: 1 });
+  const [whole, first, more] = trainingExamples([sample], renderer, [], { whole: 1, first: 1, first_without_call: 3 });
   expect(whole?.segments.filter((s) => s.learn).map((s) => s.text)).toEqual([
     '<tool_call>\n{"name":"get_weather","arguments":{"location":"Oslo"}}\n</tool_call><|im_end|>',
     "It is 3 °C in Oslo.<|im_end|>",
@@ -40,21 +40,19 @@ test("a conversation is learned whole, and its first call once more", () => {
   expect(text(first?.segments).endsWith("</tool_call><|im_end|>")).toBe(true);
   expect(more).toBeUndefined();
   expect(trainingExamples([sample], renderer, [], EVERY_SAMPLE_ONCE)).toEqual([whole]);
-  const failing = trainingExamples([{ ...sample, scenario: "error" }], renderer, [], { whole: 0.1, first: 1, first_without_call: 3, failing: 2 });
-  expect(failing.map((e) => [e.id, text(e.segments)])).toEqual([sample.id, `${sample.id}#whole2`].map((id) => [id, text(whole?.segments)]));
 });
 
 test("an answer without a call is repeated up to its first words", () => {
   const answer = "Fog is a cloud that touches the ground. It forms when the air is cooled to its dew point, often at night.";
   const plain: Sample = { ...sample, id: "no_tool/general/0000", scenario: "no_tool", kind: "general", tool_name: null };
   const asked = (content: string): Sample => ({ ...plain, messages: [...sample.messages.slice(0, 2), { role: "assistant", content }] });
-  const [whole, ...firsts] = trainingExamples([asked(answer)], renderer, [], { whole: 1, first: 1, first_without_call: 3, failing: 1 });
+  const [whole, ...firsts] = trainingExamples([asked(answer)], renderer, [], { whole: 1, first: 1, first_without_call: 3 });
   expect(firsts.map((f) => f.id)).toEqual([`${plain.id}#first`, `${plain.id}#first2`, `${plain.id}#first3`]);
   for (const f of firsts) {
     expect(f.segments.at(-1)).toEqual({ learn: true, text: "Fog is a cloud that touches the ground. It forms when the air is cooled" });
     expect(text(whole?.segments).startsWith(text(f.segments))).toBe(true);
   }
-  const short = trainingExamples([asked("Paris.")], renderer, [], { whole: 1, first: 1, first_without_call: 1, failing: 1 });
+  const short = trainingExamples([asked("Paris.")], renderer, [], { whole: 1, first: 1, first_without_call: 1 });
   expect(short[1]?.segments.at(-1)?.text).toBe("Paris.<|im_end|>");
 });
 
@@ -62,7 +60,7 @@ test("a share of the conversations is shown whole, evenly, and every one in whic
   const many = (scenario: Sample["scenario"], count: number): Sample[] =>
     Array.from({ length: count }, (_, i) => ({ ...sample, scenario, id: `${scenario}/${i}` }));
   const shown = (count: number, whole: number): string[] =>
-    trainingExamples([...many("standard", count), ...many("error", 4)], renderer, [], { whole, first: 2, first_without_call: 1, failing: 2 })
+    trainingExamples([...many("standard", count), ...many("error", 4)], renderer, [], { whole, first: 2, first_without_call: 1 })
       .map((e) => e.id)
       .filter((id) => !id.includes("#"));
   const errors = [0, 1, 2, 3].map((i) => `error/${i}`);

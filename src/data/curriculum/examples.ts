@@ -31,7 +31,7 @@ export interface CurriculumExample extends TrainingExample {
 /** More requests without a call than a recipe has: whether to call is what every toolset asks anew. */
 const SCENARIOS: ScenarioWeights = { standard: 0.6, no_tool: 0.2, error: 0.08, ambiguous: 0.06, edge: 0.06 };
 /** Mostly first moves: answers are long, and the same for every toolset. */
-const EXAMPLES: ExamplePlan = { whole: 0.25, first: 1, first_without_call: 2, failing: 1 };
+const EXAMPLES: ExamplePlan = { whole: 0.25, first: 1, first_without_call: 2 };
 
 /** The examples of some toolsets, toolset by toolset. */
 export async function* curriculum(o: CurriculumOptions): AsyncGenerator<Result<CurriculumExample[]>> {

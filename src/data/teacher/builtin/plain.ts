@@ -47,7 +47,7 @@ const touches = (text: string, territory: Territory) =>
 /** A plain question, or null when the draw falls into the tools' territory. */
 export function plainQuestion(tools: readonly ToolModel[], territory: Territory, rng: Rng): Request | null {
   const near = tools.flatMap((t) => t.domains.flatMap((d) => d.nearMisses ?? []));
-  if (near.length > 0 && !territory.searchesAnything && rng.chance(0.25)) {
+  if (near.length > 0 && !territory.searchesAnything && rng.chance(0.15)) {
     const text = rng.pick(near);
     return { text: casual(text, rng), frame: `plain ${frameOf(text)}` };
   }
@@ -92,7 +92,7 @@ export function outOfScope(tools: readonly ToolModel[], territory: Territory, rn
   const question = /^(can|could|would|how about|any chance|is it|is there|are you)/i.test(body);
   let text = tidy(question ? `${body.replace(/\?$/, "")}?` : `${body}${rng.chance(0.7) ? "." : ""}`);
   text = rng.chance(0.3) ? text.toLowerCase().replace(/[?.]$/, (m) => (rng.chance(0.5) ? "" : m)) : text.charAt(0).toUpperCase() + text.slice(1);
-  if (rng.chance(0.25)) text = `${rng.pick(["Hi,", "Hello,", "Hey,", "Good morning,"])} ${text.charAt(0).toLowerCase()}${text.slice(1)}`;
+  if (rng.chance(0.15)) text = `${rng.pick(["Hi,", "Hello,", "Hey,", "Good morning,"])} ${text.charAt(0).toLowerCase()}${text.slice(1)}`;
   const theirs = say
     .replace(/\bmy\b/g, "your")
     .replace(/\bI\b/g, "you")

@@ -179,40 +179,31 @@ function confirmation(model: ToolModel, args: JsonObject, rng: Rng): JsonObject 
 
 export type FaultKind = "error" | "empty" | "timeout";
 
-/** Every third wording of a list is kept for held-out cases: both halves have plain texts and JSON among them. */
 const ERRORS: readonly string[] = [
   "Error: internal server error",
-  '{"error":"service temporarily unavailable"}',
-  "Upstream service returned an invalid response",
   "Error: service unavailable, try again later",
-  '{"status":"error","message":"rate limit exceeded"}',
-  '{"error":{"code":"INTERNAL","message":"unexpected failure while processing the request"}}',
   "Error: permission denied",
-  '{"error":{"code":503,"message":"the backend is overloaded"}}',
-  "Error: the backend is under maintenance",
+  "Error: rate limit exceeded",
+  "Upstream service returned an invalid response",
+  '{"error":"service temporarily unavailable"}',
+  '{"error":{"code":"INTERNAL","message":"unexpected failure while processing the request"}}',
+  "Error: authentication failed",
   "Connection refused by the remote host",
-  '{"success":false,"error":"authentication failed"}',
-  '{"error":"quota exceeded for today"}',
+  "Error: the backend is under maintenance",
 ];
 const NOT_FOUND: readonly string[] = [
   "Error: {X} was not found",
-  '{"error":"{X} is not known"}',
-  '{"error":"{X} not found"}',
   'Error: no entry for "{X}"',
-  '{"status":"error","message":"no match for {X}"}',
-  "Error: could not resolve {X}",
+  '{"error":"{X} not found"}',
   "Unknown value: {X}",
+  "Error: could not resolve {X}",
 ];
 const TIMEOUTS: readonly string[] = [
   "Error: the request timed out",
-  '{"error":"request timed out"}',
+  "Request timed out: no response from the service",
   '{"error":"timeout"}',
   "Timed out while waiting for the tool to answer",
-  '{"status":"timeout","message":"no response within 30 s"}',
   "Error: operation timed out",
-  "Request timed out: no response from the service",
-  '{"error":{"code":"DEADLINE_EXCEEDED","message":"the upstream took too long"}}',
-  "The service did not respond in time",
 ];
 
 /** What the tool is made to answer instead of executing. Held-out cases draw from their own wordings where there are enough. */
@@ -221,10 +212,7 @@ export function faultFor(kind: FaultKind, model: ToolModel, args: JsonObject, rn
   if (kind === "timeout") return { kind, text: half(TIMEOUTS), isError: false, timedOut: true };
   if (kind === "empty") {
     const name = key(plural(splitName(model.objects[0] ?? "results").at(-1) ?? "results"));
-    const own = `{"${name}":[]}`;
-    const texts = asks(model.cls)
-      ? ["[]", own, `{"count":0,"${name}":[]}`, "{}", "No results found.", "null", '{"results":[]}', '{"items":[],"total":0}', '{"data":[]}', '{"data":null}']
-      : ["", "{}", "null", "No data", "{}", "null"];
+    const texts = asks(model.cls) ? ["[]", "{}", `{"${name}":[]}`, "No results found.", '{"results":[]}', "null"] : ["", "{}", "null", "No data", "{}", "null"];
     return { kind, text: half(texts), isError: false, timedOut: false };
   }
   const named = Object.values(args).find((v): v is string => typeof v === "string" && v.length > 1 && v.length < 50 && !/["\\]/.test(v));
