@@ -9,7 +9,8 @@ export default defineConfig({
     globalSetup: ["tests/support/global-setup.ts"],
     // Each file in a process of its own: tests change the environment and start children.
     pool: "forks",
-    maxWorkers: 2,
+    // Training uses every core: of the slow files one at a time.
+    maxWorkers: process.env.FORGE_SLOW ? 1 : 2,
     projects: [
       { extends: true, test: { name: "fast", include: ["tests/**/*.test.ts"], exclude: ["tests/slow/**"], testTimeout: 60_000, hookTimeout: 120_000 } },
       {
