@@ -1,12 +1,13 @@
-/** What tests of the model layer share: the family, the fixture of renderings, the real model where there is one. */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+/** What tests of the model layer share: the family, the fixture of renderings, the real model. */
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { ensureBase } from "../../src/models/base.ts";
 import { getFamily } from "../../src/models/family.ts";
 import { type OpenLlamaOptions, openLlama } from "../../src/models/llama/client.ts";
 import type { LlamaEngine } from "../../src/models/llama/types.ts";
 import { createRenderer } from "../../src/models/render.ts";
-import { cacheDir, packageRoot } from "../../src/platform/paths.ts";
+import { packageRoot } from "../../src/platform/paths.ts";
 import type { Message } from "../../src/schemas/generated/sample.ts";
 
 const family = getFamily("smollm2");
@@ -30,13 +31,12 @@ export const renderings = (JSON.parse(readFileSync(fixture, "utf8")) as { rows: 
 export const toolsOf = (row: Rendering) =>
   row.tools.map(({ function: f }) => ({ name: f.name, description: f.description, input_schema: f.parameters as Record<string, unknown> }));
 
-/** The real base model: MCP_FORGE_TEST_BASE, or forge's cache; undefined where there is none (its tests are then skipped). */
-export function baseModel(): string | undefined {
+/** The real base model: MCP_FORGE_TEST_BASE, or the one of forge's cache, fetched where it is not there yet (100 MB, and Python's packages for that). */
+export async function baseModel(): Promise<string> {
   if (process.env.MCP_FORGE_TEST_BASE) return process.env.MCP_FORGE_TEST_BASE;
-  const folder = join(cacheDir(), "models");
-  const name = existsSync(folder) ? readdirSync(folder).find((n) => n.startsWith("smollm2-default-")) : undefined;
-  const file = name === undefined ? "" : join(folder, name, "model.gguf");
-  return existsSync(file) ? file : undefined;
+  const base = await ensureBase(smollm2, "default", { signal: new AbortController().signal, onProgress: () => {} });
+  if (!base.ok) throw new Error(`${base.error.message}\n${base.error.details ?? ""}`);
+  return base.value.ggufPath;
 }
 
 /** Bundles the worker as the build does, from today's source. */

@@ -56,7 +56,7 @@ describe("servers that cannot be used", () => {
   it.each<readonly [row: string, server: string, code: string, message: RegExp]>([
     [
       "garbage lines on stdout, without end",
-      `setInterval(() => process.stdout.write("garbage\\n".repeat(500)), 1);`,
+      `const say = () => process.stdout.write("garbage\\n".repeat(1500)); say(); setInterval(say, 1);`,
       "server-protocol",
       /more than 1000 lines on stdout that are no messages/,
     ],
