@@ -3,7 +3,7 @@
  * It serves reasons ("300 → 800"), estimates, status and reports; whether a stage must run is never decided by it.
  * Guarantees: written atomically; a missing or damaged file counts as "nothing known".
  */
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { writeFileAtomic } from "../platform/fs.ts";
 import { type Digest, isDigest } from "../platform/hash.ts";
@@ -17,6 +17,26 @@ export interface GateState {
   readonly stage: string;
   readonly passed: boolean;
   readonly verdicts: readonly Verdict[];
+}
+
+/** The states that a project has, by the path of the recipe's lockfile (relative to the project, with `/`), each with its stages' fingerprints. */
+export function listStates(projectRoot: string): { readonly file: string; readonly lockfile: string; readonly stages: readonly Digest[] }[] {
+  const folder = join(projectRoot, ".mcp-forge", "state");
+  let names: string[];
+  try {
+    names = readdirSync(folder).filter((n) => n.endsWith(".json"));
+  } catch {
+    return [];
+  }
+  return names.flatMap((name) => {
+    try {
+      const { stages = {} } = JSON.parse(readFileSync(join(folder, name), "utf8")) as { stages?: Record<string, unknown> };
+      const lockfile = decodeURIComponent(name.slice(0, -".json".length).split("@")[0] as string);
+      return [{ file: join(folder, name), lockfile, stages: Object.values(stages).filter(isDigest) }];
+    } catch {
+      return [];
+    }
+  });
 }
 
 export class State {

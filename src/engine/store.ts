@@ -11,13 +11,13 @@
  * Guarantees: an object is visible whole or not at all (hashed and synced in staging, then one rename of its folder,
  * which changes no inode or time of what is inside, so the snapshot taken before stays true); publishing copies no
  * bytes; a record is written after all its objects and names only such; an object whose bytes are not those of its
- * digest is never handed out; nothing is deleted but staging.
+ * digest is never handed out; nothing is deleted but staging, and what collect.ts says (`forge gc`).
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { EXIT } from "../platform/exit.ts";
 import { errorCode, makeReadOnly, syncFolder, syncTree, writeFileAtomic } from "../platform/fs.ts";
-import { type Digest, hexOf } from "../platform/hash.ts";
+import { type Digest, hexOf, isDigest } from "../platform/hash.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import { matchesSnapshot, parseSnapshot, refreshSnapshot, type Snapshot, TICK_MS, takeSnapshot, UnfitTreeError } from "../platform/snapshot.ts";
 import { parseRecord, type RecordOutput, type StageRecord } from "./record.ts";
@@ -158,6 +158,45 @@ export class Store {
     writeFileAtomic(this.#recordPath(record.fingerprint), `${JSON.stringify(record)}\n`);
   }
 
+  /** Every record that can be read, in no order. */
+  records(): StageRecord[] {
+    const names = entries(join(this.#root, "records")).filter((n) => n.endsWith(".json"));
+    return names.flatMap((n) => this.readRecord(`sha256:${n.slice(0, -".json".length)}` as Digest) ?? []);
+  }
+
+  /** Every artifact that lies in the store, whatever its state; bytes as its snapshot says (0 where there is none). */
+  objects(): { readonly digest: Digest; readonly bytes: number }[] {
+    const folder = join(this.#root, "objects");
+    return entries(folder).flatMap((first) =>
+      entries(join(folder, first))
+        .map((rest) => `sha256:${first}${rest}`)
+        .filter(isDigest)
+        .map((digest) => ({ digest, bytes: this.#readSnapshot(digest)?.bytes ?? 0 })),
+    );
+  }
+
+  /** Names of what was set aside as damaged. */
+  damaged(): string[] {
+    return entries(join(this.#root, "damaged"));
+  }
+
+  /** Forgets that a stage finished; its artifacts stay. Only under the project's lock. */
+  removeRecord(fingerprint: Digest): void {
+    rmSync(this.#recordPath(fingerprint), { force: true });
+  }
+
+  /** Deletes an artifact, its snapshot first, so that what a kill leaves of it is not taken for whole. Only under the project's lock, and when no record names it. */
+  removeObject(digest: Digest): void {
+    this.#intact.delete(digest);
+    rmSync(join(this.#objectFolder(digest), "snapshot.json"), { force: true });
+    rmSync(this.#objectFolder(digest), { recursive: true, force: true });
+  }
+
+  /** Deletes what was set aside. Only under the project's lock. */
+  removeDamaged(): void {
+    rmSync(join(this.#root, "damaged"), { recursive: true, force: true });
+  }
+
   async #adopt(staged: string, snapshot: Snapshot): Promise<void> {
     const { digest } = snapshot;
     const target = this.#objectFolder(digest);
@@ -197,6 +236,15 @@ export class Store {
     } catch {
       return undefined;
     }
+  }
+}
+
+function entries(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (e) {
+    if (errorCode(e) === "ENOENT") return [];
+    throw e;
   }
 }
 

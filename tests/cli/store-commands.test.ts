@@ -1,0 +1,92 @@
+/** why, graph, gc and unlock as commands: what they print, and their exit codes. */
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { age, size } from "../../src/cli/commands/gc.ts";
+import { RECIPE, Rig } from "./rig.ts";
+
+const rig = new Rig();
+beforeAll(() => rig.build());
+afterAll(() => rig.remove());
+
+test("why: reasons, sources and followers; an unknown stage is exit 4 with those there are", async () => {
+  const dir = rig.project();
+  const fresh = await rig.run(dir, ["why", "train"]);
+  expect(fresh).toMatchObject({ code: 0, err: "" });
+  expect(fresh.out).toMatch(/^train will run\n {2}because +never ran\n/);
+  expect(existsSync(join(dir, ".mcp-forge"))).toBe(false);
+  await rig.run(dir, ["apply"]);
+  expect((await rig.run(dir, ["why", "train"])).out).toMatch(/^train is up to date\n[\s\S]* {2}then +[\s\S]* {2}last run +20\d\d-/);
+  writeFileSync(join(dir, "forge.yaml"), RECIPE.replace("100", "200"));
+  expect((await rig.run(dir, ["why", "train"])).out).toMatch(/reads +[\s\S]*will run: `data\.samples` 100 → 200/);
+  const [json] = JSON.parse((await rig.run(dir, ["why", "generate", "--json"])).out) as { id: string; reasons: string[] }[];
+  expect(json).toMatchObject({ id: "generate", status: "run", reasons: ["`data.samples` 100 → 200"] });
+  const wrong = await rig.run(dir, ["why", "trian"]);
+  expect(wrong).toMatchObject({ code: 4, out: "" });
+  expect(wrong.err).toMatch(/trian[\s\S]*train/);
+});
+
+test("graph: three notations, and no other", async () => {
+  const dir = rig.project();
+  expect((await rig.run(dir, ["graph"])).out).toMatch(/^train +after .*generate/m);
+  expect((await rig.run(dir, ["graph", "--format", "mermaid"])).out).toMatch(/^flowchart LR\n {2}n0\[/);
+  expect((await rig.run(dir, ["graph", "--format", "dot"])).out).toMatch(/^digraph \{[\s\S]*\}\n$/);
+  expect(await rig.run(dir, ["graph", "--format", "png"])).toMatchObject({ code: 4, out: "" });
+});
+
+describe("gc", () => {
+  test("shows what may go and deletes nothing; with --yes it is gone, and nothing runs again", async () => {
+    const dir = rig.project();
+    expect((await rig.run(dir, ["gc", "--yes"])).out).toMatch(/^Nothing to forget/);
+    expect(existsSync(join(dir, ".mcp-forge"))).toBe(false);
+    await rig.run(dir, ["apply"]);
+    writeFileSync(join(dir, "forge.yaml"), RECIPE.replace("100", "200"));
+    await rig.run(dir, ["apply"]);
+    const shown = await rig.run(dir, ["gc"]);
+    expect(shown).toMatchObject({ code: 0, err: "" });
+    expect(shown.out).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d {2}generate$/m);
+    expect(shown.out).toMatch(/May go: \d+ results? \(\d+ artifacts?, .*\)[\s\S]*forge gc --yes/);
+    expect((await rig.run(dir, ["gc", "--older-than", "1d", "--yes"])).out).toMatch(/^Nothing to forget/);
+    const json = JSON.parse((await rig.run(dir, ["gc", "--json"])).out) as { removed: boolean; records: unknown[] };
+    expect(json.removed).toBe(false);
+    expect(json.records.length).toBeGreaterThan(0);
+    expect((await rig.run(dir, ["gc", "--yes"])).out).toMatch(/^Deleted: /m);
+    expect((await rig.run(dir, ["gc"])).out).toMatch(/^Nothing to forget/);
+    expect((await rig.run(dir, ["plan"])).code).toBe(0);
+    writeFileSync(join(dir, "forge.yaml"), RECIPE);
+    expect((await rig.run(dir, ["plan"])).code).toBe(2);
+  });
+
+  test.each([
+    ["--older-than", "soon"],
+    ["--older-than", "30"],
+    ["--max-size", "big"],
+    ["--max-size", "5"],
+    ["--max-size", "-1GB"],
+  ])("%s %s is wrong usage", async (flag, value) => {
+    expect(await rig.run(rig.project(), ["gc", flag, value])).toMatchObject({ code: 4, out: "" });
+  });
+
+  test("ages and sizes", () => {
+    expect([age("12h"), age("30d"), age("2w")]).toEqual([43_200, 2_592_000, 1_209_600]);
+    expect([size("0"), size("500MB"), size("1.5TB"), size("10kB"), size("7B")]).toEqual([0, 5e8, 1.5e12, 1e4, 7]);
+  });
+});
+
+test("unlock: nothing to do, a living run keeps its lock, --force ends it; gc waits for nobody", async () => {
+  const dir = rig.project();
+  expect(await rig.run(dir, ["unlock"])).toMatchObject({ code: 0, out: "This project is not locked.\n" });
+  const running = rig.start(dir, ["apply"], { TOY_TRAIN_MS: "60000" });
+  await running.until("train: started");
+  const refused = await rig.run(dir, ["unlock"]);
+  expect(refused).toMatchObject({ code: 5, out: "" });
+  expect(refused.err).toContain("--force");
+  const second = await rig.run(dir, ["apply"]);
+  expect(second.code).toBe(5);
+  expect(second.err).toContain("--wait SECONDS");
+  expect((await rig.run(dir, ["gc", "--yes"])).code).toBe(5);
+  expect((await rig.run(dir, ["gc"])).code).toBe(0);
+  expect((await rig.run(dir, ["unlock", "--force"])).out).toMatch(/^Ended the lock of process \d+ on /);
+  running.process.kill("SIGKILL");
+  await running.ended;
+});
