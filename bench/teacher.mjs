@@ -3,8 +3,10 @@
  * development part, trains on builtin data alone and judges on the requests that people wrote.
  *
  *   npm run bench -- teacher [--toolsets 3 | all | NAME,NAME] [--samples 200] [--seeds 1] [--model '{"family":"smollm2"}']
- *                            [--from DIR] [--keep DIR]
+ *                            [--ways both,recipe,head-start] [--epochs 1] [--from DIR] [--keep DIR]
  *
+ * --ways: `both` is what a recipe gets, the head start and its own training; `recipe` is its own training on the base as it is;
+ * `head-start` is no training of its own (one step at a rate of nothing). --epochs is of the recipe's own training.
  * --seeds N takes the seeds 1 to N. --from names a folder of toolsets (NAME/functions.json, NAME/cases.jsonl; bench/berkeley.py
  * writes them, and is asked to when none is named). Requests that no tool is for are taken from bench/cases/no-call.
  * Everything lies in --keep (.mcp-forge/bench/teacher): forge itself runs only what changed there, so an interrupted run goes on.
@@ -17,7 +19,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { stringify } from "yaml";
-import { importSource, machine, root } from "./lib.mjs";
+import { importSource, jsonLines, machine, root, stored } from "./lib.mjs";
 
 const { values: o } = parseArgs({
   options: {
@@ -25,6 +27,8 @@ const { values: o } = parseArgs({
     samples: { type: "string", default: "200" },
     seeds: { type: "string", default: "1" },
     model: { type: "string", default: '{"family":"smollm2"}' },
+    ways: { type: "string", default: "both" },
+    epochs: { type: "string" },
     from: { type: "string" },
     keep: { type: "string", default: join(root, ".mcp-forge/bench/teacher") },
   },
@@ -53,19 +57,26 @@ const names =
       : o.toolsets.split(",");
 const { firstTurnFigures } = await importSource("src/evaluation/figures.ts");
 
-const jsonLines = (text) =>
-  text
-    .split("\n")
-    .filter((line) => line.trim() !== "")
-    .map((line) => JSON.parse(line));
+const NOTHING = { epochs: 0.001, learning_rate: 1e-9 };
+const WAYS = {
+  both: {},
+  recipe: { model: { head_start: false } },
+  "head-start": { train: NOTHING },
+};
+const ways = o.ways.split(",");
+for (const way of ways)
+  if (WAYS[way] === undefined) {
+    console.error(`--ways: there is no way \`${way}\`; there are ${Object.keys(WAYS).join(", ")}`);
+    process.exit(4);
+  }
 const out = [];
 const emit = (line) => {
   out.push(JSON.stringify({ ...line, samples: Number(o.samples), machine }));
 };
 
 /** Trains and evaluates one toolset; its records on the people's requests, free and constrained. */
-function measure(name, seed) {
-  const dir = join(keep, `${name}-${o.samples}-seed-${seed}`);
+function measure(name, seed, way) {
+  const dir = join(keep, [name, o.samples, "seed", seed, way, ...(o.epochs === undefined ? [] : ["epochs", o.epochs])].join("-"));
   mkdirSync(join(dir, ".mcp-forge"), { recursive: true });
   const own = join(root, "bench/cases/no-call", `${name}.jsonl`);
   const cases = [join(from, name, "cases.jsonl"), ...(existsSync(own) ? [own] : [])].map((f) => readFileSync(f, "utf8").trim()).join("\n");
@@ -76,8 +87,9 @@ function measure(name, seed) {
     name: `${name}`,
     seed,
     tools: [{ openai: "functions.json" }],
-    model: JSON.parse(o.model),
+    model: { ...JSON.parse(o.model), ...WAYS[way].model },
     profile: "fast_dev",
+    train: WAYS[way].train ?? (o.epochs === undefined ? {} : { epochs: Number(o.epochs) }),
     data: { samples: Number(o.samples), min_per_tool: 1, teacher: { provider: "builtin" } },
     evaluation: { samples: 10, cases: "cases.jsonl", baseline: false, constrained: true },
     gates: GATES,
@@ -86,30 +98,26 @@ function measure(name, seed) {
   };
   writeFileSync(join(dir, "forge.yaml"), stringify(recipe));
   const started = Date.now();
-  console.log(`== ${name}, seed ${seed}: ${dir}`);
+  console.log(`== ${name}, seed ${seed}, ${way}: ${dir}`);
   // Its progress goes to stderr: minutes without a word look like a hang.
   const applied = spawnSync(process.execPath, [join(root, "dist/forge.js"), "apply", "--until", "benchmark:q8_0"], { cwd: dir, stdio: ["ignore", 2, 2] });
   const seconds = Math.round((Date.now() - started) / 1000);
   if (applied.status !== 0) {
-    console.error(`${name}, seed ${seed}: exit ${applied.status}`);
+    console.error(`${name}, seed ${seed}, ${way}: exit ${applied.status}`);
     process.exit(1);
   }
-  const { recipe: stages } = JSON.parse(readFileSync(join(dir, "forge.lock"), "utf8"));
-  const stored = (stage, output) => {
-    const digest = stages[stage].outputs[output].replace("sha256:", "");
-    return jsonLines(readFileSync(join(dir, ".mcp-forge/store/objects", digest.slice(0, 2), digest.slice(2), "content"), "utf8"));
-  };
+  const records = (stage, output) => jsonLines(readFileSync(stored(dir, stage, output), "utf8"));
   const ids = new Set(jsonLines(cases).map((c) => c.id));
-  const asked = (records) => records.filter((r) => ids.has(r.id));
+  const asked = (all) => all.filter((r) => ids.has(r.id));
   return {
     seconds,
-    free: asked(stored("validate:q8_0", "records")),
-    constrained: asked(stored("benchmark:q8_0", "constrained")),
+    free: asked(records("validate:q8_0", "records")),
+    constrained: asked(records("benchmark:q8_0", "constrained")),
   };
 }
 
 /** The figures of some records, and the kinds of slips. */
-function tell(name, seed, { free, constrained }) {
+function tell(name, seed, way, { free, constrained }) {
   const words = [];
   for (const [decoding, records] of [
     ["free", free],
@@ -119,15 +127,15 @@ function tell(name, seed, { free, constrained }) {
     for (const [key, short] of Object.entries(FIGURES)) {
       const { value, n, low, high } = figures[key];
       if (n === 0) continue;
-      emit({ name: `teacher.${short}`, toolset: name, seed, decoding, value, n, low, high });
+      emit({ name: `teacher.${short}`, toolset: name, seed, way, decoding, value, n, low, high });
       if (decoding === "free" || key === "exact_arguments") words.push(`${short}${decoding === "free" ? "" : " (constrained)"} ${value.toFixed(2)}`);
     }
   }
   const slips = {};
   for (const slip of free.flatMap((r) => r.judgement.slips ?? [])) slips[slip.how] = (slips[slip.how] ?? 0) + 1;
-  for (const [how, value] of Object.entries(slips)) emit({ name: `teacher.slips.${how}`, toolset: name, seed, value, n: free.length });
+  for (const [how, value] of Object.entries(slips)) emit({ name: `teacher.slips.${how}`, toolset: name, seed, way, value, n: free.length });
   console.log(
-    `== ${name}${seed === null ? "" : `, seed ${seed}`}: ${words.join(", ")}; ${
+    `== ${name}${seed === null ? "" : `, seed ${seed}`}, ${way}: ${words.join(", ")}; ${
       Object.entries(slips)
         .map(([how, n]) => `${n} ${how}`)
         .join(", ") || "no slips"
@@ -135,14 +143,16 @@ function tell(name, seed, { free, constrained }) {
   );
 }
 
-const pooled = { free: [], constrained: [] };
-for (let seed = 1; seed <= Number(o.seeds); seed++)
-  for (const name of names) {
-    const measured = measure(name, seed);
-    emit({ name: "teacher.seconds", toolset: name, seed, value: measured.seconds });
-    tell(name, seed, measured);
-    // A request counts as one cluster, whatever the seeds.
-    for (const decoding of ["free", "constrained"]) pooled[decoding].push(...measured[decoding].map((r) => ({ ...r, cluster: `${name}/${r.id}` })));
-  }
-tell("pooled", null, pooled);
+for (const way of ways) {
+  const pooled = { free: [], constrained: [] };
+  for (let seed = 1; seed <= Number(o.seeds); seed++)
+    for (const name of names) {
+      const measured = measure(name, seed, way);
+      emit({ name: "teacher.seconds", toolset: name, seed, way, value: measured.seconds });
+      tell(name, seed, way, measured);
+      // A request counts as one cluster, whatever the seeds.
+      for (const decoding of ["free", "constrained"]) pooled[decoding].push(...measured[decoding].map((r) => ({ ...r, cluster: `${name}/${r.id}` })));
+    }
+  tell("pooled", null, way, pooled);
+}
 console.log(out.join("\n"));
