@@ -27,6 +27,7 @@ export const CATALOGUE: readonly CatalogueRow[] = [
   { name: "logs", group: MAIN, summary: "what the last run said, and what its processes printed", load: () => import("./commands/logs.ts") },
   { name: "why", group: MAIN, summary: "say why one stage would run, and what it depends on", load: () => import("./commands/why.ts") },
   { name: "graph", group: MAIN, summary: "print the stages and what comes before what", load: () => import("./commands/graph.ts") },
+  { name: "diff", group: MAIN, summary: "what changed since a commit: recipe, results, figures", load: () => import("./commands/diff.ts") },
   { name: "gc", group: MAIN, summary: "free the disk of results that nothing names any more", load: () => import("./commands/gc.ts") },
   { name: "unlock", group: MAIN, summary: "end the lock of a run that is gone", load: () => import("./commands/unlock.ts") },
   { name: "doctor", group: MAIN, summary: "what this machine has, and what is missing", load: () => import("./commands/doctor.ts") },

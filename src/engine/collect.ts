@@ -12,8 +12,8 @@ import { join } from "node:path";
 import { EXIT } from "../platform/exit.ts";
 import { errorCode } from "../platform/fs.ts";
 import type { Digest } from "../platform/hash.ts";
-import { runProcess } from "../platform/process.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
+import { git, isRepository } from "./git.ts";
 import { parseLockfile } from "./lockfile.ts";
 import type { StageRecord } from "./record.ts";
 import { listStates } from "./state.ts";
@@ -154,17 +154,16 @@ async function namedDigests(projectRoot: string, ignoreBranches: boolean): Promi
     }
   }
   if (ignoreBranches) return ok({ digests, lookedAt });
-  const inside = await git(projectRoot, ["rev-parse", "--is-inside-work-tree"]);
   // No repository, or no git: there are no branches.
-  if (!inside.ok || inside.value.trim() !== "true") return ok({ digests, lookedAt });
+  if (!(await isRepository(projectRoot))) return ok({ digests, lookedAt });
   const branches = await git(projectRoot, ["for-each-ref", "--format=%(refname)", "refs/heads"]);
-  if (!branches.ok) return branches;
+  if (!branches.ok) return unreadable(branches.error);
   for (const ref of branches.value.split("\n").filter((r) => r !== "")) {
     const files = await git(projectRoot, ["ls-tree", "-r", "-z", "--full-tree", "--name-only", ref]);
-    if (!files.ok) return files;
+    if (!files.ok) return unreadable(files.error);
     for (const file of files.value.split("\0").filter((f) => f.endsWith(".lock"))) {
       const text = await git(projectRoot, ["show", `${ref}:${file}`]);
-      if (!text.ok) return text;
+      if (!text.ok) return unreadable(text.error);
       // Other programs have lockfiles too; one of ours that is damaged on a branch is of no use to anybody there.
       if (/"lockfileVersion"/.test(text.value)) add(text.value, file);
     }
@@ -173,18 +172,10 @@ async function namedDigests(projectRoot: string, ignoreBranches: boolean): Promi
   return ok({ digests, lookedAt });
 }
 
-/** What git prints. Fails (exit 6) when it says no, but for what tells that there is no repository: then an empty text. */
-async function git(cwd: string, args: readonly string[]): Promise<Result<string>> {
-  const ran = await runProcess("git", args, { cwd, timeoutMs: 30_000, maxBytes: 64 << 20 });
-  const unreadable = (message: string): Result<string> =>
-    err({
-      code: "engine/branches",
-      message: `the lockfiles of this repository's branches cannot be read: ${message}`,
-      hint: "mend the repository, or use --ignore-branches",
-      exit: EXIT.environment,
-    });
-  if (!ran.ok) return ran.error.code === "process/not-found" ? ok("") : unreadable(ran.error.message);
-  if (ran.value.exitCode === 0 && !ran.value.cut) return ok(ran.value.stdout);
-  if (args[0] === "rev-parse") return ok("");
-  return unreadable(ran.value.cut ? "too many files" : ran.value.stderr.trim().slice(0, 300) || `exit ${ran.value.exitCode}`);
-}
+const unreadable = (failure: Failure): Result<never> =>
+  err({
+    code: "engine/branches",
+    message: `the lockfiles of this repository's branches cannot be read: ${failure.message}`,
+    hint: "mend the repository, or use --ignore-branches",
+    exit: EXIT.environment,
+  });

@@ -51,8 +51,8 @@ export function gateReasons(gate: GateDefinition, last: GateState | undefined): 
   return [...reasons, ...differences(last.recipe as Slice, gate.recipe, (path) => `\`${path}\``)];
 }
 
-/** Each leaf that differs, named and with its values: "`data.samples` 300 → 800". */
-export function differences(before: Slice, after: Slice, name: (path: string) => string): string[] {
+/** Each leaf that differs, named and with its values: "`data.samples` 300 → 800"; more than `most` are counted. */
+export function differences(before: Slice, after: Slice, name: (path: string) => string, most = MOST): string[] {
   const found: string[] = [];
   const compare = (path: string, a: JsonValue | undefined, b: JsonValue | undefined): void => {
     if (a === undefined && b === undefined) return;
@@ -65,7 +65,7 @@ export function differences(before: Slice, after: Slice, name: (path: string) =>
     }
   };
   for (const path of union(before, after)) compare(path, member(before, path), member(after, path));
-  return found.length <= MOST ? found : [...found.slice(0, MOST - 1), `and ${found.length - MOST + 1} more`];
+  return found.length <= most ? found : [...found.slice(0, most - 1), `and ${found.length - most + 1} more`];
 }
 
 const isRecord = (v: JsonValue | undefined): v is { readonly [key: string]: JsonValue } => v !== null && typeof v === "object" && !Array.isArray(v);

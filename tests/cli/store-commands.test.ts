@@ -1,4 +1,5 @@
 /** why, graph, gc and unlock as commands: what they print, and their exit codes. */
+import { execFileSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -89,4 +90,50 @@ test("unlock: nothing to do, a living run keeps its lock, --force ends it; gc wa
   expect((await rig.run(dir, ["unlock", "--force"])).out).toMatch(/^Ended the lock of process \d+ on /);
   running.process.kill("SIGKILL");
   await running.ended;
+});
+
+describe("diff", () => {
+  const git = (dir: string, ...args: string[]): void => {
+    execFileSync("git", ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false", ...args], { cwd: dir, stdio: "ignore" });
+  };
+
+  test("tells values, results, figures and verdicts apart between a commit and now, and between two commits", async () => {
+    const dir = rig.project();
+    git(dir, "init", "-q", "-b", "main");
+    await rig.run(dir, ["apply"]);
+    git(dir, "add", "forge.yaml", "forge.lock");
+    git(dir, "commit", "-qm", "one");
+    expect(await rig.run(dir, ["diff"])).toMatchObject({ code: 0, out: "No difference to HEAD.\n", err: "" });
+    writeFileSync(join(dir, "forge.yaml"), RECIPE.replace("100", "200"));
+    expect((await rig.run(dir, ["apply"], { TOY_RATE: "0.5" })).code).toBe(3);
+    const changed = await rig.run(dir, ["diff"]);
+    expect(changed.out).toMatch(/^recipe\n {2}`data\.samples` 100 → 200\n/);
+    expect(changed.out).toMatch(/results\n {2}generate +made anew/);
+    expect(changed.out).toMatch(/schema_pass_rate +1\.000 +→ +0\.500 +−0\.500/);
+    expect(changed.out).toMatch(/gate:qa: passed → refused/);
+    git(dir, "commit", "-qam", "two");
+    expect((await rig.run(dir, ["diff"])).out).toBe("No difference to HEAD.\n");
+    const json = JSON.parse((await rig.run(dir, ["diff", "HEAD~1", "--to", "main", "--json"])).out) as { recipe: string[]; nodes: { id: string }[] };
+    expect(json.recipe).toEqual(["`data.samples` 100 → 200"]);
+    expect(json.nodes.map((n) => n.id)).toContain("gate:qa");
+  });
+
+  test("a folder without a repository, and a word that names no commit", async () => {
+    const dir = rig.project();
+    // A temporary folder lies in no repository of anybody's.
+    expect(await rig.run(dir, ["diff"])).toMatchObject({ code: 6, out: "" });
+    git(dir, "init", "-q", "-b", "main");
+    for (const word of ["nothing", "--upload-pack=x", "HEAD"]) {
+      const wrong = await rig.run(dir, ["diff", ...(word.startsWith("-") ? ["--", word] : [word])]);
+      expect(wrong, word).toMatchObject({ code: 4, out: "" });
+      expect(wrong.err).toContain("no commit");
+    }
+  });
+
+  test("a commit from before the recipe", async () => {
+    const dir = rig.project();
+    git(dir, "init", "-q", "-b", "main");
+    git(dir, "commit", "-q", "--allow-empty", "-m", "nothing");
+    expect((await rig.run(dir, ["diff"])).out).toMatch(/^HEAD has no recipe here/);
+  });
 });
