@@ -16,6 +16,10 @@ import { chooseRenderer } from "./render/renderer.ts";
 export interface RunFlags {
   readonly variant?: string;
   readonly force?: readonly string[];
+  readonly from?: string;
+  readonly keepGoing?: boolean;
+  readonly jobs?: number;
+  readonly dryRun?: boolean;
   readonly locked?: boolean;
   readonly wait?: number;
   readonly until?: string;
@@ -51,6 +55,10 @@ export function withRunFlags(command: Command): Command {
   return command
     .option("--variant <name>", "lay this variant of the recipe over it")
     .option("--force <stage>", "run this stage though nothing changed (may be repeated)", (stage: string, before: readonly string[] = []) => [...before, stage])
+    .option("--from <stage>", "run this stage and everything after it though nothing changed")
+    .option("--keep-going", "after a failure go on with what does not depend on it")
+    .option("--jobs <n>", "so many stages at once that need the processor (never two on the GPU)", jobs, 1)
+    .option("--dry-run", "say what would run and why, and run nothing (exit code 2: there is work)")
     .option("--locked", "fail when the recipe and its lockfile differ; write no lockfile")
     .option("--wait <seconds>", "wait so long for another run to end", seconds, 0)
     .option("--offline", "fetch nothing; what is missing is said at once")
@@ -62,6 +70,12 @@ export function withRunFlags(command: Command): Command {
 function seconds(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !(value >= 0)) throw new InvalidArgumentError("It takes a number of seconds.");
+  return value;
+}
+
+function jobs(text: string): number {
+  const value = Number(text);
+  if (!/^\d{1,3}$/.test(text) || value < 1) throw new InvalidArgumentError("It takes a whole number, 1 or more.");
   return value;
 }
 
@@ -78,6 +92,10 @@ export type Closing = (run: RunOutcome) => Promise<{ readonly text: string; read
 /** One run of a graph that is open already. */
 export async function runOpened(context: CliContext, { loaded, pipeline }: OpenRecipe, flags: RunFlags, closing?: Closing): Promise<ExitCode> {
   const { terminal } = context;
+  if (flags.dryRun === true) {
+    const { showPlan } = await import("./render/plan.ts");
+    return showPlan(context, { loaded, pipeline }, flags);
+  }
   const { applyRun } = await import("../engine/apply.ts");
   const { goOffline, isOffline } = await import("../platform/offline.ts");
   if (flags.offline === true || isOffline(context.env)) {
@@ -99,6 +117,9 @@ export async function runOpened(context: CliContext, { loaded, pipeline }: OpenR
       onEvent: renderer.onEvent,
       until: flags.until,
       force: flags.force,
+      from: flags.from,
+      keepGoing: flags.keepGoing,
+      ...(flags.jobs === undefined ? {} : { slots: { cpu: flags.jobs } }),
       locked: flags.locked,
       waitLockSeconds: flags.wait,
     });

@@ -3,7 +3,7 @@
  *
  * Guarantees: under the project's lock from first to last write; a stage runs only when no record of its fingerprint
  * stands; after each finished stage and gate the lockfile and the state on disk say so; a gate that refuses stops what
- * comes after it and nothing else; after a failure nothing new starts and what runs is let finish; an abort stops what
+ * comes after it and nothing else; after a failure nothing new starts (but with `keepGoing`, what does not depend on it) and what runs is let finish; an abort stops what
  * runs, keeps what finished, and ends with exit 130. An unchanged run reads no byte of any artifact.
  */
 import { join } from "node:path";
@@ -43,10 +43,14 @@ export interface ApplyOptions {
   readonly until?: string;
   /** Nodes (ids or prefixes) that run though their record stands. */
   readonly force?: readonly string[];
+  /** This node (id or prefix) and everything after it run though their records stand. */
+  readonly from?: string;
   /** Fail, with exit 4, when a recipe key is not the lockfile's; the lockfile is not written. */
   readonly locked?: boolean;
   /** Seconds to wait for another process's lock; default 0. */
   readonly waitLockSeconds?: number;
+  /** After a failure go on with what does not depend on it. */
+  readonly keepGoing?: boolean;
   /** Capacity of each slot; default 1 cpu, 1 gpu, 4 api. */
   readonly slots?: Resources;
 }
@@ -62,7 +66,7 @@ export async function applyRun(o: ApplyOptions): Promise<Result<RunOutcome>> {
   const whole = buildGraph(o.nodes);
   const graph = upTo(whole, o.until);
   if (!graph.ok) return graph;
-  const forced = forcedIds(graph.value, o.force);
+  const forced = forcedIds(graph.value, o.force, o.from);
   if (!forced.ok) return forced;
   try {
     return await applyGraph(o, whole, graph.value, forced.value);
@@ -95,7 +99,19 @@ async function applyGraph(o: ApplyOptions, whole: Graph, graph: Graph, forced: R
     events.open(join(o.projectRoot, ".mcp-forge", "runs", id, "events.jsonl"));
     const known: Known = { store: store.value, state: new State(o.projectRoot, o.lockfile, o.variant), files: new FileDigests(o.projectRoot), writing: true };
     const writer = o.locked ? undefined : new LockfileWriter(o.lockfile, o.variant, lockfile.value);
-    const run = new Run({ id, graph, keys, forced, known, events, signal, lockfile: writer, views: new Views(o.projectRoot), projectRoot: o.projectRoot });
+    const run = new Run({
+      id,
+      graph,
+      keys,
+      forced,
+      known,
+      events,
+      signal,
+      lockfile: writer,
+      views: new Views(o.projectRoot),
+      projectRoot: o.projectRoot,
+      keepGoing: o.keepGoing === true,
+    });
     run.begin(o.name, o.variant);
     if (lock.value.tookOver !== undefined)
       events.emit({ type: "notice", level: "info", message: `took over the lock of ${lock.value.tookOver}, which is gone` });

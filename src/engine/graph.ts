@@ -89,13 +89,20 @@ export function upTo(graph: Graph, word: string | undefined): Result<Graph> {
   return ok(buildGraph(graph.nodes.filter((n) => needed.has(n.id))));
 }
 
-/** The ids that the words of `--force` mean. */
-export function forcedIds(graph: Graph, words: readonly string[] = []): Result<ReadonlySet<string>> {
+/** The ids that the words of `--force` mean, and of `--from`: that node and everything after it. */
+export function forcedIds(graph: Graph, words: readonly string[] = [], from?: string): Result<ReadonlySet<string>> {
   const ids = new Set<string>();
   for (const word of words) {
     const found = matching(graph, word);
     if (!found.ok) return found;
     for (const id of found.value) ids.add(id);
   }
+  if (from === undefined) return ok(ids);
+  const first = matching(graph, from);
+  if (!first.ok) return first;
+  const after = new Set(first.value);
+  // Nodes stand in an order in which they could run: whatever is after one of these comes later.
+  for (const { id } of graph.nodes) if (graph.before.get(id)?.some((b) => after.has(b))) after.add(id);
+  for (const id of after) ids.add(id);
   return ok(ids);
 }

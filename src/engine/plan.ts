@@ -48,13 +48,15 @@ export interface PlanOptions {
   readonly until?: string;
   /** Nodes (ids or prefixes) that run though their record stands. */
   readonly force?: readonly string[];
+  /** This node (id or prefix) and everything after it run though their records stand. */
+  readonly from?: string;
 }
 
 /** Fails on an unknown name in `until` or `force`, a missing user's file, a store of a newer version. */
 export async function planRun(o: PlanOptions): Promise<Result<Plan>> {
   const graph = upTo(buildGraph(o.nodes), o.until);
   if (!graph.ok) return graph;
-  const forced = forcedIds(graph.value, o.force);
+  const forced = forcedIds(graph.value, o.force, o.from);
   if (!forced.ok) return forced;
   const store = Store.open(o.projectRoot);
   if (!store.ok) return store;

@@ -33,6 +33,8 @@ export interface RunParts {
   readonly lockfile: LockfileWriter | undefined;
   readonly views: Views;
   readonly projectRoot: string;
+  /** Whether what does not depend on a failed stage still runs. */
+  readonly keepGoing: boolean;
 }
 
 export class Run implements Work {
@@ -109,7 +111,7 @@ export class Run implements Work {
   }
 
   stopped(): boolean {
-    return this.#p.signal.aborted || this.#firstFailure !== undefined;
+    return this.#p.signal.aborted || (this.#firstFailure !== undefined && !this.#p.keepGoing);
   }
 
   cancel(id: string): void {

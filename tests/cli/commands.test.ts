@@ -174,6 +174,22 @@ describe("apply and plan", () => {
     expect((await rig.run(dir, ["apply", "--force", "trian"])).code).toBe(4);
   });
 
+  test("--from runs a stage and what follows; --dry-run says so and runs nothing; --jobs takes a whole number", async () => {
+    const dir = rig.project();
+    const dry = await rig.run(dir, ["apply", "--dry-run"]);
+    expect(dry).toMatchObject({ code: 2, err: "" });
+    expect(existsSync(join(dir, ".mcp-forge"))).toBe(false);
+    await rig.run(dir, ["apply"]);
+    expect((await rig.run(dir, ["apply", "--dry-run"])).code).toBe(0);
+    const from = await rig.run(dir, ["apply", "--from", "train", "--dry-run"]);
+    expect(from.code).toBe(2);
+    expect(from.out).toMatch(/= generate +unchanged[\s\S]*\+ train +will run +forced/);
+    const ran = await rig.run(dir, ["apply", "--from", "train", "--jobs", "2", "--keep-going"]);
+    expect(ran.out).toMatch(/^train: started/m);
+    expect(ran.out).not.toMatch(/^generate: started/m);
+    for (const wrong of ["0", "two", "1.5"]) expect((await rig.run(dir, ["apply", "--jobs", wrong])).code).toBe(4);
+  });
+
   test("status before and after", async () => {
     const dir = rig.project();
     const before = await rig.run(dir, ["status"]);

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { planRun } from "../../src/engine/plan.ts";
 import type { NodeDefinition } from "../../src/engine/stage.ts";
 import { ok } from "../../src/platform/result.ts";
 import { done, gate, Rig } from "./support/rig.ts";
@@ -46,6 +47,18 @@ describe("what runs again", () => {
       ["train", ["upstream generate changed"]],
       ["pack", ["upstream train changed"]],
     ]);
+  });
+
+  it("is, with `from`, that node and all after it, and nothing before", async () => {
+    const rig = new Rig();
+    const nodes = [...chain(rig), rig.stage({ id: "aside", from: ["generate"] })];
+    await rig.outcome(nodes);
+    rig.ran();
+    const plan = await planRun({ nodes, projectRoot: rig.root, lockfile: rig.lockfile, from: "train" });
+    expect(plan).toMatchObject({ ok: true, value: { work: true } });
+    expect(await rig.statuses(nodes, { from: "train" })).toMatchObject({ generate: "cached", train: "done", pack: "done", aside: "cached" });
+    expect(rig.ran()).toEqual(["train", "pack"]);
+    expect(await rig.apply(nodes, { from: "trian" })).toMatchObject({ ok: false, error: { exit: 4 } });
   });
 
   it("stops where a stage puts out the same as before", async () => {

@@ -46,6 +46,26 @@ describe("a failed stage", () => {
     expect(rig.ran()).toEqual([]);
   });
 
+  it("with keepGoing stops only what depends on it, and still gives its exit code", async () => {
+    const rig = new Rig();
+    const nodes = [
+      rig.stage({ id: "bad", run: async () => err(fails) }),
+      rig.stage({ id: "good", resources: { cpu: 1 } }),
+      rig.stage({ id: "after-bad", from: ["bad"] }),
+      rig.stage({ id: "after-good", from: ["good"] }),
+      rig.stage({ id: "after-both", from: ["good", "bad"] }),
+    ];
+    const outcome = await rig.outcome(nodes, { keepGoing: true });
+    expect(outcome.exit).toBe(6);
+    expect(Object.fromEntries(outcome.nodes.map((n) => [n.id, n.status]))).toEqual({
+      bad: "failed",
+      good: "done",
+      "after-bad": "skipped",
+      "after-good": "done",
+      "after-both": "skipped",
+    });
+  });
+
   it("that throws is a bug told as a failure, and the lock is given back", async () => {
     const rig = new Rig();
     const outcome = await rig.outcome([rig.stage({ id: "a", run: () => Promise.reject(new TypeError("oops")) })]);

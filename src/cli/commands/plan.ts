@@ -1,9 +1,8 @@
 /** `forge plan`: what apply would do, and why. Starts nothing, writes nothing. */
 import { Command } from "commander";
-import { EXIT, type ExitCode } from "../../platform/exit.ts";
+import type { ExitCode } from "../../platform/exit.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail } from "../failure.ts";
-import { jsonText } from "../json.ts";
 import { openRecipe } from "../recipe.ts";
 
 interface Flags {
@@ -28,21 +27,6 @@ export function define(context: CliContext): Command {
 }
 
 async function run(context: CliContext, recipe: string | undefined, flags: Flags): Promise<ExitCode> {
-  const [opened, { planRun }] = await Promise.all([openRecipe(context, recipe, flags), import("../../engine/plan.ts")]);
-  if (!opened.ok) return fail(context, opened.error);
-  const { loaded, pipeline } = opened.value;
-  const plan = await planRun({
-    nodes: pipeline.nodes,
-    projectRoot: loaded.projectRoot,
-    lockfile: pipeline.lockfile,
-    variant: loaded.variant,
-    until: flags.until,
-  });
-  if (!plan.ok) return fail(context, plan.error);
-  if (flags.json === true) context.terminal.out(jsonText(plan.value));
-  else if (flags.quiet !== true) {
-    const { planWords } = await import("../render/plan.ts");
-    context.terminal.out(planWords(plan.value, context.terminal));
-  }
-  return plan.value.work ? EXIT.planned : EXIT.ok;
+  const [opened, { showPlan }] = await Promise.all([openRecipe(context, recipe, flags), import("../render/plan.ts")]);
+  return opened.ok ? showPlan(context, opened.value, flags) : fail(context, opened.error);
 }

@@ -1,5 +1,10 @@
-/** A plan in words: one line a node, its reasons below. */
+/** A plan: made, and in words: one line a node, its reasons below. */
 import type { Plan, PlanNode } from "../../engine/plan.ts";
+import { EXIT, type ExitCode } from "../../platform/exit.ts";
+import type { CliContext } from "../context.ts";
+import { fail } from "../failure.ts";
+import { jsonText } from "../json.ts";
+import type { OpenRecipe } from "../recipe.ts";
 import type { Style, Terminal } from "../terminal.ts";
 import { duration, plural } from "../words.ts";
 
@@ -11,6 +16,28 @@ const WORDS: Readonly<Record<PlanNode["status"], { readonly mark: string; readon
 };
 
 const WIDEST = Math.max(...Object.values(WORDS).map((w) => w.word.length));
+
+/** Makes the plan of a graph and prints it; exit 2 where there is work. Starts nothing, writes nothing. */
+export async function showPlan(
+  context: CliContext,
+  { loaded, pipeline }: OpenRecipe,
+  flags: { readonly until?: string; readonly force?: readonly string[]; readonly from?: string; readonly json?: boolean; readonly quiet?: boolean },
+): Promise<ExitCode> {
+  const { planRun } = await import("../../engine/plan.ts");
+  const plan = await planRun({
+    nodes: pipeline.nodes,
+    projectRoot: loaded.projectRoot,
+    lockfile: pipeline.lockfile,
+    variant: loaded.variant,
+    until: flags.until,
+    force: flags.force,
+    from: flags.from,
+  });
+  if (!plan.ok) return fail(context, plan.error);
+  if (flags.json === true) context.terminal.out(jsonText(plan.value));
+  else if (flags.quiet !== true) context.terminal.out(planWords(plan.value, context.terminal));
+  return plan.value.work ? EXIT.planned : EXIT.ok;
+}
 
 export function planWords(plan: Plan, terminal: Pick<Terminal, "paint">): string {
   const { paint } = terminal;
