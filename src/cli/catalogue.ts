@@ -29,6 +29,7 @@ export const CATALOGUE: readonly CatalogueRow[] = [
   { name: "graph", group: MAIN, summary: "print the stages and what comes before what", load: () => import("./commands/graph.ts") },
   { name: "diff", group: MAIN, summary: "what changed since a commit: recipe, results, figures", load: () => import("./commands/diff.ts") },
   { name: "gc", group: MAIN, summary: "free the disk of results that nothing names any more", load: () => import("./commands/gc.ts") },
+  { name: "store", group: MAIN, summary: "read every byte of the store and say what is damaged", load: () => import("./commands/store.ts") },
   { name: "unlock", group: MAIN, summary: "end the lock of a run that is gone", load: () => import("./commands/unlock.ts") },
   { name: "doctor", group: MAIN, summary: "what this machine has, and what is missing", load: () => import("./commands/doctor.ts") },
   { name: "generate", group: STAGES, summary: "make the training data", load: () => import("./commands/generate.ts") },

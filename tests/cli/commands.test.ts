@@ -23,7 +23,7 @@ describe("usage", () => {
     expect(all.code).toBe(0);
     for (const { name, summary } of CATALOGUE) expect(all.out).toMatch(new RegExp(`^  ${name} .*${summary.slice(0, 10)}`, "m"));
     for (const { name } of CATALOGUE) {
-      const help = await rig.run(rig.project(null), [...(name === "tools" ? ["tools", "inspect"] : [name]), "--help"]);
+      const help = await rig.run(rig.project(null), [...(name === "tools" ? ["tools", "inspect"] : name === "store" ? ["store", "verify"] : [name]), "--help"]);
       expect(help.code, name).toBe(0);
       expect(help.out, name).toMatch(/Examples?[^\n]*:\n {2}\$ forge /);
     }

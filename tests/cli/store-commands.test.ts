@@ -1,6 +1,6 @@
 /** why, graph, gc and unlock as commands: what they print, and their exit codes. */
 import { execFileSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { age, size } from "../../src/cli/commands/gc.ts";
@@ -72,6 +72,31 @@ describe("gc", () => {
     expect([age("12h"), age("30d"), age("2w")]).toEqual([43_200, 2_592_000, 1_209_600]);
     expect([size("0"), size("500MB"), size("1.5TB"), size("10kB"), size("7B")]).toEqual([0, 5e8, 1.5e12, 1e4, 7]);
   });
+});
+
+test("store verify: whole, damaged behind the stats' back, repaired", async () => {
+  const dir = rig.project();
+  expect((await rig.run(dir, ["store", "verify"])).out).toMatch(/^Every byte is right: 0 artifacts/);
+  await rig.run(dir, ["apply"]);
+  expect(await rig.run(dir, ["store", "verify"])).toMatchObject({ code: 0, out: expect.stringMatching(/^Every byte is right: \d+ artifacts of \d+ results/) });
+  const digest = (JSON.parse(readFileSync(join(dir, "forge.lock"), "utf8")) as { recipe: { train: { outputs: Record<string, string> } } }).recipe.train.outputs;
+  const hex = (Object.values(digest)[0] as string).slice("sha256:".length);
+  const object = join(dir, ".mcp-forge/store/objects", hex.slice(0, 2), hex.slice(2), "content");
+  const file = statSync(object).isDirectory() ? join(object, readdirSync(object)[0] as string) : object;
+  chmodSync(file, 0o644);
+  const content = readFileSync(file);
+  content[0] = (content[0] as number) ^ 1;
+  writeFileSync(file, content);
+  const damaged = await rig.run(dir, ["store", "verify"]);
+  expect(damaged.code).toBe(1);
+  expect(damaged.out).toMatch(/^damaged {2}sha256:[\s\S]*train: its bytes are others/);
+  const json = JSON.parse((await rig.run(dir, ["store", "verify", "--repair", "--json"])).out) as { damaged: { stages: string[] }[]; repaired: boolean };
+  expect(json).toMatchObject({ repaired: true, damaged: [{ stages: ["train"] }] });
+  const after = await rig.run(dir, ["store", "verify"]);
+  expect(after.code).toBe(0);
+  expect(after.out).toMatch(/^missing .* train: /);
+  expect((await rig.run(dir, ["apply"])).out).toMatch(/^train: started/m);
+  expect((await rig.run(dir, ["store", "verify"])).out).toMatch(/^Every byte is right/);
 });
 
 test("unlock: nothing to do, a living run keeps its lock, --force ends it; gc waits for nobody", async () => {
