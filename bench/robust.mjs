@@ -12,7 +12,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { importSource, jsonLines, machine, root, stored } from "./lib.mjs";
+import { FIGURES, importSource, jsonLines, machine, root, stored } from "./lib.mjs";
 
 const { values: o } = parseArgs({ options: { project: { type: "string" }, cases: { type: "string" }, limit: { type: "string", default: "1000" } } });
 if (o.project === undefined) {
@@ -20,7 +20,6 @@ if (o.project === undefined) {
   process.exit(4);
 }
 const { firstTurnFigures } = await importSource("src/evaluation/figures.ts");
-const FIGURES = { tool_selection_accuracy: "tool", slots_right: "slots", exact_arguments: "exact", no_tool_correctness: "no_call" };
 
 /** A tool of no use for any of the requests. */
 const STRANGER = {

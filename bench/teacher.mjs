@@ -15,11 +15,11 @@
  * tool, slots right, exact arguments and no call, free and constrained, and how arguments went wrong.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { stringify } from "yaml";
-import { importSource, jsonLines, machine, root, stored } from "./lib.mjs";
+import { developmentToolsets, FIGURES, importSource, jsonLines, machine, requestsOf, root, stored } from "./lib.mjs";
 
 const { values: o } = parseArgs({
   options: {
@@ -35,7 +35,6 @@ const { values: o } = parseArgs({
 });
 /** The three that changes are screened on: many optional arguments and enums, dates and places, numbers and identifiers. */
 const SCREEN = ["flights-4-searchonewayflight-5", "get-product-details-4", "hotels-4-reservehotel-2"];
-const FIGURES = { tool_selection_accuracy: "tool", slots_right: "slots", exact_arguments: "exact", no_tool_correctness: "no_call" };
 const GATES = {
   qa: { schema_pass_rate: 0, min_samples_per_tool: 0 },
   validate: { tool_call_parse_rate: 0, schema_conformance_rate: 0, tool_selection_accuracy: 0, loop_completion_rate: 0, error_handling_rate: 0 },
@@ -43,12 +42,7 @@ const GATES = {
 };
 
 const keep = resolve(o.keep);
-const from = o.from === undefined ? join(keep, "toolsets") : resolve(o.from);
-if (!existsSync(from)) {
-  const made = spawnSync(process.env.MCP_FORGE_PYTHON ?? "python3", [join(root, "bench/berkeley.py"), from], { stdio: "inherit" });
-  if (made.status !== 0) process.exit(1);
-}
-const all = readdirSync(from).filter((name) => existsSync(join(from, name, "functions.json")));
+const { folder: from, names: all } = developmentToolsets(o.from === undefined ? undefined : resolve(o.from), keep);
 const names =
   o.toolsets === "all"
     ? all
@@ -78,10 +72,9 @@ const emit = (line) => {
 function measure(name, seed, way) {
   const dir = join(keep, [name, o.samples, "seed", seed, way, ...(o.epochs === undefined ? [] : ["epochs", o.epochs])].join("-"));
   mkdirSync(join(dir, ".mcp-forge"), { recursive: true });
-  const own = join(root, "bench/cases/no-call", `${name}.jsonl`);
-  const cases = [join(from, name, "cases.jsonl"), ...(existsSync(own) ? [own] : [])].map((f) => readFileSync(f, "utf8").trim()).join("\n");
+  const cases = requestsOf(from, name);
   writeFileSync(join(dir, "functions.json"), readFileSync(join(from, name, "functions.json")));
-  writeFileSync(join(dir, "cases.jsonl"), `${cases}\n`);
+  writeFileSync(join(dir, "cases.jsonl"), cases);
   const recipe = {
     version: 1,
     name: `${name}`,

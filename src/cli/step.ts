@@ -60,8 +60,10 @@ export async function runStepCommand(context: CliContext, recipe: string | undef
         `either name a recipe (forge ${step} ${recipe}) or files (forge ${step} --help)`,
       ),
     );
-  const stray = (["variant", "locked", "force"] as const).find((name) => flags[name] !== undefined);
-  if (stray !== undefined) return fail(context, usage("conflict", `--${stray} goes with a recipe, not with single files`, `leave --${stray} out`));
+  const strays = { variant: "variant", locked: "locked", force: "force", from: "from", dryRun: "dry-run" } as const;
+  for (const [name, flag] of Object.entries(strays))
+    if (flags[name as keyof typeof strays] !== undefined)
+      return fail(context, usage("conflict", `--${flag} goes with a recipe, not with single files`, `leave --${flag} out`));
   const { prepareStep, toolSources } = await import("../stages/single/steps.ts");
   let words: string[] | undefined;
   if (flags.server !== undefined) {
