@@ -1,22 +1,29 @@
 /**
  * Trains a family's head start: what every recipe would teach again, taught once, on toolsets that never repeat.
  *
- *     npm run head-start -- --output DIR [--family smollm2] [--toolsets 1200] [--samples 12] [--seed 1] [--rate 0.001]
+ *     npm run head-start -- --output DIR [--family smollm2] [--toolsets 1000] [--samples 15] [--seed 1] [--rate 0.0015]
+ *                           [--questions 400 | --answers FILE] [--rows-only]
  *
- * Makes the examples (rows.jsonl), asks the base model the plain questions among them once (answers.json), trains with the
- * train step (resumable: run the same command again), and leaves the adapter in DIR/adapter with DIR/training.json.
+ * Makes the examples (rows.jsonl), asks the base model the plain questions among them once (answers.json; --answers takes them
+ * from a file, as one machine's answers may differ from another's by a word), trains with the
+ * train step (resumable: run the same command again), and leaves what is shipped in DIR/head-start: the adapter in bfloat16,
+ * a model card, training.json and loss.csv. Copy that to head-starts/FAMILY, and write its digest, which the command ends
+ * with, into the family's data file.
  */
 
 import { once } from "node:events";
-import { createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, createWriteStream, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { type CurriculumOptions, curriculum } from "../src/data/curriculum/examples.ts";
+import program from "../package.json" with { type: "json" };
+import { type CurriculumOptions, curriculum, UNANSWERED } from "../src/data/curriculum/examples.ts";
 import { ensureBase } from "../src/models/base.ts";
 import { getFamily } from "../src/models/family.ts";
 import { answerPlain } from "../src/models/llama/answer-plain.ts";
 import { openLlama } from "../src/models/llama/client.ts";
 import { createRenderer } from "../src/models/render.ts";
+import { digestFile } from "../src/platform/hash.ts";
+import { canonicalJson } from "../src/platform/json.ts";
 import { ok, type Result } from "../src/platform/result.ts";
 import { runStep } from "../src/runners/local.ts";
 
@@ -24,10 +31,12 @@ const { values: o } = parseArgs({
   options: {
     output: { type: "string" },
     family: { type: "string", default: "smollm2" },
-    toolsets: { type: "string", default: "1200" },
-    samples: { type: "string", default: "12" },
+    toolsets: { type: "string", default: "1000" },
+    samples: { type: "string", default: "15" },
+    questions: { type: "string", default: "400" },
+    answers: { type: "string" },
     seed: { type: "string", default: "1" },
-    rate: { type: "string", default: "0.001" },
+    rate: { type: "string", default: "0.0015" },
     "rows-only": { type: "boolean", default: false },
   },
 });
@@ -48,10 +57,13 @@ process.once("SIGINT", () => stop.abort());
 const family = must(getFamily(o.family));
 const base = must(await ensureBase(family, "default", { signal: stop.signal, onProgress: () => {} }));
 const renderer = createRenderer(family);
+/** The base model answers two or three a second: more questions than this are left out. */
+const MOST_QUESTIONS = Number(o.questions);
 const options = { seed: Number(o.seed), from: 0, toolsets: Number(o.toolsets), samples: Number(o.samples), renderer };
 
 /** Every plain question of the curriculum with the base model's answer. */
 async function plainAnswers(): Promise<Map<string, string>> {
+  if (o.answers !== undefined) return new Map(JSON.parse(readFileSync(o.answers, "utf8")) as [string, string][]);
   const file = join(out, "answers.json");
   const answers = new Map<string, string>(existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as [string, string][]) : []);
   const asked = new Set<string>();
@@ -59,7 +71,10 @@ async function plainAnswers(): Promise<Map<string, string>> {
     for (const q of questions) asked.add(q);
     return ok(questions.map((q) => `An answer to ${q}`));
   };
-  for await (const made of curriculum({ ...options, answerPlain: collect })) must(made);
+  for await (const made of curriculum({ ...options, answerPlain: collect })) {
+    must(made);
+    if (asked.size >= MOST_QUESTIONS) break;
+  }
   const missing = [...asked].filter((q) => !answers.has(q)).sort();
   console.log(`${asked.size} plain questions, ${missing.length} to ask`);
   if (missing.length === 0) return answers;
@@ -83,7 +98,7 @@ const answers = await plainAnswers();
 const rows = join(out, "rows.jsonl");
 const file = createWriteStream(rows);
 let examples = 0;
-for await (const made of curriculum({ ...options, answerPlain: async (questions) => ok(questions.map((q) => answers.get(q) ?? "")) })) {
+for await (const made of curriculum({ ...options, answerPlain: async (questions) => ok(questions.map((q) => answers.get(q) ?? UNANSWERED)) })) {
   for (const row of must(made)) {
     examples += 1;
     if (!file.write(`${JSON.stringify(row)}\n`)) await once(file, "drain");
@@ -107,38 +122,88 @@ const hyper = {
   row_tokens: 3072,
   weight_decay: 0,
 };
-const started = Date.now();
 let told = 0;
 const losses: string[] = ["step,loss"];
-const figures = must(
+/** What was trained already is not trained again: the same rows, base and hyperparameters. */
+const trained = join(out, "trained.json");
+const identity = { base: base.digest, rows: await digestFile(rows), hyper, seed: Number(o.seed) };
+const before = existsSync(trained) ? (JSON.parse(readFileSync(trained, "utf8")) as { identity: unknown; figures: Record<string, number> }) : undefined;
+const figures = before !== undefined && canonicalJson(before.identity) === canonicalJson(identity) ? before.figures : await train();
+const shipped = join(out, "head-start");
+mkdirSync(shipped, { recursive: true });
+const made = must(
   await runStep(
-    "train",
-    {
-      v: 1,
-      base: { gguf: base.ggufPath, sha256: base.digest },
-      family: family.name,
-      rows,
-      hyper,
-      seed: Number(o.seed),
-      output: join(out, "adapter"),
-      checkpoints: join(out, "checkpoints"),
-    },
-    {
-      scratch: join(out, "scratch"),
-      logFile: join(out, "train.log"),
-      signal: stop.signal,
-      onEvent: (e) => {
-        if (e.type === "metric" && e.name === "loss") losses.push(`${e.step},${e.value.toFixed(5)}`);
-        if (e.type !== "progress" || Date.now() - told < 30_000) return;
-        told = Date.now();
-        console.log(`${e.done}/${e.total} examples, ${losses.at(-1)?.split(",")[1] ?? "no"} loss, ${Math.round((e.etaSeconds ?? 0) / 60)} min left`);
-      },
-    },
+    "head_start",
+    { v: 1, adapter: join(out, "adapter"), output: shipped },
+    { scratch: join(out, "scratch"), logFile: join(out, "train.log"), signal: stop.signal, onEvent: () => {} },
   ),
-);
-writeFileSync(join(out, "loss.csv"), `${losses.join("\n")}\n`);
+) as { bytes: number; sha256: string };
+writeFileSync(join(shipped, "answers.json"), `${JSON.stringify([...answers], null, 1)}\n`);
+const asked = { toolsets: Number(o.toolsets), samples: Number(o.samples), seed: Number(o.seed), rate: Number(o.rate), rows: identity.rows };
+if (existsSync(join(out, "loss.csv"))) copyFileSync(join(out, "loss.csv"), join(shipped, "loss.csv"));
 writeFileSync(
-  join(out, "training.json"),
-  `${JSON.stringify({ family: family.name, base: base.digest, toolsets: Number(o.toolsets), samples: Number(o.samples), seed: Number(o.seed), hyper, figures }, null, 2)}\n`,
+  join(shipped, "training.json"),
+  `${JSON.stringify({ family: family.name, base: base.digest, program: program.version, ...asked, examples, hyper, figures }, null, 2)}\n`,
 );
-console.log(`trained in ${Math.round((Date.now() - started) / 60_000)} min: ${JSON.stringify(figures)}`);
+writeFileSync(join(shipped, "README.md"), modelCard(figures));
+console.log(`${shipped}: ${(made.bytes / 1e6).toFixed(1)} MB\nsha256 ${made.sha256}`);
+
+async function train(): Promise<Record<string, number>> {
+  rmSync(join(out, "adapter"), { recursive: true, force: true });
+  const done = must(
+    await runStep(
+      "train",
+      {
+        v: 1,
+        base: { gguf: base.ggufPath, sha256: base.digest },
+        family: family.name,
+        rows,
+        hyper,
+        seed: Number(o.seed),
+        output: join(out, "adapter"),
+        checkpoints: join(out, "checkpoints"),
+      },
+      {
+        scratch: join(out, "scratch"),
+        logFile: join(out, "train.log"),
+        signal: stop.signal,
+        onEvent: (e) => {
+          if (e.type === "metric" && e.name === "loss") losses.push(`${e.step},${e.value.toFixed(5)}`);
+          if (e.type !== "progress" || Date.now() - told < 30_000) return;
+          told = Date.now();
+          console.log(`${e.done}/${e.total} examples, ${losses.at(-1)?.split(",")[1] ?? "no"} loss, ${Math.round((e.etaSeconds ?? 0) / 60)} min left`);
+        },
+      },
+    ),
+  ) as Record<string, number>;
+  // A run that went on after an interruption has told only its own losses.
+  if (done.resumed_from === 0) writeFileSync(join(out, "loss.csv"), `${losses.join("\n")}\n`);
+  writeFileSync(trained, `${JSON.stringify({ identity, figures: done }, null, 2)}\n`);
+  return done;
+}
+
+/** What people want to know of an adapter that they did not train. */
+function modelCard(f: Record<string, number>): string {
+  return `---
+license: ${family.licence.toLowerCase()}
+base_model: ${family.hub_id}
+library_name: peft
+tags: [lora, tool-calling, function-calling]
+---
+
+# The head start of ${family.title}
+
+A LoRA adapter (rank ${hyper.rank}, bfloat16) that MCP-Forge's training begins on top of: what every recipe would teach again. On its
+own it calls the tools of a prompt that it has never seen, less surely than after a recipe's own training.
+
+- **Learned from**: ${examples} examples of ${o.toolsets} made-up toolsets (src/data/curriculum: names, parameters, descriptions and
+  forms of values drawn by a seed), with requests, calls, results, failures and refusals by the builtin teacher, and the base
+  model's own answers to plain questions. No person's data, no other model's, none of any benchmark's toolsets.
+- **Training**: ${f.steps} steps of whole toolsets, ${f.learned_tokens} learned tokens, rate ${hyper.learning_rate}, ${Math.round((f.seconds ?? 0) / 60)} minutes on two CPU cores;
+  loss from ${f.first_loss?.toFixed(2)} to ${f.final_loss?.toFixed(2)} (loss.csv). Everything else: training.json.
+- **Prompt**: the tools as in templates/chat/${family.template}; calls as \`<tool_call>\` with compact JSON.
+- **Limits**: English; single calls with flat arguments foremost; copies values better than it converts them. Not judged for
+  use on its own: MCP-Forge's gates judge what a recipe made of it. Figures: docs/measurements.md.
+- **Again**: \`npm run head-start -- --output DIR --toolsets ${o.toolsets} --samples ${o.samples} --seed ${o.seed} --rate ${o.rate} --answers head-starts/${family.name}/answers.json\`
+`;
+}

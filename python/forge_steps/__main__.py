@@ -11,6 +11,7 @@ STEPS = {
     "unpack": "unpack",
     "convert_base": "convert_base",
     "train": "train",
+    "head_start": "head_start",
     "quantize": "quantize",
     "verify": "verify",
     # Merges, converts and compares in one process: the model is loaded once.

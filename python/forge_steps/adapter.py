@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from forge_steps.head_start import join_folders
+
 
 class Trainee:
     """A causal language model with a LoRA adapter on all linear layers."""
@@ -87,8 +89,9 @@ class Trainee:
         self._optimiser.load_state_dict(state["optimiser"])
         self._copy_in()
 
-    def save(self, folder: Path) -> None:
-        """Writes the adapter in PEFT's own form, weights in float32, to a folder that appears whole."""
+    def save(self, folder: Path, below: Path | None = None) -> None:
+        """Writes the adapter in PEFT's own form, weights in float32, to a folder that appears whole; with `below`, the head
+        start that the model had when training began, both as one."""
 
         part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
         shutil.rmtree(part, ignore_errors=True)
@@ -102,6 +105,8 @@ class Trainee:
         config["base_model_name_or_path"] = None
         config["target_modules"] = sorted(config["target_modules"])
         config_file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")
+        if below is not None:
+            join_folders(below, part)
         for file in part.iterdir():
             file.chmod(0o644)
         if folder.is_dir() and not any(folder.iterdir()):

@@ -19,6 +19,8 @@ LAYOUT = 2
 def digest_of(spec: Mapping[str, Any], rows: Sequence[Any]) -> str:
     """What a checkpoint must agree with: everything that decides the run, and nothing of where files lie."""
     decisive = {"layout": LAYOUT, "base": spec["base"].get("sha256"), "hyper": spec["hyper"], "seed": spec["seed"], "rows": rows}
+    if "head_start" in spec:
+        decisive["head_start"] = spec["head_start"]["sha256"]
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 

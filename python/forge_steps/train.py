@@ -2,7 +2,7 @@
 
 Spec: `{v: 1, base: {gguf, sha256}, family, rows: rendered.jsonl ({id, segments: [{text, learn}], group?}), hyper: {rank, alpha,
 dropout, learning_rate, epochs, samples_per_step, warmup_steps, max_tokens, batching, row_tokens, weight_decay}, seed,
-output: folder for the adapter, checkpoints: folder, checkpoint_seconds?}`.
+output: folder for the adapter, checkpoints: folder, checkpoint_seconds?, head_start?: {adapter: PEFT folder, sha256}}`.
 
 All samples share one beginning, the recipe's tools. Where there are many toolsets, `group` names a sample's: the samples of a
 group stay together in a step and share theirs.
@@ -10,7 +10,7 @@ group stay together in a step and share theirs.
 Guarantees: an optimiser step is always `samples_per_step` samples (the last group makes it a few more), whatever memory there is; the loss is the mean over
 all learned tokens of a step; the order of the samples, and so the run, follows from the seed alone. On SIGTERM the last
 finished optimiser step is saved within seconds, and a later run with the same spec goes on from it. The adapter appears
-in `output` whole, in PEFT's own form, in float32.
+in `output` whole, in PEFT's own form, in float32, for the base as it is: a head start is part of it (see head_start.py).
 """
 
 from __future__ import annotations
@@ -190,16 +190,18 @@ def run(step: Step) -> dict[str, Any]:
     from forge_steps.adapter import Trainee
     from forge_steps.checkpoint import Checkpoints, digest_of
     from forge_steps.gguf_once import read_once
+    from forge_steps.head_start import head_start_folder, load_with_head_start
     from forge_steps.model import load_base, load_tokenizer, peak_memory_bytes
     from forge_steps.prefix import shared_prefix, step_backward
     from forge_steps.shared_attention import install
 
     torch.set_num_threads(usable_cores())
+    below = head_start_folder(spec.object("head_start")) if spec.has("head_start") else None
     device = pick_device()
     dtype = pick_dtype(device)
     with read_once():
         tokenizer = load_tokenizer(gguf)
-        model = load_base(gguf, dtype)
+        model = load_base(gguf, dtype) if below is None else load_with_head_start(gguf, below, dtype)
     step.check()
     samples = encode_rows(tokenizer, rows, model.config.max_position_embeddings, step)
     longest = max(len(s.ids) for s in samples)
@@ -279,7 +281,7 @@ def run(step: Step) -> dict[str, Any]:
         save()
         raise
     trained = time.monotonic() - started
-    trainee.save(output)
+    trainee.save(output, below)
     step.artifact("adapter", output)
     store.clear()
     seen = schedule.seen(schedule.steps)

@@ -50,13 +50,21 @@ const DEFAULT_ROW_TOKENS = 2560;
  * @param profile name of the profile, to pick the family's overrides for it (`*` first, then the profile's own)
  * @param table the profile's table (REFERENCE.md, "Training")
  * @param train the recipe's own values
+ * @param onHeadStart what the family wants on top of its head start, where training has one (before its overrides)
  */
-export function resolveHyperparameters(o: { profile: string; table: Readonly<Train>; family: Family; train: Readonly<Train> }): ResolvedHyperparameters {
+export function resolveHyperparameters(o: {
+  profile: string;
+  table: Readonly<Train>;
+  family: Family;
+  train: Readonly<Train>;
+  onHeadStart?: TrainingOverrides;
+}): ResolvedHyperparameters {
   const { table, train, family } = o;
   const own = family.training.overrides;
   const wishes: TrainingOverrides = {
     ...own["*"],
     ...(Object.hasOwn(own, o.profile) ? own[o.profile] : {}),
+    ...o.onHeadStart,
   };
   const origins: HyperparameterOrigin[] = [];
   const pick = <T extends number | string>(name: keyof Hyperparameters, recipe: T | undefined, wish: T | undefined, profile: T | undefined, fallback: T): T => {

@@ -18,7 +18,7 @@ export function withDefaults(recipe: Recipe): ResolvedRecipe {
     name: recipe.name,
     seed: recipe.seed ?? 7,
     tools: recipe.tools.map(toolSource),
-    model: recipe.model?.hf_id === undefined ? { family: "smollm2", source: "default", ...recipe.model } : { ...recipe.model },
+    model: recipe.model?.hf_id === undefined ? { family: "smollm2", source: "default", head_start: true, ...recipe.model } : { ...recipe.model },
     profile,
     train: { ...recipe.train },
     profileTable: PROFILES[profile],

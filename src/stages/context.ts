@@ -5,6 +5,7 @@
 import { join, resolve } from "node:path";
 import program from "../../package.json" with { type: "json" };
 import type { Family, FamilySource } from "../models/family.ts";
+import type { HeadStart } from "../models/head-start.ts";
 import type { ResolvedHyperparameters } from "../models/hyperparameters.ts";
 import type { JsonValue } from "../platform/json.ts";
 import type { LoadedRecipe, ResolvedRecipe } from "../recipe/types.ts";
@@ -18,6 +19,8 @@ export interface PipelineContext {
   readonly source: FamilySource;
   /** The recipe's word for it. */
   readonly sourceName: string;
+  /** What training begins on top of; undefined: the base model as it is. */
+  readonly headStart: HeadStart | undefined;
   readonly hyperparameters: ResolvedHyperparameters;
   /** Pack although gates refused, and say so in every file. */
   readonly unproven: boolean;
@@ -54,8 +57,8 @@ export function fakedFiles(c: PipelineContext): Record<string, string> {
 /** What pins the base model, the same on every machine. */
 export const baseSettings = (c: PipelineContext): { readonly [key: string]: JsonValue } => ({ base: plain(c.source) });
 
-/** The recipe's words for its base model. */
-export const modelSlice = (c: PipelineContext): Record<string, JsonValue> => ({ model: plain(c.recipe.model) });
+/** The recipe's words for its base model. What training begins on top of is for `train` alone to say. */
+export const modelSlice = (c: PipelineContext): Record<string, JsonValue> => ({ model: plain({ ...c.recipe.model, head_start: undefined }) });
 
 /** Where the training samples come from: `generate`, or the node that filters the user's cases out of them. */
 export const sampleSource = (c: PipelineContext): { readonly stage: string; readonly output: string } =>

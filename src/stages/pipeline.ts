@@ -7,6 +7,7 @@
 import { dirname, join, resolve } from "node:path";
 import type { NodeDefinition } from "../engine/stage.ts";
 import { getFamily, getSource } from "../models/family.ts";
+import { headStartOf, trainingOf } from "../models/head-start.ts";
 import { resolveHyperparameters } from "../models/hyperparameters.ts";
 import { EXIT } from "../platform/exit.ts";
 import { err, ok, type Result } from "../platform/result.ts";
@@ -63,13 +64,22 @@ export function buildPipeline(loaded: LoadedRecipe, options: PipelineOptions = {
   const source = getSource(family.value, sourceName);
   if (!source.ok) return err({ ...source.error, place: loaded.placeOf(["model", "source"]) });
 
-  const hyperparameters = resolveHyperparameters({ profile: recipe.profile, table: recipe.profileTable, family: family.value, train: recipe.train });
+  const headStart = headStartOf(family.value, recipe.model);
+  const { overrides: onHeadStart } = trainingOf(family.value, headStart);
+  const hyperparameters = resolveHyperparameters({
+    profile: recipe.profile,
+    table: recipe.profileTable,
+    family: family.value,
+    train: recipe.train,
+    onHeadStart,
+  });
   const context: PipelineContext = {
     loaded,
     recipe,
     family: family.value,
     source: source.value,
     sourceName,
+    headStart,
     hyperparameters,
     unproven: options.unproven === true,
     verifyExports: options.verifyExports !== false,

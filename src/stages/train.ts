@@ -5,25 +5,31 @@
 import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { StageDefinition } from "../engine/stage.ts";
-import { EVERY_SAMPLE_ONCE } from "../models/examples.ts";
+import { trainingOf } from "../models/head-start.ts";
 import { parseJsonLines, toJsonLines } from "../platform/json.ts";
 import { ok } from "../platform/result.ts";
 import { pythonRuntime } from "../runners/python-env.ts";
 import type { Sample } from "../schemas/generated/sample.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
-import { baseSettings, modelSlice, type PipelineContext, sampleSource } from "./context.ts";
+import { baseSettings, type PipelineContext, plain, sampleSource } from "./context.ts";
 
-export const VERSION = 4;
+export const VERSION = 5;
 
 export function trainStage(c: PipelineContext): StageDefinition {
-  const examplePlan = c.family.training.examples ?? EVERY_SAMPLE_ONCE;
+  const { headStart } = c;
+  const { examples: examplePlan } = trainingOf(c.family, headStart);
   return {
     kind: "stage",
     id: "train",
     title: "Fine-tune the model",
     version: VERSION,
-    recipe: { seed: c.recipe.seed, profile: c.recipe.profile, train: { ...c.recipe.train }, ...modelSlice(c) },
-    settings: { ...baseSettings(c), hyperparameters: { ...c.hyperparameters.values }, examples: { ...examplePlan } },
+    recipe: { seed: c.recipe.seed, profile: c.recipe.profile, train: { ...c.recipe.train }, model: plain(c.recipe.model) },
+    settings: {
+      ...baseSettings(c),
+      ...(headStart === undefined ? {} : { head_start: headStart.digest }),
+      hyperparameters: { ...c.hyperparameters.values },
+      examples: { ...examplePlan },
+    },
     runtime: pythonRuntime(),
     inputs: { toolset: { stage: "inspect", output: "toolset" }, train: sampleSource(c) },
     after: ["gate:qa"],
@@ -49,6 +55,7 @@ export function trainStage(c: PipelineContext): StageDefinition {
         {
           v: 1,
           base: { gguf: base.value.ggufPath, sha256: base.value.digest },
+          ...(headStart === undefined ? {} : { head_start: { adapter: headStart.adapter, sha256: headStart.digest } }),
           family: c.family.name,
           rows,
           hyper: { ...c.hyperparameters.values },
@@ -60,7 +67,10 @@ export function trainStage(c: PipelineContext): StageDefinition {
       );
       if (!result.ok) return result;
       await copyFile(rows, outputs.rows as string);
-      await writeFile(outputs.training as string, `${JSON.stringify({ figures: result.value, hyperparameters: c.hyperparameters }, null, 2)}\n`);
+      await writeFile(
+        outputs.training as string,
+        `${JSON.stringify({ figures: result.value, hyperparameters: c.hyperparameters, head_start: headStart?.digest ?? null }, null, 2)}\n`,
+      );
       const f = result.value as Record<string, number>;
       return ok({
         figures: result.value,

@@ -1,8 +1,9 @@
 /** Requests that need no tool: plain questions, and actions that no tool of the set offers. */
 import type { Rng } from "../../rng.ts";
+import type { Toolset } from "../../types.ts";
 import { gerund, listing, literally, tidy } from "./english.ts";
 import { expand } from "./expand.ts";
-import { definite, type ToolModel } from "./model.ts";
+import { definite, readToolset, type ToolModel } from "./model.ts";
 import { frameOf, type Request } from "./request.ts";
 import { sayVerb } from "./verbs.ts";
 import { CHORE_SHAPES, CHORES, MISUSES, REFUSALS } from "./words/chores.ts";
@@ -38,10 +39,17 @@ export function territoryOf(tools: readonly ToolModel[]): Territory {
   return { words, searchesAnything };
 }
 
+/** A toolset as read, and its territory. */
+export function readTerritory(toolset: Toolset): { readonly tools: readonly ToolModel[]; readonly territory: Territory } {
+  const tools = readToolset(toolset);
+  return { tools, territory: territoryOf(tools) };
+}
+
 /** Nouns of the chores: when a description speaks of one, its tool may serve the chore. */
 const STRONG_NOUNS = new Set(CHORES.flatMap((c) => c.needs));
 
-const touches = (text: string, territory: Territory) =>
+/** Whether a text speaks of what the tools speak of. */
+export const touches = (text: string, territory: Territory) =>
   (text.toLowerCase().match(/[a-z]+/g) ?? []).some((w) => territory.words.has(w) || territory.words.has(w.replace(/s$/, "")));
 
 /** A plain question, or null when the draw falls into the tools' territory. */
@@ -107,6 +115,10 @@ export function outOfScope(tools: readonly ToolModel[], territory: Territory, rn
     .replace("{CAN}", literally(capabilities(tools, rng)));
   return { text, frame, refusal: tidy(refusal) };
 }
+
+/** An honest answer to a request for anything that no tool offers, without saying its words again. */
+export const declineAnything = (tools: readonly ToolModel[], rng: Rng): string =>
+  tidy(rng.pick(REFUSALS.filter((r) => !/\{C(ING)?\}/.test(r))).replace("{CAN}", literally(capabilities(tools, rng))));
 
 /** An action on the tools' own subject that none of them offers; null when this draw might be offered. */
 function nearMiss(tools: readonly ToolModel[], territory: Territory, rng: Rng): string | null {

@@ -46,6 +46,8 @@ export function countMentions(param: Param, value: Value): Mention[] {
         ? after(3, "for X", `for the next ${"X"}`, "over X")
         : after(5, "for X", "for the next X", "over the next X", "for the coming X");
   if (/^(nights|hours|minutes|weeks|months)$/.test(L)) return [...after(5, "for X"), ...alone(0.7, "It's for X")];
+  if (/\bme$|^me |self$|^a (couple|group|party)| of us$/.test(value.said)) return [...after(5, "for X"), ...alone(1.5, "It's for X", "This is for X")];
+  if (/party|group size/.test(L)) return [...after(5, "for X"), ...alone(1, "It's for X", "There will be X")];
   if (/adult|guest|people|person|passenger|traveler|traveller|child|kid/.test(L))
     return [...after(5, "for X"), ...after(1, "with X"), ...alone(1.5, "There will be X", "We are X", "It's for X")];
   if (/^lines$/.test(L))

@@ -75,11 +75,22 @@ export function numberValue(p: Property, role: Role, rng: Rng, o: ValueOptions):
   return plain(n, sayNumber(n, role, rng), true);
 }
 
+/** People that are counted. */
+const COMPANY = /^(?:number of |num )?(?:adult|guest|people|person|passenger|travell?er|diner)s?$|party|group size/;
+
+/** So many people as one of them says it. */
+function company(n: number, words: string, rng: Rng): string {
+  if (n === 1) return rng.pick(["myself", "just me", "one person", "just myself", "only me"]);
+  if (n === 2) return rng.pick(["my wife and me", "my husband and me", "me and a friend", "the two of us", "my sister and me", "a couple", "two people"]);
+  return rng.pick([`a group of ${words}`, `a party of ${words}`, `the ${words} of us`, `${words} people`, `${words} people`]);
+}
+
 function sayNumber(n: number, role: Role, rng: Rng): string {
   const digits = String(n);
   const words = Number.isInteger(n) && n >= 0 && n <= 12 && rng.chance(0.4) ? numberInWords(n) : digits;
   switch (role.kind) {
     case "count": {
+      if (COMPANY.test(role.noun) && (/party|group/.test(role.noun) || rng.chance(0.35))) return company(n, words, rng);
       if (/days$/.test(role.noun) && !/ /.test(role.noun) && rng.chance(0.6)) {
         if (n === 7) return rng.pick(["a week", "one week", "7 days", "seven days"]);
         if (n === 14) return "two weeks";

@@ -14,7 +14,7 @@ export function placeValue(role: Role, rng: Rng, o: ValueOptions): Value {
   const c = rng.pick(inUs ? us : world);
   const full = `${c.city}, ${c.region}`;
   if (role.layout !== "") {
-    const said = FAMOUS.has(c.city) && c.region !== "ME" && rng.chance(0.3) ? c.city : c.state && rng.chance(0.35) ? `${c.city}, ${c.state}` : full;
+    const said = FAMOUS.has(c.city) && c.region !== "ME" && rng.chance(0.45) ? c.city : c.state && rng.chance(0.35) ? `${c.city}, ${c.state}` : full;
     return plain(full, said, true);
   }
   if (o.wrong && rng.chance(0.8)) return named(rng.pick(part(NOWHERE, o.heldout)));
