@@ -25,6 +25,7 @@ export const CATALOGUE: readonly CatalogueRow[] = [
   { name: "run", group: MAIN, summary: "apply without a recipe file: makes one from its flags", load: () => import("./commands/run.ts") },
   { name: "status", group: MAIN, summary: "what the last runs left: stages, figures, gates, bundle", load: () => import("./commands/status.ts") },
   { name: "logs", group: MAIN, summary: "what the last run said, and what its processes printed", load: () => import("./commands/logs.ts") },
+  { name: "runs", group: MAIN, summary: "the runs so far: when, how long, how they ended", load: () => import("./commands/runs.ts") },
   { name: "why", group: MAIN, summary: "say why one stage would run, and what it depends on", load: () => import("./commands/why.ts") },
   { name: "graph", group: MAIN, summary: "print the stages and what comes before what", load: () => import("./commands/graph.ts") },
   { name: "diff", group: MAIN, summary: "what changed since a commit: recipe, results, figures", load: () => import("./commands/diff.ts") },

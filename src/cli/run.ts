@@ -7,7 +7,7 @@ import type { RunOutcome } from "../engine/apply.ts";
 import type { ExitCode } from "../platform/exit.ts";
 import type { Failure } from "../platform/result.ts";
 import { action, type CliContext } from "./context.ts";
-import { fail } from "./failure.ts";
+import { fail, usage } from "./failure.ts";
 import { onGitHub, reportRun } from "./github.ts";
 import { listenForInterrupt } from "./interrupt.ts";
 import { type OpenRecipe, openRecipe } from "./recipe.ts";
@@ -21,7 +21,9 @@ export interface RunFlags {
   readonly jobs?: number;
   readonly dryRun?: boolean;
   readonly locked?: boolean;
-  readonly wait?: number;
+  readonly waitLock?: number | true;
+  readonly refresh?: boolean;
+  readonly only?: string;
   readonly until?: string;
   readonly unproven?: boolean;
   readonly json?: boolean;
@@ -60,18 +62,23 @@ export function withRunFlags(command: Command): Command {
     .option("--jobs <n>", "so many stages at once that need the processor (never two on the GPU)", jobs, 1)
     .option("--dry-run", "say what would run and why, and run nothing (exit code 2: there is work)")
     .option("--locked", "fail when the recipe and its lockfile differ; write no lockfile")
-    .option("--wait <seconds>", "wait so long for another run to end", seconds, 0)
+    .option("--wait-lock [seconds]", "wait for another run to end, so long at most", seconds)
+    .option("--refresh", "ask the tool servers again, though nothing changed")
     .option("--offline", "fetch nothing; what is missing is said at once")
     .option("--json", "print the run's events as JSON lines")
     .option("-q, --quiet", "print problems only")
     .option("-v, --verbose", "print everything that the stages say");
 }
 
-function seconds(text: string): number {
+export function seconds(text: string): number {
   const value = Number(text);
-  if (text.trim() === "" || !(value >= 0)) throw new InvalidArgumentError("It takes a number of seconds.");
+  if (text.trim() === "" || !(value >= 0))
+    throw new InvalidArgumentError("It takes a number of seconds (--wait-lock=60), or nothing: then it waits as long as it takes.");
   return value;
 }
+
+/** `--wait-lock` in seconds: without a value there is no limit. */
+export const waitSeconds = (flag: number | true | undefined): number => (flag === true ? Number.POSITIVE_INFINITY : (flag ?? 0));
 
 function jobs(text: string): number {
   const value = Number(text);
@@ -89,19 +96,23 @@ export async function runRecipe(context: CliContext, recipe: string | undefined,
 /** Words at the end of a run in place of the usual ones, and its exit code. */
 export type Closing = (run: RunOutcome) => Promise<{ readonly text: string; readonly exit: ExitCode }>;
 
+const ASKED_AGAIN: ReadonlyMap<string, readonly string[]> = new Map([["inspect", ["asked again (--refresh)"]]]);
+
 /** One run of a graph that is open already. */
 export async function runOpened(context: CliContext, { loaded, pipeline }: OpenRecipe, flags: RunFlags, closing?: Closing): Promise<ExitCode> {
   const { terminal } = context;
+  if (flags.only !== undefined && (flags.until !== undefined || flags.from !== undefined))
+    return fail(context, usage("conflict", "--only goes with neither --until nor --from"));
   if (flags.dryRun === true) {
-    const { showPlan } = await import("./render/plan.ts");
-    return showPlan(context, { loaded, pipeline }, flags);
+    const { planAsTold } = await import("./render/plan.ts");
+    return planAsTold(context, { loaded, pipeline }, flags);
   }
   const { applyRun } = await import("../engine/apply.ts");
   const { goOffline, isOffline } = await import("../platform/offline.ts");
   if (flags.offline === true || isOffline(context.env)) {
     goOffline();
     const { missingOffline } = await import("../stages/offline.ts");
-    const missing = await missingOffline(pipeline, flags.until);
+    const missing = await missingOffline(pipeline, flags.only ?? flags.until);
     if (missing.length > 0) return fail(context, missing);
   }
   const renderer = chooseRenderer(terminal, flags);
@@ -118,10 +129,12 @@ export async function runOpened(context: CliContext, { loaded, pipeline }: OpenR
       until: flags.until,
       force: flags.force,
       from: flags.from,
+      only: flags.only,
+      ...(flags.refresh === true && { because: ASKED_AGAIN }),
       keepGoing: flags.keepGoing,
       ...(flags.jobs === undefined ? {} : { slots: { cpu: flags.jobs } }),
       locked: flags.locked,
-      waitLockSeconds: flags.wait,
+      waitLockSeconds: waitSeconds(flags.waitLock),
     });
     await renderer.finish();
     if (!run.ok) return fail(context, run.error);

@@ -13,7 +13,7 @@ import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { Known } from "./decide.ts";
 import { EventStream, type RunListener } from "./events.ts";
 import { FileDigests } from "./files.ts";
-import { buildGraph, forcedIds, type Graph, upTo } from "./graph.ts";
+import { buildGraph, forcedNodes, type Graph, onlyNodes, upTo } from "./graph.ts";
 import { type Keys, keysOf } from "./key.ts";
 import { acquireLock } from "./lock.ts";
 import { compareLocked, LockfileWriter, readLockfile } from "./lockfile.ts";
@@ -41,6 +41,8 @@ export interface ApplyOptions {
   readonly onEvent?: RunListener;
   /** Stop after this node: its id, or the part before the colon for all its instances. */
   readonly until?: string;
+  /** Run this node and no other: its id, or the part before the colon. What it reads must be up to date. */
+  readonly only?: string;
   /** Nodes (ids or prefixes) that run though their record stands. */
   readonly force?: readonly string[];
   /** This node (id or prefix) and everything after it run though their records stand. */
@@ -64,12 +66,14 @@ const SLOTS: Required<Resources> = { cpu: 1, gpu: 1, api: 4 };
  */
 export async function applyRun(o: ApplyOptions): Promise<Result<RunOutcome>> {
   const whole = buildGraph(o.nodes);
-  const graph = upTo(whole, o.until);
+  const graph = upTo(whole, o.only ?? o.until);
   if (!graph.ok) return graph;
-  const forced = forcedIds(graph.value, o.force, o.from);
+  const forced = forcedNodes(graph.value, o);
   if (!forced.ok) return forced;
+  const only = onlyNodes(whole, o.only);
+  if (!only.ok) return only;
   try {
-    return await applyGraph(o, whole, graph.value, forced.value);
+    return await applyGraph(o, whole, graph.value, forced.value, only.value);
   } catch (e) {
     const failure = fsFailure(e, "write to the project");
     if (failure === undefined) throw e;
@@ -77,7 +81,13 @@ export async function applyRun(o: ApplyOptions): Promise<Result<RunOutcome>> {
   }
 }
 
-async function applyGraph(o: ApplyOptions, whole: Graph, graph: Graph, forced: ReadonlySet<string>): Promise<Result<RunOutcome>> {
+async function applyGraph(
+  o: ApplyOptions,
+  whole: Graph,
+  graph: Graph,
+  forced: ReadonlyMap<string, readonly string[]>,
+  only: ReadonlySet<string> | undefined,
+): Promise<Result<RunOutcome>> {
   const started = performance.now();
   const keys = keysOf(graph);
   const store = Store.open(o.projectRoot);
@@ -104,6 +114,7 @@ async function applyGraph(o: ApplyOptions, whole: Graph, graph: Graph, forced: R
       graph,
       keys,
       forced,
+      only,
       known,
       events,
       signal,
@@ -137,7 +148,7 @@ function lockedDifference(o: ApplyOptions, graph: Graph, keys: ReadonlyMap<strin
     return node?.kind === "stage" && last ? stageReasons(node, last, {}) : [];
   };
   const file = o.lockfile.slice(o.lockfile.lastIndexOf("/") + 1);
-  return compareLocked(graph, keys, lockfile.value, { variant: o.variant, file, whole: o.until === undefined, reasonsOf });
+  return compareLocked(graph, keys, lockfile.value, { variant: o.variant, file, whole: o.until === undefined && o.only === undefined, reasonsOf });
 }
 
 /** Sortable by time, unique enough for one project: runs are one at a time. */

@@ -43,8 +43,11 @@ export async function filesOf(stage: StageDefinition, files: FileDigests): Promi
   return ok(out);
 }
 
-/** @param inputs digest of each input by name. */
-export async function decide(stage: StageDefinition, keys: Keys, inputs: Digests, forced: boolean, known: Known): Promise<Result<Decision>> {
+/**
+ * @param inputs digest of each input by name
+ * @param because why it must run though its record stands (forced, or found out beside the engine); empty where nothing says so
+ */
+export async function decide(stage: StageDefinition, keys: Keys, inputs: Digests, because: readonly string[], known: Known): Promise<Result<Decision>> {
   const files = await filesOf(stage, known.files);
   if (!files.ok) return err(files.error);
   const print = fingerprint(stage, keys.own, inputs, files.value);
@@ -65,6 +68,6 @@ export async function decide(stage: StageDefinition, keys: Keys, inputs: Digests
       reasons.push(`artifact edited by hand: ${name}`);
     } else if (found === "missing") reasons.push(`artifact gone from the store: ${name}`);
   }
-  if (forced) reasons.push("forced");
+  reasons.push(...because);
   return ok({ ...decision, record: reasons.length === 0 ? record : undefined, reasons, edited });
 }

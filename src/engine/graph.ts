@@ -89,8 +89,29 @@ export function upTo(graph: Graph, word: string | undefined): Result<Graph> {
   return ok(buildGraph(graph.nodes.filter((n) => needed.has(n.id))));
 }
 
-/** The ids that the words of `--force` mean, and of `--from`: that node and everything after it. */
-export function forcedIds(graph: Graph, words: readonly string[] = [], from?: string): Result<ReadonlySet<string>> {
+/** The only nodes that may run, where `--only` names some. */
+export function onlyNodes(graph: Graph, word: string | undefined): Result<ReadonlySet<string> | undefined> {
+  if (word === undefined) return ok(undefined);
+  const ids = matching(graph, word);
+  return ids.ok ? ok(new Set(ids.value)) : ids;
+}
+
+/**
+ * What runs though its record stands, and why: what the words of `--force` mean, `--from` (that node and everything after it), and what
+ * was found out beside the engine.
+ */
+export function forcedNodes(
+  graph: Graph,
+  o: { readonly force?: readonly string[]; readonly from?: string; readonly because?: ReadonlyMap<string, readonly string[]> },
+): Result<ReadonlyMap<string, readonly string[]>> {
+  const ids = forcedIds(graph, o.force, o.from);
+  if (!ids.ok) return ids;
+  const found = new Map([...ids.value].map((id): [string, readonly string[]] => [id, ["forced"]]));
+  for (const [id, reasons] of o.because ?? []) if (graph.byId.has(id)) found.set(id, [...reasons, ...(found.get(id) ?? [])]);
+  return ok(found);
+}
+
+function forcedIds(graph: Graph, words: readonly string[] = [], from?: string): Result<ReadonlySet<string>> {
   const ids = new Set<string>();
   for (const word of words) {
     const found = matching(graph, word);

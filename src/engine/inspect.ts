@@ -2,8 +2,6 @@
  * What was built last, for `status`, reports and `pack`: the records that are current for a recipe, read without a lock.
  * Guarantee: writes nothing and needs no node definitions. Whether what it shows is up to date is plan.ts's to say.
  */
-import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
 import { EXIT } from "../platform/exit.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import type { StageRecord } from "./record.ts";
@@ -61,10 +59,4 @@ export async function readRecord(projectRoot: string, lockfile: string, variant:
       });
   }
   return ok(record);
-}
-
-/** Ids of the runs that are kept, oldest first; `events.jsonl` and the stages' logs lie in `.mcp-forge/runs/<id>`. */
-export function listRuns(projectRoot: string): string[] {
-  const folder = join(projectRoot, ".mcp-forge", "runs");
-  return existsSync(folder) ? readdirSync(folder).sort() : [];
 }

@@ -153,7 +153,7 @@ function lockedFailure(holder: Holder): Failure {
   return {
     code: "engine/locked",
     message: `this project is locked by ${describeHolder(holder)}`,
-    hint: elsewhere ? "when no run is going on there any more, run `forge unlock`" : "wait for it to finish, or use --wait SECONDS",
+    hint: elsewhere ? "when no run is going on there any more, run `forge unlock`" : "wait for it to finish, or use --wait-lock",
     exit: EXIT.locked,
   };
 }

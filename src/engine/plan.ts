@@ -10,7 +10,7 @@ import { ok, type Result } from "../platform/result.ts";
 import { decide, filesOf, type Known } from "./decide.ts";
 import { FileDigests } from "./files.ts";
 import { judge } from "./gate.ts";
-import { buildGraph, forcedIds, type Graph, upTo } from "./graph.ts";
+import { buildGraph, forcedNodes, type Graph, onlyNodes, upTo } from "./graph.ts";
 import { type Keys, keysOf } from "./key.ts";
 import { gateReasons, NEVER_JUDGED, stageReasons } from "./reasons.ts";
 import type { StageRecord } from "./record.ts";
@@ -46,22 +46,28 @@ export interface PlanOptions {
   readonly variant?: string;
   /** Stop after this node: its id, or the part before the colon for all its instances. */
   readonly until?: string;
+  /** This node and no other may run (its id, or the part before the colon): others that would have to are shown as blocking it. */
+  readonly only?: string;
   /** Nodes (ids or prefixes) that run though their record stands. */
   readonly force?: readonly string[];
   /** This node (id or prefix) and everything after it run though their records stand. */
   readonly from?: string;
+  /** What was found out beside the engine (a server that offers other tools now): these nodes (ids) run, for these reasons. */
+  readonly because?: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Fails on an unknown name in `until` or `force`, a missing user's file, a store of a newer version. */
 export async function planRun(o: PlanOptions): Promise<Result<Plan>> {
-  const graph = upTo(buildGraph(o.nodes), o.until);
+  const graph = upTo(buildGraph(o.nodes), o.only ?? o.until);
   if (!graph.ok) return graph;
-  const forced = forcedIds(graph.value, o.force, o.from);
+  const forced = forcedNodes(graph.value, o);
   if (!forced.ok) return forced;
+  const only = onlyNodes(graph.value, o.only);
+  if (!only.ok) return only;
   const store = Store.open(o.projectRoot);
   if (!store.ok) return store;
   const known: Known = { store: store.value, state: new State(o.projectRoot, o.lockfile, o.variant), files: new FileDigests(o.projectRoot), writing: false };
-  const planner = new Planner(graph.value, keysOf(graph.value), forced.value, known, o.projectRoot);
+  const planner = new Planner(graph.value, keysOf(graph.value), { forced: forced.value, only: only.value }, known, o.projectRoot);
   for (const node of graph.value.nodes) {
     const planned = await planner.add(node);
     if (!planned.ok) return planned;
@@ -73,16 +79,26 @@ export async function planRun(o: PlanOptions): Promise<Result<Plan>> {
 class Planner {
   readonly #graph: Graph;
   readonly #keys: ReadonlyMap<string, Keys>;
-  readonly #forced: ReadonlySet<string>;
+  readonly #forced: ReadonlyMap<string, readonly string[]>;
+  readonly #only: ReadonlySet<string> | undefined;
   readonly #known: Known;
   readonly #projectRoot: string;
   readonly #planned = new Map<string, PlanNode>();
   readonly #records = new Map<string, StageRecord>();
+  /** Gates that were judged and said no; others that are blocked only wait for what is. */
+  readonly #refusing = new Set<string>();
 
-  constructor(graph: Graph, keys: ReadonlyMap<string, Keys>, forced: ReadonlySet<string>, known: Known, projectRoot: string) {
+  constructor(
+    graph: Graph,
+    keys: ReadonlyMap<string, Keys>,
+    chosen: { readonly forced: ReadonlyMap<string, readonly string[]>; readonly only: ReadonlySet<string> | undefined },
+    known: Known,
+    projectRoot: string,
+  ) {
     this.#graph = graph;
     this.#keys = keys;
-    this.#forced = forced;
+    this.#forced = chosen.forced;
+    this.#only = chosen.only;
     this.#known = known;
     this.#projectRoot = projectRoot;
   }
@@ -99,7 +115,7 @@ class Planner {
       this.#put(
         node,
         "blocked",
-        blockers.map((b) => (b.kind === "gate" ? `${b.id} refuses: ${b.reasons.join("; ")}` : `${b.id} is blocked`)),
+        blockers.map((b) => (this.#refusing.has(b.id) ? `${b.id} refuses: ${b.reasons.join("; ")}` : `${b.id} is blocked`)),
       );
     else if (node.kind === "gate")
       this.#addGate(
@@ -124,7 +140,10 @@ class Planner {
       const judgement = judge(gate, record.figures);
       const reasons = gateReasons(gate, this.#known.state.gate(gate.id));
       if (judgement.passed) this.#put(gate, reasons.length === 0 ? "cached" : "run", reasons);
-      else this.#put(gate, "blocked", [judgement.summary, ...reasons.filter((r) => r !== NEVER_JUDGED)]);
+      else {
+        this.#refusing.add(gate.id);
+        this.#put(gate, "blocked", [judgement.summary, ...reasons.filter((r) => r !== NEVER_JUDGED)]);
+      }
     }
   }
 
@@ -138,7 +157,7 @@ class Planner {
     const complete = Object.keys(stage.inputs).every((name) => inputs[name] !== undefined);
     if (complete) {
       const keys = this.#keys.get(stage.id) as Keys;
-      const decision = await decide(stage, keys, inputs, this.#forced.has(stage.id), this.#known);
+      const decision = await decide(stage, keys, inputs, this.#forced.get(stage.id) ?? [], this.#known);
       if (!decision.ok) return decision;
       const { record, reasons } = decision.value;
       if (record !== undefined) this.#records.set(stage.id, record);
@@ -170,7 +189,7 @@ class Planner {
       const found = await this.#known.store.check(output.digest, false);
       if (found !== "intact") reasons.push(found === "edited" ? `artifact edited by hand: ${name}` : `artifact gone from the store: ${name}`);
     }
-    if (this.#forced.has(stage.id)) reasons.push("forced");
+    reasons.push(...(this.#forced.get(stage.id) ?? []));
     return ok(reasons);
   }
 
@@ -184,7 +203,10 @@ class Planner {
     return print && this.#known.store.readRecord(print);
   }
 
-  #put(node: NodeDefinition, status: PlanStatus, reasons: readonly string[], estimateSeconds?: number): void {
+  #put(node: NodeDefinition, found: PlanStatus, why: readonly string[], estimateSeconds?: number): void {
+    const kept = node.kind === "stage" && (found === "run" || found === "maybe") && this.#only?.has(node.id) === false;
+    const status = kept ? "blocked" : found;
+    const reasons = kept ? [`would have to run first: ${why.join("; ")}`] : why;
     this.#planned.set(node.id, { id: node.id, kind: node.kind, title: node.title, status, reasons, ...(estimateSeconds !== undefined && { estimateSeconds }) });
   }
 }

@@ -5,12 +5,22 @@
  */
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { join, relative } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { EXIT } from "../platform/exit.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import type { RunEvent } from "../schemas/generated/run-event.ts";
+import { lockHolder } from "./lock.ts";
+
+export interface LoggedEvent {
+  /** HH:MM:SS, UTC. */
+  readonly time: string;
+  /** In words; undefined for what comes in floods. */
+  readonly text?: string;
+  readonly value: RunEvent;
+}
 
 export interface RunLog {
-  readonly events: readonly { readonly time: string; readonly text?: string; readonly value: RunEvent }[];
+  readonly events: readonly LoggedEvent[];
   readonly files: readonly { readonly path: string; readonly lines: readonly string[]; readonly cut: boolean }[];
 }
 
@@ -21,31 +31,115 @@ const TAIL_BYTES = 1 << 20;
 export function readRunLog(projectRoot: string, run: string, o: { readonly stage?: string; readonly lines: number }): Result<RunLog> {
   const folder = join(projectRoot, ".mcp-forge", "runs", run);
   const file = join(folder, "events.jsonl");
-  const all = existsSync(file) ? parse(readFileSync(file, "utf8")) : [];
-  const of = (event: RunEvent): string | undefined => ("node" in event && typeof event.node === "string" ? event.node : undefined);
-  const isIt = (id: string | undefined): boolean => o.stage === undefined || id === o.stage || id?.startsWith(`${o.stage}:`) === true;
-  const known = [...new Set(all.flatMap((e) => of(e) ?? []))];
-  if (o.stage !== undefined && !known.some(isIt))
+  const all = existsSync(file) ? readFileSync(file, "utf8").split("\n").flatMap(parse) : [];
+  const known = [...new Set(all.flatMap((e) => nodeOf(e) ?? []))];
+  if (o.stage !== undefined && !known.some((id) => isOf(o.stage, id)))
     return err({
       code: "engine/unknown-node",
       message: `the run ${run} has no stage called ${JSON.stringify(o.stage.slice(0, 100))}`,
       hint: known.length === 0 ? "it ended before its first stage" : `choose one of ${known.join(", ")}`,
       exit: EXIT.usage,
     });
-  const events = all.filter((e) => isIt(of(e))).map((value) => ({ time: value.time.slice(11, 19), value, text: words(value) }));
-  const logs = o.stage === undefined || !existsSync(folder) ? [] : readdirSync(folder).filter((name) => name.endsWith(".log"));
-  const names = new Set(known.filter(isIt).map((id) => `${id.replace(/[^\w.-]/g, "-")}.log`));
-  return ok({ events, files: logs.filter((name) => names.has(name)).map((name) => tail(projectRoot, join(folder, name), o.lines)) });
+  const events = all.filter((e) => isOf(o.stage, nodeOf(e))).map(logged);
+  const ids = known.filter((id) => isOf(o.stage, id));
+  return ok({ events, files: o.stage === undefined ? [] : logsOf(folder, ids).map((path) => tail(projectRoot, path, o.lines)) });
 }
 
-function parse(text: string): RunEvent[] {
-  return text.split("\n").flatMap((line) => {
+const FOLLOW_MS = 200;
+
+/**
+ * Hands out what a run says, from its beginning until it has ended (said so, or nobody holds the project's lock any more)
+ * or `signal` aborts. With a stage, only what is about it, and its logs' lines (from the last `lines` on) beside.
+ */
+export async function followRunLog(
+  projectRoot: string,
+  run: string,
+  o: {
+    readonly stage?: string;
+    readonly lines: number;
+    readonly signal: AbortSignal;
+    readonly onEvent: (event: LoggedEvent) => void;
+    readonly onLine: (line: string) => void;
+  },
+): Promise<void> {
+  const folder = join(projectRoot, ".mcp-forge", "runs", run);
+  const diary = new GrowingFile(join(folder, "events.jsonl"));
+  const logs = new Map<string, GrowingFile>();
+  const seen = new Set<string>();
+  let finished = false;
+  for (;;) {
+    // Asked before reading: what a run that has just ended said last is then still read.
+    const over = lockHolder(projectRoot) === undefined;
+    for (const event of diary.read().flatMap(parse)) {
+      const id = nodeOf(event);
+      if (id !== undefined && isOf(o.stage, id)) seen.add(id);
+      if (isOf(o.stage, id)) o.onEvent(logged(event));
+      finished ||= event.type === "run-finished";
+    }
+    for (const path of o.stage === undefined ? [] : logsOf(folder, [...seen])) {
+      const log = logs.get(path) ?? new GrowingFile(path, o.lines);
+      logs.set(path, log);
+      log.read().forEach(o.onLine);
+    }
+    if (finished || over || o.signal.aborted) return;
+    await sleep(FOLLOW_MS, undefined, { signal: o.signal }).catch(() => undefined);
+  }
+}
+
+const nodeOf = (event: RunEvent): string | undefined => ("node" in event && typeof event.node === "string" ? event.node : undefined);
+const isOf = (stage: string | undefined, id: string | undefined): boolean => stage === undefined || id === stage || id?.startsWith(`${stage}:`) === true;
+const logged = (value: RunEvent): LoggedEvent => ({ time: value.time.slice(11, 19), value, text: words(value) });
+
+/** The log files that these nodes have in a run's folder. */
+function logsOf(folder: string, ids: readonly string[]): string[] {
+  const names = new Set(ids.map((id) => `${id.replace(/[^\w.-]/g, "-")}.log`));
+  return (existsSync(folder) ? readdirSync(folder) : []).filter((name) => names.has(name)).map((name) => join(folder, name));
+}
+
+function parse(line: string): RunEvent[] {
+  try {
+    return line === "" ? [] : [JSON.parse(line) as RunEvent];
+  } catch {
+    return [];
+  }
+}
+
+/** A file that another process appends to, read line by line as it grows. */
+class GrowingFile {
+  readonly #path: string;
+  readonly #lines: number | undefined;
+  #offset = 0;
+  #rest = Buffer.alloc(0);
+
+  /** @param lines of what stands there at first, only so many are read */
+  constructor(path: string, lines?: number) {
+    this.#path = path;
+    this.#lines = lines;
+  }
+
+  /** The lines that became whole since the last call. */
+  read(): string[] {
+    let fd: number;
     try {
-      return line === "" ? [] : [JSON.parse(line) as RunEvent];
+      fd = openSync(this.#path, "r");
     } catch {
       return [];
     }
-  });
+    try {
+      const { size } = fstatSync(fd);
+      const first = this.#offset === 0;
+      if (first && this.#lines !== undefined) this.#offset = Math.max(0, size - TAIL_BYTES);
+      const fresh = Buffer.alloc(Math.max(0, size - this.#offset));
+      this.#offset += readSync(fd, fresh, 0, fresh.length, this.#offset);
+      const bytes = Buffer.concat([this.#rest, fresh]);
+      const end = bytes.lastIndexOf(10) + 1;
+      this.#rest = bytes.subarray(end);
+      const lines = end === 0 ? [] : bytes.toString("utf8", 0, end - 1).split("\n");
+      return first && this.#lines !== undefined ? lines.slice(lines.length - Math.min(lines.length, this.#lines)) : lines;
+    } finally {
+      closeSync(fd);
+    }
+  }
 }
 
 /** An event in words; undefined for what comes in floods. */

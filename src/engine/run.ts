@@ -25,7 +25,9 @@ export interface RunParts {
   readonly id: string;
   readonly graph: Graph;
   readonly keys: ReadonlyMap<string, Keys>;
-  readonly forced: ReadonlySet<string>;
+  readonly forced: ReadonlyMap<string, readonly string[]>;
+  /** When given, the only nodes that may run: another that would have to fails the run. */
+  readonly only: ReadonlySet<string> | undefined;
   readonly known: Known;
   readonly events: EventStream;
   readonly signal: AbortSignal;
@@ -77,10 +79,11 @@ export class Run implements Work {
     const node = this.#node(id);
     if (node.kind === "gate") return this.#judge(node);
     const inputs = Object.fromEntries(Object.entries(this.#inputs(node)).map(([name, i]) => [name, i.digest]));
-    const decision = await decide(node, this.#p.keys.get(id) as Keys, inputs, this.#p.forced.has(id), this.#p.known);
+    const decision = await decide(node, this.#p.keys.get(id) as Keys, inputs, this.#p.forced.get(id) ?? [], this.#p.known);
     if (!decision.ok) return this.#fail(node, decision.error, 0);
     this.#decisions.set(id, decision.value);
     const { record } = decision.value;
+    if (record === undefined && this.#p.only?.has(id) === false) return this.#fail(node, notCurrent(id, decision.value.reasons), 0);
     if (record === undefined) return "run";
     const failed = await this.#settle(node, record);
     if (failed !== undefined) return this.#fail(node, failed, 0);
@@ -245,6 +248,13 @@ export class Run implements Work {
     return node;
   }
 }
+
+const notCurrent = (id: string, reasons: readonly string[]): Failure => ({
+  code: "engine/not-current",
+  message: `${id} would have to run first: ${reasons.join("; ")}`,
+  hint: "without --only, `forge apply` runs it too",
+  exit: EXIT.usage,
+});
 
 const outputDigests = (record: StageRecord): string => canonicalJson(Object.fromEntries(Object.entries(record.outputs).map(([name, o]) => [name, o.digest])));
 

@@ -4,8 +4,9 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { listRuns, readLast } from "../engine/inspect.ts";
+import { readLast } from "../engine/inspect.ts";
 import { type PlanStatus, planRun } from "../engine/plan.ts";
+import { listRuns } from "../engine/runs.ts";
 import type { Verdict } from "../engine/stage.ts";
 import type { JsonObject } from "../platform/json.ts";
 import { ok, type Result } from "../platform/result.ts";

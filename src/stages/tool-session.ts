@@ -4,9 +4,9 @@
  */
 import type { StageContext } from "../engine/stage.ts";
 import { EXIT } from "../platform/exit.ts";
-import { canonicalJson } from "../platform/json.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
+import { toolDifferences } from "../tools/compare.ts";
 import type { ToolSession } from "../tools/types.ts";
 import type { PipelineContext } from "./context.ts";
 
@@ -27,19 +27,13 @@ export async function openSession(c: PipelineContext, toolset: Toolset | undefin
   return err({
     code: "tools/changed",
     message: `the tools are no longer those that were read before: ${differences(toolset, opened.value.toolset)}`,
-    hint: "run `forge apply --force inspect` to read them again; what depends on them is then made anew",
+    hint: "run `forge apply --refresh` to read them again; what depends on them is then made anew",
     place: c.loaded.placeOf(["tools"]),
     exit: EXIT.failed,
   });
 }
 
 function differences(before: Toolset, now: Toolset): string {
-  const stated = (set: Toolset) => new Map(set.tools.map((t) => [t.name, canonicalJson({ d: t.description, s: t.input_schema as never })]));
-  const [old, fresh] = [stated(before), stated(now)];
-  const rows = [
-    ...[...old.keys()].filter((n) => !fresh.has(n)).map((n) => `\`${n}\` is gone`),
-    ...[...fresh.keys()].filter((n) => !old.has(n)).map((n) => `\`${n}\` is new`),
-    ...[...fresh].filter(([n, s]) => old.has(n) && old.get(n) !== s).map(([n]) => `\`${n}\` changed`),
-  ];
-  return rows.length === 0 ? "their order changed" : `${rows.slice(0, 5).join(", ")}${rows.length > 5 ? ", …" : ""}`;
+  const rows = toolDifferences(before, now);
+  return `${rows.slice(0, 5).join(", ")}${rows.length > 5 ? ", …" : ""}`;
 }

@@ -38,7 +38,7 @@ describe("usage", () => {
     [["aply"], "did you mean `apply`?"],
     [["apply", "--forse"], "did you mean `--force`?"],
     [["tools", "inspec"], "did you mean `inspect`?"],
-    [["apply", "--wait", "soon"], "number of seconds"],
+    [["apply", "--wait-lock", "soon"], "number of seconds"],
     [["stub"], "one of them"],
     [["apply", "a.yaml", "b.yaml"], "too many arguments"],
     [["--frobnicate"], "unknown option"],

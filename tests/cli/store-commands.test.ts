@@ -109,7 +109,7 @@ test("unlock: nothing to do, a living run keeps its lock, --force ends it; gc wa
   expect(refused.err).toContain("--force");
   const second = await rig.run(dir, ["apply"]);
   expect(second.code).toBe(5);
-  expect(second.err).toContain("--wait SECONDS");
+  expect(second.err).toContain("--wait-lock");
   expect((await rig.run(dir, ["gc", "--yes"])).code).toBe(5);
   expect((await rig.run(dir, ["gc"])).code).toBe(0);
   expect((await rig.run(dir, ["unlock", "--force"])).out).toMatch(/^Ended the lock of process \d+ on /);

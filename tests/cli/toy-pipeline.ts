@@ -3,13 +3,17 @@
  * tested in milliseconds. What the stages do is steered from outside: TOY_RATE (the figure that the gate
  * judges), TOY_TRAIN_MS (how long training takes), TOY_FAIL (the id of a stage that fails), TOY_CHILD (a
  * file to which `train` writes the pid of a child that does not stop by itself), TOY_STUBBORN (training
- * that does not listen to the signal).
+ * that does not listen to the signal), TOY_DRIVER (a socket at which every stage says that it has begun, and waits to be told
+ * how it ends: driver.ts).
  */
 import { mkdir, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { basename, dirname, join, resolve } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { GateDefinition, NodeDefinition, StageContext, StageDefinition } from "../../src/engine/stage.ts";
 import { EXIT } from "../../src/platform/exit.ts";
+import type { JsonObject } from "../../src/platform/json.ts";
 import { spawnChild } from "../../src/platform/process.ts";
 import { err, ok, type Result } from "../../src/platform/result.ts";
 import type { LoadedRecipe } from "../../src/recipe/types.ts";
@@ -47,16 +51,17 @@ export function buildPipeline(loaded: LoadedRecipe, options: { unproven?: boolea
       await writeFile(outputs.out as string, `${recipe.data.samples} ${env.TOY_RATE}`);
       return `${recipe.data.samples} samples`;
     }),
-    {
-      ...stage("qa", "Check the data", {}, { generate: "generate" }, async ({ outputs }) => {
+    stage(
+      "qa",
+      "Check the data",
+      {},
+      { generate: "generate" },
+      async ({ outputs }) => {
         await writeFile(outputs.out as string, `report ${env.TOY_RATE}`);
         return "measured";
-      }),
-      run: async ({ outputs }) => {
-        await writeFile(outputs.out as string, `report ${env.TOY_RATE}`);
-        return ok({ figures: { schema_pass_rate: { value: Number(env.TOY_RATE ?? 1), n: 50 } }, summary: "measured" });
       },
-    },
+      { schema_pass_rate: { value: Number(env.TOY_RATE ?? 1), n: 50 } },
+    ),
     gate,
     { ...stage("train", "Fine-tune the model", { train: { ...recipe.train } }, { generate: "generate" }, train), after: ["gate:qa"] },
     {
@@ -94,12 +99,31 @@ async function train({ outputs, scratch, signal, emit }: StageContext): Promise<
   return "trained";
 }
 
+/** Says that a stage has begun, passes on what the driver wants logged, and waits for its word: succeed or fail. An abort ends the wait. */
+function driven(path: string, id: string, { signal, emit }: StageContext): Promise<string> {
+  return new Promise((done) => {
+    const socket = connect(path, () => socket.write(`${id}\n`));
+    const end = (word: string): void => {
+      socket.destroy();
+      done(word);
+    };
+    signal.addEventListener("abort", () => end("abort"), { once: true });
+    socket.once("close", () => done("fail"));
+    socket.on("error", () => end("fail"));
+    createInterface(socket).on("line", (line) => {
+      if (line.startsWith("log ")) emit({ type: "log", level: "info", message: line.slice(4) });
+      else end(line);
+    });
+  });
+}
+
 function stage(
   id: string,
   title: string,
   recipe: StageDefinition["recipe"],
   inputs: Readonly<Record<string, string>>,
   run: (context: StageContext) => Promise<string | undefined>,
+  figures: JsonObject = {},
 ): StageDefinition {
   return {
     kind: "stage",
@@ -111,10 +135,13 @@ function stage(
     outputs: { out: "file" },
     resources: { cpu: 1 },
     async run(context) {
+      if (env.TOY_DRIVER !== undefined && (await driven(env.TOY_DRIVER, id, context)) === "fail")
+        return err({ code: "toy/failed", message: `${id} was told to fail`, exit: EXIT.failed });
+      if (context.signal.aborted) return err({ code: "toy/interrupted", message: "interrupted", exit: EXIT.interrupted });
       if (env.TOY_FAIL === id) return err({ code: "toy/failed", message: `${id} cannot go on`, hint: "Unset TOY_FAIL.", exit: EXIT.failed });
       const summary = await run(context);
       if (summary === undefined) return err({ code: "toy/interrupted", message: "interrupted", exit: EXIT.interrupted });
-      return ok({ figures: {}, summary });
+      return ok({ figures, summary });
     },
   };
 }

@@ -65,7 +65,7 @@ test("logs shows the last run, a stage's part of it, and names the stages there 
   expect(stage.out).not.toContain("generate:");
   const unknown = await rig.run(dir, ["logs", "trian"]);
   expect([unknown.code, unknown.err]).toEqual([4, expect.stringContaining("choose one of inspect, generate")]);
-  expect((await rig.run(dir, ["logs", "--list"])).out.trim().split("\n")).toHaveLength(1);
+  expect((await rig.run(dir, ["runs"])).out.trim().split("\n")).toHaveLength(1);
 });
 
 test("completion: bash completes commands, flags and subcommands from the script itself", { timeout: 60_000 }, async () => {

@@ -6,6 +6,7 @@ import { EXIT, type ExitCode } from "../../platform/exit.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail } from "../failure.ts";
 import { jsonText } from "../json.ts";
+import { seconds, waitSeconds } from "../run.ts";
 import { bytes, plural } from "../words.ts";
 
 interface Flags {
@@ -13,7 +14,7 @@ interface Flags {
   readonly olderThan?: number;
   readonly maxSize?: number;
   readonly ignoreBranches?: boolean;
-  readonly wait?: number;
+  readonly waitLock?: number | true;
   readonly json?: boolean;
 }
 
@@ -31,11 +32,6 @@ export function size(text: string): number {
   return Number(found[1]) * 1000 ** ["B", "KB", "MB", "GB", "TB"].indexOf((found[2] ?? "B").toUpperCase());
 }
 
-const whole = (text: string): number => {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("It takes a whole number.");
-  return Number(text);
-};
-
 export function define(context: CliContext): Command {
   return new Command("gc")
     .description(
@@ -45,7 +41,7 @@ export function define(context: CliContext): Command {
     .option("--older-than <age>", "only what is so old: 12h, 30d, 2w", age)
     .option("--max-size <size>", "the oldest first, until the store holds no more than this: 500MB, 5GB", size)
     .option("--ignore-branches", "do not look at other branches' lockfiles")
-    .option("--wait <seconds>", "wait so long for another run in the same project to end", whole, 0)
+    .option("--wait-lock [seconds]", "wait for another run in the same project to end, so long at most", seconds)
     .option("--json", "print it as JSON")
     .addHelpText("after", "\nExamples:\n  $ forge gc\n  $ forge gc --older-than 30d --yes")
     .action(action(context, (flags: Flags) => run(context, flags)));
@@ -61,7 +57,7 @@ async function run(context: CliContext, flags: Flags): Promise<ExitCode> {
   ]);
   const root = findProjectRoot(process.cwd());
   const options = { olderThanSeconds: flags.olderThan, maxBytes: flags.maxSize, ignoreBranches: flags.ignoreBranches === true };
-  const lock = flags.yes === true && existsSync(join(root, ".mcp-forge")) ? await acquireLock(root, { waitSeconds: flags.wait ?? 0 }) : undefined;
+  const lock = flags.yes === true && existsSync(join(root, ".mcp-forge")) ? await acquireLock(root, { waitSeconds: waitSeconds(flags.waitLock) }) : undefined;
   if (lock?.ok === false) return fail(context, lock.error);
   try {
     const garbage = await findGarbage(root, options);

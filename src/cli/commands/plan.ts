@@ -8,6 +8,7 @@ import { openRecipe } from "../recipe.ts";
 interface Flags {
   readonly variant?: string;
   readonly until?: string;
+  readonly refresh?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -15,11 +16,12 @@ interface Flags {
 export function define(context: CliContext): Command {
   return new Command("plan")
     .description(
-      "Says for each stage whether apply would run it, and why. It starts nothing, reaches no server and writes nothing.\nExit code 0: nothing to do. 2: there is work.",
+      "Says for each stage whether apply would run it, and why. It starts nothing, reaches no server and writes nothing\n(with --refresh it asks the tool servers what they offer now).\nExit code 0: nothing to do. 2: there is work.",
     )
     .argument("[recipe]", "the recipe (default: $MCP_FORGE_CONFIG, else forge.yaml)")
     .option("--variant <name>", "lay this variant of the recipe over it")
     .option("--until <stage>", "only up to this stage")
+    .option("--refresh", "ask the tool servers whether their tools are still those that were read")
     .option("--json", "print the plan as JSON")
     .option("-q, --quiet", "print nothing; the exit code says it")
     .addHelpText("after", "\nExample:\n  $ forge plan forge.yaml || echo there is work")
@@ -27,6 +29,6 @@ export function define(context: CliContext): Command {
 }
 
 async function run(context: CliContext, recipe: string | undefined, flags: Flags): Promise<ExitCode> {
-  const [opened, { showPlan }] = await Promise.all([openRecipe(context, recipe, flags), import("../render/plan.ts")]);
-  return opened.ok ? showPlan(context, opened.value, flags) : fail(context, opened.error);
+  const [opened, { planAsTold }] = await Promise.all([openRecipe(context, recipe, flags), import("../render/plan.ts")]);
+  return opened.ok ? planAsTold(context, opened.value, flags) : fail(context, opened.error);
 }

@@ -1,8 +1,9 @@
 /** A plan: made, and in words: one line a node, its reasons below. */
-import type { Plan, PlanNode } from "../../engine/plan.ts";
+import type { Plan, PlanNode, PlanOptions } from "../../engine/plan.ts";
 import { EXIT, type ExitCode } from "../../platform/exit.ts";
 import type { CliContext } from "../context.ts";
 import { fail } from "../failure.ts";
+import { listenForInterrupt } from "../interrupt.ts";
 import { jsonText } from "../json.ts";
 import type { OpenRecipe } from "../recipe.ts";
 import type { Style, Terminal } from "../terminal.ts";
@@ -17,12 +18,20 @@ const WORDS: Readonly<Record<PlanNode["status"], { readonly mark: string; readon
 
 const WIDEST = Math.max(...Object.values(WORDS).map((w) => w.word.length));
 
+/** What `plan` and `apply --dry-run` print; with `refresh` the tool servers are asked first. */
+export async function planAsTold(context: CliContext, opened: OpenRecipe, flags: Shown & { readonly refresh?: boolean }): Promise<ExitCode> {
+  if (flags.refresh !== true) return showPlan(context, opened, flags);
+  const { changedTools } = await import("../../stages/refresh.ts");
+  const interrupt = listenForInterrupt(() => undefined);
+  const because = await changedTools(opened.pipeline, interrupt.signal);
+  interrupt.release();
+  return because.ok ? showPlan(context, opened, { ...flags, because: because.value }) : fail(context, because.error);
+}
+
+type Shown = Pick<PlanOptions, "until" | "only" | "force" | "from" | "because"> & { readonly json?: boolean; readonly quiet?: boolean };
+
 /** Makes the plan of a graph and prints it; exit 2 where there is work. Starts nothing, writes nothing. */
-export async function showPlan(
-  context: CliContext,
-  { loaded, pipeline }: OpenRecipe,
-  flags: { readonly until?: string; readonly force?: readonly string[]; readonly from?: string; readonly json?: boolean; readonly quiet?: boolean },
-): Promise<ExitCode> {
+async function showPlan(context: CliContext, { loaded, pipeline }: OpenRecipe, flags: Shown): Promise<ExitCode> {
   const { planRun } = await import("../../engine/plan.ts");
   const plan = await planRun({
     nodes: pipeline.nodes,
@@ -30,8 +39,10 @@ export async function showPlan(
     lockfile: pipeline.lockfile,
     variant: loaded.variant,
     until: flags.until,
+    only: flags.only,
     force: flags.force,
     from: flags.from,
+    because: flags.because,
   });
   if (!plan.ok) return fail(context, plan.error);
   if (flags.json === true) context.terminal.out(jsonText(plan.value));
@@ -60,7 +71,9 @@ export function planWords(plan: Plan, terminal: Pick<Terminal, "paint">): string
     "",
     plan.work
       ? `${plural(count("run"), "step")} will run, ${count("maybe")} may run, ${count("blocked")} blocked, ${count("cached")} unchanged${time}`
-      : `nothing to do: all ${plural(plan.nodes.length, "step")} unchanged`,
+      : count("blocked") > 0
+        ? `nothing can run: ${count("blocked")} blocked, ${count("cached")} unchanged`
+        : `nothing to do: all ${plural(plan.nodes.length, "step")} unchanged`,
   );
   return `${lines.join("\n")}\n`;
 }
