@@ -6,6 +6,7 @@
  * causes no stack trace.
  */
 import { readFileSync } from "node:fs";
+import * as nodeModule from "node:module";
 
 const args = process.argv.slice(2);
 
@@ -13,9 +14,18 @@ if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
   const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
   process.stdout.write(`${version}\n`);
 } else {
+  await keepCompiled();
   const { runCli } = await import("./program.ts");
   process.exitCode = await runCli(args);
   // A handle that somebody forgot must not keep a finished command in the terminal. The timer itself
   // holds nothing open: a clean end does not wait for it.
   setTimeout(() => process.exit(), 500).unref();
+}
+
+/** Node 22.1 and up can keep compiled code between starts, beside what else is kept per user; where the folder cannot be written it goes without. */
+async function keepCompiled(): Promise<void> {
+  const { enableCompileCache } = nodeModule as { readonly enableCompileCache?: (folder: string) => unknown };
+  if (enableCompileCache === undefined) return;
+  const [{ cacheDir }, { join }] = await Promise.all([import("../platform/paths.ts"), import("node:path")]);
+  enableCompileCache(join(cacheDir(), "compiled"));
 }

@@ -20,6 +20,7 @@ import { compareLocked, LockfileWriter, readLockfile } from "./lockfile.ts";
 import type { RunOutcome } from "./outcome.ts";
 import { stageReasons } from "./reasons.ts";
 import { Run } from "./run.ts";
+import { listRuns } from "./runs.ts";
 import { schedule } from "./schedule.ts";
 import type { NodeDefinition, Resources } from "./stage.ts";
 import { State } from "./state.ts";
@@ -105,7 +106,7 @@ async function applyGraph(
     const lockfile = readLockfile(o.lockfile);
     if (!lockfile.ok) return lockfile;
     store.value.prepare();
-    const id = runId();
+    const id = runId(listRuns(o.projectRoot).at(-1));
     events.open(join(o.projectRoot, ".mcp-forge", "runs", id, "events.jsonl"));
     const known: Known = { store: store.value, state: new State(o.projectRoot, o.lockfile, o.variant), files: new FileDigests(o.projectRoot), writing: true };
     const writer = o.locked ? undefined : new LockfileWriter(o.lockfile, o.variant, lockfile.value);
@@ -151,10 +152,14 @@ function lockedDifference(o: ApplyOptions, graph: Graph, keys: ReadonlyMap<strin
   return compareLocked(graph, keys, lockfile.value, { variant: o.variant, file, whole: o.until === undefined && o.only === undefined, reasonsOf });
 }
 
-/** Sortable by time, unique enough for one project: runs are one at a time. */
-function runId(): string {
+/** Sortable by time, and after `last` also where the clock was set back; unique enough for one project: runs are one at a time. */
+function runId(last: string | undefined): string {
   const random = Math.floor(Math.random() * 0x10000)
     .toString(16)
     .padStart(4, "0");
-  return `${new Date().toISOString().replace(/[-:]/g, "").replace(/\..*/, "Z")}-${random}`;
+  const id = (at: Date): string => `${at.toISOString().replace(/[-:]/g, "").replace(/\..*/, "Z")}-${random}`;
+  const now = id(new Date());
+  if (last === undefined || now > last) return now;
+  const [, y, mo, d, h, mi, s] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/.exec(last)?.map(Number) ?? [];
+  return s === undefined ? now : id(new Date(Date.UTC(y as number, (mo as number) - 1, d, h, mi, s + 1)));
 }

@@ -81,12 +81,12 @@ export class LockfileWriter {
   readonly #path: string;
   readonly #variant: string | undefined;
   #lockfile: Lockfile;
-  #saved: string | undefined;
+  /** Whether it says something else than its file; an unchanged run never puts the text together. */
+  #changed = false;
 
   constructor(path: string, variant: string | undefined, lockfile: Lockfile | undefined) {
     this.#path = path;
     this.#variant = variant;
-    this.#saved = lockfile && lockfileText(lockfile);
     this.#lockfile = lockfile ?? { lockfileVersion: LOCKFILE_VERSION, recipe: {}, variants: {} };
   }
 
@@ -95,26 +95,27 @@ export class LockfileWriter {
   }
 
   set(id: string, node: LockNode): void {
-    this.#replace({ ...this.section(), [id]: node });
+    const section = this.section();
+    const before = Object.hasOwn(section, id) ? section[id] : undefined;
+    if (before === undefined || JSON.stringify(sorted(before)) !== JSON.stringify(sorted(node))) this.#replace({ ...section, [id]: node });
   }
 
   /** Drops nodes that the recipe no longer has. */
   keepOnly(ids: ReadonlySet<string>): void {
-    const kept = Object.entries(this.section()).filter(([id]) => ids.has(id));
-    this.#replace(Object.fromEntries(kept));
+    const all = Object.entries(this.section());
+    const kept = all.filter(([id]) => ids.has(id));
+    if (kept.length < all.length) this.#replace(Object.fromEntries(kept));
   }
 
   /** Writes it if it changed. Throws the file system's error. */
   save(): void {
-    const text = lockfileText(this.#lockfile);
-    if (text === this.#saved) return;
-    // A first run in which nothing was finished leaves no file that says nothing.
-    if (this.#saved === undefined && Object.keys(this.#lockfile.recipe).length === 0 && Object.keys(this.#lockfile.variants).length === 0) return;
-    writeFileAtomic(this.#path, text, { temporary: join(dirname(this.#path), `.${basename(this.#path)}.tmp`) });
-    this.#saved = text;
+    if (!this.#changed) return;
+    writeFileAtomic(this.#path, lockfileText(this.#lockfile), { temporary: join(dirname(this.#path), `.${basename(this.#path)}.tmp`) });
+    this.#changed = false;
   }
 
   #replace(section: LockSection): void {
+    this.#changed = true;
     const variants = { ...this.#lockfile.variants };
     if (this.#variant === undefined) this.#lockfile = { ...this.#lockfile, recipe: { ...section } };
     else {
