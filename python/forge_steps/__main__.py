@@ -12,6 +12,7 @@ STEPS = {
     "convert_base": "convert_base",
     "train": "train",
     "head_start": "head_start",
+    "pretrain": "pretrain",
     "quantize": "quantize",
     "verify": "verify",
     # Merges, converts and compares in one process: the model is loaded once.

@@ -1,10 +1,7 @@
 """The model being trained: a frozen base with a LoRA adapter, and the optimiser of the adapter's weights.
 
 The base computes in its own precision (bfloat16 where that is fast). The adapter has two copies: one in the base's
-precision inside the model, and the true one in float32, which the optimiser updates and which is saved. Gradients are
-gathered in float32 as each row's backward pass delivers them, so that neither small updates nor sums of many rows are
-lost to rounding. All true weights lie in one tensor, and so do their gradients: the optimiser makes one pass over
-memory, not one over each of some 400 small matrices.
+precision inside the model, and the true one in float32 (true_weights.py), which the optimiser updates and which is saved.
 """
 
 from __future__ import annotations
@@ -16,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from forge_steps.head_start import join_folders
+from forge_steps.true_weights import TrueWeights
 
 
 class Trainee:
@@ -36,58 +33,24 @@ class Trainee:
         self.model = get_peft_model(model, config, autocast_adapter_dtype=False)
         self.model.train()
         make_lean(self.model)
-        self._inside = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
-        self._flat = torch.nn.Parameter(torch.cat([p.detach().float().flatten() for p in self._inside.values()]))
-        self._flat.grad = torch.zeros_like(self._flat)
-        self._true, self._grads = self._named(self._flat.data), self._named(self._flat.grad)
-        for name, p in self._inside.items():
-            p.register_post_accumulate_grad_hook(self._gather(self._grads[name]))
-        self._optimiser = torch.optim.AdamW([self._flat], lr=0.0, weight_decay=weight_decay, fused=True)
+        self._weights = TrueWeights(self.model, weight_decay)
         _check_in_layers(self.model, check)
-
-    def _named(self, flat: Tensor) -> dict[str, Tensor]:
-        """The adapter's matrices as views of one tensor that holds them all."""
-        parts = flat.split([p.numel() for p in self._inside.values()])
-        return {name: part.view(p.shape) for (name, p), part in zip(self._inside.items(), parts, strict=True)}
-
-    @staticmethod
-    def _gather(sum_of_rows: Tensor) -> Callable[[Tensor], None]:
-        def hook(inside: Tensor) -> None:
-            if inside.grad is not None:
-                sum_of_rows.add_(inside.grad)
-                inside.grad = None
-
-        return hook
 
     def step(self, learning_rate: float, max_grad_norm: float) -> float:
         """One update with the gathered gradients; returns their norm before clipping. No update when that is not finite."""
-        norm = torch.nn.utils.clip_grad_norm_([self._flat], max_grad_norm).item()
-        if norm == norm and abs(norm) != float("inf"):
-            for group in self._optimiser.param_groups:
-                group["lr"] = learning_rate
-            self._optimiser.step()
-            self._copy_in()
-        self._optimiser.zero_grad(set_to_none=False)
-        return norm
-
-    @torch.no_grad()
-    def _copy_in(self) -> None:
-        torch._foreach_copy_(list(self._inside.values()), list(self._true.values()))
+        return self._weights.step(learning_rate, max_grad_norm)
 
     def gradients(self) -> dict[str, Tensor]:
         """The gathered gradients by parameter name (for tests)."""
-        return dict(self._grads)
+        return self._weights.gradients()
 
     def state(self) -> dict[str, Any]:
         """Everything that decides the next step, as tensors and plain values."""
-        return {"weights": dict(self._true), "optimiser": self._optimiser.state_dict()}
+        return self._weights.state()
 
     def load_state(self, state: dict[str, Any]) -> None:
-        with torch.no_grad():
-            for name, p in self._true.items():
-                p.copy_(state["weights"][name])
-        self._optimiser.load_state_dict(state["optimiser"])
-        self._copy_in()
+        """Goes on from what `state` returned."""
+        self._weights.load_state(state)
 
     def save(self, folder: Path, below: Path | None = None) -> None:
         """Writes the adapter in PEFT's own form, weights in float32, to a folder that appears whole; with `below`, the head
@@ -96,7 +59,7 @@ class Trainee:
         part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
         shutil.rmtree(part, ignore_errors=True)
         everything = self.model.state_dict()
-        everything.update({name: p.clone() for name, p in self._true.items()})  # safetensors takes no views of one storage.
+        everything.update({name: p.clone() for name, p in self._weights.named().items()})  # safetensors takes no views of one storage.
         self.model.save_pretrained(part, state_dict=everything, save_embedding_layers=False)
         (part / "README.md").unlink(missing_ok=True)  # PEFT's model card says nothing of ours.
         config_file = part / "adapter_config.json"

@@ -124,7 +124,11 @@ class Row:
     weights: torch.Tensor  # [samples, width], float32: what that prediction counts in the loss
 
 
-def make_row(samples: Sequence[Encoded], prefix: int, device: torch.device) -> Row:
+#: How much each token of a sample counts in the loss.
+Weigh = Callable[[Encoded], Sequence[float]]
+
+
+def make_row(samples: Sequence[Encoded], prefix: int, device: torch.device, weigh: Weigh = Encoded.weights) -> Row:
     """A row of the samples' own parts (what follows the prefix)."""
     import torch
 
@@ -134,10 +138,10 @@ def make_row(samples: Sequence[Encoded], prefix: int, device: torch.device) -> R
     weights = torch.zeros((len(samples), width), dtype=torch.float32)
     for i, s in enumerate(samples):
         own = torch.tensor(s.ids[prefix:], dtype=torch.long)
-        learn = torch.tensor(s.learn[prefix:], dtype=torch.bool)
+        counts = torch.tensor(weigh(s)[prefix + 1 :], dtype=torch.float32)
         ids[i, : len(own)] = own
-        targets[i, : len(own) - 1] = torch.where(learn[1:], own[1:], -100)
-        weights[i, : len(own) - 1] = torch.tensor(s.weights()[prefix + 1 :], dtype=torch.float32)
+        targets[i, : len(own) - 1] = torch.where(counts > 0, own[1:], -100)
+        weights[i, : len(own) - 1] = counts
     return Row(ids.to(device), targets.to(device), weights.to(device))
 
 
@@ -147,10 +151,13 @@ def step_backward(
     prefix: int,
     row_tokens: int,
     on_row: Callable[[int], None] = lambda _: None,
+    weigh: Weigh = Encoded.weights,
 ) -> tuple[float, int]:
     """Forward and backward pass of one optimiser step; gradients are left on the model's parameters.
 
-    The loss is the weighted mean cross-entropy (`Encoded.weights`) over all learned tokens of the step, however it is cut into rows.
+    The loss is the weighted mean cross-entropy over the step's tokens, however it is cut into rows; `weigh` says what each counts
+    (by default only what is learned). Those of the prefix count once, as the first sample has them; the first one after it
+    counts nothing.
     `row_tokens` bounds the tokens whose activations are alive: the prefix's and one row's.
     `on_row` hears how many samples are done. Returns the loss and the number of learned tokens.
     With `prefix` 0 this is the padded batch in its textbook form.
@@ -162,19 +169,28 @@ def step_backward(
 
     device = next(model.parameters()).device
     learned = sum(sum(s.learn) for s in samples)
-    weight = sum(sum(s.weights()) for s in samples)
+    begin = weigh(samples[0])[:prefix]
+    weight = sum(sum(weigh(s)[prefix + 1 :]) for s in samples) + sum(begin[1:])
     decoder, head = _parts(model)
     cached: list[tuple[torch.Tensor, torch.Tensor]] = []
     leaves: list[tuple[torch.Tensor, torch.Tensor]] = []
     if prefix > 0:
         ids = torch.tensor([samples[0].ids[:prefix]], dtype=torch.long, device=device)
-        cache = decoder(input_ids=ids, use_cache=True).past_key_values
-        cached = [(layer.keys, layer.values) for layer in cache.layers]
+        run = decoder(input_ids=ids, use_cache=True)
+        cached = [(layer.keys, layer.values) for layer in run.past_key_values.layers]
         leaves = [(k.detach().requires_grad_(), v.detach().requires_grad_()) for k, v in cached]
     total = 0.0
     done = 0
+    told: tuple[torch.Tensor, torch.Tensor] | None = None
+    if any(begin):
+        # The prefix's own predictions: their gradient waits at its last hidden states for the pass through the prefix.
+        counts = torch.tensor([begin], dtype=torch.float32)[:, 1:].to(device)
+        own = Row(ids[:, :-1], torch.where(counts > 0, ids[:, 1:], -100), counts)
+        leaf = run.last_hidden_state[:, :-1].detach().requires_grad_()
+        total += _loss_backward(leaf, own, head, weight)
+        told = (run.last_hidden_state[:, :-1], leaf.grad)
     for indices in rows([len(s.ids) - prefix for s in samples], max(1, row_tokens - prefix)):
-        row = make_row([samples[i] for i in indices], prefix, device)
+        row = make_row([samples[i] for i in indices], prefix, device, weigh)
         count, width = row.ids.shape
         positions = torch.arange(prefix, prefix + width, device=device).expand(count, -1)
         if prefix > 0 and decoder.config._attn_implementation == shared_attention.NAME:
@@ -196,7 +212,7 @@ def step_backward(
     if prefix > 0:
         outputs = [t for pair in cached for t in pair]
         grads = [t.grad for pair in leaves for t in pair]
-        pairs = [(o, g) for o, g in zip(outputs, grads, strict=True) if g is not None and o.requires_grad]
+        pairs = [(o, g) for o, g in [*zip(outputs, grads, strict=True), *([told] if told is not None else [])] if g is not None and o.requires_grad]
         torch.autograd.backward([o for o, _ in pairs], [g for _, g in pairs])
     return total, learned
 

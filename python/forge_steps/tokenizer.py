@@ -10,8 +10,11 @@ The table of pre-tokenizers restates llama.cpp's (src/llama-vocab.cpp, release v
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
+
+from forge_steps.bpe import qwen2_pre_tokenizer
 
 #: `enum llama_token_type` (gguf.TokenType): ends of turns and the like, and texts that are one token whatever surrounds them.
 _CONTROL, _USER_DEFINED = 3, 4
@@ -25,13 +28,19 @@ def _smollm() -> Any:
 
 
 #: `tokenizer.ggml.pre` -> the pre-tokenizer.
-PRE_TOKENIZERS = {"smollm": _smollm}
+PRE_TOKENIZERS = {"smollm": _smollm, "qwen2": qwen2_pre_tokenizer}
+
+#: Key of a folder's tokenizer_config.json that names the pre-tokenizer in llama.cpp's words, for tokenizers of our own: llama.cpp's converter
+#: knows others' by a digest of their ids.
+PRE_TOKENIZER_KEY = "llama_cpp_pre_tokenizer"
 
 
 def pre_tokenizer_of(path: Path) -> str | None:
-    """The `tokenizer.ggml.pre` of a GGUF; None for a folder in the hub's form or a file without."""
+    """The `tokenizer.ggml.pre` of a GGUF, or what a folder in the hub's form names; None where neither says."""
     if path.is_dir():
-        return None
+        config = path / "tokenizer_config.json"
+        named = json.loads(config.read_text("utf-8")).get(PRE_TOKENIZER_KEY) if config.is_file() else None
+        return named if isinstance(named, str) else None
     import gguf
 
     field = gguf.GGUFReader(path).fields.get("tokenizer.ggml.pre")

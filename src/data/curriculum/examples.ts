@@ -11,6 +11,7 @@ import { planSynthesis } from "../plan.ts";
 import { rngFor } from "../rng.ts";
 import { declineAnything, readTerritory, touches } from "../teacher/builtin/plain.ts";
 import type { Sample, ScenarioWeights, Toolset } from "../types.ts";
+import { scrambleNames, scrambleValues } from "./scramble.ts";
 import { makeToolset } from "./toolsets.ts";
 
 export interface CurriculumOptions {
@@ -23,6 +24,12 @@ export interface CurriculumOptions {
   readonly renderer: Renderer;
   /** The base model's own words to plain questions, in their order. */
   readonly answerPlain: (questions: readonly string[]) => Promise<Result<string[]>>;
+  /** Most tools that the toolset of this number may have. Default: no limit. */
+  readonly mostTools?: (index: number) => number;
+  /** One in so many conversations with a call that succeeds is shown whole; default 6. */
+  readonly wholeEvery?: number;
+  /** Share of the conversations whose values, and of the toolsets whose parameters' names, are words that nobody wrote (scramble.ts); default none. */
+  readonly strange?: { readonly values: number; readonly names: number };
 }
 
 export interface CurriculumExample extends TrainingExample {
@@ -44,14 +51,14 @@ const ELSEWHERE = 1_000_000;
 /** The examples of some toolsets, toolset by toolset. */
 export async function* curriculum(o: CurriculumOptions): AsyncGenerator<Result<CurriculumExample[]>> {
   for (let i = o.from; i < o.from + o.toolsets; i++) {
-    const toolset = makeToolset(o.seed, i);
-    const plan = planSynthesis({ toolset, samples: o.samples, minPerTool: 1, scenarios: SCENARIOS, evaluationSamples: 0, seed: i });
-    const made = await generate({ toolset, plan, seed: i, session: null, answerPlain: o.answerPlain });
+    const planned = makeToolset(o.seed, i, o.mostTools?.(i));
+    const plan = planSynthesis({ toolset: planned, samples: o.samples, minPerTool: 1, scenarios: SCENARIOS, evaluationSamples: 0, seed: i });
+    const made = await generate({ toolset: planned, plan, seed: i, session: null, answerPlain: o.answerPlain });
     if (!made.ok) {
       yield err(made.error);
       return;
     }
-    const { train } = made.value;
+    const { toolset, samples: train } = estrange(planned, made.value.train, i, o);
     const always = new Set(train.filter((s) => s.scenario === "error" || s.scenario === "no_tool").map((s) => s.id));
     const unanswered = new Set(train.filter((s) => s.kind === "general" && s.messages.at(-1)?.content === UNANSWERED).map((s) => s.id));
     const foreign = await foreignRequests(o, i, toolset, train);
@@ -64,11 +71,19 @@ export async function* curriculum(o: CurriculumOptions): AsyncGenerator<Result<C
     const examples = trainingExamples([...train, ...foreign.value], o.renderer, toolset.tools, EXAMPLES).filter(({ id }) => {
       const [sample = "", first] = id.split("#");
       if (unanswered.has(sample)) return false;
-      return first !== undefined || always.has(sample) || conversations++ % WHOLE_EVERY === 0;
+      return first !== undefined || always.has(sample) || conversations++ % (o.wholeEvery ?? WHOLE_EVERY) === 0;
     });
     const group = `${o.seed}/${i}`;
     yield ok(examples.map((e) => ({ ...e, id: `${group}/${e.id}`, group })));
   }
+}
+
+function estrange(toolset: Toolset, samples: readonly Sample[], index: number, o: CurriculumOptions): { toolset: Toolset; samples: readonly Sample[] } {
+  if (o.strange === undefined) return { toolset, samples };
+  const rng = rngFor(o.seed, "strange", index);
+  const { values, names } = o.strange;
+  const strange = samples.map((s) => (rng.chance(values) ? scrambleValues(s, toolset, rng) : s));
+  return rng.chance(names) ? scrambleNames(toolset, strange, rng) : { toolset, samples: strange };
 }
 
 /** What `answerPlain` says to a question that it leaves out. */

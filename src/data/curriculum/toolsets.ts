@@ -37,10 +37,13 @@ const DESCRIPTIONS: Readonly<Record<string, readonly string[]>> = {
 };
 const ANY_DESCRIPTION = ["{V} {o}.", "This function is used to {v} {o}.", "Allows to {v} {o} for the user."];
 
-/** One toolset of one to fifteen tools; few tools more often than many. */
-export function makeToolset(seed: number, index: number): Toolset {
+/**
+ * One toolset of one to fifteen tools; few tools more often than many.
+ * @param most at most so many tools, for a curriculum that goes from short to long
+ */
+export function makeToolset(seed: number, index: number, most = Number.POSITIVE_INFINITY): Toolset {
   const rng = rngFor(seed, "toolset", index);
-  const size = rng.weighted([
+  const drawn = rng.weighted([
     [1, 1],
     [2, 3],
     [3, 4],
@@ -51,6 +54,7 @@ export function makeToolset(seed: number, index: number): Toolset {
     [10, 1],
     [14, 0.5],
   ]);
+  const size = drawn <= most ? drawn : rng.int(1, most);
   const style = rng.weighted(NAME_STYLES);
   const required = rng.next() < 0.15 ? "all" : "stated";
   const chosen: { service: Service; operation: Operation }[] = [];

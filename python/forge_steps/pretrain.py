@@ -1,0 +1,253 @@
+"""Step `pretrain`: a small Qwen3 from nothing, on rendered conversations about many toolsets.
+
+Spec: `{v: 1, rows: rendered.jsonl ({id, segments: [{text, learn}], group}), shape: {vocabulary, hidden, intermediate, layers, heads,
+key_heads, head_width, window, rope_theta}, special: [text], hyper: {learning_rate, samples_per_step, warmup_steps, row_tokens, weight_decay,
+prompt_weight}, seed, output: folder, checkpoints: folder, checkpoint_seconds?}`.
+
+The rows are read in their order (a curriculum goes from short to long): a group, one toolset's conversations, is one shared prefix.
+Every token counts in the loss, an answer's 1, any other `prompt_weight`: a model that knows no language yet learns it from
+the prompts. The tokenizer is learned first, from the rows.
+
+Guarantees: the order of the samples, and so the run, follows from the rows and the seed alone; on SIGTERM the last finished optimiser
+step is saved within seconds, and a later run with the same spec goes on from it. `output` appears whole, in the hub's form, in bfloat16.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from forge_steps.protocol import Spec, Step, StepError, Stopped
+from forge_steps.train import CHECKPOINT_SECONDS, FINAL_STEPS, MAX_GRAD_NORM, encode_rows, groups_of, read_rows
+
+#: Second moments are forgotten sooner than AdamW's default: a run has a few thousand steps (GPT-3's choice, arXiv:2005.14165).
+BETAS = (0.9, 0.95)
+#: Standard deviation of the first weights; GPT-2's.
+INITIAL = 0.02
+#: Rows that the tokenizer learns from, spread over all.
+TOKENIZER_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The model's size. `hidden` a multiple of 256 lets every K-quant of llama.cpp apply."""
+
+    vocabulary: int
+    hidden: int
+    intermediate: int
+    layers: int
+    heads: int
+    key_heads: int
+    head_width: int
+    window: int
+    rope_theta: float
+
+    @staticmethod
+    def read(spec: Spec) -> Shape:
+        whole = ("vocabulary", "hidden", "intermediate", "layers", "heads", "key_heads", "head_width", "window")
+        return Shape(**{name: spec.integer(name, minimum=1) for name in whole}, rope_theta=spec.number("rope_theta", minimum=1))
+
+
+@dataclass(frozen=True)
+class Hyper:
+    """The spec's `hyper`, checked."""
+
+    learning_rate: float
+    samples_per_step: int
+    warmup_steps: int
+    row_tokens: int
+    weight_decay: float
+    prompt_weight: float
+
+    @staticmethod
+    def read(spec: Spec) -> Hyper:
+        return Hyper(
+            learning_rate=spec.number("learning_rate", minimum=0),
+            samples_per_step=spec.integer("samples_per_step", minimum=1),
+            warmup_steps=spec.integer("warmup_steps", minimum=0),
+            row_tokens=spec.integer("row_tokens", minimum=1),
+            weight_decay=spec.number("weight_decay", minimum=0),
+            prompt_weight=spec.number("prompt_weight", minimum=0),
+        )
+
+
+def steps_of(groups: Sequence[Sequence[int]], samples_per_step: int) -> list[list[Sequence[int]]]:
+    """Whole groups in their order, as many a step as it takes to reach `samples_per_step`."""
+    steps: list[list[Sequence[int]]] = []
+    step: list[Sequence[int]] = []
+    for group in groups:
+        step.append(group)
+        if sum(map(len, step)) >= samples_per_step:
+            steps.append(step)
+            step = []
+    return [*steps, step] if step else steps
+
+
+def rate_at(step: int, steps: int, hyper: Hyper) -> float:
+    """Linear warm-up, then a cosine to a tenth of the peak."""
+    if step < hyper.warmup_steps:
+        return hyper.learning_rate * (step + 1) / hyper.warmup_steps
+    through = (step - hyper.warmup_steps) / max(1, steps - hyper.warmup_steps)
+    return hyper.learning_rate * (0.1 + 0.9 * (1 + math.cos(math.pi * through)) / 2)
+
+
+def new_model(shape: Shape, vocabulary: int, seed: int, ids: dict[str, int]) -> Any:
+    """A Qwen3 with random weights in float32; its projections back into the residual stream begin smaller, as GPT-2's."""
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    torch.manual_seed(seed)
+    config = Qwen3Config(
+        vocab_size=vocabulary,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.intermediate,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.key_heads,
+        head_dim=shape.head_width,
+        max_position_embeddings=shape.window,
+        rope_parameters={"rope_type": "default", "rope_theta": shape.rope_theta},
+        tie_word_embeddings=True,
+        initializer_range=INITIAL,
+        attn_implementation="sdpa",
+        **ids,
+    )
+    model = Qwen3ForCausalLM(config)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if name.endswith(("o_proj.weight", "down_proj.weight")):
+                p.div_(math.sqrt(2 * shape.layers))
+    return model
+
+
+def run(step: Step) -> dict[str, Any]:
+    """Trains. Figures: `parameters`, `vocabulary`, `final_loss`, `first_loss`, `examples`, `tokens` seen, `steps`, `seconds`, `tokens_per_second`,
+    `peak_memory_bytes`, `precision`, `resumed_from`."""
+    spec = step.spec
+    shape, hyper, seed = Shape.read(spec.object("shape")), Hyper.read(spec.object("hyper")), spec.integer("seed")
+    rows = read_rows(spec.path("rows", exists=True))
+    output, checkpoints = spec.path("output"), spec.path("checkpoints")
+    special = spec.raw().get("special")
+    if not isinstance(special, list) or not all(isinstance(text, str) and text for text in special):
+        raise StepError("step/spec", "the spec's `special` is no list of texts")
+    groups = groups_of(rows)
+    if groups is None:
+        raise StepError("train/rows", "the samples name no group: which toolset is each about?")
+
+    import torch
+
+    from forge_steps.bpe import learn_tokenizer
+    from forge_steps.checkpoint import Checkpoints
+    from forge_steps.lean import make_lean
+    from forge_steps.model import peak_memory_bytes, pick_device, pick_dtype, usable_cores
+    from forge_steps.prefix import Encoded, shared_prefix, step_backward
+    from forge_steps.shared_attention import install
+    from forge_steps.true_weights import TrueWeights
+
+    torch.set_num_threads(usable_cores())
+    device = pick_device()
+    dtype = pick_dtype(device)
+    step.progress(0, 0, "examples", message="learning the tokenizer")
+    every = max(1, len(rows) // TOKENIZER_ROWS)
+    tokenizer = learn_tokenizer(("".join(s["text"] for s in row["segments"]) for row in rows[::every]), shape.vocabulary, special)
+    samples = encode_rows(tokenizer, rows, shape.window, step)
+    ids = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    model = new_model(shape, len(tokenizer), seed, ids).to(device=device, dtype=dtype)
+    model.train()
+    install(model)
+    make_lean(model)
+    weights = TrueWeights(model, hyper.weight_decay, BETAS)
+    plan = steps_of(groups, hyper.samples_per_step)
+
+    def weigh(sample: Encoded) -> list[float]:
+        return [1.0 if learned else hyper.prompt_weight for learned in sample.learn]
+
+    decisive = {"shape": asdict(shape), "hyper": asdict(hyper), "seed": seed, "special": special, "rows": rows}
+    store = Checkpoints(checkpoints, hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest())
+    position, losses, tokens, seconds_before = 0, [], 0, 0.0
+    state = store.load()
+    if state is not None:
+        weights.load_state(state["weights"])
+        position, losses, tokens, seconds_before = state["position"], state["losses"], state["tokens"], state["seconds"]
+        step.log("info", f"going on after step {position} of {len(plan)}")
+    resumed_from, tokens_from = position, tokens
+    done = sum(len(g) for s in plan[:position] for g in s)
+    total, before = len(samples), done
+    started = saved_at = time.monotonic()
+
+    def save() -> None:
+        seconds = seconds_before + time.monotonic() - started
+        store.save({"weights": weights.state(), "position": position, "losses": losses, "tokens": tokens, "seconds": seconds})
+
+    try:
+        while position < len(plan):
+            loss = 0.0
+            batches = [[samples[i] for i in group] for group in plan[position]]
+            for batch in batches:
+                step.check()
+                prefix = shared_prefix(batch)
+                part, _ = step_backward(model, batch, prefix, hyper.row_tokens, weigh=weigh)
+                loss += part / len(batches)
+                tokens += prefix + sum(len(s.ids) - prefix for s in batch)
+                done += len(batch)
+            rate = rate_at(position, len(plan), hyper)
+            norm = weights.step(rate, MAX_GRAD_NORM) if math.isfinite(loss) else math.nan
+            if not math.isfinite(norm):
+                raise StepError("train/not-finite", f"the loss is no longer a number at step {position + 1} of {len(plan)}", "Lower the learning rate.")
+            losses.append(loss)
+            position += 1
+            step.metric("loss", loss, at=position)
+            per_second = (done - before) / max(1e-9, time.monotonic() - started)
+            step.progress(done, total, "examples", eta_s=round((total - done) / per_second, 1))
+            if time.monotonic() - saved_at >= spec.number("checkpoint_seconds", CHECKPOINT_SECONDS, minimum=0) and position < len(plan):
+                save()
+                saved_at = time.monotonic()
+    except Stopped:
+        save()
+        raise
+    trained = time.monotonic() - started
+    _write(output, model, weights.named(), tokenizer)
+    step.artifact("model", output)
+    store.clear()
+    return {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "vocabulary": len(tokenizer),
+        "final_loss": round(sum(losses[-FINAL_STEPS:]) / len(losses[-FINAL_STEPS:]), 6),
+        "first_loss": round(losses[0], 6),
+        "examples": total,
+        "tokens": tokens,
+        "steps": len(plan),
+        "seconds": round(seconds_before + trained, 2),
+        "tokens_per_second": round((tokens - tokens_from) / max(1e-9, trained), 1),
+        "peak_memory_bytes": peak_memory_bytes(),
+        "precision": str(dtype).removeprefix("torch."),
+        "resumed_from": resumed_from,
+    }
+
+
+def _write(output: Path, model: Any, weights: dict[str, Any], tokenizer: Any) -> None:
+    """The model, rounded once from its true weights, and the tokenizer, to a folder that appears whole."""
+    import torch
+
+    from forge_steps.tokenizer import PRE_TOKENIZER_KEY
+
+    part = output.with_name(f".{output.name}.{os.getpid()}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            p.copy_(weights[name])
+    # Norms' own implementations and the attention that training used are no part of the model.
+    model.to(torch.bfloat16).save_pretrained(part)
+    tokenizer.save_pretrained(part)
+    config = part / "tokenizer_config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text("utf-8")), PRE_TOKENIZER_KEY: "qwen2"}, indent=2, sort_keys=True) + "\n", "utf-8")
+    shutil.rmtree(output, ignore_errors=True)
+    part.replace(output)

@@ -1,0 +1,191 @@
+"""A model from nothing: the tokenizer's ids, the loss on prompts, a stopped run, and the same model in llama.cpp."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from export_support import BUNDLE, STOP_TOKENS, TEMPLATE, libraries, run_step
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny import byte_tokenizer, rendered, tiny_model
+from torch.nn import functional
+
+from forge_steps.bpe import learn_tokenizer
+from forge_steps.prefix import Encoded, encode, shared_prefix, step_backward
+
+SHAPE = {"vocabulary": 400, "hidden": 64, "intermediate": 128, "layers": 2, "heads": 4, "key_heads": 2, "head_width": 16, "window": 1024, "rope_theta": 10000.0}
+HYPER = {"learning_rate": 3e-3, "samples_per_step": 8, "warmup_steps": 3, "row_tokens": 4096, "weight_decay": 0.01, "prompt_weight": 0.05}
+SPECIAL = ["<tool_call>", "</tool_call>"]
+
+
+def rows_of(groups: int) -> list[dict[str, Any]]:
+    """Conversations on several systems, each group with a beginning of its own."""
+    found = []
+    for g in range(groups):
+        for row in rendered(5, seed=g):
+            segments = [{**s, "text": s["text"].replace("Tools: f(x), g(y).", f"Tools {g}: f(x), g(y) and {'more ' * (g % 3)}.")} for s in row["segments"]]
+            found.append({"id": f"{g}/{row['id']}", "segments": segments, "group": str(g)})
+    return found
+
+
+def write_spec(folder: Path, **changes: Any) -> dict[str, Any]:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "rows.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows_of(24)), "utf-8")
+    return {
+        "rows": str(folder / "rows.jsonl"),
+        "shape": SHAPE,
+        "special": SPECIAL,
+        "hyper": HYPER,
+        "seed": 1,
+        "output": str(folder / "model"),
+        "checkpoints": str(folder / "checkpoints"),
+        **changes,
+    }
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("pretrained")
+    last, log = run_step("pretrain", write_spec(folder), folder)
+    assert last["type"] == "result", (last, log)
+    return folder / "model", last["figures"]
+
+
+def test_it_learns_and_leaves_a_model_in_the_hub_s_form(trained: tuple[Path, dict[str, Any]]) -> None:
+    folder, figures = trained
+    assert figures["examples"] == 120 and figures["steps"] == 12 and figures["resumed_from"] == 0
+    assert figures["final_loss"] < 0.8 * figures["first_loss"]
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert model.dtype == torch.bfloat16 and model.config.model_type == "qwen3"
+    assert sum(p.numel() for p in model.parameters()) == figures["parameters"]
+    text = '<|im_start|>user\nZürich 17 — "quoted"  x<|im_end|>\n<tool_call>\n'
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    assert tokenizer.decode(ids) == text and tokenizer.convert_tokens_to_ids("<tool_call>") in ids
+
+
+def test_a_run_that_is_stopped_goes_on_to_the_same_model(trained: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    spec = write_spec(tmp_path)
+    file = tmp_path / "pretrain.spec.json"
+    file.write_text(json.dumps({"v": 1, **spec}), "utf-8")
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONHASHSEED": "0"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "forge_steps", "pretrain", "--spec", str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env
+    )
+    assert process.stdout is not None
+    losses = 0
+    for line in process.stdout:
+        event = json.loads(line)
+        losses += event["type"] == "metric"
+        if losses == 4:
+            process.send_signal(signal.SIGTERM)
+            break
+    assert json.loads(process.stdout.read().splitlines()[-1])["code"] == "step/stopped"
+    process.wait(60)
+    assert not (tmp_path / "model").exists()
+    last, log = run_step("pretrain", spec, tmp_path)
+    assert last["type"] == "result", (last, log)
+    assert 4 <= last["figures"]["resumed_from"] < 12
+    assert last["figures"]["final_loss"] == pytest.approx(trained[1]["final_loss"], rel=1e-3)
+    assert (tmp_path / "model" / "tokenizer.json").read_bytes() == (trained[0] / "tokenizer.json").read_bytes()
+
+
+@pytest.mark.skipif(not libraries().is_dir(), reason="node_modules holds no llama.cpp for this machine")
+def test_llama_cpp_has_the_same_ids_and_logits(trained: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    rng = random.Random(5)
+    pieces = ["'street", "don't", " 'x'", "42", "  ", "\n\n", "\t", "é", "日本", "🦊", '{"a":"b"}', "</tools>", "a_b-c.d/e", "C:\\x", " (", "…", "I'LL", "\u00a0", "ﬁ", "\r\n"]
+    fuzz = ["".join(rng.choice(pieces) for _ in range(40)) for _ in range(40)]
+    rows = [*rows_of(4), *({"id": f"fuzz{i}", "segments": [{"text": "q" + text, "learn": False}, {"text": "ok<|im_end|>", "learn": True}]} for i, text in enumerate(fuzz))]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), "utf-8")
+    (tmp_path / "template.jinja").write_text(TEMPLATE, "utf-8")
+    spec = {
+        "base": {"gguf": str(trained[0])},
+        "template": str(tmp_path / "template.jinja"),
+        "stop_tokens": STOP_TOKENS,
+        "output": str(tmp_path / "model.gguf"),
+        "metadata": {"general.name": "tiny"},
+        "converter": {"bundle": str(BUNDLE), "cache": str(tmp_path / "cache")},
+        "libraries": str(libraries()),
+        "scratch": str(tmp_path / "scratch"),
+        "verify": {"rows": str(tmp_path / "rows.jsonl"), "positions": 400},
+    }
+    last, log = run_step("export", spec, tmp_path)
+    assert last["type"] == "result", (last, log)
+    assert last["figures"]["kl"] <= 1e-4 and last["figures"]["tokens_equal"] > 1000
+    import gguf
+
+    fields = gguf.GGUFReader(tmp_path / "model.gguf").fields
+    assert fields["tokenizer.ggml.pre"].contents() == "qwen2" and fields["general.architecture"].contents() == "qwen3"
+
+
+@given(st.lists(st.text(max_size=40), min_size=1, max_size=5))
+@settings(max_examples=30, deadline=None)
+def test_any_text_survives_the_tokenizer(texts: list[str]) -> None:
+    tokenizer = learned()
+    for text in texts:
+        assert tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"]) == text
+
+
+def test_a_word_has_the_same_tokens_wherever_it_stands() -> None:
+    tokenizer = learned()
+
+    def ids(text: str) -> list[int]:
+        return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    for word in ("Lisbon", "forecast", "warehouse"):
+        for before in (" ", '"', "/", "(", "\n", "{\"a\":\""):
+            assert ids(before + word)[-len(ids(word)) :] == ids(word)
+
+
+_LEARNED: list[Any] = []
+
+
+def learned() -> Any:
+    """One tokenizer for all tests."""
+    if not _LEARNED:
+        texts = [f"What is the forecast for Lisbon in {n} days? The warehouse is at /srv/{n}." for n in range(50)]
+        _LEARNED.append(learn_tokenizer(texts, 360, SPECIAL))
+    return _LEARNED[0]
+
+
+def test_every_token_counts_what_it_should_and_the_prefix_counts_once() -> None:
+    """Against whole sequences, one by one: the first holds the prefix, the others only what is theirs."""
+    tokenizer = byte_tokenizer()
+    samples = [encode(tokenizer, r["id"], r["segments"]) for r in rendered(4)]
+    prefix = shared_prefix(samples)
+    assert prefix > 20
+
+    def weigh(sample: Encoded) -> list[float]:
+        return [1.0 if learned else 0.25 for learned in sample.learn]
+
+    model = tiny_model()
+    loss, _ = step_backward(model, samples, prefix, 4096, weigh=weigh)
+    ours = {n: p.grad.clone() for n, p in model.named_parameters()}
+    model.zero_grad()
+    total, weight = torch.zeros(()), 0.0
+    for i, sample in enumerate(samples):
+        ids = torch.tensor([sample.ids])
+        counts = torch.tensor(weigh(sample))
+        # What the step leaves out: the first token after the prefix, and for all but the first sample the prefix.
+        counts[prefix] = 0
+        if i > 0:
+            counts[:prefix] = 0
+        counts = counts[1:]
+        each = functional.cross_entropy(model(input_ids=ids).logits[0, :-1], ids[0, 1:], reduction="none")
+        total = total + (each * counts).sum()
+        weight += float(counts.sum())
+    (total / weight).backward()
+    assert loss == pytest.approx(float(total.detach() / weight), rel=1e-5)
+    for name, p in model.named_parameters():
+        assert torch.allclose(ours[name], p.grad, rtol=1e-3, atol=1e-6), name

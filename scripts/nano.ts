@@ -1,0 +1,136 @@
+/**
+ * Trains the family `nano` from nothing: a model of a few million parameters, on made-up toolsets that never repeat.
+ *
+ *     npm run nano -- --output DIR --answers FILE [--toolsets 5000] [--samples 24] [--seed 1] [--rate 0.002] [--layers 5] [--rows-only]
+ *
+ * Makes the examples from short to long (rows.jsonl): first one tool, in the end up to fifteen; many values are words that nobody wrote and many
+ * parameters have names that say nothing, so that copying is what pays. --answers holds the answers to plain questions that
+ * `npm run head-start` left (answers.json). Trains with the pretrain step (resumable: run the same command again), and leaves in DIR/nano what is
+ * shipped: config, weights in bfloat16, tokenizer, training.json, loss.csv.
+ */
+import { once } from "node:events";
+import { createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import program from "../package.json" with { type: "json" };
+import { curriculum, UNANSWERED } from "../src/data/curriculum/examples.ts";
+import { MARKUP } from "../src/models/prompt.ts";
+import { createRenderer } from "../src/models/render.ts";
+import { digestFile } from "../src/platform/hash.ts";
+import { canonicalJson } from "../src/platform/json.ts";
+import { ok, type Result } from "../src/platform/result.ts";
+import { runStep } from "../src/runners/local.ts";
+
+const { values: o } = parseArgs({
+  options: {
+    output: { type: "string" },
+    answers: { type: "string" },
+    toolsets: { type: "string", default: "5000" },
+    samples: { type: "string", default: "24" },
+    seed: { type: "string", default: "1" },
+    rate: { type: "string", default: "0.002" },
+    layers: { type: "string", default: "5" },
+    "rows-only": { type: "boolean", default: false },
+  },
+});
+if (o.output === undefined || o.answers === undefined) {
+  console.error("usage: npm run nano -- --output DIR --answers FILE [--toolsets N] [--samples N] [--seed N] [--rate R] [--layers N]");
+  process.exit(4);
+}
+const out = resolve(o.output);
+mkdirSync(out, { recursive: true });
+const must = <T>(result: Result<T>): T => {
+  if (result.ok) return result.value;
+  console.error(`${result.error.message}\n${result.error.details ?? ""}${result.error.hint ?? ""}`);
+  process.exit(1);
+};
+const stop = new AbortController();
+process.once("SIGINT", () => stop.abort());
+
+/** Texts that are one token each, beside ChatML's three. */
+const SPECIAL = MARKUP;
+const renderer = createRenderer({ template: "smollm2.jinja", special_tokens: ["<|endoftext|>", "<|im_start|>", "<|im_end|>", ...SPECIAL] });
+const answers = new Map(JSON.parse(readFileSync(o.answers, "utf8")) as [string, string][]);
+const toolsets = Number(o.toolsets);
+
+/** How far through the curriculum toolsets may have how many tools. */
+const GROWTH: readonly (readonly [number, number])[] = [
+  [0.08, 1],
+  [0.2, 2],
+  [0.35, 4],
+  [0.6, 6],
+  [1, 15],
+];
+const mostTools = (index: number): number => (GROWTH.find(([until]) => index / toolsets < until) ?? GROWTH[GROWTH.length - 1])?.[1] as number;
+
+const rows = join(out, "rows.jsonl");
+const file = createWriteStream(rows);
+let examples = 0;
+for await (const made of curriculum({
+  seed: Number(o.seed),
+  from: 0,
+  toolsets,
+  samples: Number(o.samples),
+  renderer,
+  answerPlain: async (questions) => ok(questions.map((q) => answers.get(q) ?? UNANSWERED)),
+  mostTools,
+  wholeEvery: 3,
+  strange: { values: 0.6, names: 0.4 },
+})) {
+  for (const row of must(made)) {
+    examples += 1;
+    if (!file.write(`${JSON.stringify(row)}\n`)) await once(file, "drain");
+  }
+}
+file.end();
+await once(file, "finish");
+console.log(`${examples} examples on ${toolsets} toolsets`);
+if (o["rows-only"]) process.exit(0);
+
+const shape = {
+  vocabulary: 1536,
+  hidden: 256,
+  intermediate: 704,
+  layers: Number(o.layers),
+  heads: 4,
+  key_heads: 2,
+  head_width: 64,
+  window: 8192,
+  rope_theta: 50_000,
+};
+const hyper = { learning_rate: Number(o.rate), samples_per_step: 32, warmup_steps: 100, row_tokens: 8192, weight_decay: 0.05, prompt_weight: 0.05 };
+const identity = { rows: await digestFile(rows), shape, hyper, seed: Number(o.seed), special: SPECIAL };
+const shipped = join(out, "nano");
+const trained = join(out, "trained.json");
+const before = existsSync(trained) ? (JSON.parse(readFileSync(trained, "utf8")) as { identity: unknown; figures: Record<string, number> }) : undefined;
+const figures = before !== undefined && canonicalJson(before.identity as never) === canonicalJson(identity as never) ? before.figures : await train();
+writeFileSync(
+  join(shipped, "training.json"),
+  `${JSON.stringify({ program: program.version, toolsets, samples: Number(o.samples), examples, ...identity, figures }, null, 2)}\n`,
+);
+console.log(`${shipped}: ${figures.parameters} parameters, loss ${figures.first_loss} to ${figures.final_loss}, ${figures.tokens_per_second} tokens/s`);
+
+async function train(): Promise<Record<string, number>> {
+  let told = 0;
+  const losses: string[] = ["step,loss"];
+  const done = must(
+    await runStep(
+      "pretrain",
+      { v: 1, rows, shape, hyper, special: SPECIAL, seed: Number(o.seed), output: shipped, checkpoints: join(out, "checkpoints") },
+      {
+        scratch: join(out, "scratch"),
+        logFile: join(out, "train.log"),
+        signal: stop.signal,
+        onEvent: (e) => {
+          if (e.type === "metric" && e.name === "loss") losses.push(`${e.step},${e.value.toFixed(5)}`);
+          if (e.type !== "progress" || Date.now() - told < 30_000) return;
+          told = Date.now();
+          console.log(`${e.done}/${e.total} examples, loss ${losses.at(-1)?.split(",")[1] ?? "none"}, ${Math.round((e.etaSeconds ?? 0) / 60)} min left`);
+        },
+      },
+    ),
+  ) as Record<string, number>;
+  if (done.resumed_from === 0) writeFileSync(join(shipped, "loss.csv"), `${losses.join("\n")}\n`);
+  writeFileSync(trained, `${JSON.stringify({ identity, figures: done }, null, 2)}\n`);
+  return done;
+}
