@@ -20,20 +20,22 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from forge_steps.protocol import Spec, Step, StepError, Stopped
-from forge_steps.train import CHECKPOINT_SECONDS, FINAL_STEPS, MAX_GRAD_NORM, encode_rows, groups_of, read_rows
+from forge_steps.train import CHECKPOINT_SECONDS, FINAL_STEPS, MAX_GRAD_NORM
 
 #: Second moments are forgotten sooner than AdamW's default: a run has a few thousand steps (GPT-3's choice, arXiv:2005.14165).
 BETAS = (0.9, 0.95)
 #: Standard deviation of the first weights; GPT-2's.
 INITIAL = 0.02
 #: Rows that the tokenizer learns from, spread over all.
-TOKENIZER_ROWS = 20_000
+TOKENIZER_ROWS = 6_000
+#: Where a conversation's own part begins. A control token: tokens before it are the same whatever comes after.
+TURN = "<|im_start|>user\n"
 
 
 @dataclass(frozen=True)
@@ -79,15 +81,97 @@ class Hyper:
         )
 
 
-def steps_of(groups: Sequence[Sequence[int]], samples_per_step: int) -> list[list[Sequence[int]]]:
-    """Whole groups in their order, as many a step as it takes to reach `samples_per_step`."""
-    steps: list[list[Sequence[int]]] = []
-    step: list[Sequence[int]] = []
-    for group in groups:
+class Rows:
+    """A file of rendered conversations, read group by group: a curriculum may be larger than memory."""
+
+    def __init__(self, path: Path) -> None:
+        """Reads it once. Raises StepError on a line that is no rendered sample with a group, or a group that comes twice."""
+        self._path = path
+        #: Where each group's lines lie: (offset, bytes, lines).
+        self.groups: list[tuple[int, int, int]] = []
+        names: set[str] = set()
+        digest = hashlib.sha256()
+        last, offset = None, 0
+        with path.open("rb") as f:
+            for number, line in enumerate(f, 1):
+                digest.update(line)
+                try:
+                    row = json.loads(line)
+                    group, good = row["group"], isinstance(row["id"], str) and all(isinstance(s["text"], str) and isinstance(s["learn"], bool) for s in row["segments"])
+                except (ValueError, KeyError, TypeError):
+                    group, good = "", False
+                if not good or not isinstance(group, str):
+                    raise StepError("train/rows", f"line {number} of {path.name} is no rendered sample that names a group")
+                if group == last:
+                    start, size, lines = self.groups[-1]
+                    self.groups[-1] = (start, size + len(line), lines + 1)
+                elif group in names:
+                    raise StepError("train/rows", f"line {number} of {path.name}: the samples of the group {group} do not stand together")
+                else:
+                    self.groups.append((offset, len(line), 1))
+                    names.add(group)
+                    last = group
+                offset += len(line)
+        if not self.groups:
+            raise StepError("train/no-samples", "there are no samples to train on")
+        self.digest = digest.hexdigest()
+
+    def __len__(self) -> int:
+        return sum(lines for _, _, lines in self.groups)
+
+    def read(self, group: int) -> list[dict[str, Any]]:
+        """The rows of one group."""
+        start, size, _ = self.groups[group]
+        with self._path.open("rb") as f:
+            f.seek(start)
+            return [json.loads(line) for line in f.read(size).splitlines()]
+
+    def texts(self, most: int) -> Iterator[str]:
+        """At most so many whole conversations, spread over all groups: of a group its beginning is told once."""
+        every = max(1, math.ceil(len(self) / most))
+        for group in range(len(self.groups)):
+            for i, row in enumerate(self.read(group)):
+                text = "".join(s["text"] for s in row["segments"])
+                if i == 0:
+                    yield text
+                elif i % every == 0:
+                    yield text[max(0, text.find(TURN)) :]
+
+
+def encode_group(tokenizer: Any, rows: Sequence[dict[str, Any]], window: int) -> list[Any]:
+    """The conversations of a group as tokens; what they begin with is cut into tokens once."""
+    from forge_steps.prefix import Encoded, encode
+
+    begun: dict[str, tuple[int, ...]] = {}
+    samples = []
+    for row in rows:
+        text = row["segments"][0]["text"]
+        cut = text.find(TURN)
+        if cut <= 0 or row["segments"][0]["learn"]:
+            sample = encode(tokenizer, row["id"], row["segments"])
+        else:
+            if text[:cut] not in begun:
+                begun[text[:cut]] = encode(tokenizer, "", [{"text": text[:cut], "learn": False}]).ids
+            begin = begun[text[:cut]]
+            own = encode(tokenizer, row["id"], [{"text": text[cut:], "learn": False}, *row["segments"][1:]])
+            sample = Encoded(row["id"], begin + own.ids, (False,) * len(begin) + own.learn)
+        if len(sample.ids) > window:
+            raise StepError("train/too-long", f"sample {sample.id} has {len(sample.ids)} tokens, more than the model's window of {window}")
+        samples.append(sample)
+    return samples
+
+
+def steps_of(groups: Sequence[int], samples_per_step: int) -> list[list[int]]:
+    """Whole groups, given by their sizes, in their order, as many a step as it takes to reach `samples_per_step`."""
+    steps: list[list[int]] = []
+    step: list[int] = []
+    held = 0
+    for group, size in enumerate(groups):
         step.append(group)
-        if sum(map(len, step)) >= samples_per_step:
+        held += size
+        if held >= samples_per_step:
             steps.append(step)
-            step = []
+            step, held = [], 0
     return [*steps, step] if step else steps
 
 
@@ -133,14 +217,12 @@ def run(step: Step) -> dict[str, Any]:
     `peak_memory_bytes`, `precision`, `resumed_from`."""
     spec = step.spec
     shape, hyper, seed = Shape.read(spec.object("shape")), Hyper.read(spec.object("hyper")), spec.integer("seed")
-    rows = read_rows(spec.path("rows", exists=True))
+    step.progress(0, 0, "examples", message="reading the examples")
+    rows = Rows(spec.path("rows", exists=True))
     output, checkpoints = spec.path("output"), spec.path("checkpoints")
     special = spec.raw().get("special")
     if not isinstance(special, list) or not all(isinstance(text, str) and text for text in special):
         raise StepError("step/spec", "the spec's `special` is no list of texts")
-    groups = groups_of(rows)
-    if groups is None:
-        raise StepError("train/rows", "the samples name no group: which toolset is each about?")
 
     import torch
 
@@ -156,21 +238,19 @@ def run(step: Step) -> dict[str, Any]:
     device = pick_device()
     dtype = pick_dtype(device)
     step.progress(0, 0, "examples", message="learning the tokenizer")
-    every = max(1, len(rows) // TOKENIZER_ROWS)
-    tokenizer = learn_tokenizer(("".join(s["text"] for s in row["segments"]) for row in rows[::every]), shape.vocabulary, special)
-    samples = encode_rows(tokenizer, rows, shape.window, step)
+    tokenizer = learn_tokenizer(rows.texts(TOKENIZER_ROWS), shape.vocabulary, special)
     ids = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
     model = new_model(shape, len(tokenizer), seed, ids).to(device=device, dtype=dtype)
     model.train()
     install(model)
     make_lean(model)
     weights = TrueWeights(model, hyper.weight_decay, BETAS)
-    plan = steps_of(groups, hyper.samples_per_step)
+    plan = steps_of([lines for _, _, lines in rows.groups], hyper.samples_per_step)
 
     def weigh(sample: Encoded) -> list[float]:
         return [1.0 if learned else hyper.prompt_weight for learned in sample.learn]
 
-    decisive = {"shape": asdict(shape), "hyper": asdict(hyper), "seed": seed, "special": special, "rows": rows}
+    decisive = {"shape": asdict(shape), "hyper": asdict(hyper), "seed": seed, "special": special, "rows": rows.digest}
     store = Checkpoints(checkpoints, hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest())
     position, losses, tokens, seconds_before = 0, [], 0, 0.0
     state = store.load()
@@ -179,8 +259,8 @@ def run(step: Step) -> dict[str, Any]:
         position, losses, tokens, seconds_before = state["position"], state["losses"], state["tokens"], state["seconds"]
         step.log("info", f"going on after step {position} of {len(plan)}")
     resumed_from, tokens_from = position, tokens
-    done = sum(len(g) for s in plan[:position] for g in s)
-    total, before = len(samples), done
+    done = sum(rows.groups[g][2] for s in plan[:position] for g in s)
+    total, before = len(rows), done
     started = saved_at = time.monotonic()
 
     def save() -> None:
@@ -190,7 +270,7 @@ def run(step: Step) -> dict[str, Any]:
     try:
         while position < len(plan):
             loss = 0.0
-            batches = [[samples[i] for i in group] for group in plan[position]]
+            batches = [encode_group(tokenizer, rows.read(group), shape.window) for group in plan[position]]
             for batch in batches:
                 step.check()
                 prefix = shared_prefix(batch)

@@ -21,6 +21,8 @@ from torch.nn import functional
 
 from forge_steps.bpe import learn_tokenizer
 from forge_steps.prefix import Encoded, encode, shared_prefix, step_backward
+from forge_steps.pretrain import Rows, encode_group, steps_of
+from forge_steps.protocol import StepError
 
 SHAPE = {"vocabulary": 400, "hidden": 64, "intermediate": 128, "layers": 2, "heads": 4, "key_heads": 2, "head_width": 16, "window": 1024, "rope_theta": 10000.0}
 HYPER = {"learning_rate": 3e-3, "samples_per_step": 8, "warmup_steps": 3, "row_tokens": 4096, "weight_decay": 0.01, "prompt_weight": 0.05}
@@ -127,6 +129,32 @@ def test_llama_cpp_has_the_same_ids_and_logits(trained: tuple[Path, dict[str, An
 
     fields = gguf.GGUFReader(tmp_path / "model.gguf").fields
     assert fields["tokenizer.ggml.pre"].contents() == "qwen2" and fields["general.architecture"].contents() == "qwen3"
+
+
+def test_a_group_s_tokens_are_those_of_its_samples_one_by_one() -> None:
+    tokenizer = learned()
+    rows = rows_of(1)
+    for sample, row in zip(encode_group(tokenizer, rows, 1024), rows, strict=True):
+        assert sample == encode(tokenizer, row["id"], row["segments"])
+
+
+def test_steps_take_whole_groups() -> None:
+    assert steps_of([3, 3, 2, 9, 1], 5) == [[0, 1], [2, 3], [4]]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([{"id": "a", "segments": []}], "line 1"),
+        ([{"id": "a", "segments": [], "group": "x"}, {"id": "b", "segments": [], "group": "y"}, {"id": "c", "segments": [], "group": "x"}], "do not stand together"),
+        ([], "no samples"),
+    ],
+)
+def test_rows_that_cannot_be_used_are_named(tmp_path: Path, lines: list[dict[str, Any]], message: str) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    with pytest.raises(StepError, match=message):
+        Rows(file)
 
 
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=5))
