@@ -130,9 +130,32 @@ def load_base(gguf: Path, dtype: torch.dtype) -> Any:
         model = AutoModelForCausalLM.from_pretrained(gguf, dtype=dtype, attn_implementation="sdpa")
     else:
         with read_once():
-            model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=dtype, attn_implementation="sdpa")
+            config = _config_of(gguf)
+            model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, config=config, dtype=dtype, attn_implementation="sdpa")
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     model.hf_quantizer = None
     model.is_quantized = False
     return model.eval()
+
+
+def _config_of(gguf: Path) -> Any:
+    """transformers' own reading of the file's header, with what 5.17 leaves out of Qwen3's: the width of a head, and the base of the
+    rotary embedding, which its config now keeps elsewhere. Inside `read_once`."""
+    import gguf as library
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    fields = library.GGUFReader(gguf).fields
+    architecture = fields["general.architecture"].contents()
+
+    def value(key: str) -> Any:
+        field = fields.get(f"{architecture}.{key}")
+        return None if field is None else field.contents()
+
+    width, base = value("attention.key_length"), value("rope.freq_base")
+    if width is not None and hasattr(config, "head_dim"):
+        config.head_dim = int(width)
+    if base is not None and isinstance(getattr(config, "rope_parameters", None), dict):
+        config.rope_parameters = {**config.rope_parameters, "rope_theta": float(base)}
+    return config

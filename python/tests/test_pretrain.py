@@ -24,7 +24,7 @@ from forge_steps.prefix import Encoded, encode, shared_prefix, step_backward
 from forge_steps.pretrain import Rows, encode_group, steps_of
 from forge_steps.protocol import StepError
 
-SHAPE = {"vocabulary": 400, "hidden": 64, "intermediate": 128, "layers": 2, "heads": 4, "key_heads": 2, "head_width": 16, "window": 1024, "rope_theta": 10000.0}
+SHAPE = {"vocabulary": 400, "hidden": 64, "intermediate": 128, "layers": 2, "heads": 4, "key_heads": 2, "head_width": 16, "window": 1024, "rope_theta": 50000.0}
 HYPER = {"learning_rate": 3e-3, "samples_per_step": 8, "warmup_steps": 3, "row_tokens": 4096, "weight_decay": 0.01, "prompt_weight": 0.05}
 SPECIAL = ["<tool_call>", "</tool_call>"]
 
@@ -155,6 +155,36 @@ def test_rows_that_cannot_be_used_are_named(tmp_path: Path, lines: list[dict[str
     file.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     with pytest.raises(StepError, match=message):
         Rows(file)
+
+
+@pytest.mark.skipif(not libraries().is_dir(), reason="node_modules holds no llama.cpp for this machine")
+def test_training_goes_on_from_its_gguf(trained: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    """What a recipe's training loads is what was pretrained, weight for weight, with the same tokens."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from forge_steps.model import load_base, load_tokenizer
+
+    spec = {
+        "folder": str(trained[0]),
+        "output": str(tmp_path / "base.gguf"),
+        "pre_tokenizer": "qwen2",
+        "metadata": {"general.name": "tiny"},
+        "converter": {"bundle": str(BUNDLE), "cache": str(tmp_path / "cache")},
+    }
+    last, log = run_step("convert_base", spec, tmp_path)
+    assert last["type"] == "result", (last, log)
+    ours, theirs = load_tokenizer(tmp_path / "base.gguf"), AutoTokenizer.from_pretrained(trained[0])
+    for row in rows_of(2):
+        text = "".join(s["text"] for s in row["segments"])
+        assert ours(text, add_special_tokens=False)["input_ids"] == theirs(text, add_special_tokens=False)["input_ids"]
+    model, original = load_base(tmp_path / "base.gguf", torch.float32), AutoModelForCausalLM.from_pretrained(trained[0], dtype=torch.float32)
+    assert model.config.model_type == "qwen3" and model.config.head_dim == SHAPE["head_width"]
+    expected = dict(original.named_parameters())
+    for name, p in model.named_parameters():
+        assert torch.equal(p, expected[name]), name
+    ids = torch.tensor([ours(text, add_special_tokens=False)["input_ids"]])
+    with torch.inference_mode():
+        assert torch.allclose(model(input_ids=ids).logits, original(input_ids=ids).logits, atol=1e-5)
 
 
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=5))

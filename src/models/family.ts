@@ -6,11 +6,11 @@
 import { EXIT } from "../platform/exit.ts";
 import type { JsonObject } from "../platform/json.ts";
 import { err, ok, type Result } from "../platform/result.ts";
-import type { Family, HubSource, WheelSource } from "../schemas/generated/family.ts";
+import type { Family, HubSource, PackageSource, WheelSource } from "../schemas/generated/family.ts";
 import smollm2 from "./families/smollm2.json" with { type: "json" };
 
-export type { Family, HubSource, WheelSource };
-export type FamilySource = WheelSource | HubSource;
+export type { Family, HubSource, PackageSource, WheelSource };
+export type FamilySource = WheelSource | HubSource | PackageSource;
 
 /** Family files are part of the program and checked against schemas/family.schema.json by a test, not at run time. */
 const FAMILIES: ReadonlyMap<string, Family> = new Map([smollm2 as unknown as Family].map((f) => [f.name, f]));
@@ -49,7 +49,11 @@ export function basePin(family: Family, source: string): Result<JsonObject> {
   const found = getSource(family, source);
   if (!found.ok) return found;
   const s = found.value;
-  const digests = s.kind === "hub" ? Object.fromEntries(Object.entries(s.files).map(([name, file]) => [name, file.sha256])) : {};
-  const pin: JsonObject = s.kind === "wheel" ? { sha256: s.member_sha256 } : { repository: s.repository, revision: s.revision, files: digests };
-  return ok({ family: family.name, source, ...pin });
+  return ok({ family: family.name, source, ...pinOf(s) });
+}
+
+function pinOf(source: FamilySource): JsonObject {
+  if (source.kind === "wheel") return { sha256: source.member_sha256 };
+  const files = Object.fromEntries(Object.entries(source.files).map(([name, file]) => [name, file.sha256]));
+  return source.kind === "hub" ? { repository: source.repository, revision: source.revision, files } : { files };
 }

@@ -6,20 +6,16 @@
  * variables), never what comes of it. Guarantees: what was fetched before an interruption is kept and not fetched
  * again; the token goes to the endpoint's own origin only, and to none that is not encrypted.
  */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync } from "node:fs";
-import { copyFile } from "node:fs/promises";
+import { existsSync, mkdirSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import type { StageEvent } from "../engine/stage.ts";
-import { digestJson, hexOf, isDigest } from "../platform/digest.ts";
+import { digestJson, hexOf } from "../platform/digest.ts";
 import type { DownloadProblem, DownloadTiming } from "../platform/download.ts";
 import { EXIT } from "../platform/exit.ts";
-import { writeFileAtomic } from "../platform/fs.ts";
-import { packageRoot } from "../platform/paths.ts";
 import { registerSecret } from "../platform/redact.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
-import type { BaseRecord } from "../schemas/generated/base-record.ts";
-import { validate } from "../schemas/generated/base-record.validate.js";
 import type { Family, HubSource } from "../schemas/generated/family.ts";
+import { CONVERSION, type ConvertedPlaces, convertBase, filesBytes } from "./convert-base.ts";
 import { findLlamaFiles } from "./llama-files.ts";
 
 export interface HubOptions {
@@ -29,39 +25,17 @@ export interface HubOptions {
   readonly timing?: DownloadTiming;
 }
 
-/** Where things go: `downloads` is kept when the fetching fails, `files` becomes the base model's folder. */
-export interface HubPlaces {
+/** Where things go: `downloads` is kept when the fetching fails. */
+export interface HubPlaces extends ConvertedPlaces {
   readonly downloads: string;
-  readonly files: string;
-  readonly weights: string;
-  readonly licence: string;
-  readonly scratch: string;
 }
 
 const DEFAULT_ENDPOINT = "https://huggingface.co";
-/** Raised when the conversion gives other bytes for the same files; what older versions made stays unused. */
-const CONVERSION = 1;
-const RECORD = "base.json";
 const LOCAL = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
 /** Names what a source becomes: its files, and how they are converted. Hexadecimal. */
 export const hubPin = (hub: HubSource): string =>
   hexOf(digestJson({ repository: hub.repository, revision: hub.revision, files: { ...hub.files }, conversion: CONVERSION }));
-
-/** Bytes that are fetched. */
-export const hubBytes = (hub: HubSource): number => Object.values(hub.files).reduce((sum, file) => sum + file.bytes, 0);
-
-/** What was recorded of the base model in a folder of the cache, if it is whole. */
-export function hubRecord(folder: string, weights: string): BaseRecord | undefined {
-  try {
-    const record: unknown = JSON.parse(readFileSync(join(folder, RECORD), "utf8"));
-    if (!validate(record)) return undefined;
-    const known = record as BaseRecord;
-    return statSync(weights).size === known.bytes ? known : undefined;
-  } catch {
-    return undefined; // Not there, or not whole.
-  }
-}
 
 /** Fetches, converts, and leaves weights, licence and record in `places.files`. Failures exit with 6, an abort with 130. */
 export async function fetchHub(family: Family, hub: HubSource, places: HubPlaces, o: HubOptions): Promise<Result<void>> {
@@ -81,7 +55,7 @@ export async function fetchHub(family: Family, hub: HubSource, places: HubPlaces
   if (offline && !files.every((f) => existsSync(f.to))) return err(emptied(places, isOffline(family)));
   if (token !== undefined && !sendsToken(endpoint))
     o.onProgress?.({ type: "log", level: "warning", message: `HF_TOKEN is not sent to ${endpoint.host}: the connection is not encrypted` });
-  const total = hubBytes(hub);
+  const total = filesBytes(hub);
   const what = `${family.title} (${hub.quantization}, ${Math.round(total / 1e6)} MB, ${family.licence})`;
   const got = await downloadFiles(files, {
     signal: o.signal,
@@ -90,44 +64,8 @@ export async function fetchHub(family: Family, hub: HubSource, places: HubPlaces
     ...(o.timing && { timing: o.timing }),
   });
   if (!got.ok) return err(emptied(places, failureOf(got.error, family, hub, token !== undefined)));
-  return convert(family, hub, places, llama.value.converter, o);
+  return convertBase(family, places.downloads, { repository: hub.repository, revision: hub.revision }, places, llama.value.converter, o);
 }
-
-/** Turns the fetched folder into a GGUF, and writes down what came of it. */
-async function convert(
-  family: Family,
-  hub: HubSource,
-  places: HubPlaces,
-  converter: { readonly checkout: string } | { readonly bundle: string; readonly cache: string },
-  o: HubOptions,
-): Promise<Result<void>> {
-  const { runStep } = await import("../runners/local.ts");
-  o.onProgress?.({ type: "log", level: "info", message: `converting ${family.title} to GGUF, once` });
-  const made = await runStep(
-    "convert_base",
-    {
-      v: 1,
-      folder: places.downloads,
-      output: places.weights,
-      pre_tokenizer: family.tokenizer,
-      metadata: { "general.name": family.title, "general.license": family.licence.toLowerCase() },
-      converter: { ...converter },
-    },
-    { scratch: places.scratch, logFile: join(places.scratch, "convert.log"), signal: o.signal, ...(o.onProgress && { onEvent: o.onProgress }) },
-  );
-  if (!made.ok) return err({ ...made.error, exit: made.error.exit === EXIT.interrupted ? EXIT.interrupted : EXIT.environment });
-  const { bytes, sha256 } = made.value;
-  const digest = `sha256:${String(sha256)}`;
-  if (typeof bytes !== "number" || !isDigest(digest))
-    return err({ code: "step/protocol", message: "the step `convert_base` did not say what it made", exit: EXIT.failed });
-  const record: BaseRecord = { v: 1, repository: hub.repository, revision: hub.revision, digest, bytes };
-  await copyFile(licenceText(family), places.licence);
-  writeFileAtomic(join(places.files, RECORD), `${JSON.stringify(record, null, 2)}\n`);
-  return ok(undefined);
-}
-
-/** The standard text of a family's licence, which comes with forge: a repository on the hub often has none. */
-export const licenceText = (family: Family): string => join(packageRoot(), "templates", "licences", `${family.licence}.txt`);
 
 interface HubAccess {
   readonly endpoint: URL;

@@ -231,6 +231,7 @@ function baseModels(): Finding[] {
   return families().map((family) => {
     if (cachedBase(family, "default") !== undefined) return { check: "model", status: "ok", message: `${family.title} is in the cache` };
     const source = family.sources.default;
+    if (source?.kind === "package") return { check: "model", status: "ok", message: `${family.title} comes with forge` };
     const size = source?.kind === "wheel" ? ` (${Math.round(source.bytes / 1e6)} MB)` : "";
     return {
       check: "model",
