@@ -16,12 +16,27 @@ export type ArgumentCheck = (args: unknown) => { readonly valid: boolean; readon
 
 const OPTIONS = { strict: false, allErrors: true, logger: false, code: { regExp: boundedRegExp } } as const;
 
-/** A fresh compiler a schema: the `$id`s of foreign schemas may clash. */
 const draft7 = (): Compiler => addFormats.default(new Ajv(OPTIONS));
 const draft2020 = (): Compiler => addFormats.default(new Ajv2020(OPTIONS));
 
 interface Compiler {
   compile(schema: object): ValidateFunction;
+  removeSchema(schema: object): unknown;
+}
+
+/** Compilers that are used again: making one takes ten times as long as most schemas, as it compiles the dialect's own schema first. */
+const kept = new Map<() => Compiler, Compiler>();
+
+/** Compiles with a kept compiler, or with a fresh one where the schema has words of `$` (`$id`, `$ref`, …): those of foreign schemas may clash. */
+function compileWith(make: () => Compiler, schema: object): ValidateFunction {
+  if (JSON.stringify(schema).includes('"$')) return make().compile(schema);
+  const compiler = kept.get(make) ?? make();
+  kept.set(make, compiler);
+  try {
+    return compiler.compile(schema);
+  } finally {
+    compiler.removeSchema(schema); // It would remember every schema that it ever saw.
+  }
 }
 
 /**
@@ -35,7 +50,7 @@ export function compileSchema(schema: JsonObject, dialect?: string): Result<Argu
   let why = "";
   for (const make of order) {
     try {
-      const check = make().compile(body);
+      const check = compileWith(make, body);
       return ok((args) => ({ valid: check(args), problems: (check.errors ?? []).map(describe) }));
     } catch (e) {
       why ||= (e as Error).message.replaceAll(/\s+/g, " ").slice(0, 300);
