@@ -6,6 +6,7 @@
 import Ajv, { type ErrorObject, type ValidateFunction } from "ajv";
 import addFormats from "ajv-formats";
 import type { JsonObject, JsonValue } from "../platform/json.ts";
+import { schemaCompiler } from "../platform/schema-compiler.ts";
 import type { ToolDefinition } from "./types.ts";
 
 /** Bounds on a foreign schema; beyond them only types, enums and required names are checked. */
@@ -126,17 +127,13 @@ function build(tool: ToolDefinition): ArgumentCheck {
   return (args) => (compiled(args) ? [] : (compiled.errors ?? []).slice(0, 20).map(problemOf));
 }
 
+const compile = schemaCompiler(() =>
+  addFormats.default(new Ajv.default({ strict: false, allErrors: false, validateFormats: true, unicodeRegExp: false, logger: false }), { mode: "fast" }),
+);
+
 function tryCompile(schema: JsonObject): ValidateFunction | null {
   try {
-    const ajv = new Ajv.default({
-      strict: false,
-      allErrors: false,
-      validateFormats: true,
-      unicodeRegExp: false,
-      logger: false,
-    });
-    addFormats.default(ajv, { mode: "fast" });
-    return ajv.compile(schema);
+    return compile(schema);
   } catch {
     return null; // a schema that ajv refuses; plainCheck still stands
   }

@@ -3,12 +3,13 @@
  * without loading anything it refers to, unknown formats and keywords are ignored, its patterns get a limited
  * time, and it is read as JSON Schema 2020-12 (MCP's default) unless it only makes sense as draft-07.
  */
-import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import { Ajv, type ErrorObject } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { boundedRegExp } from "../platform/bounded-regexp.ts";
 import type { JsonObject } from "../platform/json.ts";
 import { err, ok, type Result } from "../platform/result.ts";
+import { schemaCompiler } from "../platform/schema-compiler.ts";
 import type { ToolDefinition } from "./types.ts";
 
 /** Says whether arguments are valid; when not, one short line for each problem. */
@@ -16,28 +17,8 @@ export type ArgumentCheck = (args: unknown) => { readonly valid: boolean; readon
 
 const OPTIONS = { strict: false, allErrors: true, logger: false, code: { regExp: boundedRegExp } } as const;
 
-const draft7 = (): Compiler => addFormats.default(new Ajv(OPTIONS));
-const draft2020 = (): Compiler => addFormats.default(new Ajv2020(OPTIONS));
-
-interface Compiler {
-  compile(schema: object): ValidateFunction;
-  removeSchema(schema: object): unknown;
-}
-
-/** Compilers that are used again: making one takes ten times as long as most schemas, as it compiles the dialect's own schema first. */
-const kept = new Map<() => Compiler, Compiler>();
-
-/** Compiles with a kept compiler, or with a fresh one where the schema has words of `$` (`$id`, `$ref`, …): those of foreign schemas may clash. */
-function compileWith(make: () => Compiler, schema: object): ValidateFunction {
-  if (JSON.stringify(schema).includes('"$')) return make().compile(schema);
-  const compiler = kept.get(make) ?? make();
-  kept.set(make, compiler);
-  try {
-    return compiler.compile(schema);
-  } finally {
-    compiler.removeSchema(schema); // It would remember every schema that it ever saw.
-  }
-}
+const draft7 = schemaCompiler(() => addFormats.default(new Ajv(OPTIONS)));
+const draft2020 = schemaCompiler(() => addFormats.default(new Ajv2020(OPTIONS)));
 
 /**
  * Compiles a schema of arguments.
@@ -48,9 +29,9 @@ export function compileSchema(schema: JsonObject, dialect?: string): Result<Argu
   const order = dialect?.includes("draft-07") || dialect?.includes("draft-06") ? [draft7, draft2020] : [draft2020, draft7];
   const { $schema: _, ...body } = schema;
   let why = "";
-  for (const make of order) {
+  for (const compile of order) {
     try {
-      const check = compileWith(make, body);
+      const check = compile(body);
       return ok((args) => ({ valid: check(args), problems: (check.errors ?? []).map(describe) }));
     } catch (e) {
       why ||= (e as Error).message.replaceAll(/\s+/g, " ").slice(0, 300);
