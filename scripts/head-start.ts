@@ -12,7 +12,7 @@
  */
 
 import { once } from "node:events";
-import { copyFileSync, createWriteStream, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import program from "../package.json" with { type: "json" };
@@ -23,9 +23,9 @@ import { answerPlain } from "../src/models/llama/answer-plain.ts";
 import { openLlama } from "../src/models/llama/client.ts";
 import { createRenderer } from "../src/models/render.ts";
 import { digestFile } from "../src/platform/hash.ts";
-import { canonicalJson } from "../src/platform/json.ts";
-import { ok, type Result } from "../src/platform/result.ts";
+import { ok } from "../src/platform/result.ts";
 import { runStep } from "../src/runners/local.ts";
+import { interruptSignal, must, trainOnce } from "./training-run.ts";
 
 const { values: o } = parseArgs({
   options: {
@@ -46,16 +46,10 @@ if (o.output === undefined) {
 }
 const out = resolve(o.output);
 mkdirSync(out, { recursive: true });
-const must = <T>(result: Result<T>): T => {
-  if (result.ok) return result.value;
-  console.error(`${result.error.message}\n${result.error.details ?? ""}${result.error.hint ?? ""}`);
-  process.exit(1);
-};
-const stop = new AbortController();
-process.once("SIGINT", () => stop.abort());
+const signal = interruptSignal();
 
 const family = must(getFamily(o.family));
-const base = must(await ensureBase(family, "default", { signal: stop.signal, onProgress: () => {} }));
+const base = must(await ensureBase(family, "default", { signal, onProgress: () => {} }));
 const renderer = createRenderer(family);
 /** The base model answers two or three a second: more questions than this are left out. */
 const MOST_QUESTIONS = Number(o.questions);
@@ -78,7 +72,7 @@ async function plainAnswers(): Promise<Map<string, string>> {
   const missing = [...asked].filter((q) => !answers.has(q)).sort();
   console.log(`${asked.size} plain questions, ${missing.length} to ask`);
   if (missing.length === 0) return answers;
-  const engine = must(await openLlama({ model: base.ggufPath, sequences: 8, signal: stop.signal }));
+  const engine = must(await openLlama({ model: base.ggufPath, sequences: 8, signal }));
   try {
     const ask = answerPlain(engine, renderer);
     for (let i = 0; i < missing.length; i += 128) {
@@ -122,20 +116,31 @@ const hyper = {
   row_tokens: 3072,
   weight_decay: 0,
 };
-let told = 0;
-const losses: string[] = ["step,loss"];
-/** What was trained already is not trained again: the same rows, base and hyperparameters. */
-const trained = join(out, "trained.json");
 const identity = { base: base.digest, rows: await digestFile(rows), hyper, seed: Number(o.seed) };
-const before = existsSync(trained) ? (JSON.parse(readFileSync(trained, "utf8")) as { identity: unknown; figures: Record<string, number> }) : undefined;
-const figures = before !== undefined && canonicalJson(before.identity) === canonicalJson(identity) ? before.figures : await train();
+const figures = await trainOnce("train", {
+  out,
+  identity,
+  output: join(out, "adapter"),
+  losses: join(out, "loss.csv"),
+  signal,
+  spec: {
+    v: 1,
+    base: { gguf: base.ggufPath, sha256: base.digest },
+    family: family.name,
+    rows,
+    hyper,
+    seed: Number(o.seed),
+    output: join(out, "adapter"),
+    checkpoints: join(out, "checkpoints"),
+  },
+});
 const shipped = join(out, "head-start");
 mkdirSync(shipped, { recursive: true });
 const made = must(
   await runStep(
     "head_start",
     { v: 1, adapter: join(out, "adapter"), output: shipped },
-    { scratch: join(out, "scratch"), logFile: join(out, "train.log"), signal: stop.signal, onEvent: () => {} },
+    { scratch: join(out, "scratch"), logFile: join(out, "train.log"), signal, onEvent: () => {} },
   ),
 ) as { bytes: number; sha256: string };
 writeFileSync(join(shipped, "answers.json"), `${JSON.stringify([...answers], null, 1)}\n`);
@@ -147,40 +152,6 @@ writeFileSync(
 );
 writeFileSync(join(shipped, "README.md"), modelCard(figures));
 console.log(`${shipped}: ${(made.bytes / 1e6).toFixed(1)} MB\nsha256 ${made.sha256}`);
-
-async function train(): Promise<Record<string, number>> {
-  rmSync(join(out, "adapter"), { recursive: true, force: true });
-  const done = must(
-    await runStep(
-      "train",
-      {
-        v: 1,
-        base: { gguf: base.ggufPath, sha256: base.digest },
-        family: family.name,
-        rows,
-        hyper,
-        seed: Number(o.seed),
-        output: join(out, "adapter"),
-        checkpoints: join(out, "checkpoints"),
-      },
-      {
-        scratch: join(out, "scratch"),
-        logFile: join(out, "train.log"),
-        signal: stop.signal,
-        onEvent: (e) => {
-          if (e.type === "metric" && e.name === "loss") losses.push(`${e.step},${e.value.toFixed(5)}`);
-          if (e.type !== "progress" || Date.now() - told < 30_000) return;
-          told = Date.now();
-          console.log(`${e.done}/${e.total} examples, ${losses.at(-1)?.split(",")[1] ?? "no"} loss, ${Math.round((e.etaSeconds ?? 0) / 60)} min left`);
-        },
-      },
-    ),
-  ) as Record<string, number>;
-  // A run that went on after an interruption has told only its own losses.
-  if (done.resumed_from === 0) writeFileSync(join(out, "loss.csv"), `${losses.join("\n")}\n`);
-  writeFileSync(trained, `${JSON.stringify({ identity, figures: done }, null, 2)}\n`);
-  return done;
-}
 
 /** What people want to know of an adapter that they did not train. */
 function modelCard(f: Record<string, number>): string {

@@ -9,7 +9,7 @@
  * shipped: config, weights in bfloat16, tokenizer, training.json, loss.csv.
  */
 import { once } from "node:events";
-import { createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import program from "../package.json" with { type: "json" };
@@ -17,9 +17,8 @@ import { curriculum, UNANSWERED } from "../src/data/curriculum/examples.ts";
 import { MARKUP } from "../src/models/prompt.ts";
 import { createRenderer } from "../src/models/render.ts";
 import { digestFile } from "../src/platform/hash.ts";
-import { canonicalJson } from "../src/platform/json.ts";
-import { ok, type Result } from "../src/platform/result.ts";
-import { runStep } from "../src/runners/local.ts";
+import { ok } from "../src/platform/result.ts";
+import { interruptSignal, must, trainOnce } from "./training-run.ts";
 
 const { values: o } = parseArgs({
   options: {
@@ -39,16 +38,10 @@ if (o.output === undefined || o.answers === undefined) {
 }
 const out = resolve(o.output);
 mkdirSync(out, { recursive: true });
-const must = <T>(result: Result<T>): T => {
-  if (result.ok) return result.value;
-  console.error(`${result.error.message}\n${result.error.details ?? ""}${result.error.hint ?? ""}`);
-  process.exit(1);
-};
-const stop = new AbortController();
-process.once("SIGINT", () => stop.abort());
+const signal = interruptSignal();
 
 /** Texts that are one token each, beside ChatML's three. */
-const SPECIAL = MARKUP;
+const SPECIAL = [...MARKUP];
 const renderer = createRenderer({ template: "smollm2.jinja", special_tokens: ["<|endoftext|>", "<|im_start|>", "<|im_end|>", ...SPECIAL] });
 const answers = new Map(JSON.parse(readFileSync(o.answers, "utf8")) as [string, string][]);
 const toolsets = Number(o.toolsets);
@@ -101,36 +94,17 @@ const shape = {
 const hyper = { learning_rate: Number(o.rate), samples_per_step: 32, warmup_steps: 100, row_tokens: 8192, weight_decay: 0.05, prompt_weight: 0.05 };
 const identity = { rows: await digestFile(rows), shape, hyper, seed: Number(o.seed), special: SPECIAL };
 const shipped = join(out, "nano");
-const trained = join(out, "trained.json");
-const before = existsSync(trained) ? (JSON.parse(readFileSync(trained, "utf8")) as { identity: unknown; figures: Record<string, number> }) : undefined;
-const figures = before !== undefined && canonicalJson(before.identity as never) === canonicalJson(identity as never) ? before.figures : await train();
+const figures = await trainOnce("pretrain", {
+  out,
+  identity,
+  output: shipped,
+  losses: join(out, "loss.csv"),
+  signal,
+  spec: { v: 1, rows, shape, hyper, special: SPECIAL, seed: Number(o.seed), output: shipped, checkpoints: join(out, "checkpoints") },
+});
+if (existsSync(join(out, "loss.csv"))) copyFileSync(join(out, "loss.csv"), join(shipped, "loss.csv"));
 writeFileSync(
   join(shipped, "training.json"),
   `${JSON.stringify({ program: program.version, toolsets, samples: Number(o.samples), examples, ...identity, figures }, null, 2)}\n`,
 );
 console.log(`${shipped}: ${figures.parameters} parameters, loss ${figures.first_loss} to ${figures.final_loss}, ${figures.tokens_per_second} tokens/s`);
-
-async function train(): Promise<Record<string, number>> {
-  let told = 0;
-  const losses: string[] = ["step,loss"];
-  const done = must(
-    await runStep(
-      "pretrain",
-      { v: 1, rows, shape, hyper, special: SPECIAL, seed: Number(o.seed), output: shipped, checkpoints: join(out, "checkpoints") },
-      {
-        scratch: join(out, "scratch"),
-        logFile: join(out, "train.log"),
-        signal: stop.signal,
-        onEvent: (e) => {
-          if (e.type === "metric" && e.name === "loss") losses.push(`${e.step},${e.value.toFixed(5)}`);
-          if (e.type !== "progress" || Date.now() - told < 30_000) return;
-          told = Date.now();
-          console.log(`${e.done}/${e.total} examples, loss ${losses.at(-1)?.split(",")[1] ?? "none"}, ${Math.round((e.etaSeconds ?? 0) / 60)} min left`);
-        },
-      },
-    ),
-  ) as Record<string, number>;
-  if (done.resumed_from === 0) writeFileSync(join(shipped, "loss.csv"), `${losses.join("\n")}\n`);
-  writeFileSync(trained, `${JSON.stringify({ identity, figures: done }, null, 2)}\n`);
-  return done;
-}
