@@ -7,7 +7,7 @@
  * Free decoding, q8_0. One JSON line a figure, of each toolset and pooled, and how arguments went wrong.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { developmentToolsets, FIGURES, importSource, jsonLines, machine, requestsOf, root } from "./lib.mjs";
@@ -28,11 +28,25 @@ const { firstTurnFigures } = await importSource("src/evaluation/figures.ts");
 const forge = (...args) =>
   spawnSync(process.execPath, [join(root, "dist/forge.js"), ...args], { cwd: keep, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 
+/** What `forge train` would have left: an adapter alone (the form of head-starts/) lacks what only a comparison reads. */
+function trainedFolder(adapter) {
+  if (existsSync(join(adapter, "model.json"))) return adapter;
+  const folder = join(keep, "trained");
+  rmSync(folder, { recursive: true, force: true });
+  cpSync(adapter, join(folder, "adapter"), { recursive: true });
+  writeFileSync(join(folder, "rows.jsonl"), `${JSON.stringify({ id: "none", segments: [{ text: "none", learn: true }] })}\n`);
+  cpSync(join(adapter, "training.json"), join(folder, "training.json"));
+  writeFileSync(join(folder, "model.json"), JSON.stringify({ version: 1, family: "smollm2", name: "head-start" }));
+  return folder;
+}
+
 let model = resolve(o.model);
 if (!model.endsWith(".gguf")) {
   const gguf = join(keep, "head-start.gguf");
+  const tools = join(keep, "weather.json"); // Only named in the file's metadata.
   rmSync(gguf, { force: true });
-  const made = forge("export", "--model", model, "--output", gguf, "--format", "q8_0", "--skip-verify");
+  forge("tools", "inspect", "--stub", "weather", "--output", tools);
+  const made = forge("export", "--model", trainedFolder(model), "--output", gguf, "--format", "q8_0", "--skip-verify", "--tools", tools);
   if (!existsSync(gguf)) {
     console.error(made.stdout + made.stderr);
     process.exit(1);

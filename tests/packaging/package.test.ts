@@ -88,6 +88,8 @@ describe("what is published", () => {
       "python/requirements.lock",
       "schemas/forge.schema.json",
       "templates/chat/smollm2.jinja",
+      "head-starts/smollm2/adapter_model.safetensors",
+      "head-starts/smollm2/README.md",
       "templates/licences/Apache-2.0.txt",
       "forge.yaml",
       "LICENSE",
