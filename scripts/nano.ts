@@ -1,21 +1,22 @@
 /**
  * Trains the family `nano` from nothing: a model of a few million parameters, on made-up toolsets that never repeat.
  *
- *     npm run nano -- --output DIR --answers FILE [--toolsets 5000] [--samples 24] [--seed 1] [--rate 0.002] [--layers 5] [--rows-only]
+ *     npm run nano -- --output DIR [--toolsets 6000] [--samples 6] [--seed 1] [--rate 0.002] [--layers 4] [--rows FILE | --rows-only]
  *
  * Makes the examples from short to long (rows.jsonl): first one tool, in the end up to fifteen; many values are words that nobody wrote and many
- * parameters have names that say nothing, so that copying is what pays. --answers holds the answers to plain questions that
- * `npm run head-start` left (answers.json). Trains with the pretrain step (resumable: run the same command again), and leaves in DIR/nano what is
+ * parameters have names that say nothing, so that copying is what pays. Trains with the pretrain step
+ * (resumable: run the same command again, with --rows FILE on the rows that are there), and leaves in DIR/nano what is
  * shipped: config, weights in bfloat16, tokenizer, training.json, loss.csv.
  */
 import { once } from "node:events";
-import { copyFileSync, createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createWriteStream, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import program from "../package.json" with { type: "json" };
-import { curriculum, UNANSWERED } from "../src/data/curriculum/examples.ts";
+import { curriculum } from "../src/data/curriculum/examples.ts";
 import { MARKUP } from "../src/models/prompt.ts";
 import { createRenderer } from "../src/models/render.ts";
+import { hexOf } from "../src/platform/digest.ts";
 import { digestFile } from "../src/platform/hash.ts";
 import { ok } from "../src/platform/result.ts";
 import { interruptSignal, must, trainOnce } from "./training-run.ts";
@@ -23,17 +24,17 @@ import { interruptSignal, must, trainOnce } from "./training-run.ts";
 const { values: o } = parseArgs({
   options: {
     output: { type: "string" },
-    answers: { type: "string" },
-    toolsets: { type: "string", default: "5000" },
-    samples: { type: "string", default: "24" },
+    toolsets: { type: "string", default: "6000" },
+    samples: { type: "string", default: "6" },
     seed: { type: "string", default: "1" },
     rate: { type: "string", default: "0.002" },
-    layers: { type: "string", default: "5" },
+    layers: { type: "string", default: "4" },
+    rows: { type: "string" },
     "rows-only": { type: "boolean", default: false },
   },
 });
-if (o.output === undefined || o.answers === undefined) {
-  console.error("usage: npm run nano -- --output DIR --answers FILE [--toolsets N] [--samples N] [--seed N] [--rate R] [--layers N]");
+if (o.output === undefined) {
+  console.error("usage: npm run nano -- --output DIR [--toolsets N] [--samples N] [--seed N] [--rate R] [--layers N]");
   process.exit(4);
 }
 const out = resolve(o.output);
@@ -43,42 +44,51 @@ const signal = interruptSignal();
 /** Texts that are one token each, beside ChatML's three. */
 const SPECIAL = [...MARKUP];
 const renderer = createRenderer({ template: "smollm2.jinja", special_tokens: ["<|endoftext|>", "<|im_start|>", "<|im_end|>", ...SPECIAL] });
-const answers = new Map(JSON.parse(readFileSync(o.answers, "utf8")) as [string, string][]);
+/** What a model that knows no facts says to a plain question. */
+const MODEST = [
+  "I'm a very small model: I can use tools, and I can't answer that.",
+  "Sorry, I don't know. I'm a very small model and good for tools only.",
+  "That's beyond me: I'm a very small model that uses tools.",
+];
 const toolsets = Number(o.toolsets);
 
 /** How far through the curriculum toolsets may have how many tools. */
 const GROWTH: readonly (readonly [number, number])[] = [
-  [0.08, 1],
+  [0.1, 1],
   [0.2, 2],
   [0.35, 4],
-  [0.6, 6],
+  [0.75, 6],
   [1, 15],
 ];
 const mostTools = (index: number): number => (GROWTH.find(([until]) => index / toolsets < until) ?? GROWTH[GROWTH.length - 1])?.[1] as number;
 
-const rows = join(out, "rows.jsonl");
-const file = createWriteStream(rows);
-let examples = 0;
-for await (const made of curriculum({
-  seed: Number(o.seed),
-  from: 0,
-  toolsets,
-  samples: Number(o.samples),
-  renderer,
-  answerPlain: async (questions) => ok(questions.map((q) => answers.get(q) ?? UNANSWERED)),
-  mostTools,
-  wholeEvery: 3,
-  strange: { values: 0.6, names: 0.4 },
-})) {
-  for (const row of must(made)) {
-    examples += 1;
-    if (!file.write(`${JSON.stringify(row)}\n`)) await once(file, "drain");
-  }
-}
-file.end();
-await once(file, "finish");
-console.log(`${examples} examples on ${toolsets} toolsets`);
+const rows = o.rows === undefined ? join(out, "rows.jsonl") : resolve(o.rows);
+if (o.rows === undefined) await writeRows();
 if (o["rows-only"]) process.exit(0);
+
+async function writeRows(): Promise<void> {
+  const file = createWriteStream(rows);
+  let examples = 0;
+  for await (const made of curriculum({
+    seed: Number(o.seed),
+    from: 0,
+    toolsets,
+    samples: Number(o.samples),
+    renderer,
+    answerPlain: async (questions) => ok(questions.map((q) => MODEST[q.length % MODEST.length] as string)),
+    mostTools,
+    wholeEvery: 4,
+    strange: { values: 0.7, names: 0.5 },
+  })) {
+    for (const row of must(made)) {
+      examples += 1;
+      if (!file.write(`${JSON.stringify(row)}\n`)) await once(file, "drain");
+    }
+  }
+  file.end();
+  await once(file, "finish");
+  console.log(`${examples} examples on ${toolsets} toolsets`);
+}
 
 const shape = {
   vocabulary: 1536,
@@ -98,13 +108,18 @@ const figures = await trainOnce("pretrain", {
   out,
   identity,
   output: shipped,
-  losses: join(out, "loss.csv"),
   signal,
   spec: { v: 1, rows, shape, hyper, special: SPECIAL, seed: Number(o.seed), output: shipped, checkpoints: join(out, "checkpoints") },
 });
-if (existsSync(join(out, "loss.csv"))) copyFileSync(join(out, "loss.csv"), join(shipped, "loss.csv"));
 writeFileSync(
   join(shipped, "training.json"),
-  `${JSON.stringify({ program: program.version, toolsets, samples: Number(o.samples), examples, ...identity, figures }, null, 2)}\n`,
+  `${JSON.stringify({ program: program.version, toolsets, samples: Number(o.samples), ...identity, figures }, null, 2)}\n`,
 );
 console.log(`${shipped}: ${figures.parameters} parameters, loss ${figures.first_loss} to ${figures.final_loss}, ${figures.tokens_per_second} tokens/s`);
+/** What the family's data file says of them. */
+const files: Record<string, { sha256: string; bytes: number }> = {};
+for (const name of ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]) {
+  const path = join(shipped, name);
+  files[name] = { sha256: hexOf(await digestFile(path)), bytes: statSync(path).size };
+}
+console.log(JSON.stringify({ parameters: figures.parameters, files }, null, 2));

@@ -21,7 +21,7 @@ export function interruptSignal(): AbortSignal {
 
 /**
  * The step's figures: of its last run, when that was of the same `identity` (`out`/trained.json says so), else of a run now. Tells its progress
- * every half a minute, removes an older `output` first, and writes the losses of a run that was not interrupted to `losses` (CSV).
+ * every half a minute, removes an older `output` first, and writes the losses of a run that was not interrupted to `losses` (CSV), where that is given.
  */
 export async function trainOnce(
   step: "train" | "pretrain",
@@ -30,7 +30,7 @@ export async function trainOnce(
     readonly identity: JsonObject;
     readonly spec: JsonObject;
     readonly output: string;
-    readonly losses: string;
+    readonly losses?: string;
     readonly signal: AbortSignal;
   },
 ): Promise<Record<string, number>> {
@@ -54,7 +54,7 @@ export async function trainOnce(
     }),
   ) as Record<string, number>;
   // A run that went on after an interruption has told only its own losses.
-  if (figures.resumed_from === 0) writeFileSync(o.losses, `${losses.join("\n")}\n`);
+  if (o.losses !== undefined && figures.resumed_from === 0) writeFileSync(o.losses, `${losses.join("\n")}\n`);
   writeFileSync(trained, `${JSON.stringify({ identity: o.identity, figures }, null, 2)}\n`);
   return figures;
 }

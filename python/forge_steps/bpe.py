@@ -54,7 +54,9 @@ def learn_tokenizer(texts: Iterable[str], vocabulary: int, special: Iterable[str
     tokenizer.train_from_iterator((_without(text, own) for text in texts), trainer)
     tokenizer.pre_tokenizer = qwen2_pre_tokenizer()
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in own])
+    # Control tokens are never shown in an answer; what a model says of its own accord must be.
+    tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in own[:3]])
+    tokenizer.add_tokens([AddedToken(text, special=False, normalized=False) for text in own[3:]])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token=END,

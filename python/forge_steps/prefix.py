@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 #: What a row costs besides its tokens, in tokens: the calls into some 2,000 operators.
 ROW_COST = 60
 
+#: The same for models under so many parameters, whose tokens are computed in less time (both measured, docs/measurements.md).
+SMALL_ROW_COST = 500
+SMALL_PARAMETERS = 20_000_000
+
 #: Positions whose logits are held at once; 512 x 49,152 x 4 bytes is 100 MB.
 LOGITS_AT_ONCE = 512
 
@@ -89,11 +93,16 @@ def shared_prefix(samples: Sequence[Encoded]) -> int:
     return length
 
 
-def rows(lengths: Sequence[int], budget: int) -> list[list[int]]:
+def row_cost_of(parameters: int) -> int:
+    """What one more row costs a model of so many parameters, in tokens."""
+    return SMALL_ROW_COST if parameters < SMALL_PARAMETERS else ROW_COST
+
+
+def rows(lengths: Sequence[int], budget: int, row_cost: int = ROW_COST) -> list[list[int]]:
     """Cuts samples into rows (lists of indices) so that a row's tokens, padding included, stay within `budget`.
 
     Of all ways to cut the samples in order of length, the one with the least padding, where one more row counts as
-    `ROW_COST` tokens. A sample longer than the budget has a row of its own.
+    `row_cost` tokens. A sample longer than the budget has a row of its own.
     """
     order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
     # best[k]: cost of the k longest samples, and where the last row of them begins.
@@ -104,7 +113,7 @@ def rows(lengths: Sequence[int], budget: int) -> list[list[int]]:
             tokens = lengths[order[start]] * (end - start)
             if tokens > budget and end - start > 1:
                 break  # An earlier start makes the row wider and longer still.
-            options.append((best[start][0] + tokens + ROW_COST, start))
+            options.append((best[start][0] + tokens + row_cost, start))
         best.append(min(options))
     result: list[list[int]] = []
     end = len(order)
@@ -128,11 +137,12 @@ class Row:
 Weigh = Callable[[Encoded], Sequence[float]]
 
 
-def make_row(samples: Sequence[Encoded], prefix: int, device: torch.device, weigh: Weigh = Encoded.weights) -> Row:
-    """A row of the samples' own parts (what follows the prefix)."""
+def make_row(samples: Sequence[Encoded], prefix: int, device: torch.device, weigh: Weigh = Encoded.weights, multiple: int = 1) -> Row:
+    """A row of the samples' own parts (what follows the prefix); its width is rounded up to a multiple of `multiple`."""
     import torch
 
     width = max(len(s.ids) for s in samples) - prefix
+    width += -width % multiple
     ids = torch.zeros((len(samples), width), dtype=torch.long)
     targets = torch.full((len(samples), width), -100, dtype=torch.long)
     weights = torch.zeros((len(samples), width), dtype=torch.float32)
@@ -152,13 +162,18 @@ def step_backward(
     row_tokens: int,
     on_row: Callable[[int], None] = lambda _: None,
     weigh: Weigh = Encoded.weights,
+    row_cost: int = ROW_COST,
+    multiple: int = 1,
+    positions: Sequence[int] | None = None,
 ) -> tuple[float, int]:
     """Forward and backward pass of one optimiser step; gradients are left on the model's parameters.
 
     The loss is the weighted mean cross-entropy over the step's tokens, however it is cut into rows; `weigh` says what each counts
     (by default only what is learned). Those of the prefix count once, as the first sample has them; the first one after it
     counts nothing.
-    `row_tokens` bounds the tokens whose activations are alive: the prefix's and one row's.
+    `row_tokens` bounds the tokens whose activations are alive: the prefix's and one row's; `row_cost` is what one more row costs,
+    in tokens, and `multiple` what rows' widths are rounded up to (fewer shapes that the matrix library must prepare for).
+    `positions`: where the prefix's tokens stand and, last, where the samples go on; by default 0, 1, 2 and so on.
     `on_row` hears how many samples are done. Returns the loss and the number of learned tokens.
     With `prefix` 0 this is the padded batch in its textbook form.
     """
@@ -176,9 +191,11 @@ def step_backward(
     leaves: list[tuple[torch.Tensor, torch.Tensor]] = []
     if prefix > 0:
         ids = torch.tensor([samples[0].ids[:prefix]], dtype=torch.long, device=device)
-        run = decoder(input_ids=ids, use_cache=True)
+        where = None if positions is None else torch.tensor([positions[:prefix]], dtype=torch.long, device=device)
+        run = decoder(input_ids=ids, position_ids=where, use_cache=True)
         cached = [(layer.keys, layer.values) for layer in run.past_key_values.layers]
         leaves = [(k.detach().requires_grad_(), v.detach().requires_grad_()) for k, v in cached]
+    start = prefix if positions is None else positions[prefix]
     total = 0.0
     done = 0
     told: tuple[torch.Tensor, torch.Tensor] | None = None
@@ -189,12 +206,12 @@ def step_backward(
         leaf = run.last_hidden_state[:, :-1].detach().requires_grad_()
         total += _loss_backward(leaf, own, head, weight)
         told = (run.last_hidden_state[:, :-1], leaf.grad)
-    for indices in rows([len(s.ids) - prefix for s in samples], max(1, row_tokens - prefix)):
-        row = make_row([samples[i] for i in indices], prefix, device, weigh)
+    for indices in rows([len(s.ids) - prefix for s in samples], max(1, row_tokens - prefix), row_cost):
+        row = make_row([samples[i] for i in indices], prefix, device, weigh, multiple)
         count, width = row.ids.shape
-        positions = torch.arange(prefix, prefix + width, device=device).expand(count, -1)
+        at = torch.arange(start, start + width, device=device).expand(count, -1)
         if prefix > 0 and decoder.config._attn_implementation == shared_attention.NAME:
-            hidden = decoder(input_ids=row.ids, position_ids=positions, use_cache=False, shared_prefix=leaves).last_hidden_state
+            hidden = decoder(input_ids=row.ids, position_ids=at, use_cache=False, shared_prefix=leaves).last_hidden_state
         else:
             past = DynamicCache()
             for layer, (k, v) in enumerate(leaves):
@@ -202,7 +219,7 @@ def step_backward(
             hidden = decoder(
                 input_ids=row.ids,
                 attention_mask=causal_mask(prefix, width, device),
-                position_ids=positions,
+                position_ids=at,
                 past_key_values=past if prefix > 0 else None,
                 use_cache=prefix > 0,
             ).last_hidden_state

@@ -18,6 +18,7 @@ import hashlib
 import json
 import math
 import os
+import random
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -28,12 +29,18 @@ from typing import Any
 from forge_steps.protocol import Spec, Step, StepError, Stopped
 from forge_steps.train import CHECKPOINT_SECONDS, FINAL_STEPS, MAX_GRAD_NORM
 
-#: Second moments are forgotten sooner than AdamW's default: a run has a few thousand steps (GPT-3's choice, arXiv:2005.14165).
-BETAS = (0.9, 0.95)
+#: Between GPT-3's second 0.95 and AdamW's 0.999: the fewer tokens a step has, the longer it must remember (arXiv:2507.07101).
+BETAS = (0.9, 0.98)
 #: Standard deviation of the first weights; GPT-2's.
 INITIAL = 0.02
 #: Rows that the tokenizer learns from, spread over all.
 TOKENIZER_ROWS = 6_000
+#: Rows' widths are rounded up to a multiple of this: fewer shapes for which the matrix library prepares kernels.
+WIDTHS = 16
+#: Share of the toolsets whose prompt stands as if it were longer than it is.
+STRETCHED = 0.4
+#: At most so many gaps has such a prompt.
+GAPS = 3
 #: Where a conversation's own part begins. A control token: tokens before it are the same whatever comes after.
 TURN = "<|im_start|>user\n"
 
@@ -175,6 +182,18 @@ def steps_of(groups: Sequence[int], samples_per_step: int) -> list[list[int]]:
     return [*steps, step] if step else steps
 
 
+def stretched(prefix: int, longest: int, window: int, rng: random.Random) -> list[int] | None:
+    """Positions for a prefix with gaps in it, so that a model that reads short prompts learns distances up to its window
+    (positional skip-wise training, arXiv:2309.10400). None: as they are. `longest`: tokens of the longest whole conversation."""
+    if prefix < 2 or longest >= window or rng.random() >= STRETCHED:
+        return None
+    spare = rng.randrange(window - longest + 1)
+    # Each gap comes before some token, the first one after the prefix included.
+    at = sorted(rng.randrange(1, prefix + 1) for _ in range(rng.randint(1, GAPS)))
+    ends = sorted(rng.randrange(spare + 1) for _ in at[:-1]) + [spare]
+    return [i + max((end for cut, end in zip(at, ends, strict=True) if cut <= i), default=0) for i in range(prefix + 1)]
+
+
 def rate_at(step: int, steps: int, hyper: Hyper) -> float:
     """Linear warm-up, then a cosine to a tenth of the peak."""
     if step < hyper.warmup_steps:
@@ -230,7 +249,7 @@ def run(step: Step) -> dict[str, Any]:
     from forge_steps.checkpoint import Checkpoints
     from forge_steps.lean import make_lean
     from forge_steps.model import peak_memory_bytes, pick_device, pick_dtype, usable_cores
-    from forge_steps.prefix import Encoded, shared_prefix, step_backward
+    from forge_steps.prefix import Encoded, row_cost_of, shared_prefix, step_backward
     from forge_steps.shared_attention import install
     from forge_steps.true_weights import TrueWeights
 
@@ -245,6 +264,7 @@ def run(step: Step) -> dict[str, Any]:
     install(model)
     make_lean(model)
     weights = TrueWeights(model, hyper.weight_decay, BETAS)
+    row_cost = row_cost_of(model.num_parameters())
     plan = steps_of([lines for _, _, lines in rows.groups], hyper.samples_per_step)
 
     def weigh(sample: Encoded) -> list[float]:
@@ -270,12 +290,13 @@ def run(step: Step) -> dict[str, Any]:
     try:
         while position < len(plan):
             loss = 0.0
-            batches = [encode_group(tokenizer, rows.read(group), shape.window) for group in plan[position]]
-            for batch in batches:
+            for group in plan[position]:
                 step.check()
+                batch = encode_group(tokenizer, rows.read(group), shape.window)
                 prefix = shared_prefix(batch)
-                part, _ = step_backward(model, batch, prefix, hyper.row_tokens, weigh=weigh)
-                loss += part / len(batches)
+                positions = stretched(prefix, max(len(s.ids) for s in batch), shape.window, random.Random(f"{seed}/{group}"))
+                part, _ = step_backward(model, batch, prefix, hyper.row_tokens, weigh=weigh, row_cost=row_cost, multiple=WIDTHS, positions=positions)
+                loss += part / len(plan[position])
                 tokens += prefix + sum(len(s.ids) - prefix for s in batch)
                 done += len(batch)
             rate = rate_at(position, len(plan), hyper)
@@ -294,7 +315,7 @@ def run(step: Step) -> dict[str, Any]:
         save()
         raise
     trained = time.monotonic() - started
-    _write(output, model, weights.named(), tokenizer)
+    _write(output, model, weights.named(), tokenizer, losses)
     step.artifact("model", output)
     store.clear()
     return {
@@ -313,8 +334,8 @@ def run(step: Step) -> dict[str, Any]:
     }
 
 
-def _write(output: Path, model: Any, weights: dict[str, Any], tokenizer: Any) -> None:
-    """The model, rounded once from its true weights, and the tokenizer, to a folder that appears whole."""
+def _write(output: Path, model: Any, weights: dict[str, Any], tokenizer: Any, losses: Sequence[float]) -> None:
+    """The model, rounded once from its true weights, the tokenizer and the losses (loss.csv), to a folder that appears whole."""
     import torch
 
     from forge_steps.tokenizer import PRE_TOKENIZER_KEY
@@ -329,5 +350,6 @@ def _write(output: Path, model: Any, weights: dict[str, Any], tokenizer: Any) ->
     tokenizer.save_pretrained(part)
     config = part / "tokenizer_config.json"
     config.write_text(json.dumps({**json.loads(config.read_text("utf-8")), PRE_TOKENIZER_KEY: "qwen2"}, indent=2, sort_keys=True) + "\n", "utf-8")
+    (part / "loss.csv").write_text("step,loss\n" + "".join(f"{i},{loss:.5f}\n" for i, loss in enumerate(losses, 1)), "utf-8")
     shutil.rmtree(output, ignore_errors=True)
     part.replace(output)

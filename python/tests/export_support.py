@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import random
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -140,3 +141,35 @@ def make_tiny(folder: Path) -> Tiny:
 
 if __name__ == "__main__":
     make_tiny(Path(sys.argv[1]))
+
+
+#: What tokenizers disagree on, if on anything.
+PIECES = ["'street", "don't", " 'x'", "42", "  ", "\n\n", "\t", "é", "日本", "🦊", '{"a":"b"}', "</tools>", "a_b-c.d/e", "C:\\x", " (", "…", "I'LL", "\u00a0", "ﬁ", "\r\n"]
+
+
+def fuzzed(rows: int, seed: int = 5) -> list[dict[str, Any]]:
+    """Rendered samples whose questions are random pieces of text."""
+    rng = random.Random(seed)
+    texts = ["".join(rng.choice(PIECES) for _ in range(40)) for _ in range(rows)]
+    return [{"id": f"fuzz{i}", "segments": [{"text": "q" + text, "learn": False}, {"text": "ok<|im_end|>", "learn": True}]} for i, text in enumerate(texts)]
+
+
+def compare_with_llama_cpp(model: Path, rows: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
+    """Exports a model in the hub's form to an f16 GGUF and has llama.cpp read the rows with it; the export's figures. An id that differs fails."""
+    (folder / "rows.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), "utf-8")
+    (folder / "template.jinja").write_text(TEMPLATE, "utf-8")
+    spec = {
+        "base": {"gguf": str(model)},
+        "template": str(folder / "template.jinja"),
+        "stop_tokens": STOP_TOKENS,
+        "output": str(folder / "model.gguf"),
+        "metadata": {"general.name": "tiny"},
+        "converter": {"bundle": str(BUNDLE), "cache": str(folder / "cache")},
+        "libraries": str(libraries()),
+        "scratch": str(folder / "scratch"),
+        "verify": {"rows": str(folder / "rows.jsonl"), "positions": 400},
+    }
+    last, log = run_step("export", spec, folder)
+    assert last["type"] == "result", (last, log)
+    figures: dict[str, Any] = last["figures"]
+    return figures

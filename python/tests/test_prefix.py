@@ -95,6 +95,15 @@ def test_gradients_equal_the_padded_batchs(shared: bool, attention: str, row_tok
     assert difference(made.gradients(), wanted) <= 1e-5
 
 
+def test_wider_and_fewer_rows_change_no_gradient() -> None:
+    samples = encoded(9)
+    loss, wanted = textbook(samples)
+    made = trainee("ours")
+    found, _ = step_backward(made.model, samples, shared_prefix(samples), 100_000, row_cost=500, multiple=16)
+    assert found == pytest.approx(loss, rel=1e-5)
+    assert difference(made.gradients(), wanted) <= 1e-5
+
+
 @pytest.mark.parametrize("attention", ["pytorch's", "ours"])
 def test_the_comparison_would_see_a_prefix_without_gradient(attention: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Guards the test above: were the prefix's own share lost, gradients would be off by far more than it allows."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from export_support import BUNDLE, STOP_TOKENS, TEMPLATE, libraries, run_step
+from export_support import BUNDLE, compare_with_llama_cpp, fuzzed, libraries, run_step
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import byte_tokenizer, rendered, tiny_model
@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from forge_steps.bpe import learn_tokenizer
 from forge_steps.prefix import Encoded, encode, shared_prefix, step_backward
-from forge_steps.pretrain import Rows, encode_group, steps_of
+from forge_steps.pretrain import Rows, encode_group, steps_of, stretched
 from forge_steps.protocol import StepError
 
 SHAPE = {"vocabulary": 400, "hidden": 64, "intermediate": 128, "layers": 2, "heads": 4, "key_heads": 2, "head_width": 16, "window": 1024, "rope_theta": 50000.0}
@@ -105,26 +105,8 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_model(trained: tuple[Path, di
 
 @pytest.mark.skipif(not libraries().is_dir(), reason="node_modules holds no llama.cpp for this machine")
 def test_llama_cpp_has_the_same_ids_and_logits(trained: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
-    rng = random.Random(5)
-    pieces = ["'street", "don't", " 'x'", "42", "  ", "\n\n", "\t", "é", "日本", "🦊", '{"a":"b"}', "</tools>", "a_b-c.d/e", "C:\\x", " (", "…", "I'LL", "\u00a0", "ﬁ", "\r\n"]
-    fuzz = ["".join(rng.choice(pieces) for _ in range(40)) for _ in range(40)]
-    rows = [*rows_of(4), *({"id": f"fuzz{i}", "segments": [{"text": "q" + text, "learn": False}, {"text": "ok<|im_end|>", "learn": True}]} for i, text in enumerate(fuzz))]
-    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), "utf-8")
-    (tmp_path / "template.jinja").write_text(TEMPLATE, "utf-8")
-    spec = {
-        "base": {"gguf": str(trained[0])},
-        "template": str(tmp_path / "template.jinja"),
-        "stop_tokens": STOP_TOKENS,
-        "output": str(tmp_path / "model.gguf"),
-        "metadata": {"general.name": "tiny"},
-        "converter": {"bundle": str(BUNDLE), "cache": str(tmp_path / "cache")},
-        "libraries": str(libraries()),
-        "scratch": str(tmp_path / "scratch"),
-        "verify": {"rows": str(tmp_path / "rows.jsonl"), "positions": 400},
-    }
-    last, log = run_step("export", spec, tmp_path)
-    assert last["type"] == "result", (last, log)
-    assert last["figures"]["kl"] <= 1e-4 and last["figures"]["tokens_equal"] > 1000
+    figures = compare_with_llama_cpp(trained[0], [*rows_of(4), *fuzzed(40)], tmp_path)
+    assert figures["kl"] <= 1e-4 and figures["tokens_equal"] > 1000
     import gguf
 
     fields = gguf.GGUFReader(tmp_path / "model.gguf").fields
@@ -247,3 +229,33 @@ def test_every_token_counts_what_it_should_and_the_prefix_counts_once() -> None:
     assert loss == pytest.approx(float(total.detach() / weight), rel=1e-5)
     for name, p in model.named_parameters():
         assert torch.allclose(ours[name], p.grad, rtol=1e-3, atol=1e-6), name
+
+
+def test_a_stretched_prompt_is_read_where_it_stands() -> None:
+    """Gaps in the prefix's positions: the loss is that of whole sequences with the same positions."""
+    tokenizer = byte_tokenizer()
+    samples = [encode(tokenizer, r["id"], r["segments"]) for r in rendered(3)]
+    prefix = shared_prefix(samples)
+    positions = [i + (7 if i > 4 else 0) + (30 if i > prefix - 3 else 0) for i in range(prefix + 1)]
+    model = tiny_model()
+    loss, _ = step_backward(model, samples, prefix, 4096, positions=positions)
+    total, weight = 0.0, 0.0
+    for sample in samples:
+        ids = torch.tensor([sample.ids])
+        at = torch.tensor([positions + list(range(positions[-1] + 1, positions[-1] + len(sample.ids) - prefix))])
+        counts = torch.tensor(sample.weights())[1:]
+        each = functional.cross_entropy(model(input_ids=ids, position_ids=at).logits[0, :-1], ids[0, 1:], reduction="none")
+        total += float((each * counts).sum().detach())
+        weight += float(counts.sum())
+    assert loss == pytest.approx(total / weight, rel=1e-4)
+    assert loss != pytest.approx(step_backward(model, samples, prefix, 4096)[0], rel=1e-4)
+
+
+@given(st.integers(0, 300), st.integers(1, 400), st.integers(1, 500), st.integers())
+def test_gaps_keep_the_order_and_stay_within_the_window(prefix: int, own: int, window: int, seed: int) -> None:
+    positions = stretched(prefix, prefix + own, window, random.Random(seed))
+    if positions is None:
+        return
+    assert len(positions) == prefix + 1 and positions[0] == 0
+    assert all(b > a for a, b in zip(positions, positions[1:], strict=False))
+    assert positions[-1] + own <= window

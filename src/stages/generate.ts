@@ -5,9 +5,9 @@
  * untuned base model itself, so that what it knew stays as it was.
  */
 import { readFile, writeFile } from "node:fs/promises";
-import type { StageDefinition } from "../engine/stage.ts";
+import type { StageContext, StageDefinition } from "../engine/stage.ts";
 import { toJsonLines } from "../platform/json.ts";
-import { ok } from "../platform/result.ts";
+import { ok, type Result } from "../platform/result.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { baseSettings, fakedFiles, llamaRuntime, modelSlice, type PipelineContext, toolSlice, view } from "./context.ts";
 import { openSession } from "./tool-session.ts";
@@ -46,6 +46,8 @@ export function generateStage(c: PipelineContext): StageDefinition {
         import("./base-model.ts"),
       ]);
       const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
+      const suits = await suitsFamily(c, toolset, { signal, emit });
+      if (!suits.ok) return suits;
       const plan = planSynthesis({
         toolset,
         samples: recipe.data.samples,
@@ -87,4 +89,19 @@ export function generateStage(c: PipelineContext): StageDefinition {
       }
     },
   };
+}
+
+/** Refuses tools that are too long for the model, and warns of a language that it has not read. */
+async function suitsFamily(c: PipelineContext, toolset: Toolset, o: Pick<StageContext, "signal" | "emit">): Promise<Result<void>> {
+  const [{ fitsWindow, languageWarning }, { createRenderer }] = await Promise.all([import("../models/fit.ts"), import("../models/render.ts")]);
+  const warning = languageWarning(toolset.tools, c.family);
+  if (warning !== undefined) o.emit({ type: "log", level: "warning", message: warning });
+  return fitsWindow(createRenderer(c.family).toolPrompt(toolset.tools), toolset.tools.length, c.family, async (text) => {
+    const { openBase } = await import("./base-model.ts");
+    const base = await openBase(c, o);
+    if (!base.ok) return base;
+    const ids = await base.value.engine.tokenize(text);
+    await base.value.close();
+    return ids.ok ? ok(ids.value.length) : ids;
+  });
 }

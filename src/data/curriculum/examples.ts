@@ -61,7 +61,7 @@ export async function* curriculum(o: CurriculumOptions): AsyncGenerator<Result<C
     const { toolset, samples: train } = estrange(planned, made.value.train, i, o);
     const always = new Set(train.filter((s) => s.scenario === "error" || s.scenario === "no_tool").map((s) => s.id));
     const unanswered = new Set(train.filter((s) => s.kind === "general" && s.messages.at(-1)?.content === UNANSWERED).map((s) => s.id));
-    const foreign = await foreignRequests(o, i, toolset, train);
+    const foreign = await foreignRequests(o, i, planned, train);
     if (!foreign.ok) {
       yield foreign;
       return;

@@ -71,9 +71,11 @@ export function scrambleValues(sample: Sample, toolset: Toolset, rng: Rng): Samp
   return { ...sample, messages: messages as unknown as Sample["messages"] };
 }
 
-/** The toolset and its samples with some parameters called by names that say nothing, the same in schema and calls. */
+/** The toolset and its samples with some tools and parameters called by names that say nothing, the same in definitions and calls. */
 export function scrambleNames(toolset: Toolset, samples: readonly Sample[], rng: Rng): { toolset: Toolset; samples: Sample[] } {
   const renamed = new Map<string, Map<string, string>>();
+  const titles = new Map<string, string>();
+  const used = new Set(toolset.tools.map((t) => t.name));
   const tools = toolset.tools.map((tool) => {
     const properties = (tool.input_schema.properties ?? {}) as JsonObject;
     const taken = new Set(Object.keys(properties));
@@ -85,7 +87,9 @@ export function scrambleNames(toolset: Toolset, samples: readonly Sample[], rng:
       properties: Object.fromEntries(Object.entries(properties).map(([name, s]) => [names.get(name) ?? name, s])),
       ...(required !== undefined && { required: required.map((name) => names.get(name) ?? name) }),
     };
-    return { ...tool, input_schema: schema };
+    const title = rng.chance(0.5) ? freshName(tool.name, used, rng) : tool.name;
+    titles.set(tool.name, title);
+    return { ...tool, name: title, input_schema: schema };
   });
   const rename = (call: { function: { name: string; arguments: string } }): string => {
     const names = renamed.get(call.function.name);
@@ -96,7 +100,13 @@ export function scrambleNames(toolset: Toolset, samples: readonly Sample[], rng:
     ...sample,
     messages: sample.messages.map((m) =>
       m.role === "assistant" && m.tool_calls !== undefined
-        ? { ...m, tool_calls: m.tool_calls.map((c) => ({ ...c, function: { ...c.function, arguments: rename(c) } })) }
+        ? {
+            ...m,
+            tool_calls: m.tool_calls.map((c) => ({
+              ...c,
+              function: { ...c.function, name: titles.get(c.function.name) ?? c.function.name, arguments: rename(c) },
+            })),
+          }
         : m,
     ) as unknown as Sample["messages"],
   }));
