@@ -2,7 +2,7 @@
  * What a head start can do by itself: an adapter, or a GGUF, judged on the requests that people wrote for the development toolsets,
  * none of which it was trained for.
  *
- *   npm run bench -- head-start [--model head-starts/smollm2] [--toolsets all | NAME,NAME] [--from DIR] [--keep DIR]
+ *   npm run bench -- head-start [--model head-starts/smollm2] [--toolsets all | NAME,NAME] [--from DIR] [--family NAME] [--keep DIR]
  *
  * Free decoding, q8_0. One JSON line a figure, of each toolset and pooled, and how arguments went wrong.
  */
@@ -17,6 +17,7 @@ const { values: o } = parseArgs({
     model: { type: "string", default: join(root, "head-starts/smollm2") },
     toolsets: { type: "string", default: "all" },
     from: { type: "string" },
+    family: { type: "string" },
     keep: { type: "string", default: join(root, ".mcp-forge/bench/head-start") },
   },
 });
@@ -72,7 +73,18 @@ for (const name of names) {
   const records = join(keep, "report.records.jsonl");
   for (const file of ["tools.json", "report.json", "report.md", "report.records.jsonl", "report.cases.jsonl"]) rmSync(join(keep, file), { force: true });
   const imported = forge("tools", "import", "--from", "functions.json", "--output", "tools.json");
-  const judged = forge("validate", "--model", model, "--tools", "tools.json", "--cases", "cases.jsonl", "--output", "report.json");
+  const judged = forge(
+    "validate",
+    "--model",
+    model,
+    "--tools",
+    "tools.json",
+    "--cases",
+    "cases.jsonl",
+    "--output",
+    "report.json",
+    ...(o.family === undefined ? [] : ["--family", o.family]),
+  );
   if (!existsSync(records)) {
     console.error(`${name}\n${imported.stderr}${judged.stdout}${judged.stderr}`);
     process.exit(1);

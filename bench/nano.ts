@@ -2,14 +2,17 @@
  * What a small model can do that was trained on no recipe: on toolsets of one to six tools from the second generator, and on real servers'
  * tools with requests written by hand.
  *
- *   npm run bench -- nano --model FOLDER-OR-GGUF [--toolsets 18] [--requests 20] [--seed 1] [--keep DIR]
+ *   npm run bench -- nano [--model GGUF] [--toolsets 18] [--requests 20] [--seed 1] [--keep DIR]
  *
- * Writes the toolsets to DIR and has bench/head-start.mjs judge the model on them. Needs the npm registry for the servers.
+ * Without --model the one that ships. Writes the toolsets to DIR and has bench/head-start.mjs judge the model on them. Needs the npm registry for the servers.
  */
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { must } from "../scripts/training-run.ts";
+import { ensureBase } from "../src/models/base.ts";
+import { getFamily } from "../src/models/family.ts";
 import type { JsonObject } from "../src/platform/json.ts";
 import { packageRoot } from "../src/platform/paths.ts";
 import { judged } from "./nano/generator.ts";
@@ -24,10 +27,13 @@ const { values: o } = parseArgs({
     keep: { type: "string", default: join(root, ".mcp-forge/bench/nano") },
   },
 });
-if (o.model === undefined) {
-  console.error("usage: npm run bench -- nano --model FOLDER-OR-GGUF [--toolsets N] [--requests N] [--seed N] [--keep DIR]");
-  process.exit(4);
+/** The model that ships, as a recipe would have it. */
+async function shipped(): Promise<string> {
+  const family = must(getFamily("nano"));
+  return must(await ensureBase(family, "default", { signal: new AbortController().signal })).ggufPath;
 }
+const model = o.model === undefined ? await shipped() : resolve(o.model);
+
 /** Servers whose requests lie in bench/cases/nano, with what they are started with. */
 const SERVERS = {
   filesystem: "npx -y @modelcontextprotocol/server-filesystem@2026.8.31 .",
@@ -60,7 +66,7 @@ for (const [name, server] of Object.entries(SERVERS)) {
   writeFileSync(join(folder, "functions.json"), JSON.stringify(tools.map((t) => ({ name: t.name, description: t.description, parameters: t.input_schema }))));
   copyFileSync(join(root, "bench/cases/nano", `${name}.jsonl`), join(folder, "cases.jsonl"));
 }
-const ended = spawnSync(process.execPath, [join(root, "bench/head-start.mjs"), "--model", resolve(o.model), "--from", toolsets, "--keep", keep], {
+const ended = spawnSync(process.execPath, [join(root, "bench/head-start.mjs"), "--model", model, "--family", "nano", "--from", toolsets, "--keep", keep], {
   encoding: "utf8",
   stdio: ["ignore", "pipe", "inherit"],
   maxBuffer: 1 << 26,

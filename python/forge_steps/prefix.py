@@ -25,6 +25,7 @@ ROW_COST = 60
 #: The same for models under so many parameters, whose tokens are computed in less time (both measured, docs/measurements.md).
 SMALL_ROW_COST = 500
 SMALL_PARAMETERS = 20_000_000
+SMALL_WIDTHS = 16
 
 #: Positions whose logits are held at once; 512 x 49,152 x 4 bytes is 100 MB.
 LOGITS_AT_ONCE = 512
@@ -96,6 +97,11 @@ def shared_prefix(samples: Sequence[Encoded]) -> int:
 def row_cost_of(parameters: int) -> int:
     """What one more row costs a model of so many parameters, in tokens."""
     return SMALL_ROW_COST if parameters < SMALL_PARAMETERS else ROW_COST
+
+
+def widths_of(parameters: int) -> int:
+    """What rows' widths are rounded up to: the matrix library prepares its kernels anew for every shape, which a small model feels."""
+    return SMALL_WIDTHS if parameters < SMALL_PARAMETERS else 1
 
 
 def rows(lengths: Sequence[int], budget: int, row_cost: int = ROW_COST) -> list[list[int]]:

@@ -2,7 +2,8 @@
 
 Spec: `{v: 1, rows: rendered.jsonl ({id, segments: [{text, learn}], group}), shape: {vocabulary, hidden, intermediate, layers, heads,
 key_heads, head_width, window, rope_theta}, special: [text], hyper: {learning_rate, samples_per_step, warmup_steps, row_tokens, weight_decay,
-prompt_weight}, seed, output: folder, checkpoints: folder, checkpoint_seconds?}`.
+prompt_weight, doubled_after?,
+decision_weight?, text_weight?}, seed, start?: folder of a model to go on from, output: folder, checkpoints: folder, checkpoint_seconds?}`.
 
 The rows are read in their order (a curriculum goes from short to long): a group, one toolset's conversations, is one shared prefix.
 Every token counts in the loss, an answer's 1, any other `prompt_weight`: a model that knows no language yet learns it from
@@ -26,6 +27,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from forge_steps.helpers import Learn
 from forge_steps.protocol import Spec, Step, StepError, Stopped
 from forge_steps.train import CHECKPOINT_SECONDS, FINAL_STEPS, MAX_GRAD_NORM
 
@@ -35,12 +37,14 @@ BETAS = (0.9, 0.98)
 INITIAL = 0.02
 #: Rows that the tokenizer learns from, spread over all.
 TOKENIZER_ROWS = 6_000
-#: Rows' widths are rounded up to a multiple of this: fewer shapes for which the matrix library prepares kernels.
-WIDTHS = 16
 #: Share of the toolsets whose prompt stands as if it were longer than it is.
 STRETCHED = 0.4
 #: At most so many gaps has such a prompt.
 GAPS = 3
+#: At most so many processes share a step; its toolsets are few.
+MOST_PROCESSES = 2
+#: What begins a call, what stands between it and the tool's name, and how many tokens of a name decide which it is.
+CALL, BEFORE_NAME, NAME_TOKENS = "<tool_call>", '\n{"name":"', 3
 #: Where a conversation's own part begins. A control token: tokens before it are the same whatever comes after.
 TURN = "<|im_start|>user\n"
 
@@ -75,6 +79,12 @@ class Hyper:
     row_tokens: int
     weight_decay: float
     prompt_weight: float
+    #: What the tokens count that decide most: an answer's first, by which it calls or not, and half of it those of the tool's name.
+    decision_weight: float
+    #: What the other tokens of an answer in words count: there are many ways to say it, and their noise drowns what can be learned.
+    text_weight: float
+    #: Share of the steps after which a step takes twice as many samples: small steps learn early, large ones late (arXiv:1711.00489).
+    doubled_after: float
 
     @staticmethod
     def read(spec: Spec) -> Hyper:
@@ -85,6 +95,9 @@ class Hyper:
             row_tokens=spec.integer("row_tokens", minimum=1),
             weight_decay=spec.number("weight_decay", minimum=0),
             prompt_weight=spec.number("prompt_weight", minimum=0),
+            decision_weight=spec.number("decision_weight", 1.0, minimum=0),
+            text_weight=spec.number("text_weight", 1.0, minimum=0),
+            doubled_after=spec.number("doubled_after", 1.0, minimum=0),
         )
 
 
@@ -168,8 +181,9 @@ def encode_group(tokenizer: Any, rows: Sequence[dict[str, Any]], window: int) ->
     return samples
 
 
-def steps_of(groups: Sequence[int], samples_per_step: int) -> list[list[int]]:
-    """Whole groups, given by their sizes, in their order, as many a step as it takes to reach `samples_per_step`."""
+def steps_of(groups: Sequence[int], samples_per_step: int, doubled_after: float = 1.0) -> list[list[int]]:
+    """Whole groups, given by their sizes, in their order, as many a step as it takes to reach `samples_per_step`; after that share of the steps,
+    two of them are one."""
     steps: list[list[int]] = []
     step: list[int] = []
     held = 0
@@ -179,7 +193,10 @@ def steps_of(groups: Sequence[int], samples_per_step: int) -> list[list[int]]:
         if held >= samples_per_step:
             steps.append(step)
             step, held = [], 0
-    return [*steps, step] if step else steps
+    if step:
+        steps.append(step)
+    cut = round(len(steps) * doubled_after)
+    return steps[:cut] + [[g for step in steps[i : i + 2] for g in step] for i in range(cut, len(steps), 2)]
 
 
 def stretched(prefix: int, longest: int, window: int, rng: random.Random) -> list[int] | None:
@@ -194,18 +211,41 @@ def stretched(prefix: int, longest: int, window: int, rng: random.Random) -> lis
     return [i + max((end for cut, end in zip(at, ends, strict=True) if cut <= i), default=0) for i in range(prefix + 1)]
 
 
-def rate_at(step: int, steps: int, hyper: Hyper) -> float:
-    """Linear warm-up, then a cosine to a tenth of the peak."""
+def weights_of(ids: Sequence[int], learn: Sequence[bool], hyper: Hyper, call: int, before_name: int) -> list[float]:
+    """What each token counts. `call`: the token that begins a call; `before_name`: tokens between it and the tool's name."""
+    weights = [hyper.prompt_weight] * len(ids)
+    i = 0
+    while i < len(ids):
+        if not learn[i]:
+            i += 1
+            continue
+        end = i
+        while end < len(ids) and learn[end]:
+            end += 1
+        calls = ids[i] == call
+        weights[i:end] = [1.0 if calls else hyper.text_weight] * (end - i)
+        weights[i] = hyper.decision_weight
+        if calls:
+            name = i + 1 + before_name
+            for j in range(name, min(name + NAME_TOKENS, end)):
+                weights[j] = max(1.0, hyper.decision_weight / 2)
+        i = end
+    return weights
+
+
+def rate_at(step: int, through: float, hyper: Hyper) -> float:
+    """Linear warm-up by steps, then a cosine to a tenth of the peak by how far through the examples it is (0 to 1)."""
     if step < hyper.warmup_steps:
         return hyper.learning_rate * (step + 1) / hyper.warmup_steps
-    through = (step - hyper.warmup_steps) / max(1, steps - hyper.warmup_steps)
     return hyper.learning_rate * (0.1 + 0.9 * (1 + math.cos(math.pi * through)) / 2)
 
 
 def new_model(shape: Shape, vocabulary: int, seed: int, ids: dict[str, int]) -> Any:
-    """A Qwen3 with random weights in float32; its projections back into the residual stream begin smaller, as GPT-2's."""
+    """A Qwen3 in float32 with random weights, those back into the residual stream smaller as GPT-2's, and the circuit for copying where it has room."""
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    from forge_steps.induction import has_room, lay_down
 
     torch.manual_seed(seed)
     config = Qwen3Config(
@@ -228,7 +268,83 @@ def new_model(shape: Shape, vocabulary: int, seed: int, ids: dict[str, int]) -> 
         for name, p in model.named_parameters():
             if name.endswith(("o_proj.weight", "down_proj.weight")):
                 p.div_(math.sqrt(2 * shape.layers))
+    if has_room(config):
+        lay_down(model, seed)
     return model
+
+
+def tokenizer_of(folder: Path) -> Any:
+    """The tokenizer of a model that an earlier run left."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder)
+
+
+def go_on_from(folder: Path, weights: Any) -> None:
+    """Takes over the weights of a model that an earlier run left. Raises StepError when it is of another shape."""
+    from safetensors.torch import load_file
+
+    found = load_file(folder / "model.safetensors")
+    for name, own in weights.named().items():
+        if name not in found or found[name].shape != own.shape:
+            raise StepError("train/other-shape", f"{folder.name} is no model of this shape: {name}")
+        own.copy_(found[name].float())
+    weights.load_flat(weights.flat())
+
+
+@dataclass(frozen=True)
+class Learner:
+    """Makes the model and what learns from one group of rows: here, and alike in every helper."""
+
+    shape: Shape
+    hyper: Hyper
+    seed: int
+    tokenizer: Any
+    rows: Rows
+    device: str
+    dtype: str
+
+    def model(self) -> Any:
+        import torch
+
+        from forge_steps.lean import make_lean
+        from forge_steps.shared_attention import install
+
+        own = self.tokenizer
+        ids = {"bos_token_id": own.bos_token_id, "eos_token_id": own.eos_token_id, "pad_token_id": own.pad_token_id}
+        model = new_model(self.shape, len(own), self.seed, ids).to(device=self.device, dtype=getattr(torch, self.dtype))
+        model.train()
+        install(model)
+        make_lean(model)
+        return model
+
+    def learning(self, model: Any) -> Learn:
+        from forge_steps.prefix import Encoded, row_cost_of, shared_prefix, step_backward, widths_of
+
+        row_cost, multiple = row_cost_of(model.num_parameters()), widths_of(model.num_parameters())
+
+        call = self.tokenizer.convert_tokens_to_ids(CALL)
+        before_name = len(self.tokenizer(BEFORE_NAME, add_special_tokens=False)["input_ids"])
+
+        def weigh(sample: Encoded) -> list[float]:
+            return weights_of(sample.ids, sample.learn, self.hyper, call, before_name)
+
+        def learn(group: int) -> tuple[float, int]:
+            batch = encode_group(self.tokenizer, self.rows.read(group), self.shape.window)
+            prefix = shared_prefix(batch)
+            positions = stretched(prefix, max(len(s.ids) for s in batch), self.shape.window, random.Random(f"{self.seed}/{group}"))
+            loss, _ = step_backward(
+                model, batch, prefix, self.hyper.row_tokens, weigh=weigh, row_cost=row_cost, multiple=multiple, positions=positions
+            )
+            return loss, prefix + sum(len(s.ids) - prefix for s in batch)
+
+        return learn
+
+    def __call__(self) -> tuple[Any, Learn]:
+        from forge_steps.true_weights import TrueWeights
+
+        model = self.model()
+        return TrueWeights(model, self.hyper.weight_decay, BETAS), self.learning(model)
 
 
 def run(step: Step) -> dict[str, Any]:
@@ -247,30 +363,27 @@ def run(step: Step) -> dict[str, Any]:
 
     from forge_steps.bpe import learn_tokenizer
     from forge_steps.checkpoint import Checkpoints
-    from forge_steps.lean import make_lean
-    from forge_steps.model import peak_memory_bytes, pick_device, pick_dtype, usable_cores
-    from forge_steps.prefix import Encoded, row_cost_of, shared_prefix, step_backward
-    from forge_steps.shared_attention import install
+    from forge_steps.helpers import Helpers
+    from forge_steps.model import file_sha256, peak_memory_bytes, pick_device, pick_dtype, usable_cores
     from forge_steps.true_weights import TrueWeights
 
-    torch.set_num_threads(usable_cores())
     device = pick_device()
     dtype = pick_dtype(device)
+    # One process a core: so small a model is slower on two threads than two models on one each.
+    helpers_wanted = min(usable_cores(), MOST_PROCESSES) - 1 if device.type == "cpu" else 0
+    torch.set_num_threads(1 if helpers_wanted > 0 else usable_cores())
     step.progress(0, 0, "examples", message="learning the tokenizer")
-    tokenizer = learn_tokenizer(rows.texts(TOKENIZER_ROWS), shape.vocabulary, special)
-    ids = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
-    model = new_model(shape, len(tokenizer), seed, ids).to(device=device, dtype=dtype)
-    model.train()
-    install(model)
-    make_lean(model)
+    start = spec.path("start", exists=True) if spec.has("start") else None
+    tokenizer = learn_tokenizer(rows.texts(TOKENIZER_ROWS), shape.vocabulary, special) if start is None else tokenizer_of(start)
+    learner = Learner(shape, hyper, seed, tokenizer, rows, str(device), str(dtype).removeprefix("torch."))
+    model = learner.model()
+    learn = learner.learning(model)
     weights = TrueWeights(model, hyper.weight_decay, BETAS)
-    row_cost = row_cost_of(model.num_parameters())
-    plan = steps_of([lines for _, _, lines in rows.groups], hyper.samples_per_step)
-
-    def weigh(sample: Encoded) -> list[float]:
-        return [1.0 if learned else hyper.prompt_weight for learned in sample.learn]
-
-    decisive = {"shape": asdict(shape), "hyper": asdict(hyper), "seed": seed, "special": special, "rows": rows.digest}
+    if start is not None:
+        go_on_from(start, weights)
+    plan = steps_of([lines for _, _, lines in rows.groups], hyper.samples_per_step, hyper.doubled_after)
+    begun = {} if start is None else {"start": file_sha256(start / "model.safetensors")}
+    decisive = {**begun, "shape": asdict(shape), "hyper": asdict(hyper), "seed": seed, "special": special, "rows": rows.digest}
     store = Checkpoints(checkpoints, hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest())
     position, losses, tokens, seconds_before = 0, [], 0, 0.0
     state = store.load()
@@ -287,19 +400,16 @@ def run(step: Step) -> dict[str, Any]:
         seconds = seconds_before + time.monotonic() - started
         store.save({"weights": weights.state(), "position": position, "losses": losses, "tokens": tokens, "seconds": seconds})
 
+    helpers = Helpers(helpers_wanted, learner, weights)
     try:
         while position < len(plan):
-            loss = 0.0
-            for group in plan[position]:
-                step.check()
-                batch = encode_group(tokenizer, rows.read(group), shape.window)
-                prefix = shared_prefix(batch)
-                positions = stretched(prefix, max(len(s.ids) for s in batch), shape.window, random.Random(f"{seed}/{group}"))
-                part, _ = step_backward(model, batch, prefix, hyper.row_tokens, weigh=weigh, row_cost=row_cost, multiple=WIDTHS, positions=positions)
-                loss += part / len(plan[position])
-                tokens += prefix + sum(len(s.ids) - prefix for s in batch)
-                done += len(batch)
-            rate = rate_at(position, len(plan), hyper)
+            step.check()
+            groups = plan[position]
+            loss, count = helpers.learn(groups, learn)
+            loss /= len(groups)
+            tokens += count
+            done += sum(rows.groups[g][2] for g in groups)
+            rate = rate_at(position, done / total, hyper)
             norm = weights.step(rate, MAX_GRAD_NORM) if math.isfinite(loss) else math.nan
             if not math.isfinite(norm):
                 raise StepError("train/not-finite", f"the loss is no longer a number at step {position + 1} of {len(plan)}", "Lower the learning rate.")
@@ -314,6 +424,8 @@ def run(step: Step) -> dict[str, Any]:
     except Stopped:
         save()
         raise
+    finally:
+        helpers.close()
     trained = time.monotonic() - started
     _write(output, model, weights.named(), tokenizer, losses)
     step.artifact("model", output)

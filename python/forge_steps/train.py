@@ -192,7 +192,7 @@ def run(step: Step) -> dict[str, Any]:
     from forge_steps.gguf_once import read_once
     from forge_steps.head_start import head_start_folder, load_with_head_start
     from forge_steps.model import load_base, load_tokenizer, peak_memory_bytes
-    from forge_steps.prefix import row_cost_of, shared_prefix, step_backward
+    from forge_steps.prefix import row_cost_of, shared_prefix, step_backward, widths_of
     from forge_steps.shared_attention import install
 
     torch.set_num_threads(usable_cores())
@@ -218,7 +218,7 @@ def run(step: Step) -> dict[str, Any]:
     torch.manual_seed(seed)
     model = model.to(device)
     install(model)
-    row_cost = row_cost_of(model.num_parameters())
+    row_cost, multiple = row_cost_of(model.num_parameters()), widths_of(model.num_parameters())
     trainee = Trainee(model, hyper.rank, hyper.alpha, hyper.dropout, hyper.weight_decay, step.check)
 
     store = Checkpoints(checkpoints, digest_of(spec.raw(), rows))
@@ -259,7 +259,7 @@ def run(step: Step) -> dict[str, Any]:
             loss, before = 0.0, 0
             for batch in batches:
                 part, _ = step_backward(
-                    trainee.model, batch, beginning(batch), hyper.row_tokens, lambda n, before=before: told(before + n), row_cost=row_cost
+                    trainee.model, batch, beginning(batch), hyper.row_tokens, lambda n, before=before: told(before + n), row_cost=row_cost, multiple=multiple
                 )
                 loss += part / len(batches)
                 before += len(batch)

@@ -63,6 +63,26 @@ class TrueWeights:
         """The gathered gradients by parameter name (for tests)."""
         return dict(self._grads)
 
+    def flat(self) -> Tensor:
+        """All true weights as one tensor [parameters]: the weights themselves, no copy."""
+        return self._flat.data
+
+    def load_flat(self, flat: Tensor) -> None:
+        """Takes over weights that `flat` of the same model returned."""
+        self._flat.data.copy_(flat)
+        self._copy_in()
+
+    def take_gradients(self, into: Tensor) -> None:
+        """Moves the gathered gradients [parameters] into a tensor, and begins anew."""
+        assert self._flat.grad is not None
+        into.copy_(self._flat.grad)
+        self._flat.grad.zero_()
+
+    def add_gradients(self, gradients: Tensor) -> None:
+        """Adds gradients that `take_gradients` of the same model moved out."""
+        assert self._flat.grad is not None
+        self._flat.grad.add_(gradients)
+
     def state(self) -> dict[str, Any]:
         """Everything that decides the next step, as tensors and plain values."""
         return {"weights": dict(self._true), "optimiser": self._optimiser.state_dict()}

@@ -20,8 +20,9 @@ from tiny import byte_tokenizer, rendered, tiny_model
 from torch.nn import functional
 
 from forge_steps.bpe import learn_tokenizer
+from forge_steps.helpers import Helpers
 from forge_steps.prefix import Encoded, encode, shared_prefix, step_backward
-from forge_steps.pretrain import Rows, encode_group, steps_of, stretched
+from forge_steps.pretrain import Hyper, Learner, Rows, Shape, encode_group, steps_of, stretched, weights_of
 from forge_steps.protocol import StepError
 
 SHAPE = {"vocabulary": 400, "hidden": 64, "intermediate": 128, "layers": 2, "heads": 4, "key_heads": 2, "head_width": 16, "window": 1024, "rope_theta": 50000.0}
@@ -122,6 +123,62 @@ def test_a_group_s_tokens_are_those_of_its_samples_one_by_one() -> None:
 
 def test_steps_take_whole_groups() -> None:
     assert steps_of([3, 3, 2, 9, 1], 5) == [[0, 1], [2, 3], [4]]
+    assert steps_of([5] * 8, 5, 0.25) == [[0], [1], [2, 3], [4, 5], [6, 7]]
+
+
+def test_what_decides_counts_more_and_what_is_said_in_words_less() -> None:
+    hyper = Hyper(**HYPER, doubled_after=1.0, decision_weight=6.0, text_weight=0.5)
+    # A prompt, a call (<tool_call> is 9, two tokens before its name), a result, an answer.
+    ids = [1, 1, 9, 2, 2, 3, 3, 3, 4, 1, 1, 7, 8, 8]
+    learn = [False, False, *[True] * 7, False, False, True, True, True]
+    prompt = HYPER["prompt_weight"]
+    assert weights_of(ids, learn, hyper, 9, 2) == [prompt, prompt, 6, 1, 1, 3, 3, 3, 1, prompt, prompt, 6, 0.5, 0.5]
+    plain = Hyper(**HYPER, doubled_after=1.0, decision_weight=1.0, text_weight=1.0)
+    assert weights_of(ids, learn, plain, 9, 2) == [1.0 if is_learned else prompt for is_learned in learn]
+
+
+def test_a_run_begins_with_the_model_of_an_earlier_one(trained: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    rate = {**HYPER, "learning_rate": 1e-5, "warmup_steps": 0}
+    last, log = run_step("pretrain", write_spec(tmp_path, start=str(trained[0]), hyper=rate), tmp_path)
+    assert last["type"] == "result", (last, log)
+    assert last["figures"]["first_loss"] < 0.8 * trained[1]["first_loss"]
+    assert (tmp_path / "model" / "tokenizer.json").read_bytes() == (trained[0] / "tokenizer.json").read_bytes()
+    other = write_spec(tmp_path / "other", start=str(trained[0]), shape={**SHAPE, "intermediate": 64})
+    last, _ = run_step("pretrain", other, tmp_path / "other")
+    assert last["type"] == "error" and last["code"] == "train/other-shape"
+
+
+def test_helpers_gather_the_same_gradients(tmp_path: Path) -> None:
+    """Half of a step's groups in another process, against all of them here."""
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(r) + "\n" for r in rows_of(5)), "utf-8")
+    hyper = Hyper(**HYPER, doubled_after=1.0, decision_weight=1.0, text_weight=1.0)
+    learner = Learner(Shape(**SHAPE), hyper, 1, learned(), Rows(file), "cpu", "float32")
+    weights, learn = learner()
+    alone = Helpers(0, learner, weights)
+    expected = alone.learn([0, 1, 2, 3, 4], learn)
+    gathered = torch.empty_like(weights.flat())
+    weights.take_gradients(gathered)
+    assert float(gathered.norm()) > 0
+    helpers = Helpers(1, learner, weights)
+    try:
+        again = torch.empty_like(gathered)
+        for _ in range(2):
+            loss, tokens = helpers.learn([0, 1, 2, 3, 4], learn)
+            weights.take_gradients(again)
+            assert tokens == expected[1] and loss == pytest.approx(expected[0], rel=1e-5)
+            assert torch.allclose(again, gathered, rtol=1e-3, atol=1e-6)
+        # A helper has the newest weights, not those that it began with.
+        for number in (1, 2):
+            weights.flat().mul_(0.5)
+            weights.load_flat(weights.flat().clone())
+            expected = alone.learn([0, 1], learn)
+            weights.take_gradients(gathered)
+            assert helpers.learn([0, 1], learn)[0] == pytest.approx(expected[0], rel=1e-5), number
+            weights.take_gradients(again)
+            assert torch.allclose(again, gathered, rtol=1e-3, atol=1e-6)
+    finally:
+        helpers.close()
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,8 @@ const ROWS = {
   noToolRatio: { flags: "--no-tool-ratio <share>", text: "share of requests that no tool is for (0.15)", parse: share },
   errorRatio: { flags: "--error-ratio <share>", text: "share of requests whose tool fails (0.10)", parse: share },
   seed: { flags: "--seed <n>", text: "the seed (7)", parse: count },
-  model: { flags: "--model <model>", text: "the base model's family: smollm2" },
-  family: { flags: "--family <name>", text: "base model line of the model (smollm2)" },
+  model: { flags: "--model <model>", text: "the base model's family: smollm2 or nano" },
+  family: { flags: "--family <name>", text: "base model line of the model (smollm2, nano)" },
   profile: { flags: "--profile <name>", text: "fast_dev, balanced or max_quality" },
   name: { flags: "--name <name>", text: "name of the model" },
   format: { flags: "--format <format>", text: "q8_0 (default), q4_k_m, q4_k_s, q5_k_m, f16; may be repeated", parse: many },
@@ -73,7 +73,9 @@ export function withStepFlags(command: Command, names: readonly StepFlagName[], 
 export function withThresholds(command: Command, gate: keyof typeof THRESHOLDS): Command {
   for (const figure of THRESHOLDS[gate]) {
     const whole = figure.startsWith("min_");
-    command.addOption(new Option(`--${figure.replaceAll("_", "-")} <${whole ? "n" : "rate"}>`, "threshold of the gate").argParser(whole ? count : share));
+    const option = new Option(`--${figure.replaceAll("_", "-")} <${whole ? "n" : "rate"}>`, "threshold of the gate");
+    option.negate = false; // `--no-tool-correctness` too is no negation
+    command.addOption(option.argParser(whole ? count : share));
   }
   return command;
 }

@@ -7,13 +7,14 @@ import { EXIT } from "../platform/exit.ts";
 import type { JsonObject } from "../platform/json.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import type { Family, HubSource, PackageSource, WheelSource } from "../schemas/generated/family.ts";
+import nano from "./families/nano.json" with { type: "json" };
 import smollm2 from "./families/smollm2.json" with { type: "json" };
 
 export type { Family, HubSource, PackageSource, WheelSource };
 export type FamilySource = WheelSource | HubSource | PackageSource;
 
 /** Family files are part of the program and checked against schemas/family.schema.json by a test, not at run time. */
-const FAMILIES: ReadonlyMap<string, Family> = new Map([smollm2 as unknown as Family].map((f) => [f.name, f]));
+const FAMILIES: ReadonlyMap<string, Family> = new Map([smollm2, nano].map((f) => [f.name, f as unknown as Family]));
 
 /** Names of all families, sorted. */
 export const familyNames = (): string[] => [...FAMILIES.keys()].sort();
@@ -29,6 +30,9 @@ export function getFamily(name: string): Result<Family> {
     exit: EXIT.usage,
   });
 }
+
+/** The family whose model has that id, as bundles and GGUF files name it. */
+export const familyByHubId = (id: string): Family | undefined => [...FAMILIES.values()].find((f) => f.hub_id === id);
 
 /** The family's source of that name (`default` where the recipe names none). */
 export function getSource(family: Family, name: string): Result<FamilySource> {

@@ -5,7 +5,7 @@
 import type { ResolvedRecipe } from "./types.ts";
 
 /** Families whose data file this version ships (src/models/families; a test compares). */
-export const FAMILIES: readonly string[] = ["smollm2"];
+export const FAMILIES: readonly string[] = ["smollm2", "nano"];
 
 interface Row {
   readonly path: readonly (string | number)[];

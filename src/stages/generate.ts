@@ -2,10 +2,11 @@
  * generate: plans the quotas by scenario and tool, lets the teacher write conversations, executes the
  * calls that may be executed, checks every sample, drops and regenerates until the plan is met, and
  * splits by frame: training samples here, evaluation cases there. Plain questions are answered by the
- * untuned base model itself, so that what it knew stays as it was.
+ * untuned base model itself, so that what it knew stays as it was; a family that knows nothing has sentences for them.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import type { StageContext, StageDefinition } from "../engine/stage.ts";
+import { fixedAnswers } from "../models/plain-answers.ts";
 import { toJsonLines } from "../platform/json.ts";
 import { ok, type Result } from "../platform/result.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
@@ -57,7 +58,8 @@ export function generateStage(c: PipelineContext): StageDefinition {
         seed: recipe.seed,
       });
       // The base model is wanted for its own answers to plain questions, and only then fetched.
-      const asksBase = [...plan.train, ...plan.evaluation].some((slot) => slot.kind === "general");
+      const fixed = fixedAnswers(c.family);
+      const asksBase = fixed === undefined && [...plan.train, ...plan.evaluation].some((slot) => slot.kind === "general");
       const opened = await openSession(c, toolset, { signal, emit });
       if (!opened.ok) return opened;
       const session = opened.value;
@@ -69,7 +71,7 @@ export function generateStage(c: PipelineContext): StageDefinition {
           plan,
           seed: recipe.seed,
           session,
-          answerPlain: base?.value.answerPlain ?? (async (questions) => ok(questions.map(() => ""))),
+          answerPlain: base?.value.answerPlain ?? fixed ?? (async (questions) => ok(questions.map(() => ""))),
           signal,
           onProgress: (done, total, message) => emit({ type: "progress", done, total, unit: "samples", message }),
         });

@@ -16,7 +16,7 @@ const recipe = (o: { samples?: number; parse?: number; exports?: string } = {}):
 name: tiny
 seed: 3
 tools: [{ stub: weather }]
-model: { family: smollm2 }
+model: { family: nano }
 profile: fast_dev
 train: { batch: 4, accumulation: 2 }
 data: { samples: ${o.samples ?? 40}, min_per_tool: 4 }

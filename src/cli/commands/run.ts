@@ -17,7 +17,7 @@ export function define(context: CliContext): Command {
     .option("--skip-benchmark", "no benchmark; the bundle says so")
     .option("--save-recipe <file>", "write the recipe here");
   withStepFlags(command, ["server", "stub", "execute", "model", "profile", "samples", "noToolRatio", "errorRatio", "seed", "name", "format", "output"], {
-    model: "the base model's family (smollm2)",
+    model: "the base model's family (smollm2, nano)",
     samples: "training samples (500)",
     output: "folder for the bundle, inside the project (dist/NAME)",
   });

@@ -6,6 +6,8 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { StageDefinition } from "../../engine/stage.ts";
+import { familyByHubId } from "../../models/family.ts";
+import { ggufText } from "../../models/gguf.ts";
 import { EXIT } from "../../platform/exit.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import { nameFrom, scaledScenarios } from "../../recipe/made.ts";
@@ -20,7 +22,7 @@ export interface StepFlags {
   readonly execute?: string;
   readonly data?: string;
   readonly model?: string;
-  readonly family?: string;
+  readonly family?: string | undefined;
   readonly profile?: string;
   readonly seed?: number;
   readonly samples?: number;
@@ -241,7 +243,7 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
     if (!tools.ok) return tools;
     const format = formatOf(model);
     const output = flags.output ?? join("dist", nameFrom(flags.name ?? "model", "model"));
-    const recipe = recipeFor(flags, tools.value, output, {
+    const recipe = recipeFor({ ...flags, family: familyOf(flags, model) }, tools.value, output, {
       exports: [format],
       evaluation: { benchmark: flags.benchmark !== undefined },
       ...thresholdsOf(flags),
@@ -279,7 +281,7 @@ function measuring(step: "validate" | "benchmark", flags: StepFlags, sources: re
   const tools = toolsFor(flags, sources, model);
   if (!tools.ok) return tools;
   const format = formatOf(model);
-  const recipe = recipeFor(flags, tools.value, model, {
+  const recipe = recipeFor({ ...flags, family: familyOf(flags, model) }, tools.value, model, {
     // Samples to train on are not wanted: as few as there can be.
     data: { samples: 1, min_per_tool: 0 },
     evaluation: { samples: flags.samples ?? 20, baseline: step === "benchmark" },
@@ -360,6 +362,13 @@ export function formatsOf(flags: Pick<StepFlags, "format">): Result<[ExportForma
 
 /** The format that a file's name tells; q8_0 where it tells none. Only a label: the model says itself what it is. */
 const formatOf = (path: string): ExportFormat => FORMATS.find((f) => path.toLowerCase().split(/[/\\]/).at(-1)?.includes(f)) ?? "q8_0";
+
+/** The family of a model file: by flag, else the one that the file says it was made of; undefined where it says nothing. */
+function familyOf(flags: StepFlags, model: string): string | undefined {
+  if (flags.family !== undefined) return flags.family;
+  const base = ggufText(model, "mcp_forge.base_model");
+  return base === undefined ? undefined : familyByHubId(base)?.name;
+}
 
 const optional = (stage: string, output: string, to: string | undefined): Delivery[] => (to === undefined ? [] : [{ stage, output, to }]);
 

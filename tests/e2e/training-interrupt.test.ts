@@ -1,20 +1,23 @@
 /**
- * Training that is interrupted, and training that is killed: the real base model, forge's own Python environment
- * (or the one that MCP_FORGE_PYTHON names), a recipe of a minute. The next apply goes on from the last checkpoint.
+ * Training that is interrupted, and training that is killed: the base model nano, forge's own Python environment
+ * (or the one that MCP_FORGE_PYTHON names), training of half a minute. The next apply goes on from the last checkpoint.
  */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { cacheDir } from "../../src/platform/paths.ts";
-import { type Running, World } from "../e2e/support/forge.ts";
+import { type Running, World } from "./support/forge.ts";
 
 const RECIPE = `version: 1
 name: tiny
 seed: 3
 tools: [{ stub: weather }]
+model: { family: nano }
 train: { batch: 2, accumulation: 2 }
-data: { samples: 48, min_per_tool: 4 }
+data: { samples: 100, min_per_tool: 4 }
 evaluation: { samples: 12 }
 gates: { qa: { schema_pass_rate: 0, min_samples_per_tool: 1 } }
 `;
+
+const LONG = 180_000;
 
 let world: World;
 let env: NodeJS.ProcessEnv;
@@ -60,34 +63,46 @@ async function goesOn(): Promise<number> {
   return from;
 }
 
-it("Ctrl-C saves a checkpoint within 10 s, and training goes on from it", async () => {
-  const run = await training(2);
-  const asked = performance.now();
-  run.process.kill("SIGINT");
-  const ended = await run.ended;
-  expect(performance.now() - asked).toBeLessThan(10_000);
-  expect(ended.code, ended.err).toBe(130);
-  expect(world.processes()).toEqual([]);
-  const from = await goesOn();
-  expect(from).toBeGreaterThanOrEqual(2);
-});
+it(
+  "Ctrl-C saves a checkpoint within 10 s, and training goes on from it",
+  async () => {
+    const run = await training(2);
+    const asked = performance.now();
+    run.process.kill("SIGINT");
+    const ended = await run.ended;
+    expect(performance.now() - asked).toBeLessThan(10_000);
+    expect(ended.code, ended.err).toBe(130);
+    expect(world.processes()).toEqual([]);
+    const from = await goesOn();
+    expect(from).toBeGreaterThanOrEqual(2);
+  },
+  LONG,
+);
 
-it("the second Ctrl-C ends training at once", async () => {
-  const run = await training(1);
-  run.process.kill("SIGINT");
-  await run.until("press Ctrl-C again");
-  const asked = performance.now();
-  run.process.kill("SIGINT");
-  expect((await run.ended).code).toBe(130);
-  expect(performance.now() - asked).toBeLessThan(1500);
-  expect(await world.processesAfter(5000)).toEqual([]);
-});
+it(
+  "the second Ctrl-C ends training at once",
+  async () => {
+    const run = await training(1);
+    run.process.kill("SIGINT");
+    await run.until("press Ctrl-C again");
+    const asked = performance.now();
+    run.process.kill("SIGINT");
+    expect((await run.ended).code).toBe(130);
+    expect(performance.now() - asked).toBeLessThan(1500);
+    expect(await world.processesAfter(5000)).toEqual([]);
+  },
+  LONG,
+);
 
-it("a kill takes training along within 5 s, and the next apply goes on", async () => {
-  const run = await training(2);
-  run.process.kill("SIGKILL");
-  await run.ended;
-  expect(await world.processesAfter(5000)).toEqual([]);
-  // The step hears that its parent is gone, and saves what it has before it leaves.
-  expect(await goesOn()).toBeGreaterThan(0);
-});
+it(
+  "a kill takes training along within 5 s, and the next apply goes on",
+  async () => {
+    const run = await training(2);
+    run.process.kill("SIGKILL");
+    await run.ended;
+    expect(await world.processesAfter(5000)).toEqual([]);
+    // The step hears that its parent is gone, and saves what it has before it leaves.
+    expect(await goesOn()).toBeGreaterThan(0);
+  },
+  LONG,
+);
