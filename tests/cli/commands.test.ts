@@ -328,7 +328,7 @@ test("doctor: findings, never a key's value, exit 0 or 6 and a last line that sa
   expect([0, 6]).toContain(ended.code);
   expect(ended.out).toContain("HF_TOKEN is set");
   expect(ended.out + ended.err).not.toContain("abcdefgh");
-  expect(ended.out).toMatch(ended.code === 0 ? /Ready to train: smollm2 \(\d+ GB\).*\n$/ : /Not ready: .*\n$/);
+  expect(ended.out).toMatch(ended.code === 0 ? /Ready to train: nano \(\d+ GB\), smollm2 \(\d+ GB\)\n$/ : /Not ready: .*\n$/);
   const broken = await rig.run(rig.project(null), ["doctor", "--json"], { MCP_FORGE_PYTHON: "/no/such/python" });
   expect(broken.code).toBe(6);
   const { findings } = JSON.parse(broken.out) as { findings: { check: string; status: string; fix?: string }[] };
