@@ -104,6 +104,11 @@ def widths_of(parameters: int) -> int:
     return SMALL_WIDTHS if parameters < SMALL_PARAMETERS else 1
 
 
+def threads_of(parameters: int, cores: int) -> int:
+    """Threads that help a model of so many parameters: a small one gains nothing from a second, and waits for it wherever a core is shared."""
+    return 1 if parameters < SMALL_PARAMETERS else cores
+
+
 def rows(lengths: Sequence[int], budget: int, row_cost: int = ROW_COST) -> list[list[int]]:
     """Cuts samples into rows (lists of indices) so that a row's tokens, padding included, stay within `budget`.
 

@@ -192,7 +192,7 @@ def run(step: Step) -> dict[str, Any]:
     from forge_steps.gguf_once import read_once
     from forge_steps.head_start import head_start_folder, load_with_head_start
     from forge_steps.model import load_base, load_tokenizer, peak_memory_bytes
-    from forge_steps.prefix import row_cost_of, shared_prefix, step_backward, widths_of
+    from forge_steps.prefix import row_cost_of, shared_prefix, step_backward, threads_of, widths_of
     from forge_steps.shared_attention import install
 
     torch.set_num_threads(usable_cores())
@@ -218,6 +218,8 @@ def run(step: Step) -> dict[str, Any]:
     torch.manual_seed(seed)
     model = model.to(device)
     install(model)
+    if device.type == "cpu":
+        torch.set_num_threads(threads_of(model.num_parameters(), usable_cores()))
     row_cost, multiple = row_cost_of(model.num_parameters()), widths_of(model.num_parameters())
     trainee = Trainee(model, hyper.rank, hyper.alpha, hyper.dropout, hyper.weight_decay, step.check)
 
