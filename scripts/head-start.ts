@@ -2,10 +2,10 @@
  * Trains a family's head start: what every recipe would teach again, taught once, on toolsets that never repeat.
  *
  *     npm run head-start -- --output DIR [--family smollm2] [--toolsets 1000] [--samples 15] [--seed 1] [--rate 0.0015]
- *                           [--questions 400 | --answers FILE] [--rows-only]
+ *                           [--servers] [--start DIR/head-start] [--questions 400 | --answers FILE] [--rows-only]
  *
- * Makes the examples (rows.jsonl), asks the base model the plain questions among them once (answers.json; --answers takes them
- * from a file, as one machine's answers may differ from another's by a word), trains with the
+ * Makes the examples (rows.jsonl; with --servers one toolset in eight is some of a well-known MCP server's tools, real-servers.ts), asks the base model the plain questions among them once (answers.json; --answers takes them
+ * from a file, as one machine's answers may differ from another's by a word), trains (with --start from where an earlier one ended) with the
  * train step (resumable: run the same command again), and leaves what is shipped in DIR/head-start: the adapter in bfloat16,
  * a model card, training.json and loss.csv. Copy that to head-starts/FAMILY, and write its digest, which the command ends
  * with, into the family's data file.
@@ -23,8 +23,10 @@ import { answerPlain } from "../src/models/llama/answer-plain.ts";
 import { openLlama } from "../src/models/llama/client.ts";
 import { createRenderer } from "../src/models/render.ts";
 import { digestFile } from "../src/platform/hash.ts";
+import type { JsonObject } from "../src/platform/json.ts";
 import { ok } from "../src/platform/result.ts";
 import { runStep } from "../src/runners/local.ts";
+import { readServers } from "./real-servers.ts";
 import { interruptSignal, must, trainOnce } from "./training-run.ts";
 
 const { values: o } = parseArgs({
@@ -37,11 +39,13 @@ const { values: o } = parseArgs({
     answers: { type: "string" },
     seed: { type: "string", default: "1" },
     rate: { type: "string", default: "0.0015" },
+    start: { type: "string" },
+    servers: { type: "boolean", default: false },
     "rows-only": { type: "boolean", default: false },
   },
 });
 if (o.output === undefined) {
-  console.error("usage: npm run head-start -- --output DIR [--toolsets N] [--samples N] [--seed N] [--rate R]");
+  console.error("usage: npm run head-start -- --output DIR [--toolsets N] [--samples N] [--seed N] [--rate R] [--start DIR]");
   process.exit(4);
 }
 const out = resolve(o.output);
@@ -53,7 +57,8 @@ const base = must(await ensureBase(family, "default", { signal, onProgress: () =
 const renderer = createRenderer(family);
 /** The base model answers two or three a second: more questions than this are left out. */
 const MOST_QUESTIONS = Number(o.questions);
-const options = { seed: Number(o.seed), from: 0, toolsets: Number(o.toolsets), samples: Number(o.samples), renderer };
+const servers = o.servers ? { servers: await readServers(out, signal) } : {};
+const options = { seed: Number(o.seed), from: 0, toolsets: Number(o.toolsets), samples: Number(o.samples), renderer, ...servers };
 
 /** Every plain question of the curriculum with the base model's answer. */
 async function plainAnswers(): Promise<Map<string, string>> {
@@ -116,7 +121,9 @@ const hyper = {
   row_tokens: 3072,
   weight_decay: 0,
 };
-const identity = { base: base.digest, rows: await digestFile(rows), hyper, seed: Number(o.seed) };
+const start = o.start === undefined ? undefined : resolve(o.start);
+const begun: JsonObject = start === undefined ? {} : { start: await digestFile(join(start, "adapter_model.safetensors")) };
+const identity = { base: base.digest, rows: await digestFile(rows), hyper, seed: Number(o.seed), ...begun };
 const figures = await trainOnce("train", {
   out,
   identity,
@@ -132,6 +139,7 @@ const figures = await trainOnce("train", {
     seed: Number(o.seed),
     output: join(out, "adapter"),
     checkpoints: join(out, "checkpoints"),
+    ...(start === undefined ? {} : { start }),
   },
 });
 const shipped = join(out, "head-start");
@@ -144,11 +152,20 @@ const made = must(
   ),
 ) as { bytes: number; sha256: string };
 writeFileSync(join(shipped, "answers.json"), `${JSON.stringify([...answers], null, 1)}\n`);
-const asked = { toolsets: Number(o.toolsets), samples: Number(o.samples), seed: Number(o.seed), rate: Number(o.rate), rows: identity.rows };
+/** What the training that this one went on from says of itself. */
+const before = start === undefined ? undefined : (JSON.parse(readFileSync(join(start, "training.json"), "utf8")) as JsonObject);
+const asked = {
+  toolsets: Number(o.toolsets),
+  ...(o.servers && { servers: true }),
+  samples: Number(o.samples),
+  seed: Number(o.seed),
+  rate: Number(o.rate),
+  rows: identity.rows,
+};
 if (existsSync(join(out, "loss.csv"))) copyFileSync(join(out, "loss.csv"), join(shipped, "loss.csv"));
 writeFileSync(
   join(shipped, "training.json"),
-  `${JSON.stringify({ family: family.name, base: base.digest, program: program.version, ...asked, examples, hyper, figures }, null, 2)}\n`,
+  `${JSON.stringify({ family: family.name, base: base.digest, program: program.version, ...asked, ...begun, examples, hyper, figures, ...(before === undefined ? {} : { before }) }, null, 2)}\n`,
 );
 writeFileSync(join(shipped, "README.md"), modelCard(figures));
 console.log(`${shipped}: ${(made.bytes / 1e6).toFixed(1)} MB\nsha256 ${made.sha256}`);
@@ -175,6 +192,6 @@ own it calls the tools of a prompt that it has never seen, less surely than afte
 - **Prompt**: the tools as in templates/chat/${family.template}; calls as \`<tool_call>\` with compact JSON.
 - **Limits**: English; single calls with flat arguments foremost; copies values better than it converts them. Not judged for
   use on its own: MCP-Forge's gates judge what a recipe made of it. Figures: docs/measurements.md.
-- **Again**: \`npm run head-start -- --output DIR --toolsets ${o.toolsets} --samples ${o.samples} --seed ${o.seed} --rate ${o.rate} --answers head-starts/${family.name}/answers.json\`
+${before === undefined ? "" : `- **Before that**: ${before.examples} examples of ${before.toolsets} other toolsets with an earlier state of the same generator (\`before\` in training.json), whose adapter it began with.\n`}- **Again**: \`npm run head-start -- --output DIR${start === undefined ? "" : " --start EARLIER"} --toolsets ${o.toolsets} --samples ${o.samples} --seed ${o.seed} --rate ${o.rate} --answers head-starts/${family.name}/answers.json\`
 `;
 }

@@ -5,7 +5,7 @@
  *
  *     npm run nano -- --output OTHER --start DIR/nano --seed 2 --toolsets 3000       goes on from it, on what it finds hardest
  *
- * Makes the examples from short to long (rows.jsonl): first one tool, in the end up to fifteen; many values are words that nobody wrote and many
+ * Makes the examples from short to long (rows.jsonl; with --servers one toolset in eight is some of a well-known MCP server's tools): first one tool, in the end up to fifteen; many values are words that nobody wrote and many
  * parameters have names that say nothing, so that copying is what pays. Trains with the pretrain step
  * (resumable: run the same command again, with --rows FILE on the rows that are there), and leaves in DIR/nano what is
  * shipped: config, weights in bfloat16, tokenizer, training.json, loss.csv.
@@ -24,6 +24,7 @@ import { hexOf } from "../src/platform/digest.ts";
 import { digestFile } from "../src/platform/hash.ts";
 import type { JsonObject } from "../src/platform/json.ts";
 import { ok } from "../src/platform/result.ts";
+import { readServers } from "./real-servers.ts";
 import { interruptSignal, must, trainOnce } from "./training-run.ts";
 
 const { values: o } = parseArgs({
@@ -36,6 +37,7 @@ const { values: o } = parseArgs({
     start: { type: "string" },
     layers: { type: "string", default: "4" },
     rows: { type: "string" },
+    servers: { type: "boolean", default: false },
     "rows-only": { type: "boolean", default: false },
   },
 });
@@ -89,6 +91,7 @@ async function writeRows(): Promise<void> {
     mostTools,
     wholeEvery: 4,
     strange: { values: 0.7, names: 0.5 },
+    ...(o.servers ? { servers: await readServers(out, signal) } : {}),
   })) {
     for (const row of must(made)) {
       examples += 1;

@@ -4,11 +4,20 @@
  * instead (tests/slow). Other arguments go to vitest.
  */
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "./bundle-options.mjs";
 
 const slow = process.argv.includes("--slow");
+/** Where the tests' temporary folders lie, so that none is left behind. */
+const room = mkdtempSync(join(realpathSync(tmpdir()), "forge-tests-"));
+process.on("exit", () => {
+  try {
+    rmSync(room, { recursive: true, force: true });
+  } catch {} // What a test locked stays until the system clears its temporary folder.
+});
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
 const total = { passed: 0, failed: 0, skipped: 0 };
 const built = await run(process.execPath, [join(root, "scripts", "build.mjs")]);
 if (built.code !== 0) total.failed++;
@@ -57,7 +66,7 @@ async function pytest() {
 
 /** Runs a program in the repository; its output is shown, and kept if asked. */
 function run(command, args, keep = false) {
-  const env = slow ? { ...process.env, FORGE_SLOW: "1" } : process.env;
+  const env = { ...process.env, TMPDIR: room, ...(slow && { FORGE_SLOW: "1" }) };
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd: root, env, stdio: ["ignore", keep ? "pipe" : "inherit", "inherit"] });
     let output = "";

@@ -15,22 +15,25 @@ from typing import Any
 
 from torch import Tensor
 
-from forge_steps.head_start import join_folders
+from forge_steps.head_start import join_folders, read_adapter
 from forge_steps.true_weights import TrueWeights
 
 
 class Trainee:
     """A causal language model with a LoRA adapter on all linear layers."""
 
-    def __init__(self, model: Any, rank: int, alpha: float, dropout: float, weight_decay: float, check: Callable[[], None]) -> None:
-        """`check` is called in every layer, forward and backward; what it raises ends the pass within a fraction of a second."""
-        from peft import LoraConfig, get_peft_model
+    def __init__(self, model: Any, rank: int, alpha: float, dropout: float, weight_decay: float, check: Callable[[], None], start: Path | None = None) -> None:
+        """`check` is called in every layer, forward and backward; what it raises ends the pass within a fraction of a second.
+        `start` is a PEFT folder with the first weights; without it the adapter begins as none."""
+        from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
 
         from forge_steps.lean import make_lean
 
         config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules="all-linear", bias="none", task_type="CAUSAL_LM")
         # Its default keeps adapters, and with them their inputs, in float32: twice the memory for nothing here.
         self.model = get_peft_model(model, config, autocast_adapter_dtype=False)
+        if start is not None:
+            set_peft_model_state_dict(self.model, read_adapter(start)[0])
         self.model.train()
         make_lean(self.model)
         self._weights = TrueWeights(self.model, weight_decay)

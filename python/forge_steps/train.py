@@ -2,7 +2,7 @@
 
 Spec: `{v: 1, base: {gguf, sha256}, family, rows: rendered.jsonl ({id, segments: [{text, learn}], group?}), hyper: {rank, alpha,
 dropout, learning_rate, epochs, samples_per_step, warmup_steps, max_tokens, batching, row_tokens, weight_decay}, seed,
-output: folder for the adapter, checkpoints: folder, checkpoint_seconds?, head_start?: {adapter: PEFT folder, sha256}}`.
+output: folder for the adapter, checkpoints: folder, checkpoint_seconds?, head_start?: {adapter: PEFT folder, sha256}, start?: PEFT folder}`.
 
 All samples share one beginning, the recipe's tools. Where there are many toolsets, `group` names a sample's: the samples of a
 group stay together in a step and share theirs.
@@ -11,6 +11,7 @@ Guarantees: an optimiser step is always `samples_per_step` samples (the last gro
 all learned tokens of a step; the order of the samples, and so the run, follows from the seed alone. On SIGTERM the last
 finished optimiser step is saved within seconds, and a later run with the same spec goes on from it. The adapter appears
 in `output` whole, in PEFT's own form, in float32, for the base as it is: a head start is part of it (see head_start.py).
+`start` is an adapter of the same rank and alpha whose weights are the first ones, where an earlier training is to go on with other rows.
 """
 
 from __future__ import annotations
@@ -171,6 +172,23 @@ def encode_rows(tokenizer: Any, rows: list[dict[str, Any]], window: int, step: S
     return samples
 
 
+def _start_of(spec: Spec, hyper: Hyper) -> Path | None:
+    """The spec's `start`, checked against the adapter that is to go on from it."""
+    from forge_steps.head_start import read_adapter
+
+    if not spec.has("start"):
+        return None
+    folder = spec.path("start", exists=True)
+    config = read_adapter(folder)[1]
+    if (config["r"], config["lora_alpha"]) != (hyper.rank, hyper.alpha):
+        raise StepError(
+            "train/start",
+            f"the adapter in {folder.name} has rank {config['r']} and alpha {config['lora_alpha']}, this training {hyper.rank} and {hyper.alpha}",
+            "Go on from an adapter of the same rank and alpha.",
+        )
+    return folder
+
+
 def run(step: Step) -> dict[str, Any]:
     """Trains. Figures: `final_loss`, `first_loss`, `examples` seen, `steps`, `epochs`, `seconds`, `examples_per_second`,
     `peak_memory_bytes`, `prefix_tokens`, `learned_tokens`, `longest_tokens`, `precision`, `resumed_from`."""
@@ -221,7 +239,7 @@ def run(step: Step) -> dict[str, Any]:
     if device.type == "cpu":
         torch.set_num_threads(threads_of(model.num_parameters(), usable_cores()))
     row_cost, multiple = row_cost_of(model.num_parameters()), widths_of(model.num_parameters())
-    trainee = Trainee(model, hyper.rank, hyper.alpha, hyper.dropout, hyper.weight_decay, step.check)
+    trainee = Trainee(model, hyper.rank, hyper.alpha, hyper.dropout, hyper.weight_decay, step.check, start=_start_of(spec, hyper))
 
     store = Checkpoints(checkpoints, digest_of(spec.raw(), rows))
     state = store.load()

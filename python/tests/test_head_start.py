@@ -104,3 +104,19 @@ def test_a_damaged_head_start_is_refused(base: Path, below: Path, tmp_path: Path
     spec = write_spec(tmp_path, base, head_start={"adapter": str(below), "sha256": "sha256:" + "0" * 64})
     error = failure(spec)
     assert error["code"] == "train/head-start" and "head_start: false" in error["hint"]
+
+
+def test_a_training_goes_on_from_an_adapter(base: Path, below: Path, tmp_path: Path) -> None:
+    # A rate of zero: what is saved is what it began with.
+    still = write_spec(tmp_path / "still", base, start=str(below), hyper={"rank": 2, "alpha": 8, "learning_rate": 0.0})
+    assert finish(start(still))[-1]["type"] == "result"
+    first, last = read_adapter(below)[0], read_adapter(tmp_path / "still" / "adapter")[0]
+    assert first.keys() == last.keys()
+    for name, weights in first.items():
+        torch.testing.assert_close(last[name], weights.float())
+
+
+def test_an_adapter_of_another_rank_is_nothing_to_go_on_from(base: Path, below: Path, tmp_path: Path) -> None:
+    other = write_spec(tmp_path / "other", base, start=str(below), hyper={"rank": 4, "alpha": 8})
+    error = failure(other)
+    assert error["code"] == "train/start" and "rank 2" in error["message"]

@@ -25,7 +25,7 @@ export async function fitsWindow(prompt: string, tools: number, family: Family, 
   return err({
     code: "models/toolset-too-long",
     message: `${what} ${tokens.value} tokens of every prompt; \`${family.name}\` reads ${family.context_tokens}, and a conversation needs ${CONVERSATION_TOKENS} of them`,
-    hint: `Offer fewer tools, or shorter descriptions (\`forge tools inspect --output tools.json\`, cut it, \`tools: [{ file: tools.json }]\`)${instead(family)}.`,
+    hint: `Offer fewer tools (\`include: [name, ...]\` beside the source), or shorter descriptions (\`forge tools inspect --output tools.json\`, cut it, \`tools: [{ file: tools.json }]\`)${instead(family)}.`,
     exit: EXIT.usage,
   });
 }

@@ -4,18 +4,16 @@
  * text; a folder's digest depends on names, contents, the executable bit and link targets, on nothing else (no
  * times, owners, sizes on disk, order of listing). The main thread stays responsive while large files are read.
  */
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
 import type { Digest } from "./digest.ts";
-import { takeSnapshot } from "./snapshot.ts";
+import { hashFile, takeSnapshot } from "./snapshot.ts";
 
 export { type Digest, digestJson, digestText, hexOf, isDigest } from "./digest.ts";
 
 /** Digest of a file's bytes. Rejects with the file system's error when it cannot be read. */
 export async function digestFile(path: string): Promise<Digest> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  return `sha256:${hash.digest("hex")}` as Digest;
+  const { size } = await stat(path);
+  return hashFile(path, size, size);
 }
 
 /**

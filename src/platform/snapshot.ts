@@ -12,6 +12,7 @@ import { createReadStream, lstatSync, type Stats } from "node:fs";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { dirname, isAbsolute, join, normalize, sep } from "node:path";
 import { type Digest, isDigest } from "./digest.ts";
+import { hashOnThread } from "./hash-threads.ts";
 
 /** One entry: `[path, type, size, mtime (ms), ctime (ms), inode, digest or link target]`; the root's path is "". */
 export type SnapshotEntry = readonly [path: string, type: EntryType, size: number, mtimeMs: number, ctimeMs: number, inode: number, content: string];
@@ -39,8 +40,12 @@ export const TICK_MS = 20;
 /** FAT keeps times in steps of two seconds. */
 const COARSE_TICK_MS = 2000;
 /** Files that are read at the same time within one folder. */
-const PARALLEL_READS = 4;
+const PARALLEL_READS = 8;
 const SMALL_FILE = 1 << 18;
+/** Up to this size, passing a file to a thread and back takes longer than hashing it. */
+const TINY_FILE = 1 << 14;
+/** From so many bytes on, files are hashed on threads of their own: starting one takes as long as hashing 16 MB. */
+const WORTH_THREADS = 1 << 25;
 
 const typeOf = (s: Stats): EntryType | undefined =>
   s.isFile() ? ((s.mode & 0o111) !== 0 ? "x" : "f") : s.isDirectory() ? "d" : s.isSymbolicLink() ? "l" : undefined;
@@ -63,6 +68,7 @@ export async function refreshSnapshot(path: string, old: Snapshot | undefined): 
   await list(path, "", found);
   found.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
   const entries = new Array<SnapshotEntry>(found.length);
+  const among = found.reduce((sum, f) => sum + (f.type === "d" || f.type === "l" ? 0 : f.stats.size), 0);
   let next = 0;
   const worker = async () => {
     while (next < found.length) {
@@ -73,7 +79,7 @@ export async function refreshSnapshot(path: string, old: Snapshot | undefined): 
         old !== undefined && before !== undefined && before[1] === type && sameStat(before, stats) && !isRacy(stats.mtimeMs, stats.ctimeMs, old.hashedAt);
       let content = "";
       if (type === "l") content = await linkTarget(path, rel);
-      else if (type !== "d") content = fits ? before[6] : await hashFile(join(path, rel), stats.size);
+      else if (type !== "d") content = fits ? before[6] : await hashFile(join(path, rel), stats.size, among);
       entries[i] = [rel, type, stats.size, stats.mtimeMs, stats.ctimeMs, stats.ino, content];
     }
   };
@@ -130,7 +136,9 @@ async function linkTarget(root: string, rel: string): Promise<string> {
   return target;
 }
 
-async function hashFile(path: string, size: number): Promise<Digest> {
+/** Digest of one file. `among` is the size of all that are hashed together: a thread costs more than it saves on little. */
+export async function hashFile(path: string, size: number, among: number): Promise<Digest> {
+  if (size > TINY_FILE && among > WORTH_THREADS) return `sha256:${await hashOnThread(path)}` as Digest;
   const hash = createHash("sha256");
   if (size <= SMALL_FILE) hash.update(await readFile(path));
   else for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);

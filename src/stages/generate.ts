@@ -13,7 +13,7 @@ import type { Toolset } from "../schemas/generated/toolset.ts";
 import { baseSettings, fakedFiles, llamaRuntime, modelSlice, type PipelineContext, toolSlice, view } from "./context.ts";
 import { openSession } from "./tool-session.ts";
 
-export const VERSION = 3;
+export const VERSION = 4;
 
 export function generateStage(c: PipelineContext): StageDefinition {
   const { recipe } = c;

@@ -185,6 +185,20 @@ export const emptyFile = (file: string, hint: string): Failure => ({
   exit: EXIT.usage,
 });
 
+export const unknownSelectedTool = (key: string, name: string, origin: string, known: readonly string[]): Failure => ({
+  code: "tools/unknown-tool",
+  message: `\`${key}\` of ${quote(origin)} names ${quote(name)}, which none of its tools is called`,
+  hint: `its tools are: ${known.slice(0, 20).join(", ")}${known.length > 20 ? ", ..." : ""}; names are as the model sees them, with the source's \`prefix\`, and \`*\` stands for any characters`,
+  exit: EXIT.usage,
+});
+
+export const nothingSelected = (origin: string): Failure => ({
+  code: "tools/no-tools",
+  message: `\`include\` and \`exclude\` leave no tool of ${quote(origin)}`,
+  hint: "name at least one tool in `include` that `exclude` does not name, or remove the source",
+  exit: EXIT.usage,
+});
+
 export const unknownPolicyTool = (name: string, origin: string, known: readonly string[]): Failure => ({
   code: "tools/unknown-tool",
   message: `\`execute\` of ${quote(origin)} names ${quote(name)}, which is none of its tools`,

@@ -10,6 +10,7 @@ import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import { duplicateTool, plainUrl, serverNotFound, unknownPolicyTool, unknownStub } from "./failures.ts";
 import { withPrefix } from "./prefix.ts";
 import { resolveSecrets } from "./secrets.ts";
+import { select } from "./select.ts";
 import { isStubName, STUB_NAMES } from "./stubs/names.ts";
 import { makeToolset } from "./toolset.ts";
 import type { ExecutePolicy, OpenSource, OpenToolsOptions, ServerSource, ToolDefinition, ToolResult, ToolSession, ToolSource } from "./types.ts";
@@ -108,7 +109,8 @@ const refusal = (text: string): ToolResult => ({ text, isError: true, timedOut: 
 
 async function openSource(source: ToolSource, o: OpenToolsOptions): Promise<Result<OpenSource>> {
   const opened = await openKind(source, o);
-  return opened.ok && source.prefix !== undefined && source.prefix !== "" ? withPrefix(opened.value, source.prefix, originOf(source)) : opened;
+  const named = opened.ok && source.prefix !== undefined && source.prefix !== "" ? await withPrefix(opened.value, source.prefix, originOf(source)) : opened;
+  return named.ok && (source.include !== undefined || source.exclude !== undefined) ? select(named.value, source, originOf(source)) : named;
 }
 
 async function openKind(source: ToolSource, o: OpenToolsOptions): Promise<Result<OpenSource>> {

@@ -39,6 +39,10 @@ export interface ToolSource {
   readonly file?: string;
   /** Put before the name of every tool of this source, so that two sources may have a tool of the same name. */
   readonly prefix?: string;
+  /** Only these tools of the source, named as the model sees them (prefix included); `*` stands for any characters. Default: all. */
+  readonly include?: readonly string[];
+  /** All but these, named the same way. */
+  readonly exclude?: readonly string[];
   /** Default: `all` for stubs, `read_only` for servers; files cannot execute anything. A list names tools as the model sees them, prefix included. */
   readonly execute?: ExecutePolicy;
 }

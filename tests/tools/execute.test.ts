@@ -15,6 +15,7 @@ import { createRenderer } from "../../src/models/render.ts";
 import type { JsonObject } from "../../src/platform/json.ts";
 import type { Agent } from "../../src/schemas/generated/agent.ts";
 import { openTools } from "../../src/tools/open.ts";
+import { fits } from "../../src/tools/select.ts";
 import type { ExecutePolicy, ToolSession } from "../../src/tools/types.ts";
 import { answerPlain, WEIGHTS } from "../data/fixtures.ts";
 import { oneCase, scripted, call as written } from "../evaluation/rig.ts";
@@ -144,6 +145,47 @@ describe("a prefix", () => {
   it("may not make a name that is none", async () => {
     const a = fakeServer(`on["tools/list"] = () => ({ tools: [tool("t".repeat(120))] });`);
     expect(await openTools([{ ...a.source, prefix: "far_too_long_" }], { dir: a.dir })).toMatchObject({ ok: false, error: { code: "tools/invalid-name" } });
+  });
+});
+
+describe("some of a source's tools", () => {
+  const several = () => fakeServer(`on["tools/list"] = () => ({ tools: ["get_a", "get_b", "drop_a", "ping"].map((n) => tool(n)) });`);
+  const names = async (source: object) => {
+    const a = several();
+    const session = await openTools([{ ...a.source, ...source }], { dir: a.dir });
+    if (!session.ok) return session.error;
+    await session.value.close();
+    return session.value.toolset.tools.map((t) => t.name);
+  };
+
+  it("are those that are included and not excluded", async () => {
+    expect(await names({ include: ["get_*", "ping"] })).toEqual(["get_a", "get_b", "ping"]);
+    expect(await names({ exclude: ["*_a"] })).toEqual(["get_b", "ping"]);
+    expect(await names({ include: ["n.get_*"], exclude: ["n.get_b"], prefix: "n." })).toEqual(["n.get_a"]);
+  });
+
+  it("can be named wrongly, which is told with the names that there are", async () => {
+    expect(await names({ include: ["get_c"] })).toMatchObject({ code: "tools/unknown-tool", exit: 4, hint: expect.stringContaining("get_a, get_b") });
+    expect(await names({ exclude: ["put_*"] })).toMatchObject({ code: "tools/unknown-tool", message: expect.stringContaining("`exclude`") });
+    expect(await names({ include: ["get_a"], exclude: ["get_*"] })).toMatchObject({ code: "tools/no-tools" });
+  });
+
+  it("are nothing to the model: what is left out cannot be called", async () => {
+    const a = several();
+    const session = await openTools([{ ...a.source, execute: "all", exclude: ["drop_*"] }], { dir: a.dir });
+    if (!session.ok) throw new Error(session.error.message);
+    expect(session.value.canExecute("drop_a")).toBe(false);
+    expect(await session.value.call("drop_a", {})).toMatchObject({ executed: false });
+    await session.value.close();
+  });
+
+  it("fit a pattern as a regular expression of the same meaning would have it", () => {
+    const part = fc.stringMatching(/^[ab_*]{0,8}$/);
+    fc.assert(
+      fc.property(part, fc.stringMatching(/^[ab_]{0,12}$/), (pattern, name) => {
+        expect(fits(name, pattern)).toBe(new RegExp(`^${pattern.replaceAll("*", ".*")}$`).test(name));
+      }),
+    );
   });
 });
 

@@ -41,9 +41,9 @@ export const SERVICES: readonly Service[] = [
   ),
   service(
     "Stays",
-    "search hotels|hotels in a city|city! check_in? check_out? guests? rating? price_max? pets?",
+    "search hotels|hotels in a city|city! check_in? check_out? guests? rating? price_max? pets? smoking? wifi?",
     "reserve hotel|rooms in a hotel|hotel! city! check_in! nights! rooms? room_type?",
-    "search apartments|apartments that can be rented for some days|city! district? guests? price_max? smoking? sort_by?",
+    "search apartments|apartments that can be rented for some days|city! district? guests? price_max? smoking? laundry? rating? sort_by?",
     "cancel reservation|a reservation|booking_id! reason?",
   ),
   service(
@@ -60,13 +60,13 @@ export const SERVICES: readonly Service[] = [
   ),
   service(
     "Sights",
-    "find attractions|sights and attractions of a city|city! category? free_entry? kids? rating?",
+    "find attractions|sights and attractions of a city|city! category? free_entry? kids? rating? accessible?",
     "get opening hours|the opening hours of a place|title! city? date?",
     "book guided tour|a guided tour|city! date! guests! language?",
   ),
   service(
     "Dining",
-    "find restaurants|restaurants in a city|city! cuisine? price_max? outdoor? rating? diet?",
+    "find restaurants|restaurants in a city|city! cuisine? price_max? outdoor? rating? diet? alcohol? live_music?",
     "reserve table|a table in a restaurant|restaurant! date! time! guests! outdoor?",
     "order food|food from a restaurant|restaurant! products! size_choice? street? payment?",
     "cancel table reservation|a table that was reserved|booking_id!",
@@ -151,7 +151,7 @@ export const SERVICES: readonly Service[] = [
     "set priority|how important a task is|ticket_id! priority_number!",
     "list tasks|tasks of a project|project! status? assignee? order?",
     "assign task|a task to a person|ticket_id! assignee! notify?",
-    "complete task|a task|ticket_id! reason?",
+    "complete task|an open task|ticket_id! reason?",
     "set due date|the date on which a task is due|ticket_id! due_date!",
   ),
   service(
@@ -330,7 +330,7 @@ export const SERVICES: readonly Service[] = [
     "Marketing",
     "create campaign|a campaign|title! start_date! end_date? price_max? channel?",
     "get campaign report|how a campaign went|title! interval? format?",
-    "add subscriber|somebody to the newsletter|email! person? language?",
+    "add subscriber|a subscriber to the newsletter|email! person? language?",
     "schedule post|a post|text! datetime! channel? tags?",
   ),
   service(

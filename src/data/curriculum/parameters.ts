@@ -33,7 +33,7 @@ const count = (names: string, descriptions: string, most: number): Parameter => 
 export const PARAMETERS: Readonly<Record<string, Parameter>> = {
   city: p(
     "city|location|place|city_name|town",
-    "Name of the city|The city|City to look up, such as 'Lisbon'|The location, in the format of 'City, State', such as 'Portland, OR'|The location in the format of 'City, Country'|Place name",
+    "Name of the city|The city|City to look up, such as 'Lisbon'|City or town, in the format of 'City, State' or 'City, Country'; for example, 'Boston, MA' or 'Oslo, Norway'|Where to search, as 'City, State' (state abbreviated)|The location, in the format of 'City, State', such as 'Portland, OR'|The location in the format of 'City, Country'|Place name",
   ),
   country: p("country|country_name", "The country|Name of the country, in English"),
   origin: p("origin|from_city|departure_city|start", "City to start from|The city of departure|Where the trip begins"),
@@ -197,6 +197,10 @@ export const PARAMETERS: Readonly<Record<string, Parameter>> = {
     "museum park theater monument",
     "politics economy sports technology",
     "running cycling swimming yoga",
+    "Museum Park Theater Historical_Landmark Shopping_Area Zoo Beach",
+    "furniture shoes cameras groceries musical_instruments",
+    "concert festival exhibition workshop sports_event",
+    "gallery castle garden church viewpoint theme_park",
   ),
   genre: choice(
     "genre|music_genre",
@@ -212,7 +216,12 @@ export const PARAMETERS: Readonly<Record<string, Parameter>> = {
   refundable: p("refundable_only|free_cancellation|refundable", "Only offers that can be cancelled for free|Whether it has to be refundable", BOOLEAN),
   nonstop: p("nonstop|direct_only|non_stop", "Only direct connections|Whether stops are out of the question", BOOLEAN),
   pets: p("pets_allowed|pet_friendly|allows_pets", "Whether pets are allowed|Only where pets may come", BOOLEAN),
-  smoking: p("smoking|smoking_allowed", "Whether smoking is allowed|Smoking room", BOOLEAN),
+  smoking: p("smoking|smoking_allowed|allows_smoking", "Whether smoking is allowed|Smoking room", BOOLEAN),
+  laundry: p("has_laundry|laundry_service|has_laundry_service", "Whether there is a laundry|Laundry service is offered", BOOLEAN),
+  wifi: p("wifi|has_wifi|free_wifi", "Whether there is wifi|Only with internet", BOOLEAN),
+  accessible: p("wheelchair_accessible|accessible", "Whether a wheelchair can get in|Only accessible places", BOOLEAN),
+  alcohol: p("serves_alcohol|alcohol", "Whether alcohol is served|Only where drinks are served", BOOLEAN),
+  live_music: p("has_live_music|live_music", "Whether there is live music|Only with live music", BOOLEAN),
   in_stock: p("in_stock|in_stock_only|available_only", "Only items that are in stock|Whether only available ones are shown", BOOLEAN),
   include_details: p("include_details|verbose|detailed|with_details", "Whether details are included. Defaults to false|More about each result", BOOLEAN),
   include_completed: p(

@@ -37,11 +37,21 @@ const DESCRIPTIONS: Readonly<Record<string, readonly string[]>> = {
 };
 const ANY_DESCRIPTION = ["{V} {o}.", "This function is used to {v} {o}.", "Allows to {v} {o} for the user."];
 
-/**
- * One toolset of one to fifteen tools; few tools more often than many.
- * @param most at most so many tools, for a curriculum that goes from short to long
- */
-export function makeToolset(seed: number, index: number, most = Number.POSITIVE_INFINITY): Toolset {
+/** Which operations a toolset has, which of the same services it has not, and how its authors write. */
+interface Drawn {
+  readonly rng: Rng;
+  readonly style: NameStyle;
+  readonly allRequired: boolean;
+  readonly chosen: readonly Chosen[];
+  readonly leftOut: readonly Chosen[];
+  readonly numbers: ReadonlyMap<string, number>;
+}
+interface Chosen {
+  readonly service: Service;
+  readonly operation: Operation;
+}
+
+function draw(seed: number, index: number, most: number): Drawn {
   const rng = rngFor(seed, "toolset", index);
   const drawn = rng.weighted([
     [1, 1],
@@ -56,22 +66,42 @@ export function makeToolset(seed: number, index: number, most = Number.POSITIVE_
   ]);
   const size = drawn <= most ? drawn : rng.int(1, most);
   const style = rng.weighted(NAME_STYLES);
-  const required = rng.next() < 0.15 ? "all" : "stated";
-  const chosen: { service: Service; operation: Operation }[] = [];
+  const allRequired = rng.next() < 0.15;
   // Most servers do one thing; larger ones do several.
   const services = rng.shuffle(SERVICES).slice(0, Math.max(1, Math.ceil(size / rng.int(2, 5))));
   const pool = services.flatMap((service) => rng.shuffle(service.operations).map((operation) => ({ service, operation })));
-  for (const item of pool.slice(0, size)) chosen.push(item);
   const numbers = new Map(services.map((s) => [s.name, rng.int(1, 4)]));
+  return { rng, style, allRequired, chosen: pool.slice(0, size), leftOut: pool.slice(size), numbers };
+}
+
+/**
+ * One toolset of one to fifteen tools; few tools more often than many.
+ * @param most at most so many tools, for a curriculum that goes from short to long
+ */
+export function makeToolset(seed: number, index: number, most = Number.POSITIVE_INFINITY): Toolset {
+  const drawn = draw(seed, index, most);
+  return toolsetOf(drawn.rng.shuffle(drawn.chosen), drawn);
+}
+
+/** Verbs that another tool of the same service never stands in for: who asks to cancel is not served by a search. */
+const OWN_VERBS = new Set("cancel delete return rename move rate complete close archive escalate renew forward lock share submit restart".split(" "));
+
+/** What the services of a toolset do and its tools do not, as a toolset; null where nothing of the kind is left out. */
+export function makeLeftOut(seed: number, index: number, most = Number.POSITIVE_INFINITY): Toolset | null {
+  const drawn = draw(seed, index, most);
+  const verbs = new Set(drawn.chosen.map((c) => c.operation.verb));
+  const others = drawn.leftOut.filter((c) => OWN_VERBS.has(c.operation.verb) && !verbs.has(c.operation.verb));
+  return others.length === 0 ? null : toolsetOf(others, drawn);
+}
+
+function toolsetOf(operations: readonly Chosen[], { rng, style, allRequired, numbers }: Drawn): Toolset {
   const taken = new Set<string>();
-  const tools = rng.shuffle(chosen).flatMap(({ service, operation }): ToolDefinition[] => {
+  const tools = operations.flatMap(({ service, operation }): ToolDefinition[] => {
     const words = [operation.verb, ...operation.object.split(" ")].filter((w) => w !== "");
     const name = style(service.name, numbers.get(service.name) ?? 1, words);
     if (taken.has(name)) return [];
     taken.add(name);
-    return [
-      { name, description: describe(operation, rng), input_schema: inputSchema(operation, required === "all", rng), source: "file", origin: "curriculum" },
-    ];
+    return [{ name, description: describe(operation, rng), input_schema: inputSchema(operation, allRequired, rng), source: "file", origin: "curriculum" }];
   });
   return { version: 1, hash: toolsetHash(tools), tools };
 }
@@ -90,6 +120,7 @@ function inputSchema(operation: Operation, allRequired: boolean, rng: Rng): Json
   const properties: Record<string, JsonValue> = {};
   const required: string[] = [];
   const detailed = rng.chance(0.9);
+  const habits: Habits = { defaults: rng.chance(0.35), flags: rng.chance(0.2), open: rng.chance(0.25), counts: rng.chance(0.1) };
   for (const { key, required: must } of operation.parameters) {
     if (!must && rng.chance(0.35)) continue;
     const parameter = PARAMETERS[key];
@@ -102,10 +133,47 @@ function inputSchema(operation: Operation, allRequired: boolean, rng: Rng): Json
           .map((w, i) => (i === 0 ? w : upper(w)))
           .join("")
       : snake;
-    const schema: Record<string, JsonValue> = { ...rng.pick(parameter.schemas) };
-    if (detailed) schema.description = rng.pick(parameter.descriptions) + rng.pick(["", "", "."]);
+    const schema = inHabit(rng.pick(parameter.schemas), habits, must || allRequired, rng);
+    const open =
+      Array.isArray(schema.enum) && schema.enum.includes("dontcare") ? rng.pick([" Use 'dontcare' for no preference.", " 'dontcare' means any.", ""]) : "";
+    if (detailed) schema.description = rng.pick(parameter.descriptions) + (open === "" ? rng.pick(["", "", "."]) : `.${open}`);
     properties[name] = schema;
     if (must || allRequired) required.push(name);
   }
   return { type: "object", properties, ...(required.length > 0 ? { required } : {}), ...(rng.chance(0.1) ? { additionalProperties: false } : {}) };
 }
+
+/** How the authors of one server write schemas. */
+interface Habits {
+  /** Optional parameters state what they are when left out. */
+  readonly defaults: boolean;
+  /** What is on or off is a word: 'True', 'False'. */
+  readonly flags: boolean;
+  /** Optional choices have one that leaves them open. */
+  readonly open: boolean;
+  /** Small numbers are chosen from a list of words. */
+  readonly counts: boolean;
+}
+
+/** A parameter's schema as these authors would write it. */
+function inHabit(schema: JsonObject, habits: Habits, required: boolean, rng: Rng): Record<string, JsonValue> {
+  const out: Record<string, JsonValue> = { ...schema };
+  if (habits.flags && out.type === "boolean") {
+    out.type = "string";
+    out.enum = ["True", "False", ...(required ? [] : ["dontcare"])];
+  }
+  if (habits.counts && out.type === "integer" && typeof out.maximum === "number" && out.maximum <= 12) {
+    delete out.minimum;
+    delete out.maximum;
+    out.type = "string";
+    out.enum = ["1", "2", "3", ...(rng.chance(0.5) ? ["4", "5"] : [])];
+  }
+  if (required) return out;
+  if (habits.open && Array.isArray(out.enum) && out.type === "string" && !out.enum.includes("dontcare")) out.enum = [...out.enum, "dontcare"];
+  const none = Array.isArray(out.enum) ? (out.enum.includes("dontcare") ? "dontcare" : (out.enum[0] ?? null)) : DEFAULTS[String(out.type)];
+  if (habits.defaults && none !== undefined && rng.chance(0.8)) out.default = Array.isArray(none) ? rng.pick(none) : none;
+  return out;
+}
+
+/** What stands as a default by type; a list holds alternatives. */
+const DEFAULTS: Readonly<Record<string, JsonValue>> = { boolean: false, integer: [1, 10, 0, 5], number: [0, 0.0, 10], string: ["None", "", "null", "All"] };

@@ -10,6 +10,7 @@ import type { Param, ToolModel } from "./model.ts";
 import { argumentsOf, type Binding } from "./request.ts";
 import { simulateResult } from "./results.ts";
 import { type Context, makeValue } from "./values/index.ts";
+import { sayPair } from "./values/times.ts";
 import type { World } from "./world.ts";
 
 export interface Wanted {
@@ -62,7 +63,18 @@ export function drawBindings(world: World, model: ToolModel, rng: Rng, w: Wanted
     }
     bindings.push({ param, value });
   }
-  return makeValid(model, bindings);
+  return makeValid(model, asSpan(bindings, rng));
+}
+
+/** A span's two dates said as people say them together. */
+function asSpan(bindings: Binding[], rng: Rng): Binding[] {
+  const [start, end] = (["start", "end"] as const).map((side) => bindings.find((b) => b.param.role.kind === "date" && b.param.role.side === side));
+  if (start === undefined || end === undefined || start.param.role.layout !== end.param.role.layout) return bindings;
+  const said = sayPair(start.value, end.value, start.param.role.layout, rng);
+  if (said === null) return bindings;
+  return bindings.map((b) =>
+    b === start ? { ...b, value: { ...b.value, said: said.start } } : b === end ? { ...b, value: { ...b.value, said: said.end } } : b,
+  );
 }
 
 export const isBounded = (p: Param) => p.property.type === "integer" || p.property.type === "number";

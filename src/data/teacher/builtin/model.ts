@@ -41,7 +41,7 @@ function sharedPrefix(names: readonly (readonly string[])[]): string | null {
 }
 
 function readTool(tool: ToolDefinition, shared: string | null): ToolModel {
-  const fromText = readDescription(tool.description);
+  const fromText = readDescription(tool.description, splitName(tool.name));
   const fromName = readName(tool.name, shared, fromText.verb);
   const verb = fromName.verb ?? fromText.verb ?? "use";
   const guess = fromName.verb ? verbClass(fromName.verb) : fromText.verb ? verbClass(fromText.verb) : null;
@@ -60,6 +60,7 @@ function readTool(tool: ToolDefinition, shared: string | null): ToolModel {
         .filter((w) => !/^\d+$/.test(w))
         .join(" ") || "result",
     );
+  for (const o of includedIn(tool.description)) if (objects.length < MOST_OBJECTS && !objects.includes(o)) objects.push(o);
   const topic = singular(objects[0] ?? "");
   const params = relate(readProperties(tool).map((property) => ({ property, role: roleOf(property, lastNoun(topic)) })));
   const vocabulary = new Set(
@@ -76,7 +77,13 @@ function readTool(tool: ToolDefinition, shared: string | null): ToolModel {
 /** Corrects roles by the parameters beside them: what is searched with a pattern is a folder. */
 function relate(params: readonly Param[]): Param[] {
   const searches = params.some((p) => p.role.kind === "glob");
-  return params.map((p) => (searches && p.role.kind === "path" ? { ...p, role: { ...p.role, kind: "folder" } } : p));
+  const repository = params.some((p) => /^(repo|repository)(_?name)?$/i.test(p.property.name));
+  return params.map((p) => {
+    if (searches && p.role.kind === "path") return { ...p, role: { ...p.role, kind: "folder" } };
+    // Whose repository it is, one says by the name of an account.
+    if (repository && p.role.kind === "person" && /^owner/i.test(p.property.name)) return { ...p, role: { ...p.role, kind: "username", noun: "owner" } };
+    return p;
+  });
 }
 
 const lastNoun = (phrase: string) => (phrase.split(/ (?:of|for|in) /)[0] ?? phrase).split(" ").at(-1) ?? phrase;
@@ -88,6 +95,7 @@ function readName(name: string, shared: string | null, said: string | null): { v
   if (shared && words[0] === shared) words = words.slice(1);
   if (words.length === 0) words = splitName(name);
   if (words.includes("help")) return { verb: "help", object: "help" };
+  if (said !== null && words.length === 1 && words[0] === said) return { verb: said, object: null };
   if (said !== null && words.includes(said) && words.length > 1) return aroundVerb(words, words.indexOf(said), said);
   const camel = segments
     .slice(1)
@@ -129,8 +137,8 @@ function aroundVerb(words: readonly string[], at: number, verb: string): { verb:
   return { verb, object: object !== "" ? object : head || null };
 }
 
-/** Verb and objects in a description's first sentence. */
-function readDescription(text: string): { verb: string | null; objects: string[] } {
+/** Verb and objects in a description's first sentence. A word of the name (`named`) is a verb whatever it means, where the sentence begins with it: `Crawls a website` of `crawl`. */
+function readDescription(text: string, named: readonly string[]): { verb: string | null; objects: string[] } {
   const first = (text.trim().split(/(?<=[.!?])\s|\n/)[0] ?? "")
     .replace(/\([^)]*\)/g, " ")
     .replace(/[`*"]/g, "")
@@ -148,7 +156,7 @@ function readDescription(text: string): { verb: string | null; objects: string[]
     if (!m?.[1]) break;
     const word = m[1].toLowerCase();
     const base = [word, baseForm(word), word.replace(/ing$/, ""), word.replace(/ing$/, "e"), word.replace(/(.)\1ing$/, "$1")].find(
-      (w) => verbClass(w) !== null,
+      (w) => verbClass(w) !== null || (i === 0 && w.length > 2 && named.includes(w)),
     );
     if (!base || (i > 0 && !/(and|or|,)/.test(previousJoin(first, rest)))) break;
     verb ??= base;
@@ -158,6 +166,19 @@ function readDescription(text: string): { verb: string | null; objects: string[]
   if (verb === null) return { verb, objects: [] };
   rest = rest.replace(/^(for|up|through|about|on|to|at|into|in on) /i, "");
   return { verb, objects: nounPhrases(rest) };
+}
+
+/** Names of the object that are enough for one tool. */
+const MOST_OBJECTS = 6;
+
+/** What a description says that it includes: `including product availability, stock updates` gives both. */
+function includedIn(text: string): string[] {
+  const list = /\bincluding (?:their |its |the )?([^.;(:]{3,160})/i.exec(text.slice(0, 600))?.[1];
+  if (list === undefined) return [];
+  return list
+    .split(/,(?: and| or)? | and | or /)
+    .map((item) => strip(item.trim().replace(/^(checking|retrieving|viewing|getting|showing|its|their|the)\s+/i, "")))
+    .filter((item) => /^[a-z][a-z-]+( [a-z-]+){0,2}$/.test(item) && !/ing$|\b(whether|details?|information|other|more|such|that|if|all|any)\b/.test(item));
 }
 
 const previousJoin = (whole: string, rest: string) => whole.slice(Math.max(0, whole.length - rest.length - 6), whole.length - rest.length);

@@ -1,7 +1,7 @@
 /** Requests that need no tool: plain questions, and actions that no tool of the set offers. */
 import type { Rng } from "../../rng.ts";
 import type { Toolset } from "../../types.ts";
-import { gerund, listing, literally, tidy } from "./english.ts";
+import { gerund, listing, literally, plural, tidy } from "./english.ts";
 import { expand } from "./expand.ts";
 import { definite, readToolset, type ToolModel } from "./model.ts";
 import { frameOf, type Request } from "./request.ts";
@@ -59,12 +59,42 @@ export function plainQuestion(tools: readonly ToolModel[], territory: Territory,
     const text = rng.pick(near);
     return { text: casual(text, rng), frame: `plain ${frameOf(text)}` };
   }
+  if (tools.length > 0 && !territory.searchesAnything && rng.chance(SUBJECT_SHARE)) {
+    const about = subjectQuestion(rng.pick(tools), rng);
+    if (about !== null) return about;
+  }
   const t = rng.pick(TEMPLATES);
   if (territory.searchesAnything && t.kind === "knowledge") return null;
   const shape = expand(t.text, rng);
   const text = tidy(t.fill && shape.includes("{t}") ? shape.replace("{t}", literally(rng.pick(t.fill))) : shape);
   if (touches(text, territory)) return null;
   return { text: casual(text, rng), frame: t.text === "{t}" ? `plain ${frameOf(text)}` : `plain ${frameOf(shape.replace("{t}", "{topic}"))}` };
+}
+
+/** Share of the plain questions that speak of what a tool works on and yet want no call. */
+const SUBJECT_SHARE = 0.2;
+/** Of such a thing in general, which no tool looks up; `{S}` its plural. */
+const SUBJECT_QUESTIONS: readonly string[] = [
+  "(write|make up) (a short|a funny|a two-line) (poem|rhyme|story|joke) about {S}",
+  "what do (people|you) (like|dislike|think) about {S}?",
+  "(who|how was it that somebody) (invented|came up with) {S}?",
+  "what is the history of {S}?",
+  "why do (people|we) need {S}?",
+  "how (did|would) people (get by|live) without {S}?",
+  "what is the difference between good and bad {S}?",
+  "explain {S} to a (child|five-year-old)",
+  "what is another word for {S}?",
+  "how do you spell {S}?",
+  "how do {S} work(| in general)?",
+  "what should (I|one) know about {S}(| in general)?",
+];
+
+function subjectQuestion(tool: ToolModel, rng: Rng): Request | null {
+  const object = tool.objects.find((o) => /^[a-z][a-z -]{2,24}$/.test(o));
+  if (object === undefined || tool.cls === "search" || tool.domains.length > 0) return null;
+  const shape = expand(rng.pick(SUBJECT_QUESTIONS), rng);
+  const text = tidy(shape.replace("{S}", literally(plural(object))));
+  return { text: casual(text.charAt(0).toUpperCase() + text.slice(1), rng), frame: `plain ${frameOf(shape.replace("{S}", "{subject}"))}` };
 }
 
 /** Sometimes without capitals or the final mark, as people type. */

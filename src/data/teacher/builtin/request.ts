@@ -73,18 +73,22 @@ const blankName = (b: Binding): string => b.param.property.name.replace(/[^\p{L}
 export const frameOf = (core: string): string =>
   core
     .replace(/[“”"]/g, "")
+    .replaceAll(MANY, "s")
     .replace(/[.,;:?!]+(?=\s|$)/g, " ")
     .toLowerCase()
     .replace(/\s+/g, " ")
     .trim();
 
-const BLANK = /\{([^{}@=|]+)\}/g;
+/** Behind a blank: its value in the plural. */
+const MANY = "\ue002";
+const BLANK = /\{([^{}@=|]+)\}(\ue002)?/g;
 
 function fill(text: string, said: ReadonlyMap<string, Value>, lower: boolean): string {
-  const out = text.replace(BLANK, (_, name: string) => {
+  const out = text.replace(BLANK, (_, name: string, many: string | undefined) => {
     const v = said.get(name);
     if (!v) throw new Error(`a request mentions {${name}}, which has no value`);
-    return `\ue000${lower && v.caseless ? v.said.toLowerCase() : v.said}\ue001`;
+    const words = many === undefined ? v.said : plural(v.said.toLowerCase());
+    return `\ue000${lower && v.caseless ? words.toLowerCase() : words}\ue001`;
   });
   // An article before a blank follows the value; a value in front of the sentence is written as it is.
   return out
@@ -103,7 +107,9 @@ function writeCore(model: ToolModel, bindings: readonly Binding[], rng: Rng, o: 
   const topic = singular(model.objects[0] ?? "");
   const own = o.patterns ?? model.domains.flatMap((d) => (o.style === "vague" ? (d.vague ?? []) : (d.patterns ?? [])));
   const generic = o.style === "vague" ? (asks(model.cls) ? P.VAGUE : P.VAGUE_ACTING) : genericPatterns(model);
-  const useOwn = o.patterns !== undefined || (own.length > 0 && rng.chance(o.style === "vague" ? 0.75 : 0.6));
+  // The tool's own shapes name its object, in whose place a kind would stand.
+  const kinded = open.some((s) => mentionsOf(s.binding.param, s.binding.value, topic).some((m) => m.at === "object" && /\bXs\b/.test(m.text)));
+  const useOwn = o.patterns !== undefined || (own.length > 0 && rng.chance(o.style === "vague" ? 0.75 : kinded ? 0.2 : 0.6));
   let pattern = useOwn ? pickWeighted(own, rng) : rng.pick(generic);
   let filled = fillSlots(expand(pattern, rng), open, topic, rng);
   for (let i = 0; filled === null && i < 4; i++) {
@@ -193,7 +199,7 @@ function answers(s: Spot, key: string): boolean {
 }
 
 const drawMention = (forms: readonly Mention[], rng: Rng): Mention => rng.weighted(forms.map((f) => [f, f.weight] as const));
-const insert = (m: Mention, s: Spot): string => m.text.replaceAll(/\bX\b/g, `{${s.name}}`);
+const insert = (m: Mention, s: Spot): string => m.text.replaceAll(/\bXs\b/g, `{${s.name}}${MANY}`).replaceAll(/\bX\b/g, `{${s.name}}`);
 
 /** Places the remaining arguments and the object, and splits off what stands alone. */
 function place(text: string, rest: readonly Spot[], model: ToolModel, topic: string, rng: Rng): string[] | null {

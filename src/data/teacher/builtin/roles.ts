@@ -144,7 +144,7 @@ function kindOf(p: Property, words: readonly string[], name: string, d: string):
   if (format === "date-time") return "datetime";
   if (format === "uuid") return "id";
   if (/(^|_| )(to|until) '?yyyy|range/.test(`${name} ${d}`) && has(d, /yyyy-mm-dd to yyyy-mm-dd/)) return "range";
-  for (const [re, kind] of STRING_NAMES) if (re.test(name)) return kind;
+  for (const [re, kind] of STRING_NAMES) if (re.test(name)) return kind === "date" && /yyyy.{0,8}hh:mm/.test(d) ? "datetime" : kind;
   for (const [re, kind] of STRING_HINTS) if (re.test(d)) return kind;
   return "word";
 }
@@ -201,7 +201,7 @@ const STRING_NAMES: readonly (readonly [RegExp, RoleKind])[] = [
   [/\b(project)( name)?\b(?!.*\bid\b)/, "project"],
   [/\b(product|item|article)( name)?$/, "product"],
   [/\b(tag|label|labels)\b/, "tag"],
-  [/\b(id|ids|uuid|guid|key|code|number|serial|no|sku|isbn|ref|reference|hash|identifier)$/, "id"],
+  [/\b(id|ids|uid|uids|uuid|guid|key|code|number|serial|no|sku|isbn|ref|reference|hash|identifier)$/, "id"],
   [
     /\b(person|recipient|sender|author|assignee|attendee|owner|contact|customer|client|employee|patient|guest|friend|user|receiver|first name|last name|full name)( name)?\b/,
     "person",
@@ -299,7 +299,27 @@ function nounOf(words: readonly string[], kind: RoleKind, entity: string, d: str
   }
   if (kind === "count") {
     const rest = words.filter(
-      (w) => !["num", "number", "of", "n", "no", "max", "min", "maximum", "minimum", "count", "total", "limit", "qty", "quantity", "per", "page"].includes(w),
+      (w) =>
+        ![
+          "num",
+          "number",
+          "of",
+          "n",
+          "no",
+          "max",
+          "min",
+          "maximum",
+          "minimum",
+          "count",
+          "total",
+          "limit",
+          "qty",
+          "quantity",
+          "per",
+          "page",
+          "top",
+          "k",
+        ].includes(w),
     );
     if (/per ?page/.test(phrase)) return "entries per page";
     if (/^(years|months|hours) \w+$/.test(phrase)) return phrase.replace(" ", " of ");

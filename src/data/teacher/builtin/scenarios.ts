@@ -234,8 +234,8 @@ const unusual: Recipe = (world, model, rng, heldout) => {
 
 /** Recipes by `scenario/kind`; a new kind is a row here and one in kinds.ts. */
 export const RECIPES: Readonly<Record<string, Recipe>> = {
-  "standard/plain": serve({ optional: 0.4, most: 1 }),
-  "standard/detailed": serve({ optional: 0.6, most: 3 }, { style: "normal" }, (b) => b.length > 1),
+  "standard/plain": serve({ optional: 0.45, most: 2 }),
+  "standard/detailed": serve({ optional: 0.65, most: 4 }, { style: "normal" }, (b) => b.length > 1),
   "standard/follow_up": followUp,
   "no_tool/general": general,
   "no_tool/out_of_scope": beyond,

@@ -25,24 +25,27 @@ export type VerbClass =
 
 /** Verbs of a class, in base form; the first few are what people say. */
 const CLASSES: Readonly<Record<VerbClass, readonly string[]>> = {
-  read: "get retrieve fetch show display view read describe return provide load inspect present detail obtain lookup tell give access browse help explain query".split(
+  read: "get retrieve fetch show display view read describe return provide load inspect present detail obtain lookup summarize summarise ping tell give access browse help explain query".split(
     " ",
   ),
   list: "list enumerate index".split(" "),
   search: "search find look discover locate filter explore match browse recommend suggest".split(" "),
   check: "check verify validate test monitor track manage review analyze analyse detect compare determine confirm".split(" "),
   create: "create make generate build initialize initialise init new compose draft design set-up setup produce add start begin open".split(" "),
-  update: "update edit modify change rename set adjust configure patch replace alter apply".split(" "),
+  update:
+    "update edit modify change rename set adjust configure patch replace alter apply complete finish archive shorten rate escalate back restart renew".split(
+      " ",
+    ),
   delete: "delete remove clear cancel drop erase purge unregister uninstall dismiss revoke".split(" "),
   send: "send post email message share publish forward notify reply submit text tweet".split(" "),
-  write: "write save store append put record log upload insert note export".split(" "),
+  write: "write save store report leave append put record log upload insert note export".split(" "),
   move: "move copy transfer relocate import download duplicate merge".split(" "),
-  book: "book reserve order buy purchase rent schedule pay hire request".split(" "),
+  book: "book reserve order buy borrow purchase rent schedule pay hire request".split(" "),
   toggle: "turn enable disable activate deactivate switch lock unlock mute unmute close stop pause resume control shut end".split(" "),
   connect: "connect link attach join login authenticate establish disconnect".split(" "),
   convert: "convert translate transform format encode decode parse".split(" "),
   compute: "calculate compute estimate evaluate predict sum count measure solve".split(" "),
-  run: "run execute invoke trigger call launch perform deploy".split(" "),
+  run: "run roll click drag fill hover press take crawl fork push execute invoke trigger call launch perform deploy".split(" "),
   play: "play watch listen stream".split(" "),
   register: "register subscribe enroll sign assign".split(" "),
 };

@@ -35,6 +35,11 @@ export const webSearch: Domain = {
     "(find|get) me (some |up-to-date |)information (about|on) {=query}",
     "(I need|I want) (current|up-to-date|the latest) information (on|about) {=query}",
     "(do|run) a web search (for|on|about) {=query}",
+    "(what|who) is {=query}?",
+    "(what|who) is {=query}?",
+    "(tell me|I want to know|can you tell me) (something |more |)about {=query}",
+    "(what do you know|what is known) about {=query}?",
+    "(what's the latest|what happened) (on|with) {=query}?",
   ],
   vocabulary: "search web internet information".split(" "),
   capability: "search the web",
@@ -89,6 +94,29 @@ export const stocks: Domain = {
   vocabulary: "stock share price market ticker invest".split(" "),
 };
 
+export const inventory: Domain = {
+  id: "shop/stock",
+  fits: (t) =>
+    (speaksOf(t, "inventory stock availability") || /\b(inventory|availability|in stock)\b/i.test(t.tool.description.slice(0, 200))) &&
+    (speaksOf(t, "product products item items inventory") || takes(t, "product")) &&
+    t.params.some((p) => p.property.required && (p.role.kind === "id" || p.role.kind === "product")) &&
+    t.cls !== "update" &&
+    t.cls !== "read",
+  objects: ["availability", "stock", "inventory"],
+  patterns: [
+    "(do you have|have you got|do you still have) ({ID}|product {=id}) (in stock|available|)?",
+    "is ({ID}|product {=id}) (available|in stock|still available|still in stock|sold out|back in stock)?",
+    "(check|see|look|tell me|find out) (if|whether) ({ID}|product {=id}) is (available|in stock|still available|sold out)",
+    "(can you|could you|please) (check|tell me|confirm) (if|whether) ({ID}|product {=id}) is (available|in stock|still in stock)?",
+    "when will ({ID}|product {=id}) be (back|available|back in stock|restocked)?",
+    "has ({ID}|product {=id}) been restocked( yet|)?",
+    "(how many|how much) of ({ID}|product {=id}) (do you have|is left|is in stock)?",
+    "(is there|do you have) any stock of ({ID}|product {=id})( left|)?",
+  ],
+  contexts: ["It was sold out last week.", "I saw it on your website.", "A friend recommended it."],
+  vocabulary: "stock inventory available availability sold restock product".split(" "),
+};
+
 export const translation: Domain = {
   id: "language/translate",
   fits: (t) => speaksOf(t, "translate translation translator") || t.verb === "translate",
@@ -116,4 +144,4 @@ export const sensors: Domain = {
   vocabulary: "sensor reading device network metric".split(" "),
 };
 
-export const WORK_DOMAINS: readonly Domain[] = [news, webSearch, messages, events, tasks, currency, stocks, translation, servers, sensors];
+export const WORK_DOMAINS: readonly Domain[] = [news, webSearch, messages, events, tasks, currency, stocks, inventory, translation, servers, sensors];

@@ -1,13 +1,31 @@
 /** Mentions of booleans, enums and lists: what is on or off, which of several, which ones. */
-import { article, isPlural, plural, singular, splitName } from "../english.ts";
+import { article, isMass, isPlural, plural, singular, splitName } from "../english.ts";
 import type { Param } from "../reading.ts";
+import { NO_CHOICE } from "../values/enums.ts";
 import type { Value } from "../values/index.ts";
+import { meaningsOf, noPreference } from "./meanings.ts";
 import { after, alone, before, cap, first, type Mention, object } from "./mention.ts";
+import { bookedMentions } from "./quantities.ts";
 
-/** What is on or off, in words: `hidden files`, `laundry service`. */
+/** What is on or off, in words: `hidden files`, `laundry service`; where the name has a meaning of everyday life, mostly that. */
 export function flagMentions(param: Param, value: Value, objectNoun: string): Mention[] {
   const words = splitName(param.property.name);
+  if (isOpen(value)) return noPreference(words.join(" ").replace(/^(is|has|have|are|only) /, ""));
   const yes = value.json === true || /^(true|yes)$/i.test(String(value.json));
+  const meant = meaningsOf(words, yes);
+  const named = byName(param, words, yes, objectNoun);
+  // Thrice as heavy as all that the name gives.
+  const scale = (3 * total(named)) / (total(meant) || 1);
+  return [...meant.map((m) => ({ ...m, weight: m.weight * scale })), ...named];
+}
+
+const total = (mentions: readonly Mention[]): number => mentions.reduce((sum, m) => sum + m.weight, 0);
+
+/** A choice that says that there is none. */
+const isOpen = (value: Value): boolean => value.said === "" && typeof value.json === "string" && NO_CHOICE.test(value.json);
+
+/** On or off by the words of the name itself. */
+function byName(param: Param, words: readonly string[], yes: boolean, objectNoun: string): Mention[] {
   const [head = "", ...tail] = words;
   const rest = tail.join(" ");
   const label = words
@@ -36,6 +54,15 @@ export function flagMentions(param: Param, value: Value, objectNoun: string): Me
           ...alone(1.5, `They must ${offers.replace(/^offers?/, "offer")}`, `It should be one that ${offers}`),
         ]
       : [...after(3, `that don't ${offers.replace(/^offers?/, "offer")}`), ...alone(1, `They should not ${offers.replace(/^offers?/, "offer")}`)];
+  if (/^(has|have|had)$/.test(head) && BAD.test(rest)) {
+    const bad = isPlural(rest) ? say : plural(rest);
+    return yes
+      ? after(3, `with a record of ${bad}`, `with a history of ${bad}`, `that had ${bad}`)
+      : [
+          ...after(5, `with no record of ${bad}`, `without ${bad}`, `with no ${bad}`, `that never had ${bad}`),
+          ...alone(3, `There should be no ${bad}`, `No ${bad} please`, `No history of ${bad}`),
+        ];
+  }
   if (/^(has|have)$/.test(head) && rest) {
     const thing = isPlural(rest) || /service|access|insurance|parking|wifi/.test(rest) ? say : `${article(rest)} ${say}`;
     return yes
@@ -83,9 +110,24 @@ export function flagMentions(param: Param, value: Value, objectNoun: string): Me
     : [...after(3, `without ${label}`, `with ${label} off`), ...alone(2, `${cap(label)}: no`, `No ${label}`)];
 }
 
-export function enumMentions(param: Param, value: Value): Mention[] {
+/** What nobody wants. */
+const BAD = /\b(problems?|issues?|late|complaints?|defects?|errors?|failures?|violations?|delays?|accidents?|damages?)\b/;
+
+/** Things that have a kind, and are asked for by it: for `attractions` of the category Museum one says `museums`. */
+const HAVE_KINDS =
+  /\b(attractions?|places?|sights?|venues?|products?|items?|articles?|goods|events?|activit(y|ies)|properties|property|homes?|accommodations?|vehicles?|cars?|files?|doctors?|businesses|business|points? of interest|shops?|stores?|gyms?|providers?)$/;
+
+/** The kind in the place of the object: `museums`, `a museum`, `any museums`. */
+const kinds = (value: Value, objectNoun: string): Mention[] => {
+  if (!HAVE_KINDS.test(objectNoun) || !/^[\p{L} -]{3,30}$/u.test(value.said) || value.said.split(" ").length > 3) return [];
+  const said = value.said.toLowerCase();
+  return isPlural(said) || isMass(said) ? object(7, "X", "some X") : object(7, "Xs", "Xs", "a X", "some Xs", "a good X", "the best Xs");
+};
+
+export function enumMentions(param: Param, value: Value, objectNoun: string): Mention[] {
   const L = param.role.noun;
   const v = String(value.json);
+  if (isOpen(value)) return noPreference(L.replace(/^(number|num|count) of /, "number of "));
   const short = L.split(" ").at(-1) ?? L;
   if (/(sort|order).*(order|direction)|^order$|^direction$/.test(L))
     return [...after(4, "in X order", "sorted in X order"), ...alone(0.5, "Sort them in X order")];
@@ -104,18 +146,27 @@ export function enumMentions(param: Param, value: Value): Mention[] {
   if (/^(number|num|count)|number of/.test(L)) {
     const noun = L.replace(/^(number|num|count) (of )?/, "");
     const unit = v === "1" ? singular(noun) : plural(noun);
-    return [...after(4, `with X ${unit}`), ...after(2, `for X ${unit}`), ...alone(2, `I need X ${unit}`, `X ${unit} please`)].filter(
-      (m) => /room|bed/.test(unit) || !/for/.test(m.text),
-    );
+    if (!/room|bed|ticket|seat|guest|adult|person|people/.test(unit))
+      return [...after(4, `with X ${unit}`), ...alone(2, `I need X ${unit}`, `X ${unit} please`)];
+    const single = v === "1" && /room|bed/.test(unit) ? after(2, `with a single ${unit}`, `that has a single ${unit}`, `and one ${unit}`) : [];
+    return [...single, ...bookedMentions(`X ${unit}`)];
   }
-  if (/color|colour|cuisine|category|type|kind|genre|status|priority|level|severity|metric/.test(L)) {
+  if (/color|colour|cuisine|category|type|kind|genre|status|priority|level|severity|metric|specialty/.test(L)) {
     const kind = /category/.test(short)
       ? ["in the category X", "in the X category"]
       : /type|kind/.test(short)
         ? ["of type X", `of the ${short} X`]
         : [`with ${L} X`, `with the ${L} X`];
+    if (/cuisine/.test(L)) return [...before(4, "X"), ...after(3, "X style", "in the X style", "the X way"), ...alone(1, "I'd like it X", "It should be X")];
+    if (/(file|document)/.test(objectNoun) && /type|extension/.test(L))
+      return [
+        ...before(6, "X"),
+        ...after(2, "of type X", "with the extension X", `with the '.${v}' extension`, `ending in .${v}`),
+        ...alone(1, `Only X files`),
+      ];
     const bare = /color|colour|cuisine|genre|severity|status|priority/.test(L) || /category|type/.test(short);
-    return [...(bare ? before(4, "X") : []), ...after(4, ...kind), ...alone(1.5, `The ${L} is X`, `${cap(L)}: X`, `The ${L} should be X`)];
+    const itself = /category|type|kind|specialty/.test(L) ? kinds(value, objectNoun) : [];
+    return [...itself, ...(bare ? before(4, "X") : []), ...after(4, ...kind), ...alone(1.5, `The ${L} is X`, `${cap(L)}: X`, `The ${L} should be X`)];
   }
   if (/size/.test(L)) return after(3, "in size X", "size X");
   if (/interval/.test(L)) return after(3, "at intervals of X", "in intervals of X", "in steps of X");

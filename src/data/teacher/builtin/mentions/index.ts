@@ -55,7 +55,7 @@ export function mentionsOf(param: Param, value: Value, objectNoun: string): Ment
       return after(3, "at X", `with the ${L} X`);
     case "date":
     case "datetime":
-      return dateMentions(L, start, end);
+      return dateMentions(L, start, end, value);
     case "range":
       return after(3, "from X", "for X", "in the period X");
     case "time":
@@ -70,7 +70,7 @@ export function mentionsOf(param: Param, value: Value, objectNoun: string): Ment
       return role.bound === "min" || /minimum|at least/i.test(p.description)
         ? [
             ...after(4, "rated at least X", "with at least X", "with a rating of X or more"),
-            ...after(2, "with X or better", "with a minimum rating of X"),
+            ...after(2, "with X or better", "with a minimum rating of X", "rated X or higher", "rated X or more", "rated above X"),
             ...alone(1, "It should have at least X"),
           ]
         : [...after(4, "with X", "rated X"), ...after(2, "with a rating of X", "with X in reviews"), ...before(0.01, "X")];
@@ -212,7 +212,7 @@ export function mentionsOf(param: Param, value: Value, objectNoun: string): Ment
       return flagMentions(param, value, objectNoun);
     case "enum":
     case "constant":
-      return enumMentions(param, value);
+      return enumMentions(param, value, objectNoun);
     case "list":
       return listMentions(param, objectNoun);
     case "object":
@@ -239,12 +239,12 @@ function idMentions(param: Param, objectNoun: string, value: Value): Mention[] {
       ...object(5, ...number, `the ${e} X`, `${e} with ID X`, `the ${e} with the ID X`),
       ...after(3, `with ID X`, `with ${e} ID X`),
       ...after(2, `for ${e} X`),
-      ...alone(0.8, `The ${e} ID is X`, `${cap(e)} ID: X`),
+      ...alone(1.2, `The ${e} ID is X`, `${cap(e)} ID: X`, "ID X", "id: X", "ID is X", `Use the ${e} ID X`),
     ];
   return [
     ...after(6, `for ${e} X`, `of ${e} X`, `for ${e} ID X`),
     ...after(2, `with ${e} ID X`, `with the ${role.noun} X`),
-    ...alone(1.5, `The ${role.noun} is X`, `${cap(role.noun)} X`, `${cap(role.noun)}: X`),
+    ...alone(2, `The ${role.noun} is X`, `${cap(role.noun)} X`, `${cap(role.noun)}: X`, `My ${role.noun} is X`, `Please check for the ${role.noun} X`),
     ...first(0.7, `for ${e} X`),
   ];
 }

@@ -1,5 +1,6 @@
 /** What a mention is, and the small notation that the tables of mentions are written in. */
 
+/** `X` in a text is the value as said, `Xs` (at `object` only) its plural. */
 export interface Mention {
   readonly text: string;
   /** `after` the object; `before` it as an adjective; `first` in the sentence; `alone` as a sentence of its own; `object` stands for the object itself. */

@@ -3,7 +3,14 @@ import type { Param } from "../reading.ts";
 import type { Value } from "../values/index.ts";
 import { after, alone, cap, first, type Mention } from "./mention.ts";
 
-export function dateMentions(L: string, start: boolean, end: boolean): Mention[] {
+export function dateMentions(L: string, start: boolean, end: boolean, value: Value): Mention[] {
+  // `three days later` goes with a verb only.
+  if (/ later$/.test(value.said))
+    return /check-out/.test(L)
+      ? after(3, "leaving X", "checking out X", "and checking out X")
+      : /return/.test(L)
+        ? after(3, "returning X", "coming back X", "and return X", "and back X")
+        : after(3, "ending X", "and ending X");
   if (/check-in/.test(L))
     return [
       ...after(4, "from X", "checking in on X", "starting X", "arriving X", "arriving on X"),
@@ -36,6 +43,13 @@ export function dateMentions(L: string, start: boolean, end: boolean): Mention[]
   return [...after(5, "on X", "for X"), ...after(1, `with ${L} X`), ...first(1, "on X"), ...alone(0.7, `The ${L} is X`, `${cap(L)}: X`)];
 }
 
+/** What is taken rather than counted (rooms, tickets, seats): it is said in more ways. `what` is `X`, or `X rooms` where the value is a number alone. */
+export const bookedMentions = (what: string): Mention[] => [
+  ...after(4, `with ${what}`, `with ${what} available`, `that has ${what}`, `and book ${what} for me`, `and reserve ${what}`),
+  ...after(1.5, `for ${what}`),
+  ...alone(3, `I need ${what}`, `I'll need ${what}`, `${what} please`, `I would like to reserve ${what}`, `We'd take ${what}`),
+];
+
 export function countMentions(param: Param, value: Value): Mention[] {
   const { role, property: p } = param;
   const L = role.noun;
@@ -66,6 +80,7 @@ export function countMentions(param: Param, value: Value): Mention[] {
         ];
   }
   if (role.bound === "min") return [...after(3, "with at least X", "with X or more"), ...alone(1, "At least X please", "There should be at least X")];
+  if (/rooms?|beds?|tickets?|seats?/.test(L)) return bookedMentions("X");
   return [...after(4, "with X", "for X"), ...alone(1.5, "I need X", "Make it X", "It should be X")];
 }
 

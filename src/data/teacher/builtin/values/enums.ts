@@ -2,7 +2,7 @@
 import type { JsonValue } from "../../../../platform/json.ts";
 import type { Rng } from "../../../rng.ts";
 import type { Property } from "../../../schema.ts";
-import { splitName } from "../english.ts";
+import { numberInWords, splitName } from "../english.ts";
 import { glossesOf, type Role } from "../roles.ts";
 import { sayDuration } from "./numbers.ts";
 import { plain, type Value } from "./value.ts";
@@ -11,7 +11,11 @@ import { plain, type Value } from "./value.ts";
 const LONGEST = 120;
 
 /** Values that stand for no choice. */
-const NO_CHOICE = /^(dontcare|don't care|any|all|none|null|default|auto|unspecified|unknown|)$/i;
+export const NO_CHOICE = /^(dontcare|don't care|any|all|none|null|default|auto|unspecified|unknown|)$/i;
+
+/** Of these the ones that a person may mean by "it doesn't matter". */
+const OPEN = /^(dontcare|don't care|any)$/i;
+const OPEN_SHARE = 0.1;
 
 /** One of the values that say something; null where none fits the type. */
 export function enumValue(p: Property, role: Role, rng: Rng): Value | null {
@@ -19,6 +23,9 @@ export function enumValue(p: Property, role: Role, rng: Rng): Value | null {
   const telling = values.filter((v) => !NO_CHOICE.test(String(v)) && String(v).length <= LONGEST);
   const pool = telling.length > 0 ? telling : values;
   if (pool.length === 0) return null;
+  // Saying that it does not matter is a choice too, and may as well be left out of the call.
+  const open = values.find((v) => OPEN.test(String(v)));
+  if (open !== undefined && !p.required && rng.chance(OPEN_SHARE)) return plain(open, "", false, [""]);
   const json = rng.pick(pool);
   if (role.kind === "flag") return plain(json, "");
   return plain(json, sayEnum(p, role, json, rng));
@@ -41,6 +48,25 @@ const CODES: Readonly<Record<string, string>> = {
   RU: "Russian",
   AR: "Arabic",
 };
+/** What people call files of a type. */
+const FILES: Readonly<Record<string, string>> = {
+  py: "Python",
+  js: "JavaScript",
+  ts: "TypeScript",
+  txt: "text",
+  md: "markdown",
+  json: "JSON",
+  csv: "CSV",
+  pdf: "PDF",
+  docx: "Word",
+  xlsx: "Excel",
+  html: "HTML",
+  xml: "XML",
+  yaml: "YAML",
+  jpg: "JPEG",
+  png: "PNG",
+  mp3: "MP3",
+};
 const ORDERS: Readonly<Record<string, string>> = { asc: "ascending", desc: "descending" };
 
 /** How a person says an enum value: a code by its name, an identifier by its words. */
@@ -49,7 +75,10 @@ function sayEnum(p: Property, role: Role, json: JsonValue, rng: Rng): string {
   const gloss = glossesOf(p).get(text);
   if (gloss && rng.chance(0.4)) return gloss;
   if (/lang/.test(role.noun) && CODES[text.toUpperCase()]) return CODES[text.toUpperCase()] as string;
+  const file = FILES[text.toLowerCase()];
+  if (file !== undefined && /type|extension|format/.test(role.noun) && rng.chance(0.5)) return file;
   if (ORDERS[text.toLowerCase()]) return ORDERS[text.toLowerCase()] as string;
+  if (/^(\d|1[0-2])$/.test(text) && /star|rating|number|count|rooms|guests/.test(role.noun) && rng.chance(0.45)) return numberInWords(Number(text));
   if (typeof json === "number" && /interval|seconds/.test(role.noun)) return sayDuration(json, rng);
   if (/^[A-Z][a-z]+([ -][A-Za-z]+)*$/.test(text) && !/air|canada|group/i.test(text) && rng.chance(0.5)) return text.toLowerCase();
   if (/^[a-z]+([A-Z][a-z]+)+$/.test(text) || /_/.test(text)) return rng.chance(0.6) ? splitName(text).join(" ") : text;

@@ -36,7 +36,7 @@ const fitsLength = (s: string, p: Property) =>
 function draw(p: Property, role: Role, rng: Rng, ctx: Context, o: ValueOptions): Value | null {
   switch (role.kind) {
     case "boolean": {
-      const json = rng.chance(p.schema.default === true ? 0.25 : 0.75);
+      const json = rng.chance(p.schema.default === true || /(^|_)(problem|issue|late|complaint|defect)/i.test(p.name) ? 0.25 : 0.75);
       return plain(json, "");
     }
     case "flag":

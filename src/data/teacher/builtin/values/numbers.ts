@@ -1,7 +1,7 @@
 /** Numbers: counts, ratings, amounts, durations; in digits, in words, with what they count. */
 import type { Rng } from "../../../rng.ts";
 import type { Property } from "../../../schema.ts";
-import { numberInWords, singular } from "../english.ts";
+import { numberInWords, singular, splitName } from "../english.ts";
 import type { Role } from "../roles.ts";
 import { plain, type Value, type ValueOptions } from "./value.ts";
 
@@ -29,15 +29,10 @@ function limits(p: Property, lo: number, hi: number): [number, number] {
     /(?:between|range(?: is| of)?|within(?: the range of)?|from|scale (?:of|from))\D{0,12}(\d+(?:\.\d+)?)\s*(?:-|–|to|and|through)\s*(\d+(?:\.\d+)?)/.exec(d) ??
     /\((\d+)\s*[-–]\s*(\d+)/.exec(d);
   const s = p.schema;
+  // A bound beyond all use (2^53 - 1) is none.
+  const capped = (value: unknown): value is number => typeof value === "number" && value < 1e9;
   const min = typeof s.minimum === "number" ? s.minimum : typeof s.exclusiveMinimum === "number" ? s.exclusiveMinimum + 1 : said ? Number(said[1]) : lo;
-  const max =
-    typeof s.maximum === "number"
-      ? s.maximum
-      : typeof s.exclusiveMaximum === "number"
-        ? s.exclusiveMaximum - 1
-        : said
-          ? Number(said[2])
-          : Math.max(hi, min + 4);
+  const max = capped(s.maximum) ? s.maximum : capped(s.exclusiveMaximum) ? s.exclusiveMaximum - 1 : said ? Number(said[2]) : Math.max(hi, min + 4);
   return min <= max ? [min, max] : [lo, hi];
 }
 
@@ -52,6 +47,18 @@ const RANGES: Readonly<Record<string, readonly [number, number]>> = {
   id: [100, 99999],
 };
 
+const PIXELS = /pixel|viewport|window|browser|screen|image/i;
+/** What such numbers are about, where the schema does not say. */
+const USUAL: readonly (readonly [name: RegExp, range: readonly [number, number], description?: RegExp])[] = [
+  [/(^|_)page(_?(number|num|no))?$|^pageNumber$/i, [1, 20]],
+  [/depth/i, [1, 6]],
+  [/width$/i, [320, 1920], PIXELS],
+  [/height$/i, [240, 1080], PIXELS],
+];
+/** Numbers that nobody writes with a fraction, though many schemas would allow one. */
+const WHOLE =
+  /\b(id|ids|page|per page|depth|width|height|count|limit|number|index|port|offset|year|size|level|version|timeout|max|breadth|priority|rank|steps?)\b/;
+
 /** A number inside its bounds, as the schema or the description states them. */
 export function numberValue(p: Property, role: Role, rng: Rng, o: ValueOptions): Value {
   if (role.kind === "latitude" || role.kind === "longitude") {
@@ -59,7 +66,8 @@ export function numberValue(p: Property, role: Role, rng: Rng, o: ValueOptions):
     return plain(v, String(v));
   }
   const [lo, hi] = RANGES[role.kind] ?? [1, 60];
-  let [min, max] = limits(p, lo, hi);
+  const usual = USUAL.find(([name, , about]) => name.test(p.name) && (about === undefined || about.test(p.description)));
+  let [min, max] = limits(p, ...(usual?.[1] ?? ([lo, hi] as const)));
   if (role.kind === "count" && /result|entries|item|page/.test(role.noun)) [min, max] = limits(p, 3, 50);
   if (/^port$/.test(role.noun)) [min, max] = [1024, 9999];
   if (role.kind === "seconds" && (max > 3000 || /timespan|period|window|lookback|range/.test(role.noun))) {
@@ -71,18 +79,22 @@ export function numberValue(p: Property, role: Role, rng: Rng, o: ValueOptions):
   if (max - min > 200 && role.kind === "count") max = min + 50;
   const step = typeof p.schema.multipleOf === "number" && p.schema.multipleOf > 0 ? p.schema.multipleOf : 1;
   let n = o.extreme ? rng.pick([min, max]) : rng.int(Math.ceil(min / step), Math.floor(max / step)) * step;
-  if (p.type === "number" && role.kind !== "count" && !o.extreme && rng.chance(0.4) && step === 1 && n + 0.5 <= max) n += 0.5;
+  if (p.type === "number" && role.kind !== "count" && !WHOLE.test(splitName(p.name).join(" ")) && !o.extreme && rng.chance(0.4) && step === 1 && n + 0.5 <= max)
+    n += role.kind === "rating" ? rng.int(1, Math.min(9, Math.floor((max - n) * 10))) / 10 : 0.5;
+  n = Math.round(n * 10) / 10;
   return plain(n, sayNumber(n, role, rng), true);
 }
 
 /** People that are counted. */
 const COMPANY = /^(?:number of |num )?(?:adult|guest|people|person|passenger|travell?er|diner)s?$|party|group size/;
 
+const digitsOr = (n: number, words: string): string => (n > 12 ? words : String(n));
+
 /** So many people as one of them says it. */
 function company(n: number, words: string, rng: Rng): string {
   if (n === 1) return rng.pick(["myself", "just me", "one person", "just myself", "only me"]);
   if (n === 2) return rng.pick(["my wife and me", "my husband and me", "me and a friend", "the two of us", "my sister and me", "a couple", "two people"]);
-  return rng.pick([`a group of ${words}`, `a party of ${words}`, `the ${words} of us`, `${words} people`, `${words} people`]);
+  return rng.pick([`a group of ${words}`, `a party of ${words}`, `the ${words} of us`, `${words} people`, `${words} people`, `${digitsOr(n, words)} ppl`]);
 }
 
 function sayNumber(n: number, role: Role, rng: Rng): string {
@@ -98,6 +110,7 @@ function sayNumber(n: number, role: Role, rng: Rng): string {
       return `${words} ${n === 1 ? singular(role.noun) : role.noun}`;
     }
     case "rating":
+      if (!Number.isInteger(n) && rng.chance(0.5)) return digits;
       return `${words} star${n === 1 ? "" : "s"}`;
     case "money":
       return rng.chance(0.5) ? `$${digits}` : `${digits} dollars`;

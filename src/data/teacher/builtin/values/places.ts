@@ -1,8 +1,14 @@
 /** Places, in the form that a description announces and in the forms that people use. */
 import type { Rng } from "../../../rng.ts";
 import type { Role } from "../roles.ts";
-import { COUNTRIES, FAMOUS, NOWHERE, STATE_NAMES, US_PLACES, WORLD_PLACES } from "../words/places.ts";
+import { COUNTRIES, FAMOUS, NICKNAMES, NOWHERE, STATE_NAMES, US_PLACES, WORLD_PLACES } from "../words/places.ts";
 import { inventedWord, named, part, plain, type Value, type ValueOptions } from "./value.ts";
+
+/** Countries that are written short after a city, and what else is said of them. */
+const SHORT: Readonly<Record<string, string>> = { "United Kingdom": "UK", "United Arab Emirates": "UAE" };
+const LONG: Readonly<Record<string, string>> = { "United Kingdom": "England", "United Arab Emirates": "United Arab Emirates" };
+/** Lesser places of a famous name: of these the region is always said. */
+const ELSEWHERE = new Set(["Portland, ME", "Manchester, NH", "Alexandria, VA", "Cambridge, MA", "Birmingham, AL", "Salem, MA", "Alexandria, Egypt"]);
 
 /** A city, country or state. */
 export function placeValue(role: Role, rng: Rng, o: ValueOptions): Value {
@@ -12,10 +18,19 @@ export function placeValue(role: Role, rng: Rng, o: ValueOptions): Value {
   const world = part(WORLD_PLACES, o.heldout, (x) => x.city);
   const inUs = role.layout === "city, state" || (role.layout !== "city, country" && rng.chance(0.3));
   const c = rng.pick(inUs ? us : world);
-  const full = `${c.city}, ${c.region}`;
+  const full = `${c.city}, ${SHORT[c.region] ?? c.region}`;
   if (role.layout !== "") {
-    const said = FAMOUS.has(c.city) && c.region !== "ME" && rng.chance(0.45) ? c.city : c.state && rng.chance(0.35) ? `${c.city}, ${c.state}` : full;
-    return plain(full, said, true);
+    const long = c.state ?? LONG[c.region];
+    const nickname = NICKNAMES[c.city];
+    const said =
+      nickname !== undefined && c.region !== "ME" && rng.chance(0.15)
+        ? rng.pick(nickname)
+        : FAMOUS.has(c.city) && !ELSEWHERE.has(full) && rng.chance(0.65)
+          ? c.city
+          : long !== undefined && rng.chance(0.35)
+            ? `${c.city}, ${long}`
+            : full;
+    return plain(full, said, true, c.region in SHORT ? [`${c.city}, ${c.region}`] : []);
   }
   if (o.wrong && rng.chance(0.8)) return named(rng.pick(part(NOWHERE, o.heldout)));
   if (o.rare) return named(rng.chance(0.5) ? inventedWord(rng) : `${rng.pick(["San", "Port", "New", "Upper", "Old", "Saint"])} ${inventedWord(rng)}`);

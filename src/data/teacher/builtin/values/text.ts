@@ -133,6 +133,8 @@ function identifier(role: Role, rng: Rng): string {
     [() => String(rng.int(100, 999999)), 4],
     [() => `${letters}${rng.pick(["-", "", "_"])}${rng.int(100, 99999)}`, 5],
     [() => `${letters.toLowerCase()}${rng.int(10, 9999)}`, 2],
+    [() => `#${rng.int(10, 99999)}`, 0.5],
+    [() => `${rng.int(100, 9999)}${rng.pick(["AB", "XYZ", "K", "QC"])}`, 0.5],
     [() => `${inventedWord(rng).toUpperCase().slice(0, 4)}-${rng.int(10, 99)}${rng.pick(["A", "C", "X", "Q"])}`, 1],
   ])();
 }

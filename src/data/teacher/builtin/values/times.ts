@@ -1,4 +1,4 @@
-/** Dates and times: in the layout that a schema asks for, and in the ways people say them. The year is always said. */
+/** Dates and times: in the layout that a schema asks for, and in the ways people say them. The year is always said, of a span at least once. */
 import type { Rng } from "../../../rng.ts";
 import { ordinal } from "../english.ts";
 import type { Role } from "../roles.ts";
@@ -37,6 +37,11 @@ function sayDay(x: Day, rng: Rng): string {
     [`${month} ${ordinal(x.d)}, ${x.y}`, 2],
     [`${x.d} ${month} ${x.y}`, 2],
     [`the ${ordinal(x.d)} of ${month} ${x.y}`, 1],
+    [`${month.slice(0, 3)} ${x.d}, ${x.y}`, 0.7],
+    [`${x.d} ${month.slice(0, 3)} ${x.y}`, 0.5],
+    // Which is the day can be told only from the thirteenth on.
+    [`${two(x.d)}/${two(x.m)}/${x.y}`, x.d > 12 ? 0.6 : 0],
+    [`${x.m}/${x.d}/${x.y}`, x.d > 12 ? 0.6 : 0],
   ]);
 }
 
@@ -45,6 +50,36 @@ export function dateValue(role: Role, rng: Rng, ctx: Context): Value {
   const json = role.layout === "MM/DD/YYYY" ? `${two(x.m)}/${two(x.d)}/${x.y}` : role.layout === "DD/MM/YYYY" ? `${two(x.d)}/${two(x.m)}/${x.y}` : iso(x);
   const said = role.layout !== "YYYY-MM-DD" && rng.chance(0.3) ? json : sayDay(x, rng);
   return { json, said, accepted: [json], caseless: true };
+}
+
+/** Days of a span up to which one says `a week later`. */
+const MOST_LATER = 14;
+
+/**
+ * The same days as people say two of them: the year once (`April 15th to April 22nd 2023`), or the second by the first
+ * (`returning a week later`). Null where they are better left as they are.
+ */
+export function sayPair(start: Value, end: Value, layout: string, rng: Rng): { readonly start: string; readonly end: string } | null {
+  const [from, to] = [start, end].map((v) => isoOf(String(v.json), layout));
+  if (from === undefined || to === undefined || from.slice(0, 4) !== to.slice(0, 4) || to <= from) return null;
+  const apart = (Date.parse(to) - Date.parse(from)) / DAY_MS;
+  if (apart <= MOST_LATER && rng.chance(0.12)) {
+    const later = apart === 7 ? "a week later" : apart === 14 ? "two weeks later" : apart === 1 ? "a day later" : `${apart} days later`;
+    return { start: start.said, end: later };
+  }
+  const bare = (said: string): string | null => (/[a-z].*,? \d{4}$/i.test(said) ? said.replace(/,? \d{4}$/, "") : null);
+  if (!rng.chance(0.4)) return null;
+  const first = rng.chance(0.6);
+  const shorter = bare(first ? start.said : end.said);
+  return shorter === null ? null : first ? { start: shorter, end: end.said } : { start: start.said, end: shorter };
+}
+
+/** The ISO day of a date in this layout; undefined for what is none. */
+function isoOf(date: string, layout: string): string | undefined {
+  const [a, b, year] = date.split("/");
+  if (layout === "MM/DD/YYYY") return `${year}-${a}-${b}`;
+  if (layout === "DD/MM/YYYY") return `${year}-${b}-${a}`;
+  return /^\d{4}-\d{2}-\d{2}$/.test(date) ? date : undefined;
 }
 
 export function datetimeValue(role: Role, rng: Rng, ctx: Context): Value {
@@ -58,6 +93,7 @@ export function datetimeValue(role: Role, rng: Rng, ctx: Context): Value {
 }
 
 function sayClock(h: number, m: number, rng: Rng): string {
+  if (m === 0 && (h === 12 || h === 0) && rng.chance(0.4)) return h === 12 ? "noon" : "midnight";
   if (rng.chance(0.5)) return `${two(h)}:${two(m)}`;
   const h12 = h % 12 === 0 ? 12 : h % 12;
   return `${h12}${m === 0 && rng.chance(0.6) ? "" : `:${two(m)}`} ${h < 12 ? "am" : "pm"}`;

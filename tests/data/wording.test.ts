@@ -1,0 +1,138 @@
+/** What people say instead of a parameter's name, and that it still decides the argument. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { realToolset } from "../../src/data/curriculum/real.ts";
+import { makeLeftOut, makeToolset } from "../../src/data/curriculum/toolsets.ts";
+import { generate } from "../../src/data/generate.ts";
+import { planSynthesis } from "../../src/data/plan.ts";
+import { rngFor } from "../../src/data/rng.ts";
+import { splitName } from "../../src/data/teacher/builtin/english.ts";
+import { readToolset } from "../../src/data/teacher/builtin/model.ts";
+import { sayPair } from "../../src/data/teacher/builtin/values/times.ts";
+import { plain } from "../../src/data/teacher/builtin/values/value.ts";
+import type { ToolDefinition, Toolset } from "../../src/data/types.ts";
+import type { JsonObject } from "../../src/platform/json.ts";
+import { toolsetHash } from "../../src/tools/toolset.ts";
+
+const tool = (name: string, description: string, properties: JsonObject, required: string[]): ToolDefinition => ({
+  name,
+  description,
+  input_schema: { type: "object", properties, required },
+  source: "file",
+  origin: "test",
+});
+const set = (...tools: ToolDefinition[]): Toolset => ({ version: 1, hash: toolsetHash(tools), tools });
+
+/** Requests with a call that succeeds, and its arguments. */
+async function asked(toolset: Toolset, samples = 300): Promise<{ text: string; args: JsonObject }[]> {
+  const scenarios = { standard: 1, no_tool: 0, error: 0, ambiguous: 0, edge: 0 };
+  const plan = planSynthesis({ toolset, samples, minPerTool: 1, scenarios, evaluationSamples: 0, seed: 5 });
+  const made = await generate({ toolset, plan, seed: 5, session: null, answerPlain: async (q) => ({ ok: true, value: q.map(() => "An answer.") }) });
+  if (!made.ok) throw new Error(made.error.message);
+  return made.value.train
+    .filter((s) => s.kind !== "follow_up")
+    .map((s) => {
+      const call = s.messages.find((m) => m.role === "assistant")?.tool_calls?.[0];
+      return { text: String(s.messages.find((m) => m.role === "user")?.content), args: JSON.parse(call?.function.arguments ?? "{}") as JsonObject };
+    });
+}
+
+const sights = tool(
+  "find_attractions",
+  "Find attractions in a city.",
+  {
+    city: { type: "string", description: "The city, in the format of 'City, State' or 'City, Country'" },
+    category: { type: "string", enum: ["Museum", "Park", "Theme Park", "dontcare"], default: "dontcare", description: "Kind of attraction" },
+    good_for_kids: { type: "string", enum: ["True", "False", "dontcare"], description: "Whether it suits children" },
+    free_entry: { type: "boolean", description: "Only those without an entrance fee" },
+  },
+  ["city"],
+);
+
+describe("people's words for what a parameter means", async () => {
+  const requests = await asked(set(sights));
+
+  test("children and fees are spoken of without the parameter's name, with their polarity", () => {
+    const kids = requests.filter((r) => r.args.good_for_kids === "True");
+    const own = kids.filter((r) => /child|kids|famil|grandchildren/i.test(r.text));
+    expect(kids.length).toBeGreaterThan(20);
+    expect(own.length / kids.length).toBeGreaterThan(0.9);
+    for (const r of requests.filter((x) => /no entry fee|free of charge|cost nothing|free admission/i.test(x.text))) expect(r.args.free_entry).toBe(true);
+    for (const r of requests.filter((x) => /charge an entrance fee|with an entry fee/i.test(x.text))) expect(r.args.free_entry).toBe(false);
+  });
+
+  test("a kind stands in the object's place: museums, a theme park", () => {
+    expect(requests.some((r) => /\b(museums|a museum|parks|theme parks)\b/i.test(r.text) && !/attractions|categor/i.test(r.text))).toBe(true);
+    for (const r of requests) if (/\bmuseums?\b/i.test(r.text)) expect(r.args.category).toBe("Museum");
+  });
+
+  test("a choice that is left open is the schema's own word for that", () => {
+    const open = requests.filter((r) => r.args.category === "dontcare");
+    expect(open.length).toBeGreaterThan(2);
+    for (const r of open) expect(r.text).toMatch(/categor/i);
+  });
+
+  test("a city is written as the description asks, however it was said", () => {
+    const bare = requests.filter((r) => !r.text.includes(String(r.args.city)));
+    expect(bare.length / requests.length).toBeGreaterThan(0.3);
+    for (const r of requests) expect(r.args.city).toMatch(/, /);
+    for (const r of requests) if (/\bNYC\b/.test(r.text)) expect(r.args.city).toBe("New York, NY");
+  });
+});
+
+test("of two dates the year is said once, or the second by the first, and both stay determined", () => {
+  const day = fc.date({ min: new Date("2022-01-01T00:00:00Z"), max: new Date("2027-06-01T00:00:00Z"), noInvalidDate: true });
+  fc.assert(
+    fc.property(day, fc.integer({ min: 1, max: 20 }), fc.integer(), (date, apart, seed) => {
+      const iso = (d: Date) => d.toISOString().slice(0, 10);
+      const say = (d: Date) => d.toLocaleDateString("en-US", { timeZone: "UTC", month: "long", day: "numeric", year: "numeric" });
+      const end = new Date(date.getTime() + apart * 86_400_000);
+      const said = sayPair(plain(iso(date), say(date)), plain(iso(end), say(end)), "YYYY-MM-DD", rngFor(seed, "pair"));
+      if (said === null) return;
+      const year = String(date.getUTCFullYear());
+      expect(iso(end).slice(0, 4)).toBe(year);
+      expect([said.start, said.end].some((s) => s.includes(year))).toBe(true);
+      const later = /^(\d+|a|two) (day|week)s? later$/.exec(said.end);
+      if (later === null) expect([say(date), say(date).replace(`, ${year}`, "")]).toContain(said.start);
+      else expect((later[1] === "a" ? 1 : later[1] === "two" ? 2 : Number(later[1])) * (later[2] === "week" ? 7 : 1)).toBe(apart);
+    }),
+  );
+});
+
+test("what a description includes is asked for by that name", () => {
+  const [model] = readToolset(
+    set(tool("inventory_management", "Manage inventory-related queries, including checking product availability, stock updates and sizes.", {}, [])),
+  );
+  expect(model?.objects).toEqual(expect.arrayContaining(["product availability", "stock updates"]));
+});
+
+test("what a toolset's services leave out shares no verb with its tools", () => {
+  const words = (toolset: Toolset) => toolset.tools.map((t) => splitName(t.name));
+  let found = 0;
+  for (let i = 0; i < 300; i++) {
+    const out = makeLeftOut(6, i);
+    if (out === null) continue;
+    found += 1;
+    const own = new Set(words(makeToolset(6, i)).flat());
+    for (const name of words(out))
+      expect(name.filter((w) => /^(cancel|delete|return|rename|move|archive|renew|forward|lock)$/.test(w) && own.has(w))).toEqual([]);
+  }
+  expect(found).toBeGreaterThan(60);
+});
+
+test("a real server's tools are taken some at a time, none too long, the same each time", () => {
+  const long = tool("long", "x".repeat(4000), {}, []);
+  const server = set(
+    long,
+    ...Array.from({ length: 12 }, (_, i) => tool(`tool_${i}`, `Get the thing number ${i}. ${"It is described at length. ".repeat(20)}`, {}, [])),
+  );
+  for (let i = 0; i < 100; i++) {
+    const some = realToolset([server], 3, i);
+    expect(some).toEqual(realToolset([server], 3, i));
+    expect(some?.tools.length).toBeLessThanOrEqual(8);
+    expect(some?.tools.length).toBeGreaterThan(0);
+    expect(some?.tools).not.toContain(long);
+    expect(realToolset([server], 3, i, 2)?.tools.length).toBeLessThanOrEqual(2);
+  }
+  expect(realToolset([set(long)], 3, 0)).toBeNull();
+});
