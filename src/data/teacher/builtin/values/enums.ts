@@ -15,7 +15,7 @@ export const NO_CHOICE = /^(dontcare|don't care|any|all|none|null|default|auto|u
 
 /** Of these the ones that a person may mean by "it doesn't matter". */
 const OPEN = /^(dontcare|don't care|any)$/i;
-const OPEN_SHARE = 0.1;
+const OPEN_SHARE = 0.04;
 
 /** One of the values that say something; null where none fits the type. */
 export function enumValue(p: Property, role: Role, rng: Rng): Value | null {
