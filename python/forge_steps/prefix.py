@@ -16,16 +16,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from forge_steps.rows import SEQUENCE_MULTIPLE, Row, Weigh, causal_mask, make_pass, make_row, passes, rows
+
 if TYPE_CHECKING:
     import torch
 
-#: What a row costs besides its tokens, in tokens: the calls into some 2,000 operators.
-ROW_COST = 60
-
-#: The same for models under so many parameters, whose tokens are computed in less time (both measured, docs/measurements.md).
-SMALL_ROW_COST = 500
+#: Models under so many parameters gain nothing from a second thread (measured, docs/measurements.md).
 SMALL_PARAMETERS = 20_000_000
-SMALL_WIDTHS = 16
 
 #: Positions whose logits are held at once; 512 x 49,152 x 4 bytes is 100 MB.
 LOGITS_AT_ONCE = 512
@@ -94,76 +91,9 @@ def shared_prefix(samples: Sequence[Encoded]) -> int:
     return length
 
 
-def row_cost_of(parameters: int) -> int:
-    """What one more row costs a model of so many parameters, in tokens."""
-    return SMALL_ROW_COST if parameters < SMALL_PARAMETERS else ROW_COST
-
-
-def widths_of(parameters: int) -> int:
-    """What rows' widths are rounded up to: the matrix library prepares its kernels anew for every shape, which a small model feels."""
-    return SMALL_WIDTHS if parameters < SMALL_PARAMETERS else 1
-
-
 def threads_of(parameters: int, cores: int) -> int:
     """Threads that help a model of so many parameters: a small one gains nothing from a second, and waits for it wherever a core is shared."""
     return 1 if parameters < SMALL_PARAMETERS else cores
-
-
-def rows(lengths: Sequence[int], budget: int, row_cost: int = ROW_COST) -> list[list[int]]:
-    """Cuts samples into rows (lists of indices) so that a row's tokens, padding included, stay within `budget`.
-
-    Of all ways to cut the samples in order of length, the one with the least padding, where one more row counts as
-    `row_cost` tokens. A sample longer than the budget has a row of its own.
-    """
-    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
-    # best[k]: cost of the k longest samples, and where the last row of them begins.
-    best: list[tuple[int, int]] = [(0, 0)]
-    for end in range(1, len(order) + 1):
-        options = []
-        for start in range(end - 1, -1, -1):
-            tokens = lengths[order[start]] * (end - start)
-            if tokens > budget and end - start > 1:
-                break  # An earlier start makes the row wider and longer still.
-            options.append((best[start][0] + tokens + row_cost, start))
-        best.append(min(options))
-    result: list[list[int]] = []
-    end = len(order)
-    while end > 0:
-        start = best[end][1]
-        result.append(order[start:end])
-        end = start
-    return result[::-1]
-
-
-@dataclass(frozen=True)
-class Row:
-    """Samples side by side, padded on the right. Padding is never seen: what it could disturb comes before it."""
-
-    ids: torch.Tensor  # [samples, width], without the prefix
-    targets: torch.Tensor  # [samples, width]: the token to predict at this position, or -100
-    weights: torch.Tensor  # [samples, width], float32: what that prediction counts in the loss
-
-
-#: How much each token of a sample counts in the loss.
-Weigh = Callable[[Encoded], Sequence[float]]
-
-
-def make_row(samples: Sequence[Encoded], prefix: int, device: torch.device, weigh: Weigh = Encoded.weights, multiple: int = 1) -> Row:
-    """A row of the samples' own parts (what follows the prefix); its width is rounded up to a multiple of `multiple`."""
-    import torch
-
-    width = max(len(s.ids) for s in samples) - prefix
-    width += -width % multiple
-    ids = torch.zeros((len(samples), width), dtype=torch.long)
-    targets = torch.full((len(samples), width), -100, dtype=torch.long)
-    weights = torch.zeros((len(samples), width), dtype=torch.float32)
-    for i, s in enumerate(samples):
-        own = torch.tensor(s.ids[prefix:], dtype=torch.long)
-        counts = torch.tensor(weigh(s)[prefix + 1 :], dtype=torch.float32)
-        ids[i, : len(own)] = own
-        targets[i, : len(own) - 1] = torch.where(counts > 0, own[1:], -100)
-        weights[i, : len(own) - 1] = counts
-    return Row(ids.to(device), targets.to(device), weights.to(device))
 
 
 def step_backward(
@@ -173,8 +103,6 @@ def step_backward(
     row_tokens: int,
     on_row: Callable[[int], None] = lambda _: None,
     weigh: Weigh = Encoded.weights,
-    row_cost: int = ROW_COST,
-    multiple: int = 1,
     positions: Sequence[int] | None = None,
 ) -> tuple[float, int]:
     """Forward and backward pass of one optimiser step; gradients are left on the model's parameters.
@@ -182,8 +110,7 @@ def step_backward(
     The loss is the weighted mean cross-entropy over the step's tokens, however it is cut into rows; `weigh` says what each counts
     (by default only what is learned). Those of the prefix count once, as the first sample has them; the first one after it
     counts nothing.
-    `row_tokens` bounds the tokens whose activations are alive: the prefix's and one row's; `row_cost` is what one more row costs,
-    in tokens, and `multiple` what rows' widths are rounded up to (fewer shapes that the matrix library must prepare for).
+    `row_tokens` bounds the tokens whose activations are alive: the prefix's and those of one pass or row.
     `positions`: where the prefix's tokens stand and, last, where the samples go on; by default 0, 1, 2 and so on.
     `on_row` hears how many samples are done. Returns the loss and the number of learned tokens.
     With `prefix` 0 this is the padded batch in its textbook form.
@@ -193,7 +120,7 @@ def step_backward(
 
     from forge_steps import shared_attention
 
-    device = next(model.parameters()).device
+    device, dtype = ((p := next(model.parameters())).device, p.dtype)
     learned = sum(sum(s.learn) for s in samples)
     begin = weigh(samples[0])[:prefix]
     weight = sum(sum(weigh(s)[prefix + 1 :]) for s in samples) + sum(begin[1:])
@@ -201,8 +128,10 @@ def step_backward(
     cached: list[tuple[torch.Tensor, torch.Tensor]] = []
     leaves: list[tuple[torch.Tensor, torch.Tensor]] = []
     if prefix > 0:
-        ids = torch.tensor([samples[0].ids[:prefix]], dtype=torch.long, device=device)
-        where = None if positions is None else torch.tensor([positions[:prefix]], dtype=torch.long, device=device)
+        # What fills up the sequence comes after the prefix, which cannot see it; nor do the samples (`length` below).
+        fill = -prefix % SEQUENCE_MULTIPLE if decoder.config._attn_implementation == shared_attention.NAME else 0
+        ids = torch.tensor([[*samples[0].ids[:prefix], *[0] * fill]], dtype=torch.long, device=device)
+        where = torch.tensor([[*(range(prefix) if positions is None else positions[:prefix]), *[0] * fill]], dtype=torch.long, device=device)
         run = decoder(input_ids=ids, position_ids=where, use_cache=True)
         cached = [(layer.keys, layer.values) for layer in run.past_key_values.layers]
         leaves = [(k.detach().requires_grad_(), v.detach().requires_grad_()) for k, v in cached]
@@ -213,43 +142,43 @@ def step_backward(
     if any(begin):
         # The prefix's own predictions: their gradient waits at its last hidden states for the pass through the prefix.
         counts = torch.tensor([begin], dtype=torch.float32)[:, 1:].to(device)
-        own = Row(ids[:, :-1], torch.where(counts > 0, ids[:, 1:], -100), counts)
-        leaf = run.last_hidden_state[:, :-1].detach().requires_grad_()
+        own = Row(ids[:, : prefix - 1], torch.where(counts > 0, ids[:, 1:prefix], -100), counts)
+        leaf = run.last_hidden_state[:, : prefix - 1].detach().requires_grad_()
         total += _loss_backward(leaf, own, head, weight)
-        told = (run.last_hidden_state[:, :-1], leaf.grad)
-    for indices in rows([len(s.ids) - prefix for s in samples], max(1, row_tokens - prefix), row_cost):
-        row = make_row([samples[i] for i in indices], prefix, device, weigh, multiple)
-        count, width = row.ids.shape
-        at = torch.arange(start, start + width, device=device).expand(count, -1)
-        if prefix > 0 and decoder.config._attn_implementation == shared_attention.NAME:
-            hidden = decoder(input_ids=row.ids, position_ids=at, use_cache=False, shared_prefix=leaves).last_hidden_state
-        else:
+        told = (run.last_hidden_state[:, : prefix - 1], leaf.grad)
+    lengths = [len(s.ids) - prefix for s in samples]
+    budget = max(1, row_tokens - prefix)
+    if decoder.config._attn_implementation == shared_attention.NAME:
+        seen = shared_attention.Prefix(leaves, prefix) if prefix > 0 else None
+        for cut in passes(lengths, prefix, budget):
+            row, at, bands = make_pass(samples, cut, prefix, start, device, dtype, weigh)
+            hidden = decoder(input_ids=row.ids, position_ids=at, use_cache=False, shared_prefix=seen, bands=bands).last_hidden_state
+            total += _loss_backward(hidden, row, head, weight)
+            done += len(cut.samples())
+            on_row(done)
+    else:
+        for indices in rows(lengths, budget):
+            row = make_row([samples[i] for i in indices], prefix, device, weigh)
+            count, width = row.ids.shape
             past = DynamicCache()
             for layer, (k, v) in enumerate(leaves):
                 past.update(k.expand(count, -1, -1, -1), v.expand(count, -1, -1, -1), layer)
             hidden = decoder(
                 input_ids=row.ids,
                 attention_mask=causal_mask(prefix, width, device),
-                position_ids=at,
+                position_ids=torch.arange(start, start + width, device=device).expand(count, -1),
                 past_key_values=past if prefix > 0 else None,
                 use_cache=prefix > 0,
             ).last_hidden_state
-        total += _loss_backward(hidden, row, head, weight)
-        done += count
-        on_row(done)
+            total += _loss_backward(hidden, row, head, weight)
+            done += count
+            on_row(done)
     if prefix > 0:
         outputs = [t for pair in cached for t in pair]
         grads = [t.grad for pair in leaves for t in pair]
         pairs = [(o, g) for o, g in [*zip(outputs, grads, strict=True), *([told] if told is not None else [])] if g is not None and o.requires_grad]
         torch.autograd.backward([o for o, _ in pairs], [g for _, g in pairs])
     return total, learned
-
-
-def causal_mask(prefix: int, width: int, device: torch.device) -> torch.Tensor:
-    """[1, 1, width, prefix + width], true where a sample's token may look: the whole prefix, and itself up to here."""
-    import torch
-
-    return torch.ones((width, prefix + width), dtype=torch.bool, device=device).tril(prefix)[None, None]
 
 
 def _parts(model: Any) -> tuple[Any, Any]:

@@ -319,9 +319,7 @@ class Learner:
         return model
 
     def learning(self, model: Any) -> Learn:
-        from forge_steps.prefix import Encoded, row_cost_of, shared_prefix, step_backward, widths_of
-
-        row_cost, multiple = row_cost_of(model.num_parameters()), widths_of(model.num_parameters())
+        from forge_steps.prefix import Encoded, shared_prefix, step_backward
 
         call = self.tokenizer.convert_tokens_to_ids(CALL)
         before_name = len(self.tokenizer(BEFORE_NAME, add_special_tokens=False)["input_ids"])
@@ -333,9 +331,7 @@ class Learner:
             batch = encode_group(self.tokenizer, self.rows.read(group), self.shape.window)
             prefix = shared_prefix(batch)
             positions = stretched(prefix, max(len(s.ids) for s in batch), self.shape.window, random.Random(f"{self.seed}/{group}"))
-            loss, _ = step_backward(
-                model, batch, prefix, self.hyper.row_tokens, weigh=weigh, row_cost=row_cost, multiple=multiple, positions=positions
-            )
+            loss, _ = step_backward(model, batch, prefix, self.hyper.row_tokens, weigh=weigh, positions=positions)
             return loss, prefix + sum(len(s.ids) - prefix for s in batch)
 
         return learn

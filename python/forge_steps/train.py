@@ -210,7 +210,7 @@ def run(step: Step) -> dict[str, Any]:
     from forge_steps.gguf_once import read_once
     from forge_steps.head_start import head_start_folder, load_with_head_start
     from forge_steps.model import load_base, load_tokenizer, peak_memory_bytes
-    from forge_steps.prefix import row_cost_of, shared_prefix, step_backward, threads_of, widths_of
+    from forge_steps.prefix import shared_prefix, step_backward, threads_of
     from forge_steps.shared_attention import install
 
     torch.set_num_threads(usable_cores())
@@ -238,7 +238,6 @@ def run(step: Step) -> dict[str, Any]:
     install(model)
     if device.type == "cpu":
         torch.set_num_threads(threads_of(model.num_parameters(), usable_cores()))
-    row_cost, multiple = row_cost_of(model.num_parameters()), widths_of(model.num_parameters())
     trainee = Trainee(model, hyper.rank, hyper.alpha, hyper.dropout, hyper.weight_decay, step.check, start=_start_of(spec, hyper))
 
     store = Checkpoints(checkpoints, digest_of(spec.raw(), rows))
@@ -278,9 +277,7 @@ def run(step: Step) -> dict[str, Any]:
             batches = [[samples[i] for i in batch] for batch in schedule.batches(position)]
             loss, before = 0.0, 0
             for batch in batches:
-                part, _ = step_backward(
-                    trainee.model, batch, beginning(batch), hyper.row_tokens, lambda n, before=before: told(before + n), row_cost=row_cost, multiple=multiple
-                )
+                part, _ = step_backward(trainee.model, batch, beginning(batch), hyper.row_tokens, lambda n, before=before: told(before + n))
                 loss += part / len(batches)
                 before += len(batch)
             rate = schedule.learning_rate(position)

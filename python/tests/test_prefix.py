@@ -14,7 +14,8 @@ from tiny import byte_tokenizer, rendered, tiny_model
 from torch.nn import functional
 
 from forge_steps.adapter import Trainee
-from forge_steps.prefix import Encoded, causal_mask, encode, make_row, rows, shared_prefix, step_backward
+from forge_steps.prefix import Encoded, encode, shared_prefix, step_backward
+from forge_steps.rows import SEQUENCE_MULTIPLE, causal_mask, make_row, passes, rows
 from forge_steps.shared_attention import install
 
 
@@ -95,15 +96,6 @@ def test_gradients_equal_the_padded_batchs(shared: bool, attention: str, row_tok
     assert difference(made.gradients(), wanted) <= 1e-5
 
 
-def test_wider_and_fewer_rows_change_no_gradient() -> None:
-    samples = encoded(9)
-    loss, wanted = textbook(samples)
-    made = trainee("ours")
-    found, _ = step_backward(made.model, samples, shared_prefix(samples), 100_000, row_cost=500, multiple=16)
-    assert found == pytest.approx(loss, rel=1e-5)
-    assert difference(made.gradients(), wanted) <= 1e-5
-
-
 @pytest.mark.parametrize("attention", ["pytorch's", "ours"])
 def test_the_comparison_would_see_a_prefix_without_gradient(attention: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Guards the test above: were the prefix's own share lost, gradients would be off by far more than it allows."""
@@ -135,7 +127,7 @@ def test_a_sample_sees_the_prefix_and_itself_and_no_other(attention: str) -> Non
 
 def learned_texts(tokenizer: Any, sample: Encoded, prefix: int) -> list[str]:
     """What a row's targets say when read back: each unbroken run of learned tokens as text."""
-    row = make_row([sample], prefix, torch.device("cpu"))
+    row = make_row([sample], prefix, torch.device("cpu"), Encoded.weights)
     texts, run = [], []
     for target in [*row.targets[0].tolist(), -100]:
         if target != -100:
@@ -183,3 +175,21 @@ def test_rows_hold_every_sample_once_within_the_budget(lengths: list[int], budge
     assert sorted(i for row in cut for i in row) == list(range(len(lengths)))
     for row in cut:
         assert len(row) == 1 or max(lengths[i] for i in row) * len(row) <= budget
+
+
+@given(st.lists(st.integers(1, 700), min_size=1, max_size=40), st.integers(0, 900), st.integers(1, 3000))
+@settings(max_examples=150, deadline=None)
+def test_passes_hold_every_sample_once_within_the_budget(lengths: list[int], prefix: int, budget: int) -> None:
+    made = passes(lengths, prefix, budget)
+    assert sorted(i for p in made for i in p.samples()) == list(range(len(lengths)))
+    for p in made:
+        assert len(p.samples()) == 1 or sum(width * len(of) for width, of in p.bands) <= budget
+        for width, of in p.bands:
+            assert width % SEQUENCE_MULTIPLE == 0
+            assert all(sum(lengths[i] for i in band) <= width for band in of)
+
+
+def test_few_samples_do_not_pay_for_a_long_one() -> None:
+    """One band a long sample, narrow ones for the rest: not sixteen of the longest's width."""
+    [made] = passes([60] * 16 + [600], 400, 4000)
+    assert sum(width * len(of) for width, of in made.bands) <= 640 + 16 * 64

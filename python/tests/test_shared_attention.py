@@ -10,41 +10,69 @@ from tiny import tiny_model
 from torch import Tensor
 from torch.nn import functional
 
-from forge_steps.shared_attention import NAME, WIDE, SharedAttention, attend, install
+from forge_steps import shared_attention
+from forge_steps.shared_attention import CHUNK, NAME, Bands, SharedAttention, additive, attend, install
 
 
-def reference(q: Tensor, k: Tensor, v: Tensor, pk: Tensor, pv: Tensor, scale: float) -> Tensor:
-    """The textbook way: the prefix copied before every sample's keys and values, one mask over both."""
-    batch, heads, width, _ = q.shape
-    copies = heads // k.shape[1]
-    keys, values = (torch.cat([p.expand(batch, -1, -1, -1), x], 2).repeat_interleave(copies, 1) for p, x in ((pk, k), (pv, v)))
-    mask = torch.ones((width, pk.shape[1] + width), dtype=torch.bool).tril(pk.shape[1])
-    return functional.scaled_dot_product_attention(q, keys, values, attn_mask=mask, scale=scale)
+def reference(q: Tensor, k: Tensor, v: Tensor, pk: Tensor, pv: Tensor, scale: float, bands: list[list[int]]) -> Tensor:
+    """The textbook way: each sample alone, the prefix copied before its keys and values, one mask over both."""
+    copies = q.shape[1] // k.shape[1]
+    out = torch.zeros_like(q)
+    width = max(map(sum, bands))
+    for start, band in zip(range(0, len(bands) * width, width), bands, strict=True):
+        at = start
+        for length in band:
+            own = slice(at, at + length)
+            keys, values = (torch.cat([p[None], x[:, :, own]], 2).repeat_interleave(copies, 1) for p, x in ((pk, k), (pv, v)))
+            mask = torch.ones((length, pk.shape[1] + length), dtype=torch.bool).tril(pk.shape[1])
+            out[:, :, own] = functional.scaled_dot_product_attention(q[:, :, own], keys, values, attn_mask=mask, scale=scale)
+            at += length
+    return out
+
+
+def bands_of(bands: list[list[int]]) -> Bands:
+    """The same samples for ours; None for a mask where each band has one of full width."""
+    width = max(map(sum, bands))
+    whose = torch.tensor([[i for i, length in enumerate(band) for _ in range(length)] + [-1] * (width - sum(band)) for band in bands])
+    hidden = (whose[:, :, None] != whose[:, None]) | torch.ones((width, width), dtype=torch.bool).triu(1)
+    return Bands(len(bands), width, None if all(band == [width] for band in bands) else additive(hidden, torch.float64))
 
 
 @given(
+    st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=3), min_size=1, max_size=3) | st.integers(1, 9).map(lambda n: [[n], [n]]),
+    st.integers(0, 5),
     st.integers(1, 3),
     st.integers(1, 3),
-    st.integers(1, 3),
-    st.integers(1, 9),
     st.integers(0, 11),
+    st.integers(0, 3),
     st.sampled_from([2, 8]),
     st.sampled_from([0.125, 0.3]),
+    st.sampled_from([4, CHUNK]),
     st.integers(0, 999),
 )
-@settings(max_examples=60, deadline=None)
-def test_values_and_gradients_are_pytorchs(batch: int, groups: int, copies: int, width: int, prefix: int, dim: int, scale: float, seed: int) -> None:
+@settings(max_examples=150, deadline=None)
+def test_values_and_gradients_are_pytorchs(
+    samples: list[list[int]], after: int, groups: int, copies: int, prefix: int, fill: int, dim: int, scale: float, chunk: int, seed: int
+) -> None:
     torch.manual_seed(seed)
-    shapes = [(batch, groups * copies, width, dim), *[(batch, groups, width, dim)] * 2, *[(groups, prefix, dim)] * 2]
+    bands = bands_of(samples)
+    tokens = bands.count * bands.width + after
+    shapes = [(1, groups * copies, tokens, dim), *[(1, groups, tokens, dim)] * 2, *[(groups, prefix, dim)] * 2]
     found, wanted = ([torch.randn(s, dtype=torch.float64).requires_grad_() for s in shapes] for _ in range(2))
     with torch.no_grad():
         for f, w in zip(found, wanted, strict=True):
             w.copy_(f)
-    shared = found[3:] if prefix > 0 else [None, None]
-    ours, theirs = SharedAttention.apply(*found[:3], *shared, scale), reference(*wanted, scale)
-    torch.testing.assert_close(ours, theirs)
-    towards = torch.randn_like(theirs)
-    ours.backward(towards)
+    shared = [functional.pad(x, (0, 0, 0, fill), value=7.0) for x in found[3:]] if prefix > 0 else [None, None]
+    counted = torch.zeros(tokens, dtype=torch.float64)
+    for band, of in enumerate(samples):
+        counted[band * bands.width : band * bands.width + sum(of)] = 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shared_attention, "CHUNK", chunk)
+        # Tokens that fill a band up see themselves; nobody reads what they get.
+        ours, theirs = SharedAttention.apply(*found[:3], *shared, prefix, scale, [bands]) * counted[:, None], reference(*wanted, scale, samples)
+        torch.testing.assert_close(ours, theirs)
+        towards = torch.randn_like(theirs)
+        ours.backward(towards)
     theirs.backward(towards)
     for f, w in zip(found[: 5 if prefix > 0 else 3], wanted, strict=False):
         torch.testing.assert_close(f.grad, w.grad)
@@ -52,11 +80,11 @@ def test_values_and_gradients_are_pytorchs(batch: int, groups: int, copies: int,
 
 def test_large_scores_do_not_overflow() -> None:
     q, k, v = (torch.full((1, 1, 4, 8), x).requires_grad_() for x in (300.0, 300.0, 1.0))
-    out = SharedAttention.apply(q, k, v, torch.full((1, 3, 8), -300.0), torch.zeros((1, 3, 8)), 1.0)
+    out = SharedAttention.apply(q, k, v, torch.full((1, 3, 8), -300.0), torch.zeros((1, 3, 8)), 3, 1.0, [Bands(1, 4)])
     assert torch.equal(out, torch.ones_like(out))
 
 
-@pytest.mark.parametrize("width", [5, WIDE + 1])
+@pytest.mark.parametrize("width", [5, CHUNK + 1, 2 * CHUNK])
 def test_without_a_prefix_it_is_causal_attention(width: int) -> None:
     torch.manual_seed(0)
     q, k, v = torch.randn(1, 4, width, 8), torch.randn(1, 2, width, 8), torch.randn(1, 2, width, 8)
