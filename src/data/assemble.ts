@@ -11,6 +11,8 @@ export interface Served {
   readonly simulated?: boolean;
   /** The base model's answer, for plain questions. */
   readonly plain?: string;
+  /** The teacher's answer from the outcome, where the draft has none. */
+  readonly answer?: string;
 }
 
 /** Arguments as JSON text: compact, keys in the order of the schema (the order they were made in). */
@@ -49,7 +51,7 @@ function turns(e: Exchange, s: Served, index: number): Message[] {
     user,
     call,
     { role: "tool", content: outcome.text, tool_call_id: id, name: e.call.name },
-    { role: "assistant", content: s.outcome ? e.answer(outcome) : "" },
+    { role: "assistant", content: s.outcome ? (e.answer(outcome) ?? s.answer ?? "") : "" },
   ];
 }
 

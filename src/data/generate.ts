@@ -13,7 +13,7 @@ import { Executor } from "./execute.ts";
 import { NearIndex } from "./similarity.ts";
 import { promptKey } from "./split.ts";
 import { builtinTeacher } from "./teacher/builtin/index.ts";
-import { type Draft, type Exchange, isHeldout, type Teacher } from "./teacher/teacher.ts";
+import { type AnswerRequest, type Draft, type Exchange, isHeldout, type Teacher } from "./teacher/teacher.ts";
 import type { EvaluationCase, GenerateInput, Generation, GenerationStatistics, Sample, Slot } from "./types.ts";
 
 /** Attempts at a slot before it counts as short. */
@@ -33,13 +33,16 @@ export async function generate(input: GenerateInput, teacher?: Teacher): Promise
   const run = new Filling(input, teacher ?? builtinTeacher(input.toolset, input.seed, await discover(input.toolset, executor)), executor);
   while (run.pending.size > 0) {
     if (input.signal?.aborted) return err({ code: "data/interrupted", message: "generation was interrupted", exit: EXIT.interrupted });
-    await run.draftPending();
+    const drafted = await run.draftPending();
+    if (!drafted.ok) return drafted;
     await run.execute();
     if (executor.failure !== undefined) return err(executor.failure);
     run.settle();
     if (run.pending.size > 0) continue;
-    const answered = await run.answerPlain();
-    if (!answered.ok) return answered;
+    for (const answer of [() => run.answerPlain(), () => run.answerOutcomes()]) {
+      const answered = await answer();
+      if (!answered.ok) return answered;
+    }
     run.dropNearDuplicates();
   }
   return ok(run.result());
@@ -60,6 +63,7 @@ class Filling {
   readonly pending = new Set<number>();
   private readonly places: Place[];
   private readonly check: ReturnType<typeof sampleChecker>;
+  private readonly executeAttempts: number;
   private readonly claims = new Map<string, number>();
   private readonly dropped: Record<string, number> = {};
   private readonly short: GenerationStatistics["short"] = [];
@@ -76,23 +80,30 @@ class Filling {
     const slots = [...input.plan.train, ...input.plan.evaluation];
     this.places = slots.map((slot) => ({ slot, attempt: 0, draft: null, served: [], plain: null, useFault: true }));
     for (const i of slots.keys()) this.pending.add(i);
+    this.executeAttempts = Math.min(EXECUTE_ATTEMPTS, (teacher.attempts ?? ATTEMPTS) - 1);
     this.check = sampleChecker(input.toolset);
   }
 
   /** Drafts every pending slot, in order, until its draft passes the checks and its prompt is its own. */
-  async draftPending(): Promise<void> {
+  async draftPending(): Promise<Result<null>> {
     let todo = [...this.pending].sort((a, b) => a - b);
     this.pending.clear();
     while (todo.length > 0) {
-      const drafts = await this.teacher.draft(todo.map((i) => ({ slot: this.at(i).slot, attempt: this.at(i).attempt })));
+      let written = this.places.length - todo.length;
+      const drafts = await this.teacher.draft(
+        todo.map((i) => ({ slot: this.at(i).slot, attempt: this.at(i).attempt })),
+        () => this.input.onProgress?.(++written, this.places.length, "drafts"),
+      );
+      if (!drafts.ok) return drafts;
       const again = new Set<number>();
       for (const [k, i] of todo.entries()) {
-        const evicted = this.consider(i, drafts[k] ?? null);
+        const evicted = this.consider(i, drafts.value[k] ?? null);
         if (evicted === "again") again.add(i);
         else if (typeof evicted === "number") again.add(evicted);
       }
       todo = [...again].sort((a, b) => a - b);
     }
+    return ok(null);
   }
 
   /** Takes a draft or refuses it; names the later slot that has to give way, if any. */
@@ -128,8 +139,8 @@ class Filling {
   private refuse(i: number, reason: string): "again" | null {
     const place = this.at(i);
     if (reason !== "no_draft") this.dropped[reason] = (this.dropped[reason] ?? 0) + 1;
-    place.attempt += reason === "no_draft" ? COST_OF_NOTHING : 1;
-    if (place.attempt < ATTEMPTS) return "again";
+    place.attempt += reason === "no_draft" && this.teacher.attempts === undefined ? COST_OF_NOTHING : 1;
+    if (place.attempt < (this.teacher.attempts ?? ATTEMPTS)) return "again";
     this.short.push({ slot: place.slot.id, reason: reason === "no_draft" ? "the teacher found no wording that fits" : `every attempt failed: ${reason}` });
     return null;
   }
@@ -151,7 +162,7 @@ class Filling {
   }
 
   private executable(place: Place): { name: string; args: JsonObject }[] {
-    if (place.attempt >= EXECUTE_ATTEMPTS) return [];
+    if (place.attempt >= this.executeAttempts) return [];
     return (place.draft?.exchanges ?? []).flatMap((e) =>
       e.kind === "call" && (e.fault === undefined || e.fault.kind === "error") ? [{ name: e.call.name, args: e.call.arguments }] : [],
     );
@@ -183,7 +194,7 @@ class Filling {
 
   private serve(place: Place, e: Exchange): Served {
     if (e.kind !== "call") return {};
-    const real = place.attempt >= EXECUTE_ATTEMPTS ? null : this.executor.outcome(e.call.name, e.call.arguments);
+    const real = place.attempt >= this.executeAttempts ? null : this.executor.outcome(e.call.name, e.call.arguments);
     if (e.fault) {
       if (e.fault.kind === "error" && real && (real.isError || real.timedOut)) {
         place.useFault = false;
@@ -208,6 +219,34 @@ class Filling {
     for (const [k, a] of asked.entries()) {
       const answer = (answers.value[k] ?? "").trim();
       if (answer !== "") this.at(a.i).plain = answer;
+      else {
+        this.release(a.i);
+        if (this.refuse(a.i, "blank_answer") === "again") this.pending.add(a.i);
+      }
+    }
+    return ok(null);
+  }
+
+  /** Asks the teacher for the answers that its drafts left open until the outcome was known. A blank one sends the slot back. */
+  async answerOutcomes(): Promise<Result<null>> {
+    const asked: { i: number; k: number; request: AnswerRequest }[] = [];
+    for (const [i, p] of this.places.entries()) {
+      for (const [k, e] of (p.draft?.exchanges ?? []).entries()) {
+        const s = p.served[k];
+        // Of a held-out case only what comes before its question is shown.
+        const shown = !isHeldout(p.slot) || k < (p.draft?.focus ?? 0);
+        if (e.kind === "call" && shown && s?.outcome && s.answer === undefined && e.answer(s.outcome) === null)
+          asked.push({ i, k, request: { slot: p.slot, user: e.user, call: e.call, outcome: s.outcome } });
+      }
+    }
+    if (asked.length === 0 || this.teacher.answer === undefined) return ok(null);
+    const answers = await this.teacher.answer(asked.map((a) => a.request));
+    if (!answers.ok) return answers;
+    for (const [n, a] of asked.entries()) {
+      const place = this.at(a.i);
+      const answer = (answers.value[n] ?? "").trim();
+      if (place.draft === null) continue;
+      if (answer !== "") place.served[a.k] = { ...(place.served[a.k] as Served), answer };
       else {
         this.release(a.i);
         if (this.refuse(a.i, "blank_answer") === "again") this.pending.add(a.i);
@@ -279,7 +318,7 @@ const promptOf = (draft: Draft): string => promptKey(draft.exchanges.map((e) => 
 
 /** Stands for an outcome while a draft is checked before anything was executed. */
 const placeholder = (e: Exchange): Served =>
-  e.kind === "call" ? { outcome: { text: "{}", isError: false, timedOut: false } } : e.kind === "plain" ? { plain: "-" } : {};
+  e.kind === "call" ? { outcome: { text: "{}", isError: false, timedOut: false }, answer: "-" } : e.kind === "plain" ? { plain: "-" } : {};
 
 /** The first argument whose words are in no message of the user, or null. Teachers that cannot say which words stand for an argument are not judged. */
 function unsaid(draft: Draft): string | null {

@@ -25,16 +25,16 @@ export function notAvailable(recipe: ResolvedRecipe): Row[] {
     });
   else if (model.family !== undefined && !FAMILIES.includes(model.family))
     rows.push({ path: ["model", "family"], message: `the family \`${model.family}\` is not in this version`, hint: `use ${FAMILIES.join(", ")}` });
-  if (data.teacher.provider !== "builtin")
+  if (data.teacher.provider === "file")
     rows.push({
       path: ["data", "teacher", "provider"],
-      message: `the teacher \`${data.teacher.provider}\` is not in this version`,
-      hint: "use `builtin`, which needs no key",
+      message: "the teacher `file` is not in this version",
+      hint: "use `builtin`, which needs no key, or a hosted one",
     });
   if (data.augment.factor !== 1)
     rows.push({
       path: ["data", "augment", "factor"],
-      message: "augmentation is not in this version: the builtin teacher writes every sample itself",
+      message: "augmentation is not in this version: the teacher writes every sample itself",
       hint: "leave it at 1 and raise `data.samples`",
     });
   if (train.backend === "unsloth")

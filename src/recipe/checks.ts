@@ -122,11 +122,30 @@ function modelKeys({ model }: ResolvedRecipe): Complaint[] {
     }));
 }
 
+const HOSTED_KEYS = ["model", "base_url", "rpm", "tpm", "budget_usd", "price_usd", "temperature"] as const;
+const STRAY_TEACHER_KEYS: Readonly<Record<ResolvedRecipe["data"]["teacher"]["provider"], readonly ((typeof HOSTED_KEYS)[number] | "path")[]>> = {
+  builtin: [...HOSTED_KEYS, "path"],
+  openai: ["base_url", "path"],
+  "openai-compatible": ["path"],
+  file: HOSTED_KEYS,
+};
+
 function teacherKeys({ data: { teacher } }: ResolvedRecipe): Complaint[] {
   const path = ["data", "teacher", "provider"];
-  if (teacher.provider === "openai-compatible" && teacher.base_url === undefined)
+  const missing = (key: string, example: string): Complaint[] => [
+    { path, code: "missing-key", message: `an openai-compatible teacher needs \`${key}\``, hint: `add it, for example \`${key}: ${example}\`` },
+  ];
+  if (teacher.provider === "openai-compatible" && teacher.base_url === undefined) return missing("base_url", "http://localhost:8000/v1");
+  if (teacher.provider === "openai-compatible" && teacher.model === undefined) return missing("model", "qwen2.5-14b-instruct");
+  const stray = STRAY_TEACHER_KEYS[teacher.provider].find((key) => teacher[key] !== undefined);
+  if (stray !== undefined)
     return [
-      { path, code: "missing-key", message: "an openai-compatible teacher needs `base_url`", hint: "add it, for example `base_url: http://localhost:8000/v1`" },
+      {
+        path: ["data", "teacher", stray],
+        code: "stray-key",
+        message: `\`${stray}\` means nothing to the teacher \`${teacher.provider}\``,
+        hint: stray === "base_url" ? "use `provider: openai-compatible`, or remove it" : `remove \`${stray}\``,
+      },
     ];
   if (teacher.provider === "file" && teacher.path === undefined)
     return [{ path, code: "missing-key", message: "a teacher that is a file needs `path`", hint: "add it, for example `path: seeds.jsonl`" }];

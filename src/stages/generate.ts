@@ -11,6 +11,7 @@ import { toJsonLines } from "../platform/json.ts";
 import { ok, type Result } from "../platform/result.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { baseSettings, fakedFiles, llamaRuntime, modelSlice, type PipelineContext, toolSlice, view } from "./context.ts";
+import { openTeacher, saySpending, teacherSlice } from "./teacher.ts";
 import { openSession } from "./tool-session.ts";
 
 export const VERSION = 4;
@@ -26,7 +27,7 @@ export function generateStage(c: PipelineContext): StageDefinition {
       seed: recipe.seed,
       "data.samples": recipe.data.samples,
       "data.min_per_tool": recipe.data.min_per_tool,
-      "data.teacher": { ...recipe.data.teacher },
+      "data.teacher": teacherSlice(recipe),
       "data.augment": { ...recipe.data.augment },
       "data.scenarios": { ...recipe.data.scenarios },
       "evaluation.samples": recipe.evaluation.samples,
@@ -49,6 +50,8 @@ export function generateStage(c: PipelineContext): StageDefinition {
       const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
       const suits = await suitsFamily(c, toolset, { signal, emit });
       if (!suits.ok) return suits;
+      const writer = await openTeacher(c, toolset, signal);
+      if (!writer.ok) return writer;
       const plan = planSynthesis({
         toolset,
         samples: recipe.data.samples,
@@ -66,15 +69,18 @@ export function generateStage(c: PipelineContext): StageDefinition {
       const base = asksBase ? await openBase(c, { signal, emit }) : null;
       try {
         if (base?.ok === false) return base;
-        const made = await generate({
+        const input = {
           toolset,
           plan,
           seed: recipe.seed,
           session,
-          answerPlain: base?.value.answerPlain ?? fixed ?? (async (questions) => ok(questions.map(() => ""))),
+          answerPlain: base?.value.answerPlain ?? fixed ?? (async (questions: string[]) => ok(questions.map(() => ""))),
           signal,
-          onProgress: (done, total, message) => emit({ type: "progress", done, total, unit: "samples", message }),
-        });
+          onProgress: (done: number, total: number, message: string) => emit({ type: "progress", done, total, unit: "samples", message }),
+        };
+        const made = await generate(input, writer.value.teacher);
+        const spent = writer.value.spending();
+        if (spent !== undefined) emit({ type: "log", level: "info", message: saySpending(spent) });
         if (!made.ok) return made;
         const { train, heldout, statistics } = made.value;
         await writeFile(outputs.train as string, toJsonLines(train));
@@ -82,7 +88,15 @@ export function generateStage(c: PipelineContext): StageDefinition {
         await writeFile(outputs.plan as string, `${JSON.stringify(plan, null, 2)}\n`);
         await writeFile(outputs.statistics as string, `${JSON.stringify(statistics, null, 2)}\n`);
         return ok({
-          figures: { samples: train.length, cases: heldout.length, frames: new Set(train.map((s) => s.frame)).size },
+          figures: {
+            samples: train.length,
+            cases: heldout.length,
+            frames: new Set(train.map((s) => s.frame)).size,
+            ...(spent !== undefined && {
+              teacher_tokens: spent.input + spent.output,
+              ...(spent.usd !== null && { teacher_usd: Number(spent.usd.toFixed(6)) }),
+            }),
+          },
           summary: `${train.length} samples, ${heldout.length} evaluation cases`,
         });
       } finally {

@@ -3,6 +3,7 @@
  * checks, duplicates, regeneration) is the same for all teachers. One file or folder a teacher.
  */
 import type { JsonObject, JsonValue } from "../../platform/json.ts";
+import type { Result } from "../../platform/result.ts";
 import type { CallOutcome, Slot } from "../types.ts";
 
 /** A call that is due, and what else would be right. */
@@ -29,7 +30,8 @@ export type Exchange =
       readonly user: string;
       readonly call: DraftCall;
       readonly fault?: DraftFault;
-      readonly answer: (outcome: CallOutcome) => string;
+      /** What the assistant says of an outcome; null: the teacher is asked (`Teacher.answer`) once the outcome is known. */
+      readonly answer: (outcome: CallOutcome) => string | null;
       readonly simulate: () => CallOutcome;
     }
   | { readonly kind: "say"; readonly user: string; readonly answer: string }
@@ -52,10 +54,22 @@ export interface DraftRequest {
   readonly attempt: number;
 }
 
+/** A call with its outcome, to be told to the user. */
+export interface AnswerRequest {
+  readonly slot: Slot;
+  readonly user: string;
+  readonly call: DraftCall;
+  readonly outcome: CallOutcome;
+}
+
 export interface Teacher {
   readonly name: string;
+  /** Attempts at a slot before it counts as short, where each one costs something; without it there are many. */
+  readonly attempts?: number;
   /** Drafts, in the order of the requests; null where this attempt gave nothing usable. Deterministic: seed, slot and attempt decide. */
-  draft(requests: readonly DraftRequest[]): Promise<(Draft | null)[]>;
+  draft(requests: readonly DraftRequest[], onDraft?: () => void): Promise<Result<(Draft | null)[]>>;
+  /** Answers from outcomes, for exchanges that leave that open; null where there is none of use. */
+  answer?(requests: readonly AnswerRequest[]): Promise<Result<(string | null)[]>>;
 }
 
 /** Whether a slot belongs to the held-out cases. */

@@ -2,6 +2,7 @@
  * The builtin teacher: makes training conversations for any toolset from its definitions alone, with no
  * key and no network. One recipe a scenario (scenarios.ts); every slot draws from its own stream.
  */
+import { ok } from "../../../platform/result.ts";
 import { type Known, NOTHING_KNOWN } from "../../discover.ts";
 import { rngFor } from "../../rng.ts";
 import { isHeldoutFrame } from "../../split.ts";
@@ -19,7 +20,7 @@ const TRIES = 60;
 export function builtinTeacher(toolset: Toolset, seed: number, known: Known = NOTHING_KNOWN): Teacher {
   const tools = readToolset(toolset);
   const world: World = { toolset, tools, byName: new Map(tools.map((t) => [t.tool.name, t])), territory: territoryOf(tools), known };
-  return { name: "builtin", draft: async (requests) => requests.map((r) => draftOne(world, seed, r)) };
+  return { name: "builtin", draft: async (requests) => ok(requests.map((r) => draftOne(world, seed, r))) };
 }
 
 function draftOne(world: World, seed: number, { slot, attempt }: DraftRequest): Draft | null {

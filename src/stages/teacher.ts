@@ -1,0 +1,85 @@
+/**
+ * The teacher that a recipe names, ready to write. A hosted one needs a key from the environment: OPENAI_API_KEY for OpenAI alone, so that
+ * a recipe of a stranger's cannot have it sent to an address of theirs; FORGE_TEACHER_API_KEY for any other server.
+ */
+import type { Teacher } from "../data/teacher/teacher.ts";
+import type { Spending } from "../models/hosted/client.ts";
+import { EXIT } from "../platform/exit.ts";
+import type { JsonValue } from "../platform/json.ts";
+import { isOffline, offlineFailure } from "../platform/offline.ts";
+import { err, type Failure, ok, type Result } from "../platform/result.ts";
+import type { ResolvedRecipe } from "../recipe/types.ts";
+import type { Toolset } from "../schemas/generated/toolset.ts";
+import { type PipelineContext, plain, view } from "./context.ts";
+
+/** The reference's teacher, and the middle of its temperatures. */
+const MODEL = "gpt-4o";
+const TEMPERATURE = 0.7;
+
+/** What the recipe says of the teacher that changes what it writes; limits and prices do not. */
+export const teacherSlice = ({ data: { teacher } }: ResolvedRecipe): JsonValue =>
+  plain({ ...teacher, rpm: undefined, tpm: undefined, budget_usd: undefined, price_usd: undefined });
+
+export interface OpenTeacher {
+  /** Undefined: the builtin one. */
+  readonly teacher: Teacher | undefined;
+  /** What it cost so far; undefined where nothing can be charged. */
+  spending(): Spending | undefined;
+}
+
+export async function openTeacher(c: PipelineContext, toolset: Toolset, signal: AbortSignal): Promise<Result<OpenTeacher>> {
+  const said = c.recipe.data.teacher;
+  if (said.provider === "builtin") return ok({ teacher: undefined, spending: () => undefined });
+  const keyName = said.provider === "openai" ? "OPENAI_API_KEY" : "FORGE_TEACHER_API_KEY";
+  const key = process.env[keyName] ?? "";
+  if (key === "" && said.provider === "openai") return err(NO_KEY);
+  if (isOffline())
+    return err(offlineFailure("the teacher writes the training data on a server", "use `teacher: { provider: builtin }`, or run without --offline"));
+  const [{ HostedModel }, { listPrice }, { hostedTeacher }] = await Promise.all([
+    import("../models/hosted/client.ts"),
+    import("../models/hosted/prices.ts"),
+    import("../data/teacher/hosted/index.ts"),
+  ]);
+  const model = said.model ?? MODEL;
+  const price = said.price_usd ?? (said.provider === "openai" ? listPrice(model) : undefined);
+  if (said.budget_usd !== undefined && price === undefined) return err(noPrice(model));
+  const hosted = new HostedModel({
+    ...(said.base_url !== undefined && { baseUrl: said.base_url }),
+    // The SDK wants one; a server of one's own mostly wants none.
+    key: key === "" ? "none" : key,
+    keyName,
+    model,
+    temperature: said.temperature ?? TEMPERATURE,
+    ...(price !== undefined && { price }),
+    ...(said.budget_usd !== undefined && { budgetUsd: said.budget_usd }),
+    ...(said.rpm !== undefined && { rpm: said.rpm }),
+    ...(said.tpm !== undefined && { tpm: said.tpm }),
+    repliesFolder: view(c, "teacher"),
+    signal,
+  });
+  return ok({ teacher: hostedTeacher(`${said.provider}/${model}`, toolset, c.recipe.seed, hosted), spending: () => hosted.spending() });
+}
+
+/** For people: "1,240 replies, 140 of them kept from before, $0.83". */
+export function saySpending({ requests, kept, usd }: Spending): string {
+  const n = (x: number) => x.toLocaleString("en-US");
+  return [
+    `${n(requests)} replies of the teacher`,
+    ...(kept > 0 ? [`${n(kept)} of them paid for before`] : []),
+    ...(usd !== null ? [`$${usd.toFixed(4)} in all`] : []),
+  ].join(", ");
+}
+
+const NO_KEY: Failure = {
+  code: "teacher/no-key",
+  message: "the teacher `openai` needs a key, and OPENAI_API_KEY is not set",
+  hint: "set it, or use `teacher: { provider: builtin }`, which needs none",
+  exit: EXIT.environment,
+};
+
+const noPrice = (model: string): Failure => ({
+  code: "teacher/no-price",
+  message: `\`budget_usd\` needs to know what \`${model}\` costs`,
+  hint: "add `price_usd: { input: 2.5, output: 10 }` (US dollars a million tokens) beside it, with your server's prices",
+  exit: EXIT.usage,
+});

@@ -1,0 +1,93 @@
+/** A hosted teacher through the built command: keys, money, interruptions. The server is on this machine and speaks OpenAI's interface. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { goodTeacher, type OpenAiServer, openAiServer } from "../models/openai-server.ts";
+import { World } from "./support/forge.ts";
+
+let world: World;
+let server: OpenAiServer | undefined;
+beforeEach(() => {
+  world = new World();
+});
+afterEach(async () => {
+  await server?.close();
+  server = undefined;
+  world.remove();
+});
+
+const recipe = (teacher: string, samples = 30) =>
+  `version: 1\nname: x\ntools:\n  - stub: weather\nmodel: { family: nano }\ndata:\n  samples: ${samples}\n  teacher: ${teacher}\nevaluation: { samples: 5 }\n`;
+const served = (url: string, more = "", samples?: number) => recipe(`{ provider: openai-compatible, base_url: "${url}", model: m${more} }`, samples);
+const everything = (): string =>
+  readdirSync(world.project, { recursive: true, withFileTypes: true })
+    .filter((f) => f.isFile())
+    .map((f) => readFileSync(join(f.parentPath, f.name), "latin1"))
+    .join("\n");
+
+it("writes the data once: the second run asks nothing, more samples ask for what is new", async () => {
+  server = await openAiServer();
+  world.write("forge.yaml", served(server.url, ", price_usd: { input: 1, output: 2 }"));
+  const env = { FORGE_TEACHER_API_KEY: "a-planted-key-7713", OPENAI_API_KEY: "sk-planted-never-sent-0001" };
+  const first = await world.run(["generate"], env);
+  expect(first.code, first.err + first.out).toBe(0);
+  expect(first.err + first.out).toMatch(/replies of the teacher.*\$0\.\d+ in all/);
+  const paid = server.asked.length;
+  expect(paid).toBeGreaterThan(35);
+  expect(new Set(server.asked.map((a) => a.key))).toEqual(new Set(["a-planted-key-7713"]));
+  expect((await world.run(["generate"], env)).code).toBe(0);
+  expect(server.asked).toHaveLength(paid);
+
+  world.write("forge.yaml", served(server.url, ", rpm: 6000, price_usd: { input: 3, output: 2 }"));
+  const plan = await world.run(["plan", "--until", "generate"], env);
+  expect(plan.code, plan.out).toBe(0);
+
+  world.write("forge.yaml", served(server.url, "", 36));
+  const more = await world.run(["generate"], env);
+  expect(more.code, more.err + more.out).toBe(0);
+  // A new slot takes a conversation and, where its tool was called, an answer.
+  expect(server.asked.length - paid).toBeLessThanOrEqual(12);
+  expect(everything()).not.toMatch(/planted/);
+  expect(first.out + first.err + more.out + more.err).not.toMatch(/planted/);
+});
+
+it("goes on after a kill with what was paid for", async () => {
+  server = await openAiServer((asked) => ({ ...goodTeacher(asked), delayMs: 60 }));
+  world.write("forge.yaml", served(server.url));
+  const run = world.start(["generate"]);
+  while (server.asked.length < 25) await sleep(10);
+  run.process.kill("SIGKILL");
+  await run.ended;
+  const again = await world.run(["generate"]);
+  expect(again.code, again.err + again.out).toBe(0);
+  const words = server.asked.map((a) => JSON.stringify(a.messages));
+  // Only what was on its way was asked twice.
+  expect(words.length - new Set(words).size).toBeLessThanOrEqual(16);
+});
+
+it("says what is missing before anything is asked", async () => {
+  world.write("forge.yaml", recipe("{ provider: openai }"));
+  const keyless = await world.run(["generate"]);
+  expect(keyless.code).toBe(6);
+  expect(keyless.err + keyless.out).toContain("OPENAI_API_KEY is not set");
+  const offline = await world.run(["generate", "--offline"], { OPENAI_API_KEY: "sk-x" });
+  expect(offline.code).toBe(6);
+  world.write("forge.yaml", recipe('{ provider: openai-compatible, base_url: "http://127.0.0.1:9/v1", model: m, budget_usd: 1 }'));
+  const priceless = await world.run(["generate"]);
+  expect(priceless.code).toBe(4);
+  expect(priceless.err + priceless.out).toContain("price_usd");
+  world.write("forge.yaml", recipe("{ provider: openai-compatible, model: m }"));
+  const nowhere = await world.run(["generate"]);
+  expect(nowhere.code).toBe(4);
+  expect(nowhere.err + nowhere.out).toContain("base_url");
+});
+
+it("stops before the budget is passed", async () => {
+  server = await openAiServer();
+  world.write("forge.yaml", served(server.url, ", price_usd: { input: 10, output: 10 }, budget_usd: 0.2"));
+  const run = await world.run(["generate"]);
+  expect(run.code).toBe(1);
+  expect(run.err + run.out).toMatch(/the teacher has cost \$0\.\d+.*more than `budget_usd` 0\.2 allows/);
+  expect(server.asked.length * 0.011).toBeLessThanOrEqual(0.2);
+});

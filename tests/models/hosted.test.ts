@@ -1,0 +1,196 @@
+/** The client of hosted models, through the real SDK, against a server on this machine. */
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterEach, describe, expect, it } from "vitest";
+import { Budget } from "../../src/models/hosted/budget.ts";
+import { HostedModel, type HostedOptions, type Request } from "../../src/models/hosted/client.ts";
+import { Pace } from "../../src/models/hosted/pace.ts";
+import { listPrice } from "../../src/models/hosted/prices.ts";
+import { redact } from "../../src/platform/redact.ts";
+import { type Answer, type Asked, type OpenAiServer, openAiServer } from "./openai-server.ts";
+
+const KEY = "a-planted-key-93750184";
+const servers: OpenAiServer[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.close();
+});
+
+async function rig(answer?: (asked: Asked, n: number) => Answer | Promise<Answer>, o: Partial<HostedOptions> = {}) {
+  const server = await openAiServer(answer ?? (() => ({ content: '{"answer":"yes"}' })));
+  servers.push(server);
+  const folder = o.repliesFolder ?? mkdtempSync(join(tmpdir(), "forge-hosted-"));
+  const open = (more: Partial<HostedOptions> = {}) =>
+    new HostedModel({ baseUrl: server.url, key: KEY, keyName: "SOME_KEY", model: "m", temperature: 0.5, repliesFolder: folder, ...o, ...more });
+  return { server, folder, open };
+}
+
+const request = (n: number): Request => ({ system: "s", user: `u${n}`, reply: { name: "answer", schema: { type: "object" } }, maxTokens: 50, seed: n });
+const requests = (n: number) => Array.from({ length: n }, (_, i) => request(i));
+const filesIn = (folder: string) => readdirSync(folder, { recursive: true, withFileTypes: true }).filter((f) => f.isFile());
+
+describe("a hosted model", () => {
+  it("asks for structured output with key, model, temperature and seed, and answers in order", async () => {
+    const { server, open } = await rig((a) => ({ content: JSON.stringify({ seed: a.seed }), delayMs: 20 - a.seed }));
+    const replies = await open().ask(requests(12));
+    expect(replies.ok && replies.value.map((r) => JSON.parse(r.text).seed)).toEqual([...Array(12).keys()]);
+    const [first] = server.asked;
+    expect(first).toMatchObject({ key: KEY, model: "m", temperature: 0.5, response_format: { json_schema: { name: "answer", strict: true } } });
+    expect(first?.messages.map((m) => m.role)).toEqual(["system", "user"]);
+  });
+
+  it("has many requests underway, and no more than it may", async () => {
+    const { server, open } = await rig(() => ({ content: "{}", delayMs: 30 }), { inFlight: 5 });
+    await open().ask(requests(20));
+    expect(server.busiest()).toBe(5);
+  });
+
+  it("pays for nothing twice, and for what is new only", async () => {
+    const { server, open } = await rig();
+    const first = open({ price: { input: 1, output: 1 } });
+    await first.ask(requests(5));
+    const second = open({ price: { input: 1, output: 1 } });
+    const replies = await second.ask(requests(8));
+    expect(server.asked).toHaveLength(8);
+    expect(replies.ok && replies.value).toHaveLength(8);
+    expect(second.spending()).toEqual({ requests: 8, kept: 5, input: 8000, output: 800, usd: (8 * 1100) / 1e6 });
+    await open({ model: "another" }).ask(requests(1));
+    expect(server.asked).toHaveLength(9);
+  });
+
+  it("asks again where a kept reply was damaged", async () => {
+    const { server, folder, open } = await rig();
+    await open().ask(requests(2));
+    const [file] = filesIn(folder);
+    writeFileSync(join(file?.parentPath ?? "", file?.name ?? ""), '{"version":1,"reply":{"te');
+    await open().ask(requests(2));
+    expect(server.asked).toHaveLength(3);
+  });
+
+  it("keeps what arrived when a later request fails, and says what to do", async () => {
+    const { folder, open, server } = await rig((_, n) => (n < 3 ? { content: "{}" } : { status: 400, body: '{"error":{"message":"no"}}' }), { inFlight: 1 });
+    const replies = await open().ask(requests(6));
+    expect(replies).toMatchObject({ ok: false, error: { code: "teacher/request", hint: expect.stringContaining("structured outputs") } });
+    expect(filesIn(folder)).toHaveLength(3);
+    expect(server.asked).toHaveLength(4);
+  });
+
+  it.each<[string, Answer, string, number]>([
+    ["a refused key", { status: 401, body: `{"error":{"message":"bad key ${KEY}"}}` }, "teacher/key", 6],
+    ["an unknown model", { status: 404, body: '{"error":{"message":"no such model"}}' }, "teacher/model", 4],
+    ["no credit", { status: 429, headers: { "retry-after": "0" }, body: '{"error":{"message":"pay","code":"insufficient_quota"}}' }, "teacher/quota", 6],
+    ["a page in place of JSON", { body: "<html>hello", headers: { "content-type": "application/json" } }, "teacher/unreachable", 6],
+    ["a redirect", { status: 307, headers: { location: "http://127.0.0.1:9/v1" }, body: "" }, "teacher/unreachable", 6],
+    ["a body without end", { body: "x".repeat(9 << 20) }, "teacher/unreachable", 6],
+  ])("reports %s without the key", async (_, answer, code, exit) => {
+    const { open } = await rig(() => answer);
+    const replies = await open().ask([request(0)]);
+    expect(replies).toMatchObject({ ok: false, error: { code, exit } });
+    expect(JSON.stringify(replies)).not.toContain(KEY);
+  });
+
+  it("tries again as it is told, three times", async () => {
+    const { server, open } = await rig((_, n) => (n < 3 ? { status: n === 0 ? 429 : 503, headers: { "retry-after-ms": "5" }, body: "{}" } : { content: "{}" }));
+    expect((await open().ask([request(0)])).ok).toBe(true);
+    expect(server.asked).toHaveLength(4);
+    const always = await rig(() => ({ status: 503, headers: { "retry-after-ms": "5" }, body: "{}" }));
+    expect(await always.open().ask([request(0)])).toMatchObject({ ok: false, error: { code: "teacher/down" } });
+    expect(always.server.asked).toHaveLength(4);
+  });
+
+  it.each<[string, Answer, string]>([
+    ["a refusal", { refusal: "I will not" }, "refused"],
+    ["a filter", { content: "{", finish: "content_filter" }, "refused"],
+    ["an answer cut off", { content: '{"a', finish: "length" }, "cut off"],
+    ["an empty answer", { content: "" }, "empty"],
+  ])("takes %s as paid and of no use", async (_, answer, flaw) => {
+    const { server, open } = await rig(() => answer);
+    for (let i = 0; i < 2; i++) expect(await open().ask([request(0)])).toMatchObject({ ok: true, value: [{ text: "", flaw, input: 1000, output: 100 }] });
+    expect(server.asked).toHaveLength(1);
+  });
+
+  it("stops before the budget is passed, whatever is underway, and goes on from there with a larger one", async () => {
+    const price = { input: 1000, output: 1000 };
+    const { server, open } = await rig(() => ({ content: "{}", delayMs: 5, usage: { prompt_tokens: 20, completion_tokens: 10 } }), { price });
+    const model = open({ budgetUsd: 1 });
+    expect(await model.ask(requests(100))).toMatchObject({ ok: false, error: { code: "teacher/budget", exit: 1 } });
+    const spent = model.spending().usd ?? 0;
+    expect(spent).toBeLessThanOrEqual(1);
+    expect(spent).toBeGreaterThan(0.8);
+    const paid = server.asked.length;
+    expect((await open({ budgetUsd: 4 }).ask(requests(100))).ok).toBe(true);
+    expect(server.asked).toHaveLength(100);
+    expect(paid).toBeLessThan(100);
+    // What was paid for before counts: the same budget is used up again.
+    expect(await open({ budgetUsd: 1 }).ask([...requests(100), request(100)])).toMatchObject({ ok: false, error: { code: "teacher/budget" } });
+  });
+
+  it("counts the most that is possible where a server counts no tokens", async () => {
+    const { open } = await rig(() => ({ body: '{"choices":[{"message":{"content":"{}"},"finish_reason":"stop"}]}' }), { price: { input: 1, output: 1 } });
+    const model = open();
+    await model.ask([request(0)]);
+    expect(model.spending().output).toBe(50);
+    expect(model.spending().input).toBeGreaterThan(10);
+  });
+
+  it("lets requests underway arrive when the run is interrupted, and starts no other", async () => {
+    const interrupt = new AbortController();
+    const { server, folder, open } = await rig(
+      (_, n) => {
+        if (n === 1) setTimeout(() => interrupt.abort(), 20);
+        return { content: "{}", delayMs: 100 };
+      },
+      { inFlight: 2, signal: interrupt.signal },
+    );
+    expect(await open().ask(requests(10))).toMatchObject({ ok: false, error: { code: "teacher/interrupted", exit: 130 } });
+    expect(server.asked).toHaveLength(2);
+    expect(filesIn(folder)).toHaveLength(2);
+  });
+
+  it("keeps the key out of every file and text", async () => {
+    const { folder, open } = await rig((a) => ({ content: JSON.stringify({ answer: "fine", model: a.model }) }));
+    await open().ask(requests(3));
+    for (const f of filesIn(folder)) expect(readFileSync(join(f.parentPath, f.name), "utf8")).not.toContain(KEY);
+    expect(redact(`key ${KEY}`)).toBe("key [redacted]");
+  });
+});
+
+describe("a budget", () => {
+  it("is never passed, in any order of costs", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.integer({ min: 0, max: 50 }), fc.integer({ min: 0, max: 100 })), { maxLength: 30 }),
+        fc.integer({ min: 0, max: 300 }),
+        async (plan, limit) => {
+          const budget = new Budget(limit);
+          await Promise.all(
+            plan.map(async ([worst, share]) => {
+              if (!(await budget.reserve(worst))) return;
+              await Promise.resolve();
+              budget.settle(worst, (worst * share) / 100);
+              expect(budget.spent).toBeLessThanOrEqual(limit + 1e-9);
+            }),
+          );
+        },
+      ),
+    );
+  });
+});
+
+describe("the pace", () => {
+  it("spaces requests by both limits", async () => {
+    const pace = new Pace({ rpm: 1200, tpm: 60_000 });
+    const started = performance.now();
+    for (const tokens of [100, 10, 10]) await pace.turn(tokens);
+    // The first takes 100 ms of the minute's tokens, the second 50 ms of its requests.
+    expect(performance.now() - started).toBeGreaterThanOrEqual(148);
+  });
+});
+
+describe("list prices", () => {
+  it("know dated names", () => {
+    expect(listPrice("gpt-4o-2024-08-06")).toEqual(listPrice("gpt-4o"));
+    expect(listPrice("gpt-4o-audio")).toBeUndefined();
+  });
+});
