@@ -25,7 +25,7 @@ export function sampleOf(draft: Draft, served: readonly Served[], toolNameOf: (d
   const simulated = served.some((s) => s.simulated === true);
   return {
     id: draft.slot.id,
-    source: "seed",
+    source: draft.augmented === true ? "augmented" : "seed",
     scenario: draft.slot.scenario,
     kind: draft.slot.kind,
     tool_name: toolNameOf(draft),

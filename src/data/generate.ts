@@ -7,8 +7,9 @@ import { EXIT } from "../platform/exit.ts";
 import type { JsonObject } from "../platform/json.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import { caseOf, type Served, sampleOf, toolName } from "./assemble.ts";
+import { augmented } from "./augment.ts";
 import { sampleChecker } from "./checks/index.ts";
-import { discover } from "./discover.ts";
+import { discover, NOTHING_KNOWN } from "./discover.ts";
 import { Executor } from "./execute.ts";
 import { NearIndex } from "./similarity.ts";
 import { promptKey } from "./split.ts";
@@ -30,7 +31,10 @@ export async function generate(input: GenerateInput, teacher?: Teacher): Promise
     maxCalls: input.maxCalls ?? 2000,
     ...(input.signal ? { signal: input.signal } : {}),
   });
-  const run = new Filling(input, teacher ?? builtinTeacher(input.toolset, input.seed, await discover(input.toolset, executor)), executor);
+  const factor = input.augment ?? 1;
+  const known = teacher === undefined || factor > 1 ? await discover(input.toolset, executor) : NOTHING_KNOWN;
+  const writer = teacher ?? builtinTeacher(input.toolset, input.seed, known);
+  const run = new Filling(input, augmented(writer, input.toolset, input.seed, factor, input.plan.train, known), executor);
   while (run.pending.size > 0) {
     if (input.signal?.aborted) return err({ code: "data/interrupted", message: "generation was interrupted", exit: EXIT.interrupted });
     const drafted = await run.draftPending();
@@ -63,7 +67,6 @@ class Filling {
   readonly pending = new Set<number>();
   private readonly places: Place[];
   private readonly check: ReturnType<typeof sampleChecker>;
-  private readonly executeAttempts: number;
   private readonly claims = new Map<string, number>();
   private readonly dropped: Record<string, number> = {};
   private readonly short: GenerationStatistics["short"] = [];
@@ -80,7 +83,6 @@ class Filling {
     const slots = [...input.plan.train, ...input.plan.evaluation];
     this.places = slots.map((slot) => ({ slot, attempt: 0, draft: null, served: [], plain: null, useFault: true }));
     for (const i of slots.keys()) this.pending.add(i);
-    this.executeAttempts = Math.min(EXECUTE_ATTEMPTS, (teacher.attempts ?? ATTEMPTS) - 1);
     this.check = sampleChecker(input.toolset);
   }
 
@@ -139,8 +141,9 @@ class Filling {
   private refuse(i: number, reason: string): "again" | null {
     const place = this.at(i);
     if (reason !== "no_draft") this.dropped[reason] = (this.dropped[reason] ?? 0) + 1;
-    place.attempt += reason === "no_draft" && this.teacher.attempts === undefined ? COST_OF_NOTHING : 1;
-    if (place.attempt < (this.teacher.attempts ?? ATTEMPTS)) return "again";
+    const most = this.teacher.attempts?.(place.slot);
+    place.attempt += reason === "no_draft" && most === undefined ? COST_OF_NOTHING : 1;
+    if (place.attempt < (most ?? ATTEMPTS)) return "again";
     this.short.push({ slot: place.slot.id, reason: reason === "no_draft" ? "the teacher found no wording that fits" : `every attempt failed: ${reason}` });
     return null;
   }
@@ -161,8 +164,13 @@ class Filling {
     await this.executor.run(calls);
   }
 
+  /** Not on a slot's last attempts: there a simulated result stands in for a tool that refuses everything. */
+  private executes(place: Place): boolean {
+    return place.attempt < Math.min(EXECUTE_ATTEMPTS, (this.teacher.attempts?.(place.slot) ?? ATTEMPTS) - 1);
+  }
+
   private executable(place: Place): { name: string; args: JsonObject }[] {
-    if (place.attempt >= this.executeAttempts) return [];
+    if (!this.executes(place)) return [];
     return (place.draft?.exchanges ?? []).flatMap((e) =>
       e.kind === "call" && (e.fault === undefined || e.fault.kind === "error") ? [{ name: e.call.name, args: e.call.arguments }] : [],
     );
@@ -194,7 +202,7 @@ class Filling {
 
   private serve(place: Place, e: Exchange): Served {
     if (e.kind !== "call") return {};
-    const real = place.attempt >= this.executeAttempts ? null : this.executor.outcome(e.call.name, e.call.arguments);
+    const real = !this.executes(place) ? null : this.executor.outcome(e.call.name, e.call.arguments);
     if (e.fault) {
       if (e.fault.kind === "error" && real && (real.isError || real.timedOut)) {
         place.useFault = false;

@@ -49,6 +49,8 @@ export interface GenerateInput {
   readonly answerPlain: AnswerPlain;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number, unit: string) => void;
+  /** How many samples each one that the teacher writes becomes (default 1; augment.ts). */
+  readonly augment?: number;
   /** Calls in flight at once (default 8). */
   readonly concurrency?: number;
   /** Most distinct calls that are sent in one generation; later ones are simulated (default 2,000). */

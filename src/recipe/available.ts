@@ -31,12 +31,6 @@ export function notAvailable(recipe: ResolvedRecipe): Row[] {
       message: "the teacher `file` is not in this version",
       hint: "use `builtin`, which needs no key, or a hosted one",
     });
-  if (data.augment.factor !== 1)
-    rows.push({
-      path: ["data", "augment", "factor"],
-      message: "augmentation is not in this version: the teacher writes every sample itself",
-      hint: "leave it at 1 and raise `data.samples`",
-    });
   if (train.backend === "unsloth")
     rows.push({ path: ["train", "backend"], message: "the backend `unsloth` is not in this version", hint: "use `transformers`" });
   return rows;

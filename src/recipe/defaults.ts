@@ -5,6 +5,9 @@
 import { PROFILES } from "./profiles.ts";
 import type { McpServer, Recipe, ResolvedRecipe, ToolSource } from "./types.ts";
 
+/** Of the reference's 500 samples a hosted teacher writes 100. */
+const HOSTED_FACTOR = 5;
+
 export const DEFAULT_SCENARIOS = { standard: 0.6, no_tool: 0.15, error: 0.1, ambiguous: 0.1, edge: 0.05 } as const;
 const NO_SCENARIOS = { standard: 0, no_tool: 0, error: 0, ambiguous: 0, edge: 0 } as const;
 
@@ -26,7 +29,7 @@ export function withDefaults(recipe: Recipe): ResolvedRecipe {
       samples: data.samples ?? 500,
       min_per_tool: minPerTool,
       teacher: { provider: "builtin", ...data.teacher },
-      augment: { factor: data.augment?.factor ?? 1 },
+      augment: { factor: data.augment?.factor ?? (/^openai/.test(data.teacher?.provider ?? "builtin") ? HOSTED_FACTOR : 1) },
       scenarios: data.scenarios === undefined ? { ...DEFAULT_SCENARIOS } : { ...NO_SCENARIOS, ...data.scenarios },
     },
     evaluation: { samples: 100, constrained: true, baseline: true, benchmark: true, ...evaluation },

@@ -17,8 +17,8 @@ afterEach(async () => {
   world.remove();
 });
 
-const recipe = (teacher: string, samples = 30) =>
-  `version: 1\nname: x\ntools:\n  - stub: weather\nmodel: { family: nano }\ndata:\n  samples: ${samples}\n  teacher: ${teacher}\nevaluation: { samples: 5 }\n`;
+const recipe = (teacher: string, samples = 30, augment = 1) =>
+  `version: 1\nname: x\ntools:\n  - stub: weather\nmodel: { family: nano }\ndata:\n  samples: ${samples}\n  augment: { factor: ${augment} }\n  teacher: ${teacher}\nevaluation: { samples: 5 }\n`;
 const served = (url: string, more = "", samples?: number) => recipe(`{ provider: openai-compatible, base_url: "${url}", model: m${more} }`, samples);
 const everything = (): string =>
   readdirSync(world.project, { recursive: true, withFileTypes: true })
@@ -81,6 +81,22 @@ it("says what is missing before anything is asked", async () => {
   const nowhere = await world.run(["generate"]);
   expect(nowhere.code).toBe(4);
   expect(nowhere.err + nowhere.out).toContain("base_url");
+});
+
+it("has a conversation in five written by the teacher, and varies it", async () => {
+  server = await openAiServer();
+  const plain = served(server.url, "", 100).replace(/ {2}augment: .*\n/, "");
+  world.write("forge.yaml", plain);
+  const run = await world.run(["generate"]);
+  expect(run.code, run.err + run.out).toBe(0);
+  const train = readFileSync(join(world.project, ".mcp-forge/data/train.jsonl"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { source: string });
+  const seeds = train.filter((s) => s.source === "seed").length;
+  expect(train.length).toBeGreaterThanOrEqual(100);
+  expect(seeds / train.length).toBeLessThan(0.5);
+  expect(server.asked.filter((a) => a.response_format.json_schema.name === "conversation").length).toBeLessThan(seeds + 25);
 });
 
 it("stops before the budget is passed", async () => {

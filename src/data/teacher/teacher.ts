@@ -46,6 +46,8 @@ export interface Draft {
   readonly exchanges: readonly Exchange[];
   /** Index of the exchange that a held-out case asks for; those before it are its history. */
   readonly focus: number;
+  /** Varied from another draft (augment.ts). */
+  readonly augmented?: boolean;
 }
 
 export interface DraftRequest {
@@ -64,8 +66,8 @@ export interface AnswerRequest {
 
 export interface Teacher {
   readonly name: string;
-  /** Attempts at a slot before it counts as short, where each one costs something; without it there are many. */
-  readonly attempts?: number;
+  /** Attempts at a slot before it counts as short, where each one costs something; else there are many. */
+  attempts?(slot: Slot): number | undefined;
   /** Drafts, in the order of the requests; null where this attempt gave nothing usable. Deterministic: seed, slot and attempt decide. */
   draft(requests: readonly DraftRequest[], onDraft?: () => void): Promise<Result<(Draft | null)[]>>;
   /** Answers from outcomes, for exchanges that leave that open; null where there is none of use. */

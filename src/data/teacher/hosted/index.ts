@@ -24,7 +24,7 @@ export function hostedTeacher(name: string, toolset: Toolset, seed: number, mode
   const system = instructions(toolset);
   return {
     name,
-    attempts: ATTEMPTS,
+    attempts: () => ATTEMPTS,
     draft: async (requests, onDraft) => {
       const asked = requests.map((r) => conversationRequest(system, seed, r));
       const replies = await model.ask(

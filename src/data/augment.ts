@@ -1,0 +1,173 @@
+/**
+ * Augmentation: of every `factor` conversations of one kind about one tool a teacher writes the first, and the others vary it. A variation
+ * has other values where the request says them word for word, and other dressing (greeting, register, small talk); its call is executed
+ * like any other, and what it gives back is told in sentences of our own. It costs nothing, and stays on its seed's side of the split: the frame is the same.
+ *
+ * A slot varies an earlier one of its own kind, whatever comes after it: more samples change none that were there.
+ */
+import type { JsonObject, JsonValue } from "../platform/json.ts";
+import { ok } from "../platform/result.ts";
+import { type Known, NOTHING_KNOWN } from "./discover.ts";
+import { type Rng, rngFor } from "./rng.ts";
+import { answerFrom } from "./teacher/builtin/answers.ts";
+import { dress, type Register } from "./teacher/builtin/dress.ts";
+import { singular } from "./teacher/builtin/english.ts";
+import { type Param, readToolset, type ToolModel } from "./teacher/builtin/model.ts";
+import { simulateResult } from "./teacher/builtin/results.ts";
+import { makeValue, type Value } from "./teacher/builtin/values/index.ts";
+import type { Draft, DraftCall, DraftRequest, Exchange, Teacher } from "./teacher/teacher.ts";
+import type { Slot, Toolset } from "./types.ts";
+
+const REGISTERS: readonly Register[] = ["plain", "polite", "casual", "terse", "chatty"];
+
+/** A teacher whose conversations are varied; `slots` are the training slots of the plan. With a factor of 1 it is the teacher itself. */
+export function augmented(teacher: Teacher, toolset: Toolset, seed: number, factor: number, slots: readonly Slot[], known: Known = NOTHING_KNOWN): Teacher {
+  if (factor <= 1) return teacher;
+  const seedOf = seedsOf(slots, factor);
+  const models = readToolset(toolset);
+  const world = { byName: new Map(models.map((m) => [m.tool.name, m])), some: models[0], known };
+  const written = new Map<string, Draft>();
+  return {
+    ...teacher,
+    // A variation costs nothing: it is tried as often as it takes.
+    attempts: (slot) => (seedOf.has(slot.id) ? undefined : teacher.attempts?.(slot)),
+    draft: async (requests, onDraft) => {
+      // A seed that came to nothing has nothing to vary: the slot is written like a seed.
+      const own = (r: DraftRequest): boolean => {
+        const from = seedOf.get(r.slot.id);
+        return from === undefined || (!written.has(from) && !requests.some((other) => other.slot.id === from));
+      };
+      const asked = requests.filter(own);
+      const drafts = await teacher.draft(asked, onDraft);
+      if (!drafts.ok) return drafts;
+      const made = new Map(asked.map((r, i) => [r.slot.id, drafts.value[i] ?? null]));
+      for (const [id, draft] of made) if (draft !== null) written.set(id, draft);
+      return ok(
+        requests.map((r) => {
+          if (made.has(r.slot.id)) return made.get(r.slot.id) ?? null;
+          const from = written.get(seedOf.get(r.slot.id) ?? "");
+          return from === undefined ? null : vary(from, r, world, rngFor(seed, "augment", r.slot.id, r.attempt));
+        }),
+      );
+    },
+  };
+}
+
+/** Which slot each varied one goes back to: the first of its so many, in the order of the plan. */
+export function seedsOf(slots: readonly Slot[], factor: number): ReadonlyMap<string, string> {
+  const counts = new Map<string, { n: number; id: string }>();
+  const result = new Map<string, string>();
+  for (const slot of slots) {
+    const cell = `${slot.scenario}\u0000${slot.kind}\u0000${slot.tool ?? ""}`;
+    const last = counts.get(cell);
+    if (last === undefined || last.n % factor === 0) counts.set(cell, { n: 1, id: slot.id });
+    else {
+      last.n++;
+      result.set(slot.id, last.id);
+    }
+  }
+  return result;
+}
+
+interface World {
+  readonly byName: ReadonlyMap<string, ToolModel>;
+  /** For what is about no tool. */
+  readonly some: ToolModel | undefined;
+  readonly known: Known;
+}
+
+/** A value that the request says word for word, and what it becomes. */
+interface Change {
+  readonly argument: string;
+  readonly value: JsonValue;
+  /** The words that stand for it. */
+  readonly before: string;
+  readonly after: Value;
+}
+
+function vary(from: Draft, { slot, attempt }: DraftRequest, world: World, rng: Rng): Draft | null {
+  const model = (slot.tool === null ? undefined : world.byName.get(slot.tool)) ?? world.some;
+  if (model === undefined || from.exchanges.some((e) => /[{}]/.test(e.user))) return null;
+  const changes = from.exchanges.some((e) => e.kind === "call") ? changesOf(from, model, world.known, rng) : [];
+  const register = rng.pick(REGISTERS);
+  const exchanges = from.exchanges.map((e, i): Exchange => {
+    const user = reworded(e.user, changes, (blanked) => (i === 0 ? dressed(blanked, model, rng, register) : blanked));
+    if (e.kind !== "call") return { ...e, user };
+    const call = changed(e.call, changes);
+    const fault = e.fault === undefined ? {} : { fault: { ...e.fault, text: reworded(e.fault.text, changes) } };
+    return {
+      kind: "call",
+      user,
+      call,
+      ...fault,
+      answer: (outcome) => answerFrom(model, call.arguments, outcome, rng),
+      simulate: () => simulateResult(model, call.arguments, rng),
+    };
+  });
+  return { slot, attempt, frame: from.frame, exchanges, focus: from.focus, augmented: true };
+}
+
+/** A new value for every argument whose value stands in the words of the user. The same value gets the same new one in every turn. */
+function changesOf(draft: Draft, model: ToolModel, known: Known, rng: Rng): Change[] {
+  const changes: Change[] = [];
+  const used = new Set<string>();
+  const options = {
+    heldout: false,
+    known,
+    making: model.cls === "create" || model.cls === "write",
+    topic: singular(model.objects[0] ?? ""),
+    extreme: false,
+    rare: false,
+    wrong: false,
+  };
+  for (const e of draft.exchanges) {
+    if (e.kind !== "call") continue;
+    for (const [argument, value] of Object.entries(e.call.arguments)) {
+      // Its words, where the teacher says which they are ("one week" for 7), else the value itself.
+      const before = e.call.said[argument] || (typeof value === "string" || typeof value === "number" ? String(value) : "");
+      const param = model.params.find((p: Param) => p.property.name === argument);
+      if (before === "" || param === undefined || param.property.enum !== undefined || !standsIn(e.user, before)) continue;
+      if (changes.some((c) => c.argument === argument && same(c.value, value))) continue;
+      const after = makeValue(param.property, param.role, rng, { used }, options);
+      if (after !== null && after.said !== "" && !/[{}]/.test(after.said)) changes.push({ argument, value: value as JsonValue, before, after });
+    }
+  }
+  return changes;
+}
+
+const GREETING = /^(?:(?:hi|hello|hey|morning|good (?:morning|afternoon|evening)|right|ok|alright)(?: there)?[,!.]+\s+)+/i;
+
+/** In another register; what the request has of one already (a greeting, a "please") is not put on top. */
+function dressed(blanked: string, model: ToolModel, rng: Rng, register: Register): string {
+  const bare = blanked.replace(GREETING, "").replace(/[.!\s]+$/, "");
+  const polite = /\b(please|thanks?|kindly|pls)\b/i.test(bare);
+  return dress([bare], { ...model, domains: [] }, rng, polite && register === "polite" ? "chatty" : register);
+}
+
+/** The text with its values exchanged and, around them, dressed. In a text without capitals they have none either, where they can do without. */
+function reworded(text: string, changes: readonly Change[], dress: (blanked: string) => string = (t) => t): string {
+  let blanked = text;
+  for (const [i, { before }] of changes.entries()) blanked = blanked.replace(wordsOf(before), () => `{v${i}}`);
+  const said = dress(blanked);
+  const lower = text === text.toLowerCase();
+  return said.replace(/\{v(\d+)\}/g, (_, i: string) => {
+    const { after } = changes[Number(i)] as Change;
+    return lower && after.caseless ? after.said.toLowerCase() : after.said;
+  });
+}
+
+function changed(call: DraftCall, changes: readonly Change[]): DraftCall {
+  const found = (argument: string, value: JsonValue | undefined) => changes.find((c) => c.argument === argument && same(c.value, value));
+  const args = Object.fromEntries(Object.entries(call.arguments).map(([k, v]) => [k, found(k, v)?.after.json ?? v])) as JsonObject;
+  const other = (accepted: DraftCall["accepted"]) =>
+    Object.fromEntries(Object.entries(accepted).map(([k, v]) => [k, found(k, call.arguments[k])?.after.accepted ?? v]));
+  const said = Object.fromEntries(Object.entries(call.said).map(([k, v]) => [k, found(k, call.arguments[k])?.after.said ?? v]));
+  const alternatives = call.alternatives?.map((a) => ({ name: a.name, accepted: other(a.accepted) }));
+  return { name: call.name, arguments: args, accepted: other(call.accepted), said, ...(alternatives !== undefined && { alternatives }) };
+}
+
+const same = (a: JsonValue | undefined, b: JsonValue | undefined): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+/** A value as words of their own, so that 5 is not found in 15. */
+const wordsOf = (value: string): RegExp => new RegExp(`(?<![\\p{L}\\p{N}])${value.replace(/[.*+?^$()|[\]\\/{}]/g, "\\$&")}(?![\\p{L}\\p{N}])`, "giu");
+const standsIn = (text: string, value: string): boolean => wordsOf(value).test(text);

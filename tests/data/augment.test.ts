@@ -1,0 +1,107 @@
+/** Variations of what a teacher wrote: new values and wording, the same call's shape, nothing that costs. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { seedsOf } from "../../src/data/augment.ts";
+import { readCalls } from "../../src/data/checks/check.ts";
+import { generate } from "../../src/data/generate.ts";
+import { planSynthesis } from "../../src/data/plan.ts";
+import { compileArguments } from "../../src/data/schema.ts";
+import { hostedTeacher } from "../../src/data/teacher/hosted/index.ts";
+import type { CallPort, Generation, Sample, Toolset } from "../../src/data/types.ts";
+import type { Request } from "../../src/models/hosted/client.ts";
+import { ok } from "../../src/platform/result.ts";
+import { validate as validSample } from "../../src/schemas/generated/sample.validate.js";
+import { goodTeacher } from "../models/openai-server.ts";
+import { ALL, answerPlain, sessionOn, WEIGHTS, weatherSet, weatherStub } from "./fixtures.ts";
+
+const planOf = (set: Toolset, samples: number) => planSynthesis({ toolset: set, samples, minPerTool: 2, scenarios: WEIGHTS, evaluationSamples: 12, seed: 7 });
+
+async function make(set: Toolset, samples: number, augment: number, o: { session?: CallPort; hosted?: boolean } = {}): Promise<Generation & { asked: number }> {
+  let asked = 0;
+  const host = {
+    ask: async (requests: readonly Request[]) => {
+      asked += requests.length;
+      const answers = requests.map((r) =>
+        goodTeacher({
+          ...r,
+          key: "",
+          model: "m",
+          temperature: 1,
+          messages: [{ role: "user", content: r.user }],
+          response_format: { json_schema: { ...r.reply, strict: true } },
+        }),
+      );
+      return ok(answers.map((a) => ({ text: a.content ?? "", input: 1, output: 1 })));
+    },
+  };
+  const teacher = o.hosted ? hostedTeacher("h/m", set, 7, host) : undefined;
+  const r = await generate({ toolset: set, plan: planOf(set, samples), seed: 7, session: o.session ?? null, answerPlain, augment }, teacher);
+  if (!r.ok) throw new Error(r.error.message);
+  return { ...r.value, asked };
+}
+
+const user = (s: Sample) => s.messages.filter((m) => m.role === "user").map((m) => m.content ?? "");
+
+describe.each(ALL)("variations for the %s toolset", (_, set) => {
+  it("fill the plan with valid calls, in words of their own, mostly varied", async () => {
+    const { train, statistics } = await make(set, 120, 5);
+    expect(statistics.short).toEqual([]);
+    const varied = train.filter((s) => s.source === "augmented");
+    expect(varied.length).toBeGreaterThan(40);
+    const checks = new Map(set.tools.map((t) => [t.name, compileArguments(t)]));
+    for (const s of train) {
+      expect(validSample(s), JSON.stringify([s, validSample.errors])).toBe(true);
+      for (const c of readCalls(s)) expect(checks.get(c.name)?.(c.value as never), JSON.stringify(s)).toEqual([]);
+      expect(user(s).join(" ")).not.toMatch(/\{v\d+\}/);
+    }
+    expect(new Set(train.map((s) => user(s).join("/"))).size).toBe(train.length);
+  });
+});
+
+it("cost nothing, and ask for no answer", async () => {
+  const { train, heldout, asked } = await make(weatherSet, 100, 5, { hosted: true });
+  const seeds = train.filter((s) => s.source === "seed");
+  expect(train.length).toBeGreaterThanOrEqual(100);
+  expect(seeds.length).toBeLessThan(45);
+  expect(asked).toBe(seeds.length + heldout.length);
+  expect(heldout).toHaveLength(planOf(weatherSet, 100).evaluation.length);
+});
+
+it("say and call the same new value, and tell what it really gave", async () => {
+  const { train } = await make(weatherSet, 100, 5, { hosted: true, session: sessionOn(weatherStub) });
+  const varied = train.filter((s) => s.source === "augmented" && s.scenario === "standard");
+  expect(varied.length).toBeGreaterThan(30);
+  let changed = 0;
+  for (const s of varied) {
+    const seed = train.find((x) => x.source === "seed" && x.frame === s.frame);
+    for (const [i, c] of readCalls(s).entries()) {
+      const { location } = c.value as { location: string };
+      expect(user(s)[i]?.toLowerCase(), JSON.stringify(s)).toContain((location.split(",")[0] as string).toLowerCase());
+      const before = seed && readCalls(seed)[i];
+      if (before && (before.value as { location: string }).location !== location) changed++;
+      expect(JSON.parse(s.messages.find((m) => m.role === "tool")?.content as string)).toBeTypeOf("object");
+    }
+  }
+  expect(changed).toBeGreaterThan(20);
+});
+
+it("keep every sample of a shorter plan", async () => {
+  const [few, more] = await Promise.all([make(weatherSet, 60, 4), make(weatherSet, 90, 4)]);
+  for (const s of few.train) expect(more.train.find((x) => x.id === s.id)).toEqual(s);
+});
+
+it("go back to the first of their so many, whatever is planned after", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 0, max: 100 }), fc.integer({ min: 2, max: 12 }), (samples, extra, factor) => {
+      const slots = (n: number) => planSynthesis({ toolset: weatherSet, samples: n, minPerTool: 0, scenarios: WEIGHTS, evaluationSamples: 0, seed: 1 }).train;
+      const [a, b] = [seedsOf(slots(samples), factor), seedsOf(slots(samples + extra), factor)];
+      for (const [slot, seed] of a) {
+        if (b.get(slot) !== seed) return false;
+        if (a.has(seed)) return false;
+      }
+      const counts = new Map<string, number>();
+      for (const seed of b.values()) counts.set(seed, (counts.get(seed) ?? 0) + 1);
+      return [...counts.values()].every((n) => n < factor);
+    }),
+  );
+});
