@@ -16,7 +16,7 @@ interface Row {
 /** Everything in the recipe that this version has to refuse. */
 export function notAvailable(recipe: ResolvedRecipe): Row[] {
   const rows: Row[] = [];
-  const { model, data, train } = recipe;
+  const { model, train } = recipe;
   if (model.hf_id !== undefined)
     rows.push({
       path: ["model", "hf_id"],
@@ -25,12 +25,6 @@ export function notAvailable(recipe: ResolvedRecipe): Row[] {
     });
   else if (model.family !== undefined && !FAMILIES.includes(model.family))
     rows.push({ path: ["model", "family"], message: `the family \`${model.family}\` is not in this version`, hint: `use ${FAMILIES.join(", ")}` });
-  if (data.teacher.provider === "file")
-    rows.push({
-      path: ["data", "teacher", "provider"],
-      message: "the teacher `file` is not in this version",
-      hint: "use `builtin`, which needs no key, or a hosted one",
-    });
   if (train.backend === "unsloth")
     rows.push({ path: ["train", "backend"], message: "the backend `unsloth` is not in this version", hint: "use `transformers`" });
   return rows;

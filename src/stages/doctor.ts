@@ -20,6 +20,7 @@ import { detectAccelerator } from "../runners/python/accelerator.ts";
 import { NEEDED_BYTES, SIZE_IN_WORDS } from "../runners/python/build.ts";
 import { ensurePython } from "../runners/python-env.ts";
 import { inspectPython, type PythonState } from "./doctor-python.ts";
+import { OTHER_TEACHER_KEY } from "./teacher.ts";
 
 export interface Finding {
   /** `node`, `python`, `packages`, `llama`, `gpu`, `memory`, `disk`, `model`, `network`, `keys`. */
@@ -51,6 +52,8 @@ export interface Needs {
   readonly family: string;
   /** How many GGUF files are written. */
   readonly exports: number;
+  /** The teacher's provider; without it the builtin one. */
+  readonly teacher?: string;
 }
 
 const DEFAULT_NEEDS: Needs = { family: "smollm2", exports: 1 };
@@ -90,7 +93,7 @@ export async function examine(o: ExamineOptions): Promise<DoctorReport> {
     ...(await disks(o.projectDir, env, python, needs)),
     ...baseModels(),
     network(env),
-    ...keys(env),
+    ...keys(env, o.needs?.teacher),
   ];
   const healthy = findings.every((f) => f.status !== "missing");
   return { version: manifest.version, findings, ready: healthy ? families().map(familyWords) : [] };
@@ -242,12 +245,18 @@ function baseModels(): Finding[] {
   });
 }
 
-function keys(env: NodeJS.ProcessEnv): Finding[] {
-  return ["OPENAI_API_KEY", "HF_TOKEN"].map((name) => ({
-    check: "keys",
-    status: env[name] ? "ok" : "note",
-    message: `${name} ${env[name] ? "is set" : "is not set (the default recipe needs no key)"}`,
-  }));
+function keys(env: NodeJS.ProcessEnv, teacher?: string): Finding[] {
+  const names = ["OPENAI_API_KEY", "HF_TOKEN", ...(teacher === "openai-compatible" ? [OTHER_TEACHER_KEY] : [])];
+  return names.map((name) => {
+    if (env[name]) return { check: "keys", status: "ok", message: `${name} is set` };
+    if (name === "OPENAI_API_KEY" && teacher === "openai")
+      return { check: "keys", status: "missing", message: `${name} is not set, and the recipe's teacher needs it`, fix: `export ${name}=…` };
+    return {
+      check: "keys",
+      status: "note",
+      message: `${name} is not set (${name === OTHER_TEACHER_KEY ? "the teacher's server may want none" : "the default recipe needs no key"})`,
+    };
+  });
 }
 
 const families = (): Family[] =>

@@ -11,7 +11,7 @@ import { toJsonLines } from "../platform/json.ts";
 import { ok, type Result } from "../platform/result.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { baseSettings, fakedFiles, llamaRuntime, modelSlice, type PipelineContext, toolSlice, view } from "./context.ts";
-import { openTeacher, saySpending, teacherSlice } from "./teacher.ts";
+import { openTeacher, saySpending, teacherFile, teacherSlice } from "./teacher.ts";
 import { openSession } from "./tool-session.ts";
 
 export const VERSION = 4;
@@ -36,7 +36,7 @@ export function generateStage(c: PipelineContext): StageDefinition {
     },
     settings: baseSettings(c),
     runtime: llamaRuntime(),
-    files: fakedFiles(c),
+    files: { ...fakedFiles(c), ...teacherFile(c) },
     inputs: { toolset: { stage: "inspect", output: "toolset" } },
     outputs: { train: "file", heldout: "file", plan: "file", statistics: "file" },
     views: { train: view(c, "data", "train.jsonl"), heldout: view(c, "data", "heldout.jsonl"), plan: view(c, "synthesis_plan.json") },
@@ -50,8 +50,6 @@ export function generateStage(c: PipelineContext): StageDefinition {
       const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
       const suits = await suitsFamily(c, toolset, { signal, emit });
       if (!suits.ok) return suits;
-      const writer = await openTeacher(c, toolset, signal);
-      if (!writer.ok) return writer;
       const plan = planSynthesis({
         toolset,
         samples: recipe.data.samples,
@@ -60,6 +58,8 @@ export function generateStage(c: PipelineContext): StageDefinition {
         evaluationSamples: recipe.evaluation.samples,
         seed: recipe.seed,
       });
+      const writer = await openTeacher(c, { toolset, plan, signal, emit, ...(inputs.teacher !== undefined && { file: inputs.teacher }) });
+      if (!writer.ok) return writer;
       // The base model is wanted for its own answers to plain questions, and only then fetched.
       const fixed = fixedAnswers(c.family);
       const asksBase = fixed === undefined && [...plan.train, ...plan.evaluation].some((slot) => slot.kind === "general");

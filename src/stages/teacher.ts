@@ -2,7 +2,10 @@
  * The teacher that a recipe names, ready to write. A hosted one needs a key from the environment: OPENAI_API_KEY for OpenAI alone, so that
  * a recipe of a stranger's cannot have it sent to an address of theirs; FORGE_TEACHER_API_KEY for any other server.
  */
+import { resolve } from "node:path";
 import type { Teacher } from "../data/teacher/teacher.ts";
+import type { SynthesisPlan } from "../data/types.ts";
+import type { StageContext } from "../engine/stage.ts";
 import type { Spending } from "../models/hosted/client.ts";
 import { EXIT } from "../platform/exit.ts";
 import type { JsonValue } from "../platform/json.ts";
@@ -15,10 +18,18 @@ import { type PipelineContext, plain, view } from "./context.ts";
 /** The reference's teacher, and the middle of its temperatures. */
 const MODEL = "gpt-4o";
 const TEMPERATURE = 0.7;
+/** The variable with the key of a server that is not OpenAI's. */
+export const OTHER_TEACHER_KEY = "FORGE_TEACHER_API_KEY";
 
 /** What the recipe says of the teacher that changes what it writes; limits and prices do not. */
 export const teacherSlice = ({ data: { teacher } }: ResolvedRecipe): JsonValue =>
   plain({ ...teacher, rpm: undefined, tpm: undefined, budget_usd: undefined, price_usd: undefined });
+
+/** The file of conversations that the recipe names, so that an edit of it is noticed. */
+export const teacherFile = (c: PipelineContext): Record<string, string> => {
+  const { path } = c.recipe.data.teacher;
+  return path === undefined ? {} : { teacher: resolve(c.loaded.dir, path) };
+};
 
 export interface OpenTeacher {
   /** Undefined: the builtin one. */
@@ -27,10 +38,21 @@ export interface OpenTeacher {
   spending(): Spending | undefined;
 }
 
-export async function openTeacher(c: PipelineContext, toolset: Toolset, signal: AbortSignal): Promise<Result<OpenTeacher>> {
+export interface TeacherContext {
+  readonly toolset: Toolset;
+  readonly plan: SynthesisPlan;
+  /** Where the recipe's file of conversations lies, if it names one. */
+  readonly file?: string;
+  readonly signal: AbortSignal;
+  readonly emit: StageContext["emit"];
+}
+
+export async function openTeacher(c: PipelineContext, o: TeacherContext): Promise<Result<OpenTeacher>> {
+  const { toolset, signal } = o;
   const said = c.recipe.data.teacher;
   if (said.provider === "builtin") return ok({ teacher: undefined, spending: () => undefined });
-  const keyName = said.provider === "openai" ? "OPENAI_API_KEY" : "FORGE_TEACHER_API_KEY";
+  if (said.provider === "file") return openFile(c, o);
+  const keyName = said.provider === "openai" ? "OPENAI_API_KEY" : OTHER_TEACHER_KEY;
   const key = process.env[keyName] ?? "";
   if (key === "" && said.provider === "openai") return err(NO_KEY);
   if (isOffline())
@@ -59,6 +81,48 @@ export async function openTeacher(c: PipelineContext, toolset: Toolset, signal: 
   });
   return ok({ teacher: hostedTeacher(`${said.provider}/${model}`, toolset, c.recipe.seed, hosted), spending: () => hosted.spending() });
 }
+
+async function openFile(c: PipelineContext, { toolset, plan, file, emit }: TeacherContext): Promise<Result<OpenTeacher>> {
+  const [{ importSamples, readBytes }, { fileTeacher }, { builtinTeacher }, { seedsOf }, { readFile }] = await Promise.all([
+    import("../data/import.ts"),
+    import("../data/teacher/file/index.ts"),
+    import("../data/teacher/builtin/index.ts"),
+    import("../data/augment.ts"),
+    import("node:fs/promises"),
+  ]);
+  const name = c.recipe.data.teacher.path as string;
+  const { samples, unreadable } = importSamples(readBytes(await readFile(file as string)).text.replace(/^\ufeff/, ""), false);
+  if (samples.length === 0) return err(nothingIn(name, unreadable[0]?.message));
+  const warn = (message: string) => emit({ type: "log", level: "warning", message });
+  for (const { message } of unreadable.slice(0, 5)) warn(`${name}: ${message}`);
+  if (unreadable.length > 5) warn(`${name}: and ${unreadable.length - 5} more lines that are no conversation`);
+  const { seed, data } = c.recipe;
+  const varied = seedsOf(plan.train, data.augment.factor);
+  const slots = plan.train.filter((s) => !varied.has(s.id));
+  const teacher = fileTeacher(samples, toolset, seed, slots, builtinTeacher(toolset, seed));
+  if (teacher.unfit > 0)
+    warn(
+      `${name}: ${teacher.unfit} of ${samples.length} conversations are left out: a turn has one call or none, a call has its result, and its tool is among the recipe's`,
+    );
+  const over = samples.length - teacher.unfit - teacher.used;
+  if (over > 0)
+    warn(
+      `${name}: ${over} of ${samples.length} conversations have no place in ${slots.length} written ones; raise \`data.samples\`, or change \`data.scenarios\``,
+    );
+  emit({
+    type: "log",
+    level: "info",
+    message: `${teacher.used} conversations of ${name}; the builtin teacher writes the other ${slots.length - teacher.used} and the held-out cases`,
+  });
+  return ok({ teacher, spending: () => undefined });
+}
+
+const nothingIn = (name: string, first: string | undefined): Failure => ({
+  code: "teacher/no-conversations",
+  message: `${name} holds no conversation${first === undefined ? "" : `: ${first}`}`,
+  hint: "a line is one conversation in JSON, with a list `messages` as OpenAI's fine-tuning files have it",
+  exit: EXIT.usage,
+});
 
 /** For people: "1,240 replies, 140 of them kept from before, $0.83". */
 export function saySpending({ requests, kept, usd }: Spending): string {

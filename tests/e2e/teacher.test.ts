@@ -71,6 +71,7 @@ it("says what is missing before anything is asked", async () => {
   const keyless = await world.run(["generate"]);
   expect(keyless.code).toBe(6);
   expect(keyless.err + keyless.out).toContain("OPENAI_API_KEY is not set");
+  expect((await world.run(["doctor"])).out).toContain("OPENAI_API_KEY is not set, and the recipe's teacher needs it");
   const offline = await world.run(["generate", "--offline"], { OPENAI_API_KEY: "sk-x" });
   expect(offline.code).toBe(6);
   world.write("forge.yaml", recipe('{ provider: openai-compatible, base_url: "http://127.0.0.1:9/v1", model: m, budget_usd: 1 }'));
@@ -97,6 +98,35 @@ it("has a conversation in five written by the teacher, and varies it", async () 
   expect(train.length).toBeGreaterThanOrEqual(100);
   expect(seeds / train.length).toBeLessThan(0.5);
   expect(server.asked.filter((a) => a.response_format.json_schema.name === "conversation").length).toBeLessThan(seeds + 25);
+});
+
+it("takes conversations from a file, and makes the data anew when it is edited", async () => {
+  const line = (n: number) =>
+    JSON.stringify({
+      messages: [
+        { role: "user", content: `Please look at Oslo, number ${n}` },
+        { role: "assistant", tool_calls: [{ function: { name: "get_weather", arguments: { location: "Oslo" } } }] },
+        { role: "tool", content: "{}" },
+        { role: "assistant", content: "Fine." },
+      ],
+    });
+  world.write("seeds.jsonl", [line(1), line(2), "{", ""].join("\n"));
+  world.write("forge.yaml", recipe("{ provider: file, path: seeds.jsonl }"));
+  const run = await world.run(["generate"]);
+  expect(run.code, run.err + run.out).toBe(0);
+  expect(run.err + run.out).toContain("2 conversations of seeds.jsonl");
+  expect(run.err + run.out).toContain("seeds.jsonl: line 3 is not JSON");
+  const data = () => readFileSync(join(world.project, ".mcp-forge/data/train.jsonl"), "utf8");
+  expect(data()).toContain("Please look at Oslo, number 2");
+  world.write("seeds.jsonl", line(3));
+  const again = await world.run(["generate"]);
+  expect(again.code, again.err + again.out).toBe(0);
+  expect(data()).toContain("number 3");
+  expect(data()).not.toContain("number 2");
+  world.write("seeds.jsonl", "nothing\n");
+  const empty = await world.run(["generate"]);
+  expect(empty.code).toBe(4);
+  expect(empty.err + empty.out).toContain("seeds.jsonl holds no conversation: line 1 is not JSON");
 });
 
 it("stops before the budget is passed", async () => {

@@ -39,8 +39,8 @@ async function run(context: CliContext, recipe: string | undefined, flags: Flags
     const { loadRecipe } = await import("../../recipe/load.ts");
     const loaded = await loadRecipe(recipePath(context, recipe), { variant: flags.variant });
     if (!loaded.ok) return fail(context, loaded.error);
-    const { model, exports } = loaded.value.recipe;
-    if (model.family !== undefined) needs = { family: model.family, exports: exports.length };
+    const { model, exports, data } = loaded.value.recipe;
+    if (model.family !== undefined) needs = { family: model.family, exports: exports.length, teacher: data.teacher.provider };
   }
   if (flags.fix === true) {
     const interrupt = listenForInterrupt((line) => terminal.err(`${line}\n`));
