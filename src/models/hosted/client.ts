@@ -125,7 +125,7 @@ export class HostedModel {
       await this.pace.turn(Math.ceil(most / 4) + request.maxTokens / 2, this.o.signal);
       const reply = await this.send(request, most);
       cost = this.cost(reply);
-      this.replies.keep(asked, reply);
+      await this.replies.keep(asked, reply);
       return ok(this.count(reply, false));
     } catch (e) {
       if (this.o.signal?.aborted) return err(INTERRUPTED);

@@ -3,8 +3,9 @@
  * moment it arrives, so that a run that is killed pays again only for what was on its way. A file that cannot be read counts as none.
  */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { makeFolders, writeFileAtomic } from "../../platform/fs.ts";
+import { open, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { makeFolders } from "../../platform/fs.ts";
 import { digestJson, hexOf } from "../../platform/hash.ts";
 
 /** What a hosted model wrote, and the tokens that count for its price. */
@@ -18,6 +19,9 @@ export interface Reply {
 }
 
 export class Replies {
+  private readonly made = new Set<string>();
+  private writes = 0;
+
   constructor(private readonly folder: string) {}
 
   find(asked: unknown): Reply | undefined {
@@ -31,10 +35,26 @@ export class Replies {
     }
   }
 
-  keep(asked: unknown, reply: Reply): void {
+  /** Written beside, synced, renamed; off the main thread, as a disk's sync takes longer than all else that a reply needs. Throws the file system's error. */
+  async keep(asked: unknown, reply: Reply): Promise<void> {
     const path = this.path(asked);
-    makeFolders(join(path, ".."));
-    writeFileAtomic(path, `${JSON.stringify({ version: 1, reply })}\n`);
+    const folder = dirname(path);
+    if (!this.made.has(folder)) makeFolders(folder);
+    this.made.add(folder);
+    const part = join(folder, `.${basename(path)}.${process.pid}-${++this.writes}.part`);
+    try {
+      const file = await open(part, "w");
+      try {
+        await file.writeFile(`${JSON.stringify({ version: 1, reply })}\n`);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(part, path);
+    } catch (e) {
+      await rm(part, { force: true });
+      throw e;
+    }
   }
 
   private path(asked: unknown): string {
