@@ -15,7 +15,7 @@ export interface CatalogueRow {
 const MAIN = "The recipe:";
 const STAGES = "One stage: of a recipe (apply, up to there), or by itself on files:";
 const BUNDLES = "Bundles:";
-const TOOLS = "Tools:";
+const TOOLS = "Tools and data:";
 const SHELL = "Shell:";
 
 export const CATALOGUE: readonly CatalogueRow[] = [
@@ -48,6 +48,7 @@ export const CATALOGUE: readonly CatalogueRow[] = [
   { name: "verify-bundle", group: BUNDLES, summary: "check every byte of a bundle, load its model, try it", load: () => import("./commands/verify-bundle.ts") },
   { name: "try", group: BUNDLES, summary: "give a bundle one prompt", load: () => import("./commands/try.ts") },
   { name: "tools", group: TOOLS, summary: "list the tools of a server, a file or a recipe; import definitions", load: () => import("./commands/tools.ts") },
+  { name: "data", group: TOOLS, summary: "bring conversations from one program's form to another's", load: () => import("./commands/data.ts") },
   { name: "stub", group: TOOLS, summary: "run a stand-in tool server (MCP over stdio)", load: () => import("./commands/stub.ts") },
   { name: "completion", group: SHELL, summary: "a script that completes commands and flags (bash, zsh, fish)", load: () => import("./commands/completion.ts") },
 ];

@@ -47,7 +47,7 @@ export async function runCli(argv: readonly string[]): Promise<ExitCode> {
     }
     if (error.exitCode === 0) return EXIT.ok;
     const { fail } = await import("./failure.ts");
-    return fail(context, asFailure(error));
+    return fail(context, error.code === "commander.help" ? missingCommand(args) : asFailure(error));
   }
 }
 
@@ -76,6 +76,17 @@ async function buildProgram(context: CliContext, args: readonly string[]): Promi
 function inherit(command: Command, parent: Command): void {
   command.copyInheritedSettings(parent).exitOverride().helpOption("-h, --help", "show help").helpCommand(false);
   for (const sub of command.commands) inherit(sub, command);
+}
+
+/** A group without one of its commands: commander would print its help. */
+function missingCommand(args: readonly string[]): Failure {
+  const group = args.find((a) => !a.startsWith("-")) ?? "";
+  return {
+    code: "usage/missing-command",
+    message: `\`forge ${group}\` needs one of its commands`,
+    hint: `\`forge ${group} --help\` lists them`,
+    exit: EXIT.usage,
+  };
 }
 
 /** commander's "error: unknown option '--forse'\n(Did you mean --force?)" as message and hint. */

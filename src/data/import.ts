@@ -1,9 +1,10 @@
 /**
- * Reads a data set that somebody brings (JSON lines: our own samples, or OpenAI's `{messages}`), whatever state it
+ * Reads a data set that somebody brings (JSON lines: our own samples, or any form of formats/), whatever state it
  * is in. A line that cannot be a conversation is counted with its reason, never silently lost, and stops nothing:
  * that is what a quality report is for. `readBytes` undoes what editors and exports do to a file's encoding.
  */
 import { validate } from "../schemas/generated/sample.validate.js";
+import { withMessages } from "./formats/index.ts";
 import type { Message, Sample } from "./types.ts";
 
 /** A line of the file that is no conversation. */
@@ -25,7 +26,7 @@ export interface Imported {
 }
 
 /** A sample is a conversation; a line of megabytes is something else. */
-const LONGEST_LINE = 4_000_000;
+export const LONGEST_LINE = 4_000_000;
 
 /** Bytes of a file as text: UTF-8 or UTF-16 with or without a mark, else Windows-1252 (the usual cause of a broken é). */
 export function readBytes(bytes: Uint8Array): { readonly text: string; readonly encoding: "utf-8" | "utf-16" | "windows-1252" } {
@@ -61,7 +62,8 @@ export function importSamples(text: string, fix: boolean): Imported {
   return { samples, unreadable, lines, repaired };
 }
 
-function readLine(source: string, line: number, fix: boolean): { readonly sample: Sample; readonly closed: boolean } | Unreadable {
+/** One line, as `importSamples` reads it. */
+export function readLine(source: string, line: number, fix: boolean): { readonly sample: Sample; readonly closed: boolean } | Unreadable {
   if (source.length > LONGEST_LINE) return { line, reason: "shape", message: `line ${line} has ${source.length} characters, more than a conversation has` };
   let value = parse(source);
   const closed = value === undefined ? closeJson(source) : undefined;
@@ -108,11 +110,11 @@ export function closeJson(source: string): string | undefined {
 /** A value as a sample: what our own form has and a foreign one lacks is worked out from the messages; else why not. */
 export function asSample(value: unknown, line: number): Sample | string {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return "is no object";
-  const given = value as Record<string, unknown>;
+  const given = withMessages(value as Record<string, unknown>);
   if (!Array.isArray(given.messages)) return "has no list `messages`";
   const messages = given.messages.map((m, i) => asMessage(m, i));
   const first = calledTool(messages);
-  const request = messages.find((m) => (m as Message).role === "user") as { content?: unknown } | undefined;
+  const request = messages.find((m) => (m as Message | null)?.role === "user") as { content?: unknown } | undefined;
   const sample = {
     id: typeof given.id === "string" ? given.id : `line-${line}`,
     source: given.source ?? "seed",

@@ -23,7 +23,10 @@ describe("usage", () => {
     expect(all.code).toBe(0);
     for (const { name, summary } of CATALOGUE) expect(all.out).toMatch(new RegExp(`^  ${name} .*${summary.slice(0, 10)}`, "m"));
     for (const { name } of CATALOGUE) {
-      const help = await rig.run(rig.project(null), [...(name === "tools" ? ["tools", "inspect"] : name === "store" ? ["store", "verify"] : [name]), "--help"]);
+      const help = await rig.run(rig.project(null), [
+        ...(name === "tools" ? ["tools", "inspect"] : name === "store" ? ["store", "verify"] : name === "data" ? ["data", "convert"] : [name]),
+        "--help",
+      ]);
       expect(help.code, name).toBe(0);
       expect(help.out, name).toMatch(/Examples?[^\n]*:\n {2}\$ forge /);
     }
@@ -40,6 +43,7 @@ describe("usage", () => {
     [["tools", "inspec"], "did you mean `inspect`?"],
     [["apply", "--wait-lock", "soon"], "number of seconds"],
     [["stub"], "one of them"],
+    [["store"], "`forge store --help` lists them"],
     [["apply", "a.yaml", "b.yaml"], "too many arguments"],
     [["--frobnicate"], "unknown option"],
     [["tools", "inspect", "--stub", "weather", "--server", "x"], "not several"],

@@ -1,0 +1,83 @@
+/** `forge data convert`: conversations from one program's form to another's. */
+import { resolve } from "node:path";
+import { Command } from "commander";
+import { EXIT, type ExitCode } from "../../platform/exit.ts";
+import { action, type CliContext } from "../context.ts";
+import { fail } from "../failure.ts";
+import { jsonText } from "../json.ts";
+import { plural } from "../words.ts";
+
+interface Options {
+  readonly from: string;
+  readonly to: string;
+  readonly tools?: string;
+  readonly output: string;
+  readonly json?: boolean;
+}
+
+const NAMES = ["forge", "openai", "trl", "sharegpt"];
+
+export function define(context: CliContext): Command {
+  const data = new Command("data").description("Files of conversations (JSON lines).");
+  data
+    .command("convert")
+    .description(
+      "Brings conversations into another program's form: forge (our own samples), openai (fine-tuning files), trl (SFTTrainer), sharegpt (LLaMA-Factory, Axolotl).\nEach of these forms is read, mixed ones too. Lines that are no conversation are left out and named; then the exit code is 1.",
+    )
+    .requiredOption("--from <file>", "the conversations")
+    .requiredOption("--to <form>", NAMES.join(", "))
+    .requiredOption("--output <file>", "where to write them")
+    .option("--tools <file>", "the tools that they could have called (a toolset file, OpenAI functions), to be written beside them")
+    .option("--json", "print what was done as JSON")
+    .addHelpText("after", "\nExample:\n  $ forge data convert --from train.jsonl --to sharegpt --output sharegpt.jsonl")
+    .action(action(context, (options: Options) => run(context, options)));
+  return data;
+}
+
+async function run(context: CliContext, o: Options): Promise<ExitCode> {
+  const { terminal } = context;
+  const [{ convertFile }, { formatNamed }, { fsFailure }, { safeText }] = await Promise.all([
+    import("../../data/convert.ts"),
+    import("../../data/formats/index.ts"),
+    import("../../platform/fs.ts"),
+    import("../../platform/redact.ts"),
+  ]);
+  const format = formatNamed(o.to);
+  if (format === undefined)
+    return fail(context, { code: "cli/bad-value", message: `--to knows no form \`${o.to}\``, hint: `use ${NAMES.join(", ")}`, exit: EXIT.usage });
+  if (resolve(o.from) === resolve(o.output))
+    return fail(context, { code: "cli/conflict", message: "--output is the file that is read", hint: "name another file", exit: EXIT.usage });
+  const tools = o.tools === undefined ? [] : await toolsOf(o.tools);
+  if ("error" in tools) return fail(context, tools.error);
+  try {
+    const done = await convertFile(resolve(o.from), resolve(o.output), format, tools);
+    if (o.json === true) terminal.out(jsonText(done));
+    else {
+      for (const { message } of done.unreadable) terminal.err(`${safeText(message, 300)}\n`);
+      const more = done.left - done.unreadable.length;
+      if (more > 0) terminal.err(`and ${more} more\n`);
+      if (done.written > 0)
+        terminal.out(`${plural(done.written, "conversation")} in ${o.output}${done.left > 0 ? `; ${plural(done.left, "line")} left out` : ""}\n`);
+    }
+    if (done.written === 0)
+      return fail(context, {
+        code: "data/nothing",
+        message: `${o.from} holds no conversation`,
+        hint: "a line is one conversation in JSON, with a list `messages` (OpenAI, TRL) or `conversations` (ShareGPT)",
+        exit: EXIT.usage,
+      });
+    return done.left > 0 ? EXIT.failed : EXIT.ok;
+  } catch (error) {
+    const failure = fsFailure(error, `convert ${o.from}`);
+    if (failure === undefined) throw error;
+    return fail(context, { ...failure, exit: EXIT.usage });
+  }
+}
+
+async function toolsOf(file: string) {
+  const [{ readDefinitions }, { makeToolset }] = await Promise.all([import("../../tools/definitions.ts"), import("../../tools/toolset.ts")]);
+  const read = await readDefinitions("any", file, process.cwd());
+  if (!read.ok) return { error: read.error };
+  const toolset = makeToolset(read.value);
+  return toolset.ok ? toolset.value.tools : { error: toolset.error };
+}

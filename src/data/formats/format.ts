@@ -1,0 +1,31 @@
+/**
+ * A form that other programs keep conversations in. Each has one file; `write` takes our sample to one line of it, and
+ * `read`, where the messages are not OpenAI's already, brings a line of it to them. Reading what was written gives the same messages again, but for
+ * what the form has no place for (its file says what).
+ */
+import type { JsonObject, JsonValue } from "../../platform/json.ts";
+import type { Sample, ToolDefinition } from "../types.ts";
+
+export interface Format {
+  readonly name: string;
+  /** One line for people: who reads it. */
+  readonly summary: string;
+  /** A line of the form. `tools` are those that the conversation could have called. */
+  write(sample: Sample, tools: readonly ToolDefinition[]): JsonObject;
+  /** The line with `messages`, for `asSample`; undefined where it is not of this form. */
+  read?(line: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Definitions as OpenAI's requests have them; transformers' chat templates read the same. */
+export const openAiTools = (tools: readonly ToolDefinition[]): JsonValue =>
+  tools.map(({ name, description, input_schema }) => ({ type: "function", function: { name, description, parameters: input_schema as JsonObject } }));
+
+/** The object in a text, or the text itself where there is none. */
+export function objectIn(text: string): JsonValue {
+  try {
+    const value = JSON.parse(text) as JsonValue;
+    return value !== null && typeof value === "object" ? value : text;
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,160 @@
+/** Conversations in other programs' forms: what is written is read back, and what others write is understood. */
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { convertFile } from "../../src/data/convert.ts";
+import { FORMATS, formatNamed } from "../../src/data/formats/index.ts";
+import { generate } from "../../src/data/generate.ts";
+import { asSample, importSamples } from "../../src/data/import.ts";
+import { planSynthesis } from "../../src/data/plan.ts";
+import type { Message, Sample } from "../../src/data/types.ts";
+import { answerPlain, WEIGHTS, weatherSet } from "./fixtures.ts";
+
+const made = async (): Promise<Sample[]> => {
+  const plan = planSynthesis({ toolset: weatherSet, samples: 60, minPerTool: 2, scenarios: WEIGHTS, evaluationSamples: 0, seed: 7 });
+  const r = await generate({ toolset: weatherSet, plan, seed: 7, session: null, answerPlain });
+  if (!r.ok) throw new Error(r.error.message);
+  return r.value.train;
+};
+
+/** Messages without what a form may have no place for: the ids of calls, and the name beside a result. */
+const bare = (messages: readonly Message[]) =>
+  messages.map((m) => {
+    if (m.role === "tool") return { role: m.role, content: m.content };
+    const calls = "tool_calls" in m && m.tool_calls ? m.tool_calls.map((c) => [c.function.name, JSON.parse(c.function.arguments)]) : [];
+    return { role: m.role, content: m.content, calls };
+  });
+/** Whether every result belongs to the call before it. */
+const linked = (messages: readonly Message[]) =>
+  messages.every((m, i) => m.role !== "tool" || messages.slice(0, i).some((c) => "tool_calls" in c && c.tool_calls?.some((x) => x.id === m.tool_call_id)));
+
+describe.each(FORMATS.map((f) => [f.name, f] as const))("the form %s", (_, format) => {
+  it("is read back as it was written", async () => {
+    for (const tools of [[], weatherSet.tools]) {
+      for (const s of await made()) {
+        const back = asSample(JSON.parse(JSON.stringify(format.write(s, tools))), 1);
+        if (typeof back === "string") throw new Error(back);
+        expect(bare(back.messages)).toEqual(bare(s.messages));
+        expect(linked(back.messages)).toBe(true);
+      }
+    }
+  });
+
+  it("has the tools in it where they are given", async () => {
+    if (format.name === "forge") return;
+    const [s] = await made();
+    expect(JSON.stringify(format.write(s as Sample, weatherSet.tools))).toContain("get_forecast");
+    expect(JSON.stringify(format.write(s as Sample, []))).not.toContain('"tools"');
+  });
+});
+
+it("every form keeps any text, and any arguments", () => {
+  const value = fc.dictionary(fc.string(), fc.jsonValue(), { maxKeys: 3 }).filter((v) => !("__proto__" in v));
+  // A result in Hermes' tags, or an answer with its call tag, would be read as what it looks like.
+  const text = fc.string({ minLength: 1 }).filter((t) => !/<\/?tool_/.test(t));
+  fc.assert(
+    fc.property(text, value, text, text, (user, args, result, answer) => {
+      const messages = [
+        { role: "user", content: user },
+        { role: "assistant", content: null, tool_calls: [{ id: "c", type: "function", function: { name: "f", arguments: JSON.stringify(args) } }] },
+        { role: "tool", content: result, tool_call_id: "c" },
+        { role: "assistant", content: answer },
+      ];
+      const sample = asSample({ messages }, 1) as Sample;
+      return FORMATS.every((f) => {
+        const back = asSample(JSON.parse(JSON.stringify(f.write(sample, []))), 1);
+        return typeof back !== "string" && JSON.stringify(bare(back.messages)) === JSON.stringify(bare(sample.messages));
+      });
+    }),
+  );
+});
+
+describe("what others write", () => {
+  it("Hermes: calls and results in tags, several at once", () => {
+    const call = (place: string) => `<tool_call>\n{"name": "get_weather", "arguments": {"location": "${place}"}}\n</tool_call>`;
+    const line = {
+      conversations: [
+        { from: "system", value: "You call functions." },
+        { from: "human", value: "Oslo and Lima?" },
+        { from: "gpt", value: `Let me look.\n${call("Oslo")}\n${call("Lima")}` },
+        { from: "tool", value: '<tool_response>\n{"a": 1}\n</tool_response>' },
+        { from: "tool", value: '<tool_response>\n{"a": 2}\n</tool_response>' },
+        { from: "gpt", value: "Both fine." },
+      ],
+    };
+    const sample = asSample(line, 1) as Sample;
+    expect(sample.tool_name).toBe("get_weather");
+    expect(bare(sample.messages)).toEqual([
+      { role: "system", content: "You call functions.", calls: [] },
+      { role: "user", content: "Oslo and Lima?", calls: [] },
+      {
+        role: "assistant",
+        content: "Let me look.",
+        calls: [
+          ["get_weather", { location: "Oslo" }],
+          ["get_weather", { location: "Lima" }],
+        ],
+      },
+      { role: "tool", content: '{"a": 1}' },
+      { role: "tool", content: '{"a": 2}' },
+      { role: "assistant", content: "Both fine.", calls: [] },
+    ]);
+    expect(linked(sample.messages)).toBe(true);
+  });
+
+  it("a turn of nobody is named", () => {
+    const read = importSamples(
+      JSON.stringify({
+        conversations: [
+          { from: "martian", value: "hi" },
+          { from: "gpt", value: "hello" },
+        ],
+      }),
+      false,
+    );
+    expect(read.samples).toEqual([]);
+    expect(read.unreadable[0]?.message).toContain("messages.0");
+  });
+
+  it("may be anything", () => {
+    const turn = fc.oneof(
+      fc.jsonValue(),
+      fc.record({ from: fc.constantFrom("human", "gpt", "function_call", "tool", "x"), value: fc.oneof(fc.string(), fc.json(), fc.jsonValue()) }),
+    );
+    fc.assert(
+      fc.property(fc.record({ conversations: fc.array(turn), system: fc.jsonValue() }), (line) => {
+        const sample = asSample(line, 1);
+        return typeof sample === "string" || sample.messages.length >= 2;
+      }),
+    );
+  });
+});
+
+describe("converting a file", () => {
+  const folder = () => mkdtempSync(join(tmpdir(), "forge-convert-"));
+
+  it("goes there and back, and names what it leaves out", async () => {
+    const dir = folder();
+    const samples = await made();
+    const lines = samples.map((s) => JSON.stringify(s));
+    writeFileSync(join(dir, "a.jsonl"), `\ufeff${lines.slice(0, 30).join("\r\n")}\n\n{"half":\n${lines.slice(30).join("\n")}`);
+    const there = await convertFile(join(dir, "a.jsonl"), join(dir, "b.jsonl"), formatNamed("sharegpt") as never, []);
+    expect(there).toMatchObject({ lines: samples.length + 1, written: samples.length, left: 1, unreadable: [{ line: 32, reason: "json" }] });
+    const back = await convertFile(join(dir, "b.jsonl"), join(dir, "c.jsonl"), formatNamed("forge") as never, []);
+    expect(back).toMatchObject({ written: samples.length, left: 0 });
+    const read = importSamples(readFileSync(join(dir, "c.jsonl"), "utf8"), false).samples;
+    expect(read.map((s) => bare(s.messages))).toEqual(samples.map((s) => bare(s.messages)));
+    expect(readdirSync(dir).sort()).toEqual(["a.jsonl", "b.jsonl", "c.jsonl"]);
+  });
+
+  it("writes nothing where there is nothing", async () => {
+    const dir = folder();
+    writeFileSync(join(dir, "a.jsonl"), "1\nnull\n[]\n");
+    expect(await convertFile(join(dir, "a.jsonl"), join(dir, "b.jsonl"), formatNamed("trl") as never, [])).toMatchObject({ lines: 3, written: 0, left: 3 });
+    expect(readdirSync(dir)).toEqual(["a.jsonl"]);
+    await expect(convertFile(join(dir, "none"), join(dir, "b.jsonl"), formatNamed("trl") as never, [])).rejects.toThrow("ENOENT");
+    expect(readdirSync(dir)).toEqual(["a.jsonl"]);
+  });
+});
