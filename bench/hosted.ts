@@ -62,7 +62,16 @@ try {
   const [port] = (await once(server.stdout, "data")) as [Buffer];
   const baseUrl = `http://127.0.0.1:${String(port).trim()}/v1`;
   for (const name of ["hosted_generation", "hosted_generation_kept"]) {
-    const model = new HostedModel({ baseUrl, key: "none", keyName: "NONE", model: "m", temperature: 0.7, repliesFolder: folder, inFlight });
+    const model = new HostedModel({
+      baseUrl,
+      key: "none",
+      keyName: "NONE",
+      model: "m",
+      temperature: 0.7,
+      repliesFolder: folder,
+      ledger: join(folder, "paid.jsonl"),
+      inFlight,
+    });
     const started = performance.now();
     const made = await generate(
       { toolset, plan: { ...plan, train: slots } as typeof plan, seed: 1, session: null, answerPlain: async (q) => ok(q.map(() => "")) },

@@ -103,12 +103,14 @@ def passes(lengths: Sequence[int], prefix: int, budget: int) -> list[Pass]:
     what is hidden. A sample wider than all of them has a band of its own; one longer than the budget, a pass of its own.
     """
     order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
-    for count in range(1, len(order) + 1):
+    alone = [_pass([i], lengths, prefix) for i in order if lengths[i] > budget]
+    rest = order[len(alone) :]
+    for count in range(1, len(rest) + 1):
         # Every so-manieth: each pass gets long ones and short ones.
-        made = [_pass(order[start::count], lengths, prefix) for start in range(count)]
+        made = [_pass(rest[start::count], lengths, prefix) for start in range(count)]
         if all(sum(width * len(of) for width, of in p.bands) <= budget or len(p.samples()) == 1 for p in made):
-            return made
-    return []
+            return alone + made
+    return alone
 
 
 def _pass(samples: Sequence[int], lengths: Sequence[int], prefix: int) -> Pass:

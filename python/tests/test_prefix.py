@@ -193,3 +193,8 @@ def test_few_samples_do_not_pay_for_a_long_one() -> None:
     """One band a long sample, narrow ones for the rest: not sixteen of the longest's width."""
     [made] = passes([60] * 16 + [600], 400, 4000)
     assert sum(width * len(of) for width, of in made.bands) <= 640 + 16 * 64
+
+
+def test_a_sample_over_the_budget_is_alone_and_the_others_are_not() -> None:
+    made = passes([5000, *[60] * 32], 400, 2048)
+    assert [len(p.samples()) for p in made] == [1, 32]

@@ -51,7 +51,7 @@ function turns(e: Exchange, s: Served, index: number): Message[] {
     user,
     call,
     { role: "tool", content: outcome.text, tool_call_id: id, name: e.call.name },
-    { role: "assistant", content: s.outcome ? (e.answer(outcome) ?? s.answer ?? "") : "" },
+    { role: "assistant", content: s.outcome ? (s.answer ?? e.answer(outcome) ?? "") : "" },
   ];
 }
 

@@ -20,33 +20,49 @@ import type { Slot, Toolset } from "./types.ts";
 
 const REGISTERS: readonly Register[] = ["plain", "polite", "casual", "terse", "chatty"];
 
-/** A teacher whose conversations are varied; `slots` are the training slots of the plan. With a factor of 1 it is the teacher itself. */
-export function augmented(teacher: Teacher, toolset: Toolset, seed: number, factor: number, slots: readonly Slot[], known: Known = NOTHING_KNOWN): Teacher {
-  if (factor <= 1) return teacher;
-  const seedOf = seedsOf(slots, factor);
-  const models = readToolset(toolset);
-  const world = { byName: new Map(models.map((m) => [m.tool.name, m])), some: models[0], known };
-  const written = new Map<string, Draft>();
+export interface AugmentOptions {
+  readonly toolset: Toolset;
+  readonly seed: number;
+  readonly factor: number;
+  /** The training slots of the plan. */
+  readonly slots: readonly Slot[];
+  readonly known?: Known;
+  /** The draft that a slot has, once it passed the checks; null before, and where the slot was given up. */
+  readonly accepted: (id: string) => Draft | null;
+}
+
+/** A teacher whose conversations are varied. With a factor of 1 it is the teacher itself. */
+export function augmented(teacher: Teacher, o: AugmentOptions): Teacher {
+  if (o.factor <= 1) return teacher;
+  const seedOf = seedsOf(o.slots, o.factor);
+  const models = readToolset(o.toolset);
+  const world = { byName: new Map(models.map((m) => [m.tool.name, m])), some: models[0], known: o.known ?? NOTHING_KNOWN };
+  /** Slots whose seed came to nothing: they are written like seeds, and cost what seeds cost. */
+  const orphans = new Set<string>();
   return {
     ...teacher,
     // A variation costs nothing: it is tried as often as it takes.
-    attempts: (slot) => (seedOf.has(slot.id) ? undefined : teacher.attempts?.(slot)),
+    attempts: (slot) => (seedOf.has(slot.id) && !orphans.has(slot.id) ? undefined : teacher.attempts?.(slot)),
     draft: async (requests, onDraft) => {
-      // A seed that came to nothing has nothing to vary: the slot is written like a seed.
+      const pending = new Set(requests.map((r) => r.slot.id));
+      const waits = ({ slot }: DraftRequest): boolean => pending.has(seedOf.get(slot.id) ?? "");
       const own = (r: DraftRequest): boolean => {
         const from = seedOf.get(r.slot.id);
-        return from === undefined || (!written.has(from) && !requests.some((other) => other.slot.id === from));
+        if (from === undefined || orphans.has(r.slot.id)) return true;
+        if (waits(r) || o.accepted(from) !== null) return false;
+        orphans.add(r.slot.id);
+        return true;
       };
       const asked = requests.filter(own);
-      const drafts = await teacher.draft(asked, onDraft);
+      const drafts = asked.length === 0 ? ok([]) : await teacher.draft(asked, onDraft);
       if (!drafts.ok) return drafts;
       const made = new Map(asked.map((r, i) => [r.slot.id, drafts.value[i] ?? null]));
-      for (const [id, draft] of made) if (draft !== null) written.set(id, draft);
       return ok(
         requests.map((r) => {
-          if (made.has(r.slot.id)) return made.get(r.slot.id) ?? null;
-          const from = written.get(seedOf.get(r.slot.id) ?? "");
-          return from === undefined ? null : vary(from, r, world, rngFor(seed, "augment", r.slot.id, r.attempt));
+          const written = made.get(r.slot.id);
+          if (written !== undefined) return written;
+          const from = waits(r) ? null : o.accepted(seedOf.get(r.slot.id) ?? "");
+          return from === null ? "later" : vary(from, r, world, rngFor(o.seed, "augment", r.slot.id, r.attempt));
         }),
       );
     },
@@ -123,16 +139,26 @@ function changesOf(draft: Draft, model: ToolModel, known: Known, rng: Rng): Chan
   for (const e of draft.exchanges) {
     if (e.kind !== "call") continue;
     for (const [argument, value] of Object.entries(e.call.arguments)) {
-      // Its words, where the teacher says which they are ("one week" for 7), else the value itself.
-      const before = e.call.said[argument] || (typeof value === "string" || typeof value === "number" ? String(value) : "");
+      // Its words, where the teacher says which they are ("one week" for 7), else the value itself, which stands there without a unit.
+      const words = e.call.said[argument];
+      const before = words || asWords(value as JsonValue);
       const param = model.params.find((p: Param) => p.property.name === argument);
       if (before === "" || param === undefined || param.property.enum !== undefined || !standsIn(e.user, before)) continue;
       if (changes.some((c) => c.argument === argument && same(c.value, value))) continue;
-      const after = makeValue(param.property, param.role, rng, { used }, options);
-      if (after !== null && after.said !== "" && !/[{}]/.test(after.said)) changes.push({ argument, value: value as JsonValue, before, after });
+      const drawn = makeValue(param.property, param.role, rng, { used }, options);
+      const said = drawn === null ? "" : words ? drawn.said : asWords(drawn.json);
+      if (drawn !== null && said !== "" && !/[{}]/.test(said)) changes.push({ argument, value: value as JsonValue, before, after: { ...drawn, said } });
     }
   }
-  return changes;
+  // Words that two arguments share, or that stand inside another's, would be exchanged for both.
+  const all = draft.exchanges.flatMap((e) =>
+    e.kind === "call"
+      ? Object.entries(e.call.arguments).map(([argument, value]) => ({ argument, value, words: e.call.said[argument] || asWords(value as JsonValue) }))
+      : [],
+  );
+  return changes.filter(
+    (c) => !all.some((other) => (other.argument !== c.argument || !same(other.value as JsonValue, c.value)) && overlap(other.words, c.before)),
+  );
 }
 
 const GREETING = /^(?:(?:hi|hello|hey|morning|good (?:morning|afternoon|evening)|right|ok|alright)(?: there)?[,!.]+\s+)+/i;
@@ -151,8 +177,8 @@ function reworded(text: string, changes: readonly Change[], dress: (blanked: str
   const said = dress(blanked);
   const lower = text === text.toLowerCase();
   return said.replace(/\{v(\d+)\}/g, (_, i: string) => {
-    const { after } = changes[Number(i)] as Change;
-    return lower && after.caseless ? after.said.toLowerCase() : after.said;
+    const after = changes[Number(i)]?.after;
+    return after === undefined ? `{v${i}}` : lower && after.caseless ? after.said.toLowerCase() : after.said;
   });
 }
 
@@ -161,11 +187,21 @@ function changed(call: DraftCall, changes: readonly Change[]): DraftCall {
   const args = Object.fromEntries(Object.entries(call.arguments).map(([k, v]) => [k, found(k, v)?.after.json ?? v])) as JsonObject;
   const other = (accepted: DraftCall["accepted"]) =>
     Object.fromEntries(Object.entries(accepted).map(([k, v]) => [k, found(k, call.arguments[k])?.after.accepted ?? v]));
-  const said = Object.fromEntries(Object.entries(call.said).map(([k, v]) => [k, found(k, call.arguments[k])?.after.said ?? v]));
+  // Also where the teacher did not say which words they are: they are known now, and checked against the request.
+  const said = Object.fromEntries(
+    Object.entries(call.arguments).flatMap(([k, v]) => {
+      const words = found(k, v)?.after.said ?? call.said[k];
+      return words === undefined ? [] : [[k, words]];
+    }),
+  );
   const alternatives = call.alternatives?.map((a) => ({ name: a.name, accepted: other(a.accepted) }));
   return { name: call.name, arguments: args, accepted: other(call.accepted), said, ...(alternatives !== undefined && { alternatives }) };
 }
 
+/** A text or a number as it stands in a request; anything else does not. */
+const asWords = (value: JsonValue): string => (typeof value === "string" || typeof value === "number" ? String(value) : "");
+/** Whether one's words hold the other's. */
+const overlap = (a: string, b: string): boolean => a !== "" && b !== "" && (standsIn(a, b) || standsIn(b, a));
 const same = (a: JsonValue | undefined, b: JsonValue | undefined): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 /** A value as words of their own, so that 5 is not found in 15. */

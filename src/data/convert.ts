@@ -7,7 +7,7 @@ import { rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { LineSplitter } from "../platform/lines.ts";
-import type { Format } from "./formats/format.ts";
+import { type Format, toolsBeside } from "./formats/format.ts";
 import { LONGEST_LINE, readLine, type Unreadable } from "./import.ts";
 import type { ToolDefinition } from "./types.ts";
 
@@ -23,7 +23,7 @@ export interface Conversion {
 /** Lines that are named. */
 const NAMED = 20;
 
-/** Throws the file system's error. Nothing is written where no line is a conversation. */
+/** `tools` empty: those that stand beside a line's messages. Throws the file system's error. Nothing is written where no line is a conversation. */
 export async function convertFile(from: string, to: string, format: Format, tools: readonly ToolDefinition[]): Promise<Conversion> {
   const unreadable: Unreadable[] = [];
   let lines = 0;
@@ -31,6 +31,19 @@ export async function convertFile(from: string, to: string, format: Format, tool
   let left = 0;
   let number = 0;
   const part = join(dirname(to), `.${basename(to)}.${process.pid}.part`);
+  const refused = (what: string): Unreadable => ({ line: number, reason: "shape", message: `line ${number} ${what}` });
+  /** The line in the other form, with the tools that were given or its own. */
+  const asLine = (source: string): string | Unreadable => {
+    const read = readLine(source, number, false);
+    if ("reason" in read) return read;
+    try {
+      const own = tools.length > 0 ? tools : toolsBeside(JSON.parse(source));
+      return `${JSON.stringify(format.write(read.sample, own))}\n`;
+    } catch (e) {
+      if (!(e instanceof RangeError)) throw e;
+      return refused("is nested too deeply");
+    }
+  };
   async function* converted(): AsyncGenerator<string> {
     let ready: string[] = [];
     const splitter = new LineSplitter((line, cut) => {
@@ -38,16 +51,14 @@ export async function convertFile(from: string, to: string, format: Format, tool
       const source = line.replace(/^\ufeff/, "").trim();
       if (source === "") return;
       lines++;
-      const read: ReturnType<typeof readLine> = cut
-        ? { line: number, reason: "shape", message: `line ${number} is longer than a conversation` }
-        : readLine(source, number, false);
-      if ("reason" in read) {
-        left++;
-        if (unreadable.length < NAMED) unreadable.push(read);
-      } else {
+      const read = cut ? refused("is longer than a conversation") : source.includes("\ufffd") ? refused("is no UTF-8") : asLine(source);
+      if (typeof read === "string") {
         written++;
-        ready.push(`${JSON.stringify(format.write(read.sample, tools))}\n`);
+        ready.push(read);
+        return;
       }
+      left++;
+      if (unreadable.length < NAMED) unreadable.push(read);
     }, LONGEST_LINE);
     for await (const chunk of createReadStream(from)) {
       splitter.push(chunk as Buffer);

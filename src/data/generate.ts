@@ -34,7 +34,8 @@ export async function generate(input: GenerateInput, teacher?: Teacher): Promise
   const factor = input.augment ?? 1;
   const known = teacher === undefined || factor > 1 ? await discover(input.toolset, executor) : NOTHING_KNOWN;
   const writer = teacher ?? builtinTeacher(input.toolset, input.seed, known);
-  const run = new Filling(input, augmented(writer, input.toolset, input.seed, factor, input.plan.train, known), executor);
+  const varied = augmented(writer, { toolset: input.toolset, seed: input.seed, factor, slots: input.plan.train, known, accepted: (id) => run.accepted(id) });
+  const run: Filling = new Filling(input, varied, executor);
   while (run.pending.size > 0) {
     if (input.signal?.aborted) return err({ code: "data/interrupted", message: "generation was interrupted", exit: EXIT.interrupted });
     const drafted = await run.draftPending();
@@ -67,6 +68,9 @@ class Filling {
   readonly pending = new Set<number>();
   private readonly places: Place[];
   private readonly check: ReturnType<typeof sampleChecker>;
+  private readonly byId: ReadonlyMap<string, number>;
+  /** Of training drafts: a held-out case has none of them. */
+  private readonly frames = new Set<string>();
   private readonly claims = new Map<string, number>();
   private readonly dropped: Record<string, number> = {};
   private readonly short: GenerationStatistics["short"] = [];
@@ -83,6 +87,7 @@ class Filling {
     const slots = [...input.plan.train, ...input.plan.evaluation];
     this.places = slots.map((slot) => ({ slot, attempt: 0, draft: null, served: [], plain: null, useFault: true }));
     for (const i of slots.keys()) this.pending.add(i);
+    this.byId = new Map(slots.map((slot, i) => [slot.id, i]));
     this.check = sampleChecker(input.toolset);
   }
 
@@ -108,9 +113,15 @@ class Filling {
     return ok(null);
   }
 
+  /** The draft that a slot has now. */
+  accepted(id: string): Draft | null {
+    return this.places[this.byId.get(id) ?? -1]?.draft ?? null;
+  }
+
   /** Takes a draft or refuses it; names the later slot that has to give way, if any. */
-  private consider(i: number, draft: Draft | null): "again" | number | null {
+  private consider(i: number, draft: Draft | null | "later"): "again" | number | null {
     const place = this.at(i);
+    if (draft === "later") return "again";
     if (draft === null) return this.refuse(i, "no_draft");
     const sample = sampleOf(
       draft,
@@ -123,6 +134,7 @@ class Filling {
     if (failure !== null) return this.refuse(i, failure.check.name);
     const badly = unsaid(draft);
     if (badly !== null) return this.refuse(i, "grounded");
+    if (isHeldout(place.slot) && this.frames.has(draft.frame)) return this.refuse(i, "frame_in_training");
     const key = promptOf(draft);
     const holder = this.claims.get(key);
     if (holder !== undefined && holder < i) return this.refuse(i, "duplicate");
@@ -132,6 +144,7 @@ class Filling {
     place.plain = null;
     place.useFault = true;
     this.fresh.add(i);
+    if (!isHeldout(place.slot)) this.frames.add(draft.frame);
     if (holder === undefined) return null;
     this.release(holder);
     return this.refuse(holder, "duplicate") === "again" ? holder : null;
@@ -237,17 +250,21 @@ class Filling {
 
   /** Asks the teacher for the answers that its drafts left open until the outcome was known. A blank one sends the slot back. */
   async answerOutcomes(): Promise<Result<null>> {
+    if (this.teacher.answer === undefined) return ok(null);
     const asked: { i: number; k: number; request: AnswerRequest }[] = [];
     for (const [i, p] of this.places.entries()) {
       for (const [k, e] of (p.draft?.exchanges ?? []).entries()) {
         const s = p.served[k];
         // Of a held-out case only what comes before its question is shown.
         const shown = !isHeldout(p.slot) || k < (p.draft?.focus ?? 0);
-        if (e.kind === "call" && shown && s?.outcome && s.answer === undefined && e.answer(s.outcome) === null)
-          asked.push({ i, k, request: { slot: p.slot, user: e.user, call: e.call, outcome: s.outcome } });
+        if (e.kind !== "call" || !shown || !s?.outcome || s.answer !== undefined) continue;
+        // Asked for once: an answer may draw from the draft's own stream.
+        const own = e.answer(s.outcome);
+        if (own !== null) p.served[k] = { ...s, answer: own };
+        else asked.push({ i, k, request: { slot: p.slot, user: e.user, call: e.call, outcome: s.outcome } });
       }
     }
-    if (asked.length === 0 || this.teacher.answer === undefined) return ok(null);
+    if (asked.length === 0) return ok(null);
     const answers = await this.teacher.answer(asked.map((a) => a.request));
     if (!answers.ok) return answers;
     for (const [n, a] of asked.entries()) {

@@ -72,8 +72,18 @@ export function readLine(source: string, line: number, fix: boolean): { readonly
     if (!fix) return { line, reason: "truncated", message: `line ${line} breaks off` };
     value = parse(closed);
   }
-  const sample = asSample(value, line);
+  const sample = shaped(value, line);
   return typeof sample === "string" ? { line, reason: "shape", message: `line ${line} ${sample}` } : { sample, closed: closed !== undefined };
+}
+
+/** `asSample`, for a value of any depth and with anything where a text is due. */
+function shaped(value: unknown, line: number): Sample | string {
+  try {
+    return asSample(value, line);
+  } catch (e) {
+    if (!(e instanceof RangeError || e instanceof TypeError)) throw e;
+    return "is no conversation: it is nested too deeply, or has something else where a text is due";
+  }
 }
 
 function parse(source: string): unknown {
@@ -121,7 +131,7 @@ export function asSample(value: unknown, line: number): Sample | string {
     scenario: given.scenario ?? (first === null ? "no_tool" : "standard"),
     kind: typeof given.kind === "string" ? given.kind : "plain",
     tool_name: given.tool_name === undefined ? first : given.tool_name,
-    frame: typeof given.frame === "string" ? given.frame : String(request?.content ?? "").toLowerCase(),
+    frame: typeof given.frame === "string" ? given.frame : (typeof request?.content === "string" ? request.content : "").toLowerCase(),
     qc_passed: given.qc_passed === true,
     ...(typeof given.simulated === "boolean" ? { simulated: given.simulated } : {}),
     messages,

@@ -55,6 +55,11 @@ export async function openTeacher(c: PipelineContext, o: TeacherContext): Promis
   const keyName = said.provider === "openai" ? "OPENAI_API_KEY" : OTHER_TEACHER_KEY;
   const key = process.env[keyName] ?? "";
   if (key === "" && said.provider === "openai") return err(NO_KEY);
+  if (!/^[\x21-\x7e]*$/.test(key)) return err(badKey(keyName));
+  if (key !== "" && said.base_url !== undefined && goesInTheOpen(said.base_url)) {
+    const message = `the key in ${keyName} goes over plain HTTP, where anyone on the way can read it: use https in \`base_url\``;
+    o.emit({ type: "log", level: "warning", message });
+  }
   if (isOffline())
     return err(offlineFailure("the teacher writes the training data on a server", "use `teacher: { provider: builtin }`, or run without --offline"));
   const [{ HostedModel }, { listPrice }, { hostedTeacher }] = await Promise.all([
@@ -67,8 +72,7 @@ export async function openTeacher(c: PipelineContext, o: TeacherContext): Promis
   if (said.budget_usd !== undefined && price === undefined) return err(noPrice(model));
   const hosted = new HostedModel({
     ...(said.base_url !== undefined && { baseUrl: said.base_url }),
-    // The SDK wants one; a server of one's own mostly wants none.
-    key: key === "" ? "none" : key,
+    ...(key !== "" && { key }),
     keyName,
     model,
     temperature: said.temperature ?? TEMPERATURE,
@@ -77,6 +81,7 @@ export async function openTeacher(c: PipelineContext, o: TeacherContext): Promis
     ...(said.rpm !== undefined && { rpm: said.rpm }),
     ...(said.tpm !== undefined && { tpm: said.tpm }),
     repliesFolder: view(c, "teacher"),
+    ledger: view(c, "teacher", `paid-${c.recipe.name}.jsonl`),
     signal,
   });
   return ok({ teacher: hostedTeacher(`${said.provider}/${model}`, toolset, c.recipe.seed, hosted), spending: () => hosted.spending() });
@@ -140,6 +145,19 @@ const NO_KEY: Failure = {
   hint: "set it, or use `teacher: { provider: builtin }`, which needs none",
   exit: EXIT.environment,
 };
+
+const badKey = (name: string): Failure => ({
+  code: "teacher/key",
+  message: `${name} holds a character that no key has`,
+  hint: "copy the key again: letters, digits and signs, in one line",
+  exit: EXIT.environment,
+});
+
+/** Whether an address is neither encrypted nor on this machine. */
+function goesInTheOpen(address: string): boolean {
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  return url?.protocol === "http:" && !/^(localhost|127\.|\[::1\])/.test(url.hostname);
+}
 
 const noPrice = (model: string): Failure => ({
   code: "teacher/no-price",

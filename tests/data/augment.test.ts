@@ -7,7 +7,9 @@ import { generate } from "../../src/data/generate.ts";
 import { planSynthesis } from "../../src/data/plan.ts";
 import { compileArguments } from "../../src/data/schema.ts";
 import { hostedTeacher } from "../../src/data/teacher/hosted/index.ts";
-import type { CallPort, Generation, Sample, Toolset } from "../../src/data/types.ts";
+import { readConversation } from "../../src/data/teacher/hosted/read.ts";
+import type { Teacher } from "../../src/data/teacher/teacher.ts";
+import type { CallPort, Generation, Sample, Slot, Toolset } from "../../src/data/types.ts";
 import type { Request } from "../../src/models/hosted/client.ts";
 import { ok } from "../../src/platform/result.ts";
 import { validate as validSample } from "../../src/schemas/generated/sample.validate.js";
@@ -104,4 +106,114 @@ it("go back to the first of their so many, whatever is planned after", () => {
       return [...counts.values()].every((n) => n < factor);
     }),
   );
+});
+
+/** A teacher that writes the same conversation for each slot, as a hosted one would give it: without saying which words stand for what. */
+const writes = (user: string, args: object, o: { failing?: (slot: Slot) => boolean } = {}): { teacher: Teacher; asked: string[] } => {
+  const asked: string[] = [];
+  return {
+    asked,
+    teacher: {
+      name: "fixed",
+      attempts: () => 4,
+      draft: async (requests) =>
+        ok(
+          requests.map(({ slot, attempt }) => {
+            asked.push(slot.id);
+            if (o.failing?.(slot)) return null;
+            const text = JSON.stringify({
+              turns: [
+                {
+                  user: `${user} (${slot.id} ${attempt})`,
+                  call: { name: slot.tool, arguments: JSON.stringify(args) },
+                  also_right: [],
+                  result: "{}",
+                  answer: "Done.",
+                },
+              ],
+            });
+            return readConversation(text, slot, attempt);
+          }),
+        ),
+    },
+  };
+};
+const hotel: Toolset = {
+  ...weatherSet,
+  tools: [
+    {
+      name: "book_hotel",
+      description: "Books a hotel room",
+      input_schema: {
+        type: "object",
+        properties: {
+          city: { type: "string" },
+          title: { type: "string" },
+          nights: { type: "integer" },
+          guests: { type: "integer" },
+          max_price: { type: "number", description: "Most that it may cost in US dollars" },
+        },
+        required: ["city"],
+      },
+      source: 0,
+    },
+  ],
+} as unknown as Toolset;
+const plain = (samples: number) => planSynthesis({ toolset: hotel, samples, minPerTool: 0, scenarios: { standard: 1 }, evaluationSamples: 0, seed: 1 });
+const onlyPlain = (samples: number) => {
+  const plan = plain(samples);
+  return { ...plan, train: plan.train.map((s) => ({ ...s, kind: "plain" })) } as typeof plan;
+};
+
+it("puts a value where a value was, with no second unit, and leaves alone what two arguments share", async () => {
+  const cases: [string, Record<string, unknown>, string[]][] = [
+    ["Hotel in Rome for 5 nights under 100 dollars", { city: "Rome", nights: 5, max_price: 100 }, ["city", "nights", "max_price"]],
+    ["Rome, 3 nights, 3 guests", { city: "Rome", nights: 3, guests: 3 }, ["city"]],
+    ["A trip called Berlin trip to Berlin", { city: "Berlin", title: "Berlin trip" }, []],
+  ];
+  for (const [user, args, changing] of cases) {
+    const made = await generate({ toolset: hotel, plan: onlyPlain(12), seed: 3, session: null, answerPlain, augment: 6 }, writes(user, args).teacher);
+    if (!made.ok) throw new Error(made.error.message);
+    const varied = made.value.train.filter((s) => s.source === "augmented");
+    expect(varied.length).toBeGreaterThanOrEqual(8);
+    for (const s of varied) {
+      const called = readCalls(s)[0]?.value as Record<string, unknown>;
+      for (const [name, value] of Object.entries(called)) {
+        expect(userText(s), JSON.stringify(s)).toContain(String(value).toLowerCase());
+        if (!changing.includes(name)) expect(value).toBe(args[name]);
+      }
+      expect(userText(s)).not.toMatch(/nights nights|dollars dollars|nights.*nights.*guests/);
+    }
+  }
+});
+const userText = (s: Sample) => user(s).join(" ").toLowerCase();
+
+it("writes what was to be varied where its seed came to nothing, with as many attempts as a seed has", async () => {
+  const { teacher, asked } = writes("Rome please", { city: "Rome" }, { failing: (slot) => slot.id.endsWith("0000") });
+  const made = await generate({ toolset: hotel, plan: onlyPlain(10), seed: 3, session: null, answerPlain, augment: 5 }, teacher);
+  if (!made.ok) throw new Error(made.error.message);
+  expect(made.value.statistics.short.map((s) => s.slot)).toEqual([onlyPlain(10).train[0]?.id]);
+  expect(asked.filter((id) => id.endsWith("0000"))).toHaveLength(4);
+  expect(made.value.train).toHaveLength(9);
+  const hopeless = writes("Rome please", { city: "Rome" }, { failing: () => true });
+  await generate({ toolset: hotel, plan: onlyPlain(10), seed: 3, session: null, answerPlain, augment: 5 }, hopeless.teacher);
+  expect(hopeless.asked).toHaveLength(40);
+});
+
+it("keeps earlier samples when a later one has to be answered again", async () => {
+  const run = async (samples: number) => {
+    let first = true;
+    const blankOnce: typeof answerPlain = async (questions) => {
+      const answers = await answerPlain(questions);
+      if (!answers.ok || !first || samples < 90) return answers;
+      first = false;
+      return ok(answers.value.map((a, i) => (i === answers.value.length - 1 ? "" : a)));
+    };
+    const plan = planSynthesis({ toolset: weatherSet, samples, minPerTool: 2, scenarios: WEIGHTS, evaluationSamples: 0, seed: 7 });
+    const r = await generate({ toolset: weatherSet, plan, seed: 7, session: null, answerPlain: blankOnce });
+    if (!r.ok) throw new Error(r.error.message);
+    return r.value.train;
+  };
+  const [few, more] = [await run(60), await run(90)];
+  for (const s of few) expect(more.find((x) => x.id === s.id)).toEqual(s);
 });

@@ -104,6 +104,32 @@ describe("what others write", () => {
     expect(linked(sample.messages)).toBe(true);
   });
 
+  it("several results in one turn, and a result that looks like tags without end", () => {
+    const turn = (value: string) => [
+      { from: "human", value: "Both?" },
+      { from: "gpt", value: '<tool_call>{"name":"f","arguments":{}}</tool_call><tool_call>{"name":"g","arguments":{}}</tool_call>' },
+      { from: "tool", value },
+      { from: "gpt", value: "Fine." },
+    ];
+    const two = asSample({ conversations: turn("<tool_response>1</tool_response>\n<tool_response> 2 </tool_response>") }, 1) as Sample;
+    expect(two.messages.filter((m) => m.role === "tool").map((m) => m.content)).toEqual(["1", "2"]);
+    expect(linked(two.messages)).toBe(true);
+    const started = performance.now();
+    asSample({ conversations: turn(`<tool_response>${" ".repeat(200_000)}x`) }, 1);
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+
+  it("a line of any depth, or with anything for a text, is named and ends nothing", () => {
+    const deep = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
+    const lines = [
+      `{"messages":[{"role":"user","content":${deep}},{"role":"assistant","content":"x"}]}`,
+      '{"messages":[{"role":"user","content":{"toString":1}},null]}',
+    ];
+    const read = importSamples(lines.join("\n"), false);
+    expect(read.samples).toEqual([]);
+    expect(read.unreadable).toHaveLength(2);
+  });
+
   it("a turn of nobody is named", () => {
     const read = importSamples(
       JSON.stringify({
@@ -147,6 +173,22 @@ describe("converting a file", () => {
     const read = importSamples(readFileSync(join(dir, "c.jsonl"), "utf8"), false).samples;
     expect(read.map((s) => bare(s.messages))).toEqual(samples.map((s) => bare(s.messages)));
     expect(readdirSync(dir).sort()).toEqual(["a.jsonl", "b.jsonl", "c.jsonl"]);
+  });
+
+  it("keeps the tools of each line, and names what is no UTF-8", async () => {
+    const dir = folder();
+    const [s] = await made();
+    const line = JSON.stringify(formatNamed("sharegpt")?.write(s as Sample, weatherSet.tools));
+    writeFileSync(
+      join(dir, "a.jsonl"),
+      Buffer.concat([Buffer.from(`${line}\n`), Buffer.from('{"messages":[{"role":"user","content":"caf\xe9"}]}\n', "latin1")]),
+    );
+    expect(await convertFile(join(dir, "a.jsonl"), join(dir, "b.jsonl"), formatNamed("trl") as never, [])).toMatchObject({
+      written: 1,
+      unreadable: [{ line: 2, message: "line 2 is no UTF-8" }],
+    });
+    const { tools } = JSON.parse(readFileSync(join(dir, "b.jsonl"), "utf8"));
+    expect(tools.map((t: { function: { name: string } }) => t.function.name)).toEqual(weatherSet.tools.map((t) => t.name));
   });
 
   it("writes nothing where there is nothing", async () => {

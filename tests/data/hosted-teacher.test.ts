@@ -26,7 +26,15 @@ async function rig(answer = goodTeacher) {
   const repliesFolder = mkdtempSync(join(tmpdir(), "forge-teacher-"));
   const make = async (samples: number, session: CallPort | null = null) => {
     const plan = planSynthesis({ toolset: weatherSet, samples, minPerTool: 2, scenarios: WEIGHTS, evaluationSamples: 10, seed: 7 });
-    const model = new HostedModel({ baseUrl: host.url, key: "k", keyName: "K", model: "m", temperature: 0.7, repliesFolder });
+    const model = new HostedModel({
+      baseUrl: host.url,
+      key: "k",
+      keyName: "K",
+      model: "m",
+      temperature: 0.7,
+      repliesFolder,
+      ledger: join(repliesFolder, "paid.jsonl"),
+    });
     return { plan, model, made: await generate({ toolset: weatherSet, plan, seed: 7, session, answerPlain }, hostedTeacher("openai/m", weatherSet, 7, model)) };
   };
   return { server: host, make };

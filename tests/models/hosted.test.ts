@@ -22,13 +22,23 @@ async function rig(answer?: (asked: Asked, n: number) => Answer | Promise<Answer
   servers.push(server);
   const folder = o.repliesFolder ?? mkdtempSync(join(tmpdir(), "forge-hosted-"));
   const open = (more: Partial<HostedOptions> = {}) =>
-    new HostedModel({ baseUrl: server.url, key: KEY, keyName: "SOME_KEY", model: "m", temperature: 0.5, repliesFolder: folder, ...o, ...more });
+    new HostedModel({
+      baseUrl: server.url,
+      key: KEY,
+      keyName: "SOME_KEY",
+      model: "m",
+      temperature: 0.5,
+      repliesFolder: folder,
+      ledger: join(folder, "paid.jsonl"),
+      ...o,
+      ...more,
+    });
   return { server, folder, open };
 }
 
 const request = (n: number): Request => ({ system: "s", user: `u${n}`, reply: { name: "answer", schema: { type: "object" } }, maxTokens: 50, seed: n });
 const requests = (n: number) => Array.from({ length: n }, (_, i) => request(i));
-const filesIn = (folder: string) => readdirSync(folder, { recursive: true, withFileTypes: true }).filter((f) => f.isFile());
+const filesIn = (folder: string) => readdirSync(folder, { recursive: true, withFileTypes: true }).filter((f) => f.isFile() && f.name !== "paid.jsonl");
 
 describe("a hosted model", () => {
   it("asks for structured output with key, model, temperature and seed, and answers in order", async () => {
@@ -80,13 +90,18 @@ describe("a hosted model", () => {
     ["a refused key", { status: 401, body: `{"error":{"message":"bad key ${KEY}"}}` }, "teacher/key", 6],
     ["an unknown model", { status: 404, body: '{"error":{"message":"no such model"}}' }, "teacher/model", 4],
     ["no credit", { status: 429, headers: { "retry-after": "0" }, body: '{"error":{"message":"pay","code":"insufficient_quota"}}' }, "teacher/quota", 6],
-    ["a page in place of JSON", { body: "<html>hello", headers: { "content-type": "application/json" } }, "teacher/unreachable", 6],
+    ["broken JSON", { body: "<html>hello", headers: { "content-type": "application/json" } }, "teacher/unreachable", 6],
+    ["a page in place of JSON", { body: "<html>hello", headers: { "content-type": "text/html" } }, "teacher/no-answer", 1],
+    ["an error that says it is none", { body: '{"error":{"message":"no"}}' }, "teacher/no-answer", 1],
+    ["null", { body: "null" }, "teacher/no-answer", 1],
+    ["content in parts", { body: '{"choices":[{"message":{"content":[{"type":"text","text":"{}"}]}}]}' }, "teacher/no-answer", 1],
     ["a redirect", { status: 307, headers: { location: "http://127.0.0.1:9/v1" }, body: "" }, "teacher/unreachable", 6],
     ["a body without end", { body: "x".repeat(9 << 20) }, "teacher/unreachable", 6],
   ])("reports %s without the key", async (_, answer, code, exit) => {
-    const { open } = await rig(() => answer);
+    const { folder, open } = await rig(() => answer, { retryMs: 1 });
     const replies = await open().ask([request(0)]);
     expect(replies).toMatchObject({ ok: false, error: { code, exit } });
+    expect(filesIn(folder)).toEqual([]);
     expect(JSON.stringify(replies)).not.toContain(KEY);
   });
 
@@ -122,8 +137,24 @@ describe("a hosted model", () => {
     expect((await open({ budgetUsd: 4 }).ask(requests(100))).ok).toBe(true);
     expect(server.asked).toHaveLength(100);
     expect(paid).toBeLessThan(100);
-    // What was paid for before counts: the same budget is used up again.
-    expect(await open({ budgetUsd: 1 }).ask([...requests(100), request(100)])).toMatchObject({ ok: false, error: { code: "teacher/budget" } });
+    // What was paid before counts: nothing new can be asked for under the same budget, and what is kept costs nothing.
+    expect((await open({ budgetUsd: 1 }).ask(requests(100))).ok).toBe(true);
+    expect(await open({ budgetUsd: 1 }).ask([request(100)])).toMatchObject({ ok: false, error: { code: "teacher/budget" } });
+  });
+
+  it("stops before the budget is passed when new requests come before those that were paid for", async () => {
+    const price = { input: 1000, output: 1000 };
+    const { server, open } = await rig(() => ({ content: "{}", usage: { prompt_tokens: 20, completion_tokens: 10 } }), { price });
+    await open({ budgetUsd: 1 }).ask(requests(20));
+    await open({ budgetUsd: 1 }).ask([...requests(60).slice(20), ...requests(20)]);
+    expect(server.asked.length * 0.03).toBeLessThanOrEqual(1);
+  });
+
+  it("counts a request at its worst that timed out", async () => {
+    const { folder, open, server } = await rig(() => ({ content: "{}", delayMs: 400 }), { price: { input: 1, output: 1 }, timeoutMs: 50, retryMs: 1 });
+    expect(await open().ask([request(0)])).toMatchObject({ ok: false, error: { code: "teacher/unreachable" } });
+    expect(server.asked).toHaveLength(4);
+    expect(readFileSync(join(folder, "paid.jsonl"), "utf8").trim().split("\n")).toHaveLength(4);
   });
 
   it("counts the most that is possible where a server counts no tokens", async () => {
@@ -146,6 +177,20 @@ describe("a hosted model", () => {
     expect(await open().ask(requests(10))).toMatchObject({ ok: false, error: { code: "teacher/interrupted", exit: 130 } });
     expect(server.asked).toHaveLength(2);
     expect(filesIn(folder)).toHaveLength(2);
+  });
+
+  it("starts nothing after an interruption that came while it waited for its turn", async () => {
+    const interrupt = new AbortController();
+    const { server, open } = await rig(() => ({ content: "{}" }), { inFlight: 4, rpm: 60, signal: interrupt.signal });
+    setTimeout(() => interrupt.abort(), 100);
+    expect(await open().ask(requests(8))).toMatchObject({ ok: false, error: { code: "teacher/interrupted" } });
+    expect(server.asked).toHaveLength(1);
+  });
+
+  it("masks no word where the server wants no key", async () => {
+    const { open } = await rig();
+    open({ key: undefined as never });
+    expect(redact("a nonexistent file, none")).toBe("a nonexistent file, none");
   });
 
   it("keeps the key out of every file and text", async () => {

@@ -90,13 +90,13 @@ export function goodTeacher(asked: Asked): Answer {
   });
   const call = (user: string, result: string, answer: string) => turn(user, result, answer, { location: place });
   const turns = /^Two turns/.test(content)
-    ? [call(`${tool} please, ${place}`, "{}", "Fine."), call(`again for ${place}?`, '{"a":1}', "Fine as well.")]
+    ? [call(`${tool} please, ${place}, case ${n}`, "{}", "Fine."), call(`again for ${place}?`, '{"a":1}', "Fine as well.")]
     : /No call/.test(content)
       ? [turn(`Question ${place}`, null, `Which place, ${place}?`, null)]
       : /error message/.test(content)
-        ? [call(`What about ${place} now?`, "unknown place", `I could not find ${place}.`)]
+        ? [call(`What about ${place} now, case ${n}?`, "unknown place", `I could not find ${place}.`)]
         : /Its result is empty/.test(content)
-          ? [call(`Anything at ${place}?`, "[]", "There is nothing.")]
-          : [call(`How is it in ${place} (${tool})?`, '{"sky":"clear"}', `Clear in ${place}.`)];
+          ? [call(`Anything at ${place}, case ${n}?`, "[]", "There is nothing.")]
+          : [call(`How is it in ${place} (${tool}), case ${n}?`, '{"sky":"clear"}', `Clear in ${place}.`)];
   return { content: JSON.stringify({ turns }) };
 }

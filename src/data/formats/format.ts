@@ -20,7 +20,21 @@ export interface Format {
 export const openAiTools = (tools: readonly ToolDefinition[]): JsonValue =>
   tools.map(({ name, description, input_schema }) => ({ type: "function", function: { name, description, parameters: input_schema as JsonObject } }));
 
-/** The object in a text, or the text itself where there is none. */
+/** The definitions that a line has beside its messages, in any of the forms here; none where there are none of use. */
+export function toolsBeside(line: unknown): ToolDefinition[] {
+  const { tools } = (line ?? {}) as { tools?: unknown };
+  const list = typeof tools === "string" ? objectIn(tools) : tools;
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((entry: unknown) => {
+    const given = entry as { function?: unknown } | null;
+    const { name, description, parameters, input_schema } = (given?.function ?? given ?? {}) as Record<string, unknown>;
+    const schema = parameters ?? input_schema;
+    if (typeof name !== "string" || schema === null || typeof schema !== "object") return [];
+    return [{ name, description: typeof description === "string" ? description : "", input_schema: schema } as ToolDefinition];
+  });
+}
+
+/** The object in a text, or the text itself where there is none. Whole numbers beyond 2^53 are rounded, as everywhere in JavaScript. */
 export function objectIn(text: string): JsonValue {
   try {
     const value = JSON.parse(text) as JsonValue;

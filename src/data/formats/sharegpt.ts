@@ -19,8 +19,9 @@ const ROLES: Readonly<Record<string, "system" | "user" | "assistant" | "call" | 
   tool: "tool",
   function_response: "tool",
 };
-/** A result between tags, as Hermes' data has it. */
-const RESPONSE = /^\s*<tool_response>\s*([\s\S]*?)\s*<\/tool_response>\s*$/;
+/** Results between tags, as Hermes' data has them. */
+const RESPONSE_TAG = "<tool_response>";
+const RESPONSE_END = "</tool_response>";
 const CALL_TAG = "<tool_call>";
 const CALL_END = "</tool_call>";
 
@@ -63,7 +64,7 @@ function messagesOf(turn: unknown, before: readonly unknown[]): unknown[] {
   const role = typeof from === "string" ? ROLES[from] : undefined;
   if (role === undefined || typeof value !== "string") return [turn];
   if (role === "call") return [calling(objectIn(value), null)];
-  if (role === "tool") return [{ role: "tool", content: RESPONSE.exec(value)?.[1] ?? value, tool_call_id: lastCallOf(before) }];
+  if (role === "tool") return resultsIn(value).map((content, i) => ({ role: "tool", content, tool_call_id: lastCallOf(before, i) }));
   if (role === "assistant" && value.includes(CALL_TAG)) {
     const said = value.slice(0, value.indexOf(CALL_TAG)).trim();
     return [
@@ -85,8 +86,17 @@ const calling = (calls: JsonValue | readonly JsonValue[], content: string | null
   tool_calls: Array.isArray(calls) ? calls : [calls],
 });
 
-/** The id that the last call gets when it has none of its own: `asSample` makes it from the call's place. */
-const lastCallOf = (before: readonly unknown[]): string => {
+/** The results of a turn: each between its tags, or the whole text where there are none. */
+function resultsIn(value: string): string[] {
+  if (!value.trimStart().startsWith(RESPONSE_TAG)) return [value];
+  return value
+    .split(RESPONSE_TAG)
+    .slice(1)
+    .map((part) => (part.split(RESPONSE_END)[0] as string).trim());
+}
+
+/** The id that the last call gets when it has none of its own: `asSample` makes it from the call's place. `more`: results of the same turn before this one. */
+const lastCallOf = (before: readonly unknown[], more: number): string => {
   const at = before.findLastIndex((m) => (m as { tool_calls?: unknown } | null)?.tool_calls !== undefined);
-  return `call_${at}_${before.length - at - 1}`;
+  return `call_${at}_${before.length - at - 1 + more}`;
 };

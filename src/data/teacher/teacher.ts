@@ -68,8 +68,11 @@ export interface Teacher {
   readonly name: string;
   /** Attempts at a slot before it counts as short, where each one costs something; else there are many. */
   attempts?(slot: Slot): number | undefined;
-  /** Drafts, in the order of the requests; null where this attempt gave nothing usable. Deterministic: seed, slot and attempt decide. */
-  draft(requests: readonly DraftRequest[], onDraft?: () => void): Promise<Result<(Draft | null)[]>>;
+  /**
+   * Drafts, in the order of the requests; null where this attempt gave nothing usable, "later" where it waits for another of the
+   * requests. Deterministic: seed, slot and attempt decide.
+   */
+  draft(requests: readonly DraftRequest[], onDraft?: () => void): Promise<Result<(Draft | null | "later")[]>>;
   /** Answers from outcomes, for exchanges that leave that open; null where there is none of use. */
   answer?(requests: readonly AnswerRequest[]): Promise<Result<(string | null)[]>>;
 }

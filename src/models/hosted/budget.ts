@@ -3,13 +3,18 @@
  * here, what it did cost takes that place. What is set aside and spent together never exceeds the limit.
  */
 export class Budget {
-  private spentUsd = 0;
+  private spentUsd: number;
   private reserved = 0;
   private underway = 0;
   private waiting: (() => void)[] = [];
 
-  /** @param limit US dollars; undefined: no limit, and costs are only counted. */
-  constructor(readonly limit: number | undefined) {}
+  /** @param limit US dollars; undefined: no limit. @param spent what was paid before */
+  constructor(
+    readonly limit: number | undefined,
+    spent = 0,
+  ) {
+    this.spentUsd = spent;
+  }
 
   /** US dollars spent so far. */
   get spent(): number {
@@ -36,10 +41,5 @@ export class Budget {
     this.reserved = this.underway === 0 ? 0 : this.reserved - worst;
     this.spentUsd += cost;
     for (const settled of this.waiting.splice(0)) settled();
-  }
-
-  /** Counts a reply that was paid for in an earlier run of the same data: it belongs to what the data cost. */
-  count(cost: number): void {
-    this.spentUsd += cost;
   }
 }

@@ -2,10 +2,12 @@
  * A hosted chat model behind OpenAI's interface: many requests at once, each answered by JSON of a given schema.
  *
  * Guarantees: a reply is on disk before anything else happens to it, and what was asked before costs nothing
- * (replies.ts); the budget is never passed (budget.ts); requests keep to the limits a minute (pace.ts); failed ones are tried three
- * times more, as `Retry-After` says (the SDK does that). An interrupted run starts no new request and gives those on
- * their way some seconds to arrive. The key goes to the one address, never through a redirect, and is redacted everywhere.
+ * (replies.ts); all that was ever paid stays within the budget (ledger.ts, budget.ts), a request that timed out counted at its worst; requests
+ * keep to the limits a minute (pace.ts); failed ones are tried three times more, as `Retry-After` says. An interrupted run starts no
+ * request and gives those on their way some seconds to arrive. What is no answer of this interface is an error, and is not
+ * kept. The key goes to the one address, never through a redirect, and is redacted everywhere.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type OpenAI from "openai";
 import { EXIT } from "../../platform/exit.ts";
 import { fsFailure } from "../../platform/fs.ts";
@@ -14,6 +16,7 @@ import { BadProxyError, proxiedFetch } from "../../platform/proxied-fetch.ts";
 import { registerSecret, safeText } from "../../platform/redact.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import { Budget } from "./budget.ts";
+import { Ledger } from "./ledger.ts";
 import { type Limits, Pace } from "./pace.ts";
 import { costOf, type Price } from "./prices.ts";
 import { Replies, type Reply } from "./replies.ts";
@@ -22,6 +25,9 @@ import { Replies, type Reply } from "./replies.ts";
 const IN_FLIGHT = 16;
 /** The reference's retries of a failed request. */
 const RETRIES = 3;
+/** Milliseconds before the first of them, doubled for each; and the longest wait that `Retry-After` gets. */
+const RETRY_MS = 500;
+const LONGEST_WAIT_MS = 60_000;
 /** Milliseconds that one request may take. */
 const TIMEOUT_MS = 120_000;
 /** Milliseconds that requests on their way get to arrive once the run is interrupted. */
@@ -34,7 +40,8 @@ const FRAME_TOKENS = 16;
 export interface HostedOptions extends Limits {
   /** Undefined: OpenAI's own address. */
   readonly baseUrl?: string;
-  readonly key: string;
+  /** Undefined: the server wants none. */
+  readonly key?: string;
   /** Name of the environment variable that the key came from, for messages. */
   readonly keyName: string;
   readonly model: string;
@@ -44,9 +51,14 @@ export interface HostedOptions extends Limits {
   readonly budgetUsd?: number;
   /** Folder of the replies that were paid for. */
   readonly repliesFolder: string;
+  /** File of what was paid. */
+  readonly ledger: string;
   readonly signal?: AbortSignal;
   /** Default 16. */
   readonly inFlight?: number;
+  /** Milliseconds that a request may take (default 120,000), and before the first retry (500). */
+  readonly timeoutMs?: number;
+  readonly retryMs?: number;
 }
 
 export interface Request {
@@ -60,40 +72,49 @@ export interface Request {
   readonly seed: number;
 }
 
-/** What the requests of a run cost, those of earlier runs included that gave the same data. */
+/** What the requests of a run came to, those included whose replies were kept from earlier ones. */
 export interface Spending {
   readonly requests: number;
   /** Of them, answered from disk. */
   readonly kept: number;
   readonly input: number;
   readonly output: number;
-  /** US dollars; null where the price is not known. */
+  /** US dollars that these replies cost, whenever they were paid; null where the price is not known. */
   readonly usd: number | null;
 }
 
 export class HostedModel {
   private readonly replies: Replies;
-  private readonly budget: Budget;
+  private readonly ledger: Ledger;
+  private budget: Budget | undefined;
   private readonly pace: Pace;
   private readonly counted = { requests: 0, kept: 0, input: 0, output: 0 };
   private client: OpenAI | undefined;
 
   constructor(private readonly o: HostedOptions) {
-    registerSecret(o.key);
+    if (o.key !== undefined) registerSecret(o.key);
     this.replies = new Replies(o.repliesFolder);
-    this.budget = new Budget(o.budgetUsd);
+    this.ledger = new Ledger(o.ledger);
     this.pace = new Pace(o);
   }
 
   /** Replies in the order of the requests. The first failure ends the rest; what arrived until then is kept. */
   async ask(requests: readonly Request[], onReply?: () => void): Promise<Result<Reply[]>> {
+    try {
+      this.budget ??= new Budget(this.o.budgetUsd, this.o.budgetUsd === undefined ? 0 : this.ledger.paid());
+    } catch (e) {
+      const failure = fsFailure(e, "read what the teacher has cost");
+      if (failure === undefined) throw e;
+      return err(failure);
+    }
+    const { budget } = this;
     const found: (Reply | undefined)[] = [];
     let failure: Failure | undefined;
     let next = 0;
     const lane = async (): Promise<void> => {
       while (next < requests.length && failure === undefined) {
         const i = next++;
-        const reply = await this.one(requests[i] as Request);
+        const reply = await this.one(requests[i] as Request, budget);
         if (reply.ok) found[i] = reply.value;
         else failure ??= reply.error;
         onReply?.();
@@ -104,49 +125,59 @@ export class HostedModel {
   }
 
   spending(): Spending {
-    return { ...this.counted, usd: this.o.price === undefined ? null : this.budget.spent };
+    return { ...this.counted, usd: this.o.price === undefined ? null : costOf(this.o.price, this.counted) };
   }
 
-  private async one(request: Request): Promise<Result<Reply>> {
-    const { model, temperature, price, baseUrl } = this.o;
+  private async one(request: Request, budget: Budget): Promise<Result<Reply>> {
+    const { model, temperature, price, baseUrl, signal } = this.o;
     const asked = { baseUrl: baseUrl ?? null, model, temperature, ...request };
     const kept = this.replies.find(asked);
-    if (kept !== undefined) {
-      this.budget.count(this.cost(kept));
-      return ok(this.count(kept, true));
-    }
-    if (this.o.signal?.aborted) return err(INTERRUPTED);
+    if (kept !== undefined) return ok(this.count(kept, true));
     // A token is at least one byte.
     const most = Buffer.byteLength(request.system + request.user + JSON.stringify(request.reply.schema)) + 3 * FRAME_TOKENS;
     const worst = price === undefined ? 0 : costOf(price, { input: most, output: request.maxTokens });
-    if (!(await this.budget.reserve(worst))) return err(overBudget(this.budget, worst));
-    let cost = 0;
-    try {
-      await this.pace.turn(Math.ceil(most / 4) + request.maxTokens / 2, this.o.signal);
-      const reply = await this.send(request, most);
-      cost = this.cost(reply);
-      await this.replies.keep(asked, reply);
-      return ok(this.count(reply, false));
-    } catch (e) {
-      if (this.o.signal?.aborted) return err(INTERRUPTED);
-      const failure = e instanceof BadProxyError ? proxyFailure(e) : (fsFailure(e, "keep a reply of the teacher") ?? this.failureOf(e));
-      if (failure === undefined) throw e;
-      return err(failure);
-    } finally {
-      this.budget.settle(worst, cost);
+    for (let attempt = 0; ; attempt++) {
+      if (!(await budget.reserve(worst))) return err(overBudget(budget, worst));
+      let cost = 0;
+      try {
+        await this.pace.turn(Math.ceil(most / 4) + request.maxTokens / 2, signal);
+        if (signal?.aborted) return err(INTERRUPTED);
+        const reply = await this.send(request, most).catch((e: unknown) => {
+          // Nobody knows what a request costs that was cut off.
+          if (isCutOff(e)) cost = worst;
+          throw e;
+        });
+        cost = this.cost(reply);
+        if (cost > 0) await this.ledger.enter(cost);
+        await this.replies.keep(asked, reply);
+        return ok(this.count(reply, false));
+      } catch (e) {
+        if (isCutOff(e) && cost > 0) await this.ledger.enter(cost).catch(() => undefined);
+        if (signal?.aborted) return err(INTERRUPTED);
+        const wait = attempt < RETRIES ? waitFor(e, (this.o.retryMs ?? RETRY_MS) * 2 ** attempt) : undefined;
+        if (wait === undefined) {
+          const failure = fsFailure(e, "keep a reply of the teacher") ?? this.failureOf(e);
+          if (failure === undefined) throw e;
+          return err(failure);
+        }
+        await sleep(wait, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+      } finally {
+        budget.settle(worst, cost);
+      }
     }
   }
 
   private async send(request: Request, most: number): Promise<Reply> {
     const { default: OpenAIClient } = await import("openai");
     this.client ??= new OpenAIClient({
-      apiKey: this.o.key,
+      // The SDK wants one.
+      apiKey: this.o.key ?? "none",
       baseURL: this.o.baseUrl ?? "https://api.openai.com/v1",
       // From the environment by default: nothing but the key goes along.
       organization: null,
       project: null,
-      maxRetries: RETRIES,
-      timeout: TIMEOUT_MS,
+      maxRetries: 0,
+      timeout: this.o.timeoutMs ?? TIMEOUT_MS,
       logLevel: "off",
       fetch: boundedFetch,
     });
@@ -170,7 +201,9 @@ export class HostedModel {
         },
         { signal: late.signal },
       );
-      return replyOf(answer, { input: most, output: request.maxTokens });
+      const reply = replyOf(answer, { input: most, output: request.maxTokens });
+      if (reply === undefined) throw new NoAnswer();
+      return reply;
     } finally {
       late.done();
     }
@@ -189,6 +222,7 @@ export class HostedModel {
   /** What the SDK throws, in the user's words; undefined for a bug. */
   private failureOf(e: unknown): Failure | undefined {
     if (!(e instanceof Error)) return undefined;
+    if (e.cause instanceof BadProxyError) return proxyFailure(e.cause);
     const { status, code } = e as Error & { status?: number; code?: string | null };
     const where = this.o.baseUrl ?? "api.openai.com";
     const details = safeText(e.message, 500);
@@ -225,6 +259,13 @@ export class HostedModel {
         "use a model and a server with structured outputs (`response_format: json_schema`)",
         EXIT.failed,
       );
+    if (e instanceof NoAnswer)
+      return failure(
+        "no-answer",
+        `${where} answers with something that is no chat completion`,
+        "correct `data.teacher.base_url` (it usually ends in /v1); nothing of it was kept",
+        EXIT.failed,
+      );
     if (/APIConnection|APIUserAbort/.test(e.constructor.name) || e instanceof SyntaxError)
       return failure("unreachable", `no answer from ${where}`, "look at the address and the network, and run the same again: what was paid for is kept");
     return undefined;
@@ -252,13 +293,34 @@ const proxyFailure = (e: BadProxyError): Failure => ({
   exit: EXIT.environment,
 });
 
-/** Text and tokens of an answer. A server that counts none is taken to have used the most it could. */
-function replyOf(answer: OpenAI.Chat.Completions.ChatCompletion, most: { readonly input: number; readonly output: number }): Reply {
-  const choice = answer.choices?.[0];
-  const text = choice?.message?.content ?? "";
-  const tokens = { input: count(answer.usage?.prompt_tokens, most.input), output: count(answer.usage?.completion_tokens, most.output) };
-  if (choice?.message?.refusal || choice?.finish_reason === "content_filter") return { text: "", flaw: "refused", ...tokens };
-  if (choice?.finish_reason === "length") return { text: "", flaw: "cut off", ...tokens };
+/** A reply that is none of a chat completion. */
+class NoAnswer extends Error {}
+
+/** Whether a request was given up while the server may have been at work on it. */
+const isCutOff = (e: unknown): boolean => e instanceof Error && /Timeout|UserAbort/.test(e.constructor.name);
+
+/** Milliseconds until a failed request is worth another try; undefined where it is not. */
+function waitFor(e: unknown, otherwise: number): number | undefined {
+  if (!(e instanceof Error) || e.cause instanceof BadProxyError) return undefined;
+  const { status, code, headers } = e as Error & { status?: number; code?: string | null; headers?: Headers };
+  const again =
+    status === undefined
+      ? /APIConnection/.test(e.constructor.name)
+      : status === 408 || status === 409 || status >= 500 || (status === 429 && code !== "insufficient_quota");
+  if (!again) return undefined;
+  const said = Number(headers?.get("retry-after-ms") ?? Number.NaN) || Number(headers?.get("retry-after") ?? Number.NaN) * 1000;
+  return Math.min(LONGEST_WAIT_MS, Number.isFinite(said) && said >= 0 ? said : otherwise);
+}
+
+/** Text and tokens of an answer; undefined where it is none. A server that counts none is taken to have used the most it could. */
+function replyOf(answer: Partial<OpenAI.Chat.Completions.ChatCompletion> | null, most: { readonly input: number; readonly output: number }): Reply | undefined {
+  const choice = typeof answer === "object" && Array.isArray(answer?.choices) ? answer.choices[0] : undefined;
+  const content: unknown = choice?.message?.content ?? "";
+  if (typeof choice?.message !== "object" || typeof content !== "string") return undefined;
+  const text = content;
+  const tokens = { input: count(answer?.usage?.prompt_tokens, most.input), output: count(answer?.usage?.completion_tokens, most.output) };
+  if (choice.message.refusal || choice.finish_reason === "content_filter") return { text: "", flaw: "refused", ...tokens };
+  if (choice.finish_reason === "length") return { text: "", flaw: "cut off", ...tokens };
   return text.trim() === "" ? { text: "", flaw: "empty", ...tokens } : { text, ...tokens };
 }
 
@@ -271,7 +333,8 @@ function lateSignal(signal: AbortSignal | undefined): { readonly signal: AbortSi
   const begin = () => {
     timer = setTimeout(() => late.abort(), GRACE_MS);
   };
-  signal?.addEventListener("abort", begin, { once: true });
+  if (signal?.aborted) begin();
+  else signal?.addEventListener("abort", begin, { once: true });
   return {
     signal: late.signal,
     done: () => {

@@ -1,6 +1,6 @@
 /**
- * A teacher that is a file: conversations that somebody brings (import.ts says in which forms) go to the slots that they fit, in the order of the
- * file; what the file does not cover, and the held-out cases, another teacher writes. A conversation's own result and answer
+ * A teacher that is a file: conversations that somebody brings (import.ts says in which forms) go to the slots of their scenario and tool, in the
+ * order of the file; what the file does not cover, and the held-out cases, another teacher writes. A conversation's own result and answer
  * stand where its tool is not really called; where it is, its real result is told in sentences of our own.
  */
 import type { JsonObject, JsonValue } from "../../../platform/json.ts";
@@ -9,7 +9,7 @@ import { rngFor } from "../../rng.ts";
 import type { Message, Sample, Slot, Toolset } from "../../types.ts";
 import { answerFrom } from "../builtin/answers.ts";
 import { readToolset, type ToolModel } from "../builtin/model.ts";
-import type { Draft, Exchange, Teacher } from "../teacher.ts";
+import type { Exchange, Teacher } from "../teacher.ts";
 
 export interface FileTeacher extends Teacher {
   /** How many of the file's conversations have a slot. */
@@ -28,18 +28,14 @@ export function fileTeacher(samples: readonly Sample[], toolset: Toolset, seed: 
   const given = new Map<string, (typeof read)[number]>();
   const left = new Map<string, (typeof read)[number][]>();
   for (const r of read) {
-    const key = subjectOf(r.exchanges);
+    const key = subjectOf(r.sample, r.exchanges);
     const queue = left.get(key);
     if (queue === undefined) left.set(key, [r]);
     else queue.push(r);
   }
-  for (const slot of slots) {
-    const fits = left.get(subjectFor(slot)) ?? [];
-    const like = (same: (s: Sample) => boolean) => fits.findIndex((r) => same(r.sample));
-    const best = [like((s) => s.scenario === slot.scenario && s.kind === slot.kind), like((s) => s.scenario === slot.scenario), 0].find(
-      (i) => i >= 0,
-    ) as number;
-    const [one] = fits.splice(best, 1);
+  // Slots of one sort in the order of their own numbers, which more samples do not change.
+  for (const slot of [...slots].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))) {
+    const one = left.get(subjectFor(slot))?.shift();
     if (one !== undefined) given.set(slot.id, one);
   }
   return {
@@ -54,30 +50,33 @@ export function fileTeacher(samples: readonly Sample[], toolset: Toolset, seed: 
       if (!others.ok) return others;
       const queue = [...others.value];
       return ok(
-        requests.map(({ slot, attempt }, i): Draft | null => {
+        requests.map(({ slot, attempt }, i) => {
           const mine = own[i];
           if (mine === undefined) return queue.shift() ?? null;
-          return { slot, attempt, frame: mine.sample.frame, exchanges: mine.exchanges, focus: mine.exchanges.length - 1 };
+          return { slot, attempt, frame: mine.sample.frame, exchanges: mine.exchanges, focus: focusOf(mine.exchanges) };
         }),
       );
     },
   };
 }
 
-const NO_CALL = "no call";
-const subject = (tool: string, fails: boolean): string => `${fails ? "failing" : "served"} ${tool}`;
-
-/** What a conversation comes down to: the tool of its last turn and whether that fails, or no call at all. */
-function subjectOf(exchanges: readonly Exchange[]): string {
-  const last = exchanges.at(-1);
-  return last?.kind === "call" ? subject(last.call.name, last.fault !== undefined) : exchanges.every((e) => e.kind === "say") ? NO_CALL : "";
+/**
+ * What a conversation comes down to: its scenario and the tool that it calls last. One without a call is about no tool; without more said of it,
+ * it declines what is out of scope.
+ */
+function subjectOf(sample: Sample, exchanges: readonly Exchange[]): string {
+  const last = exchanges.findLast((e) => e.kind === "call");
+  if (last?.kind !== "call") return `no_tool/${sample.kind === "general" ? "general" : "out_of_scope"}`;
+  return `${sample.scenario === "no_tool" ? "standard" : sample.scenario}/${last.call.name}`;
 }
 
-/** What a slot asks for, in the same words. What is asked for because something is missing takes more than one turn without a call. */
-function subjectFor(slot: Slot): string {
-  if (slot.scenario === "no_tool") return slot.kind === "missing_required" ? "none" : NO_CALL;
-  return subject(slot.tool ?? "", slot.scenario === "error");
-}
+/** What a slot asks for, in the same words. */
+const subjectFor = (slot: Slot): string => (slot.scenario === "no_tool" ? `no_tool/${slot.kind}` : `${slot.scenario}/${slot.tool}`);
+
+const focusOf = (exchanges: readonly Exchange[]): number => {
+  const call = exchanges.findLastIndex((e) => e.kind === "call");
+  return call < 0 ? exchanges.length - 1 : call;
+};
 
 /** The turns of a conversation, or null where they are not requests that are each answered, with one call or none. */
 function exchangesOf(sample: Sample, models: ReadonlyMap<string, ToolModel>, seed: number): Exchange[] | null {
