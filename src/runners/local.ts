@@ -133,7 +133,7 @@ function parseEvent(line: string): StepEvent | undefined {
   }
 }
 
-/** The environment of a step: only what is listed, our package on the path, and C libraries told how training uses memory and threads. */
+/** The environment of a step: only what is listed, our package on the path, and C libraries that give memory back. */
 function stepEnv(pythonPath: string): Record<string, string> {
   return childEnv({
     PYTHONPATH: pythonPath,
@@ -142,12 +142,6 @@ function stepEnv(pythonPath: string): Record<string, string> {
     PYTHONHASHSEED: "0",
     // glibc keeps an arena a thread otherwise, and training's large blocks make each grow.
     MALLOC_ARENA_MAX: "2",
-    // Training makes and drops the same large blocks thousands of times a second. Given back to the system each time, they
-    // come again page by page: kept, and in large pages, a step takes a sixth less (docs/measurements.md).
-    MALLOC_MMAP_THRESHOLD_: String(2 ** 33),
-    MALLOC_TRIM_THRESHOLD_: String(2 ** 34),
-    MALLOC_TOP_PAD_: String(2 ** 26),
-    GLIBC_TUNABLES: "glibc.malloc.hugetlb=1",
     // OpenMP's threads wait for each other by spinning; with one other busy process on two cores that made training ten
     // times slower (120 s against 12 s for the same step). Sleeping at once costs a fifth where the cores are free: so
     // they spin for some 30 microseconds (libgomp, which torch's wheels carry) and then sleep.
