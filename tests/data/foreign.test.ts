@@ -105,6 +105,13 @@ describe("a foreign toolset", () => {
     );
   }, 60_000);
 
+  it("whose parameters are named as a replacement's patterns are", async () => {
+    const names = ["$$", "$&", "$1", "$top", "$`"];
+    const properties = Object.fromEntries(names.map((name) => [name, { type: "string", description: "A word" }]));
+    const tools = [{ name: "query", description: "Query the records", input_schema: { type: "object", properties, required: names.slice(0, 2) } }];
+    await make(toolset(tools), 40);
+  });
+
   it("whose tool can never be called leaves its slots empty, and the other tools' full", async () => {
     const made = await make(
       toolset([

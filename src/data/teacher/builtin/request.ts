@@ -199,7 +199,7 @@ function answers(s: Spot, key: string): boolean {
 }
 
 const drawMention = (forms: readonly Mention[], rng: Rng): Mention => rng.weighted(forms.map((f) => [f, f.weight] as const));
-const insert = (m: Mention, s: Spot): string => m.text.replaceAll(/\bXs\b/g, `{${s.name}}${MANY}`).replaceAll(/\bX\b/g, `{${s.name}}`);
+const insert = (m: Mention, s: Spot): string => m.text.replaceAll(/\bXs\b/g, () => `{${s.name}}${MANY}`).replaceAll(/\bX\b/g, () => `{${s.name}}`);
 
 /** Places the remaining arguments and the object, and splits off what stands alone. */
 function place(text: string, rest: readonly Spot[], model: ToolModel, topic: string, rng: Rng): string[] | null {
