@@ -8,7 +8,7 @@ import type { JsonObject } from "../platform/json.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import { caseOf, type Served, sampleOf, toolName } from "./assemble.ts";
 import { augmented } from "./augment.ts";
-import { sampleChecker } from "./checks/index.ts";
+import { AFTER_EXECUTION, BEFORE_EXECUTION, sampleChecker } from "./checks/index.ts";
 import { discover, NOTHING_KNOWN } from "./discover.ts";
 import { Executor } from "./execute.ts";
 import { NearIndex } from "./similarity.ts";
@@ -48,6 +48,7 @@ export async function generate(input: GenerateInput, teacher?: Teacher): Promise
       const answered = await answer();
       if (!answered.ok) return answered;
     }
+    run.dropUnfit();
     run.dropNearDuplicates();
   }
   return ok(run.result());
@@ -62,12 +63,15 @@ interface Place {
   plain: string | null;
   /** Whether the draft's own fault stands in for execution. */
   useFault: boolean;
+  /** The whole sample, once it passed its checks. Made once: an answer may draw from the draft's own stream. */
+  sample: Sample | null;
 }
 
 class Filling {
   readonly pending = new Set<number>();
   private readonly places: Place[];
   private readonly check: ReturnType<typeof sampleChecker>;
+  private readonly checkWhole: ReturnType<typeof sampleChecker>;
   private readonly byId: ReadonlyMap<string, number>;
   /** Of training drafts: a held-out case has none of them. */
   private readonly frames = new Set<string>();
@@ -85,10 +89,11 @@ class Filling {
     private readonly executor: Executor,
   ) {
     const slots = [...input.plan.train, ...input.plan.evaluation];
-    this.places = slots.map((slot) => ({ slot, attempt: 0, draft: null, served: [], plain: null, useFault: true }));
+    this.places = slots.map((slot) => ({ slot, attempt: 0, draft: null, served: [], plain: null, useFault: true, sample: null }));
     for (const i of slots.keys()) this.pending.add(i);
     this.byId = new Map(slots.map((slot, i) => [slot.id, i]));
-    this.check = sampleChecker(input.toolset);
+    this.check = sampleChecker(input.toolset, { checks: BEFORE_EXECUTION });
+    this.checkWhole = sampleChecker(input.toolset, { checks: AFTER_EXECUTION, ...(input.thinking !== undefined && { thinking: input.thinking }) });
   }
 
   /** Drafts every pending slot, in order, until its draft passes the checks and its prompt is its own. */
@@ -143,6 +148,7 @@ class Filling {
     place.served = [];
     place.plain = null;
     place.useFault = true;
+    place.sample = null;
     this.fresh.add(i);
     if (!isHeldout(place.slot)) this.frames.add(draft.frame);
     if (holder === undefined) return null;
@@ -280,6 +286,21 @@ class Filling {
     return ok(null);
   }
 
+  /** Sends back what only shows once the answers are there: an answer that its result does not bear out, a secret in what a tool gave back. */
+  dropUnfit(): void {
+    for (const [i, p] of this.places.entries()) {
+      if (!p.draft || isHeldout(p.slot) || p.sample !== null) continue;
+      const sample = sampleOf(p.draft, servedWhole(p, p.draft), toolName);
+      const failure = this.checkWhole(sample);
+      if (failure === null || (failure.check.ruleOfThumb === true && p.draft.brought === true)) {
+        p.sample = sample;
+        continue;
+      }
+      this.release(i);
+      if (this.refuse(i, failure.check.name) === "again") this.pending.add(i);
+    }
+  }
+
   /** Sends back what is a near-duplicate of an earlier slot. */
   dropNearDuplicates(): void {
     const index = new NearIndex();
@@ -306,11 +327,10 @@ class Filling {
     let injected = 0;
     for (const p of this.places) {
       if (!p.draft) continue;
-      const served = p.served.map((s, k) => (p.draft?.exchanges[k]?.kind === "plain" ? { plain: p.plain ?? "" } : s));
-      if (isHeldout(p.slot)) heldout.push(caseOf(p.draft, served, toolName, p.useFault));
-      else {
-        train.push(sampleOf(p.draft, served, toolName));
-        if (served.some((s) => s.simulated)) simulated++;
+      if (isHeldout(p.slot)) heldout.push(caseOf(p.draft, servedWhole(p, p.draft), toolName, p.useFault));
+      else if (p.sample !== null) {
+        train.push(p.sample);
+        if (p.sample.simulated === true) simulated++;
         if (p.useFault && p.draft.exchanges.some((e) => e.kind === "call" && e.fault)) injected++;
       }
     }
@@ -337,6 +357,9 @@ class Filling {
     return this.places[i] as Place;
   }
 }
+
+/** What each exchange came to, the base model's answers among it. */
+const servedWhole = (p: Place, draft: Draft): Served[] => p.served.map((s, k) => (draft.exchanges[k]?.kind === "plain" ? { plain: p.plain ?? "" } : s));
 
 /** The words of the user, as compared between samples. */
 const promptOf = (draft: Draft): string => promptKey(draft.exchanges.map((e) => e.user).join(" / "));

@@ -47,6 +47,8 @@ export interface GenerateInput {
   /** Null: nothing is executed, every result is simulated. */
   readonly session: CallPort | null;
   readonly answerPlain: AnswerPlain;
+  /** Whether the model that is to learn from the samples thinks aloud (checks/thoughts.ts). */
+  readonly thinking?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number, unit: string) => void;
   /** How many samples each one that the teacher writes becomes (default 1; augment.ts). */

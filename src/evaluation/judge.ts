@@ -6,7 +6,7 @@
 import type { JsonObject, JsonValue } from "../platform/json.ts";
 import type { EvaluationCase, ExpectedCall } from "../schemas/generated/case.ts";
 import type { Judgement, LoopRecord, MadeCall } from "../schemas/generated/loop-record.ts";
-import { type AnswerSources, problemsOfAnswer, problemsOfErrorAnswer } from "./answers.ts";
+import { type AnswerSources, problemsOfAnswer, problemsOfErrorAnswer } from "../data/answers.ts";
 import { type AllowedValues, type Slip, slipsOf, slipWords } from "./slips.ts";
 import { isAccepted, mayBeLeftOut } from "./values.ts";
 

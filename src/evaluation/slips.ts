@@ -2,11 +2,12 @@
  * What went wrong with single arguments: of a call that named the right tool, every argument that is not as it was
  * due, and in which way. Pure. What counts as right is values.ts's; this only sorts what is not.
  */
+import { plain } from "../data/answers.ts";
 import type { JsonObject, JsonValue } from "../platform/json.ts";
 import type { ExpectedCall } from "../schemas/generated/case.ts";
 import type { Slip } from "../schemas/generated/loop-record.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
-import { isAccepted, MAY_BE_LEFT_OUT, mayBeLeftOut, plain } from "./values.ts";
+import { isAccepted, MAY_BE_LEFT_OUT, mayBeLeftOut } from "./values.ts";
 
 export type { Slip };
 export type SlipKind = Slip["how"];

@@ -6,6 +6,7 @@
  * One thing is stricter here: text where punctuation or case carries meaning (paths, addresses, dates,
  * codes: no white space, and one of `/ \ @ : _ .` inside or a digit beside a mark) is compared as it is.
  */
+import { plain } from "../data/answers.ts";
 import type { JsonObject, JsonValue } from "../platform/json.ts";
 
 /** The mark among accepted values that says "may be left out". */
@@ -40,12 +41,5 @@ function isLiteral(text: string): boolean {
   const t = text.trim();
   return !/\s/.test(t) && (/[/\\@:_]|\S\.\S/.test(t) || (/\d/.test(t) && /[\p{P}\p{S}]/u.test(t)));
 }
-
-/** Lower case, without punctuation and white space. */
-export const plain = (text: string): string =>
-  text
-    .normalize("NFKC")
-    .toLowerCase()
-    .replaceAll(/[\p{P}\s]/gu, "");
 
 const isObject = (v: unknown): v is JsonObject => typeof v === "object" && v !== null && !Array.isArray(v);

@@ -73,6 +73,7 @@ export function generateStage(c: PipelineContext): StageDefinition {
           toolset,
           plan,
           seed: recipe.seed,
+          thinking: c.family.thinking !== null,
           augment: recipe.data.augment.factor,
           session,
           answerPlain: base?.value.answerPlain ?? fixed ?? (async (questions: string[]) => ok(questions.map(() => ""))),

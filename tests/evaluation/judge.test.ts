@@ -1,6 +1,6 @@
 /** Accepted values, moves and answers, judged by rule. */
 import { describe, expect, test } from "vitest";
-import { problemsOfAnswer, problemsOfErrorAnswer } from "../../src/evaluation/answers.ts";
+import { problemsOfAnswer, problemsOfErrorAnswer } from "../../src/data/answers.ts";
 import { matchCalls } from "../../src/evaluation/judge.ts";
 import { isAccepted } from "../../src/evaluation/values.ts";
 import type { JsonValue } from "../../src/platform/json.ts";

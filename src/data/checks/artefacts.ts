@@ -16,6 +16,7 @@ export const artefacts: SampleCheck = {
   name: "artefacts",
   title: "Template artefacts",
   gates: false,
+  ruleOfThumb: true,
   run: (sample, { calls }) => {
     if (sample.kind === "unusual_input") return null;
     const values = calls.flatMap((c) => leaves(c.value)).filter((v) => v.length > 1);

@@ -17,6 +17,8 @@ export interface CheckContext {
   readonly toolset: Toolset;
   /** Validators of the arguments, by tool name. */
   readonly argumentChecks: ReadonlyMap<string, ArgumentCheck>;
+  /** Whether the model that is to learn from the samples thinks aloud; undefined where it is not known. */
+  readonly thinking?: boolean;
   /** The sample's calls, read once for all checks. */
   readonly calls: readonly ReadCall[];
 }
@@ -27,6 +29,8 @@ export interface SampleCheck {
   readonly title: string;
   /** Whether the check counts for `schema_pass_rate` (REFERENCE: parse, tool exists, schema, required). */
   readonly gates: boolean;
+  /** A rule of thumb: in somebody's own data it is measured, and no reason to drop. */
+  readonly ruleOfThumb?: true;
   /** What is wrong, in one clause; null when nothing is. */
   run(sample: Sample, context: CheckContext): string | null;
   /** A repaired copy, when there is a repair that keeps the meaning. */

@@ -3,24 +3,37 @@ import { compileArguments } from "../schema.ts";
 import type { Sample, Toolset } from "../types.ts";
 import { artefacts } from "./artefacts.ts";
 import { type CheckContext, readCalls, type SampleCheck } from "./check.ts";
+import { groundedAnswer } from "./grounded-answer.ts";
 import { parse } from "./parse.ts";
 import { required } from "./required.ts";
 import { roles } from "./roles.ts";
 import { schema } from "./schema.ts";
+import { injection, secrets } from "./strangers.ts";
+import { thoughts } from "./thoughts.ts";
 import { toolExists } from "./tool-exists.ts";
 
-export const CHECKS: readonly SampleCheck[] = [parse, toolExists, required, schema, roles, artefacts];
+/** Rules of thumb last: what is certain names the reason. */
+export const CHECKS: readonly SampleCheck[] = [parse, toolExists, required, schema, roles, secrets, injection, thoughts, artefacts, groundedAnswer];
+/** What can be told of a sample whose calls were not executed yet. */
+export const BEFORE_EXECUTION: readonly SampleCheck[] = [parse, toolExists, required, schema, roles, artefacts];
+/** What only a whole sample shows. */
+export const AFTER_EXECUTION: readonly SampleCheck[] = CHECKS.filter((c) => !BEFORE_EXECUTION.includes(c));
 
 export interface CheckFailure {
   readonly check: SampleCheck;
   readonly message: string;
 }
 
+export interface CheckOptions {
+  readonly checks?: readonly SampleCheck[];
+  readonly thinking?: boolean;
+}
+
 /** Makes the function that checks samples against a toolset; validators are compiled once. */
-export function sampleChecker(toolset: Toolset, checks: readonly SampleCheck[] = CHECKS): (sample: Sample) => CheckFailure | null {
+export function sampleChecker(toolset: Toolset, { checks = CHECKS, thinking }: CheckOptions = {}): (sample: Sample) => CheckFailure | null {
   const argumentChecks = new Map(toolset.tools.map((t) => [t.name, compileArguments(t)]));
   return (sample) => {
-    const context: CheckContext = { toolset, argumentChecks, calls: readCalls(sample) };
+    const context: CheckContext = { toolset, argumentChecks, calls: readCalls(sample), ...(thinking !== undefined && { thinking }) };
     for (const check of checks) {
       const message = check.run(sample, context);
       if (message !== null) return { check, message };

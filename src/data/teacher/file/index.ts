@@ -53,7 +53,7 @@ export function fileTeacher(samples: readonly Sample[], toolset: Toolset, seed: 
         requests.map(({ slot, attempt }, i) => {
           const mine = own[i];
           if (mine === undefined) return queue.shift() ?? null;
-          return { slot, attempt, frame: mine.sample.frame, exchanges: mine.exchanges, focus: focusOf(mine.exchanges) };
+          return { slot, attempt, frame: mine.sample.frame, exchanges: mine.exchanges, focus: focusOf(mine.exchanges), brought: true };
         }),
       );
     },

@@ -4,7 +4,13 @@
  * neither passes, and a number that the model computed rightly (a unit converted, a sum) does not.
  */
 import type { JsonValue } from "../platform/json.ts";
-import { plain } from "./values.ts";
+
+/** Lower case, without punctuation and white space: how words are compared. */
+export const plain = (text: string): string =>
+  text
+    .normalize("NFKC")
+    .toLowerCase()
+    .replaceAll(/[\p{P}\s]/gu, "");
 
 export interface AnswerSources {
   /** The texts of the tool results that the answer rests on. */
@@ -20,6 +26,9 @@ const LONGEST_DECISIVE = 60;
 const SAYS_FAILED =
   /\b(could ?n[o']t|can ?not|can't|unable|fail(?:ed|s|ure)?|errors?|not (?:found|available|find|respond|answer|reach|able|get|known|exist|recogni[sz]ed|valid|return)|unavailable|unknown|invalid|timed? ?-?out|too long|nothing|empty|(?:do|does|did|was|is|has|have) ?n[o']t|was not|is not|problem|issue|sorry|unfortunately|denied|refused|wrong|no)\b/i;
 const SAYS_NONE = /\b(no|not|none|nothing|never|without|n't|empty|zero|clear)\b|n't\b|\b0\b/i;
+
+/** A status that says no more than that it worked: an answer says so in its own words ("has been booked"). */
+const WORKED = /^(?:ok(?:ay)?|success(?:ful(?:ly)?)?|succeeded|done|complete[d]?|confirmed|accepted|created|updated|saved|sent|received|processed)$/i;
 
 const NUMBER_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen"];
 
@@ -76,6 +85,10 @@ function decisiveValues({ results, given }: AnswerSources): { decisive: (string 
     }
     for (const leaf of leaves(value)) {
       if (typeof leaf === "number" ? saidNumbers.has(leaf) : said.includes(plain(leaf))) continue;
+      if (typeof leaf === "string" && WORKED.test(leaf.trim())) {
+        empty = false;
+        continue;
+      }
       if (typeof leaf === "string" && (leaf.length > LONGEST_DECISIVE || plain(leaf) === "")) continue;
       decisive.push(leaf);
     }

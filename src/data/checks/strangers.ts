@@ -1,0 +1,45 @@
+/**
+ * Texts that nobody should learn from: keys and passwords, and words that are meant for the program rather than for people (a chat
+ * template's own marks, orders to forget the instructions). They come with what people wrote, and with what tool servers gave back.
+ */
+import { redact } from "../../platform/redact.ts";
+import type { Sample } from "../types.ts";
+import type { SampleCheck } from "./check.ts";
+
+/** The message itself is never repeated: it holds the secret. */
+export const secrets: SampleCheck = {
+  name: "secrets",
+  title: "Keys and passwords",
+  gates: false,
+  run: (sample) => first(sample, (text) => (redact(text) === text ? null : "has the form of a key or a password")),
+};
+
+/** Marks of ChatML, Llama 2 and 3, Gemma, Mistral, DeepSeek and Phi; of tool calls as the families write them. */
+const MARKS = /<\|[a-z_]{2,30}(?:\|>|:)|<｜[^｜<>]{2,40}｜>|<\/?(?:start|end)_of_turn>|\[\/?(?:INST|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]|<<\/?SYS>>|<\/?tool_(?:call|response)>/;
+/** Orders that override instructions, as collections of prompt injections have them (OWASP LLM01). */
+const ORDERS =
+  /\b(?:ignore|disregard|forget|override|bypass)\b[^.!?\n]{0,30}\b(?:(?:previous|prior|above|earlier|preceding|system)\b[^.!?\n]{0,20}\b(?:instructions?|prompts?|messages?|rules?|directions?)|(?:all|your|the|any) (?:instructions|rules|guidelines))\b|\b(?:reveal|print|repeat|show)\b[^.!?\n]{0,20}\b(?:system prompt|your instructions)\b/i;
+
+export const injection: SampleCheck = {
+  name: "injection",
+  title: "Prompt injection",
+  gates: false,
+  run: (sample) =>
+    first(sample, (text, role) => {
+      const mark = MARKS.exec(text);
+      if (mark !== null) return `has ${mark[0]}, a mark of chat templates`;
+      return role !== "system" && ORDERS.test(text) ? "tells the model to leave its instructions" : null;
+    }),
+};
+
+/** What is wrong with the first message that `says` something of; of calls the arguments are read. */
+function first(sample: Sample, says: (text: string, role: string) => string | null): string | null {
+  for (const [i, m] of sample.messages.entries()) {
+    const texts = [m.content ?? "", ...((m.role === "assistant" && m.tool_calls) || []).map((c) => c.function.arguments)];
+    for (const text of texts) {
+      const said = says(text, m.role);
+      if (said !== null) return `message ${i} ${said}`;
+    }
+  }
+  return null;
+}
