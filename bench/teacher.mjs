@@ -3,10 +3,10 @@
  * development part, trains on builtin data alone and judges on the requests that people wrote.
  *
  *   npm run bench -- teacher [--toolsets 3 | all | NAME,NAME] [--samples 200] [--seeds 1] [--model '{"family":"smollm2"}']
- *                            [--ways both,recipe,head-start] [--epochs 1] [--from DIR] [--keep DIR]
+ *                            [--ways both,recipe,head-start] [--train '{"epochs":1}'] [--from DIR] [--keep DIR]
  *
  * --ways: `both` is what a recipe gets, the head start and its own training; `recipe` is its own training on the base as it is;
- * `head-start` is no training of its own (one step at a rate of nothing). --epochs is of the recipe's own training.
+ * `head-start` is no training of its own (one step at a rate of nothing). --train is the recipe's `train:`.
  * --seeds N takes the seeds 1 to N. --from names a folder of toolsets (NAME/functions.json, NAME/cases.jsonl; bench/berkeley.py
  * writes them, and is asked to when none is named). Requests that no tool is for are taken from bench/cases/no-call.
  * Everything lies in --keep (.mcp-forge/bench/teacher): forge itself runs only what changed there, so an interrupted run goes on.
@@ -28,7 +28,7 @@ const { values: o } = parseArgs({
     seeds: { type: "string", default: "1" },
     model: { type: "string", default: '{"family":"smollm2"}' },
     ways: { type: "string", default: "both" },
-    epochs: { type: "string" },
+    train: { type: "string", default: "{}" },
     from: { type: "string" },
     keep: { type: "string", default: join(root, ".mcp-forge/bench/teacher") },
   },
@@ -58,6 +58,7 @@ const WAYS = {
   "head-start": { train: NOTHING },
 };
 const ways = o.ways.split(",");
+const train = JSON.parse(o.train);
 for (const way of ways)
   if (WAYS[way] === undefined) {
     console.error(`--ways: there is no way \`${way}\`; there are ${Object.keys(WAYS).join(", ")}`);
@@ -65,12 +66,12 @@ for (const way of ways)
   }
 const out = [];
 const emit = (line) => {
-  out.push(JSON.stringify({ ...line, samples: Number(o.samples), machine }));
+  out.push(JSON.stringify({ ...line, samples: Number(o.samples), ...(Object.keys(train).length > 0 && { train }), machine }));
 };
 
 /** Trains and evaluates one toolset; its records on the people's requests, free and constrained. */
 function measure(name, seed, way) {
-  const dir = join(keep, [name, o.samples, "seed", seed, way, ...(o.epochs === undefined ? [] : ["epochs", o.epochs])].join("-"));
+  const dir = join(keep, [name, o.samples, "seed", seed, way, ...Object.entries(train).flat()].join("-"));
   mkdirSync(join(dir, ".mcp-forge"), { recursive: true });
   const cases = requestsOf(from, name);
   writeFileSync(join(dir, "functions.json"), readFileSync(join(from, name, "functions.json")));
@@ -82,7 +83,7 @@ function measure(name, seed, way) {
     tools: [{ openai: "functions.json" }],
     model: { ...JSON.parse(o.model), ...WAYS[way].model },
     profile: "fast_dev",
-    train: WAYS[way].train ?? (o.epochs === undefined ? {} : { epochs: Number(o.epochs) }),
+    train: WAYS[way].train ?? train,
     data: { samples: Number(o.samples), min_per_tool: 1, teacher: { provider: "builtin" } },
     evaluation: { samples: 10, cases: "cases.jsonl", baseline: false, constrained: true },
     gates: GATES,

@@ -26,7 +26,7 @@ import { digestFile } from "../src/platform/hash.ts";
 import type { JsonObject } from "../src/platform/json.ts";
 import { ok } from "../src/platform/result.ts";
 import { runStep } from "../src/runners/local.ts";
-import { readServers } from "./real-servers.ts";
+import { PACKAGES, readServers } from "./real-servers.ts";
 import { interruptSignal, must, trainOnce } from "./training-run.ts";
 
 const { values: o } = parseArgs({
@@ -184,14 +184,14 @@ tags: [lora, tool-calling, function-calling]
 A LoRA adapter (rank ${hyper.rank}, bfloat16) that MCP-Forge's training begins on top of: what every recipe would teach again. On its
 own it calls the tools of a prompt that it has never seen, less surely than after a recipe's own training.
 
-- **Learned from**: ${examples} examples of ${o.toolsets} made-up toolsets (src/data/curriculum: names, parameters, descriptions and
-  forms of values drawn by a seed), with requests, calls, results, failures and refusals by the builtin teacher, and the base
+- **Learned from**: ${examples} examples of ${o.toolsets} toolsets, made up (src/data/curriculum: names, parameters, descriptions and
+  forms of values drawn by a seed)${o.servers ? ` or, one in eight, some tools of a well-known MCP server as it lists them (${PACKAGES.map((p) => p.replace(/@[\d.]+$/, "")).join(", ")})` : ""}, with requests, calls, results, failures and refusals by the builtin teacher, and the base
   model's own answers to plain questions. No person's data, no other model's, none of any benchmark's toolsets.
 - **Training**: ${f.steps} steps of whole toolsets, ${f.learned_tokens} learned tokens, rate ${hyper.learning_rate}, ${Math.round((f.seconds ?? 0) / 60)} minutes on two CPU cores;
   loss from ${f.first_loss?.toFixed(2)} to ${f.final_loss?.toFixed(2)} (loss.csv). Everything else: training.json.
 - **Prompt**: the tools as in templates/chat/${family.template}; calls as \`<tool_call>\` with compact JSON.
 - **Limits**: English; single calls with flat arguments foremost; copies values better than it converts them. Not judged for
   use on its own: MCP-Forge's gates judge what a recipe made of it. Figures: docs/measurements.md.
-${before === undefined ? "" : `- **Before that**: ${before.examples} examples of ${before.toolsets} other toolsets with an earlier state of the same generator (\`before\` in training.json), whose adapter it began with.\n`}- **Again**: \`npm run head-start -- --output DIR${start === undefined ? "" : " --start EARLIER"} --toolsets ${o.toolsets} --samples ${o.samples} --seed ${o.seed} --rate ${o.rate} --answers head-starts/${family.name}/answers.json\`
+${before === undefined ? "" : `- **Before that**: ${before.examples} examples of ${before.toolsets} other toolsets with an earlier state of the same generator (\`before\` in training.json), whose adapter it began with.\n`}- **Again**: \`npm run head-start -- --output DIR${start === undefined ? "" : " --start EARLIER"} --toolsets ${o.toolsets} --samples ${o.samples} --seed ${o.seed} --rate ${o.rate}${o.servers ? " --servers" : ""} --answers head-starts/${family.name}/answers.json\`
 `;
 }

@@ -8,7 +8,7 @@ import type { Toolset } from "../src/schemas/generated/toolset.ts";
 import { openTools } from "../src/tools/open.ts";
 
 /** Packages of the npm registry, pinned; each lists its tools without a key. */
-const PACKAGES: readonly string[] = [
+export const PACKAGES: readonly string[] = [
   "@modelcontextprotocol/server-github@2025.4.8",
   "@notionhq/notion-mcp-server@2.5.2",
   "@playwright/mcp@0.0.83",

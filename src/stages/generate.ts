@@ -5,16 +5,19 @@
  * untuned base model itself, so that what it knew stays as it was; a family that knows nothing has sentences for them.
  */
 import { readFile, writeFile } from "node:fs/promises";
+import type { Generation, SynthesisPlan } from "../data/types.ts";
 import type { StageContext, StageDefinition } from "../engine/stage.ts";
+import type { Spending } from "../models/hosted/client.ts";
 import { fixedAnswers } from "../models/plain-answers.ts";
 import { toJsonLines } from "../platform/json.ts";
 import { ok, type Result } from "../platform/result.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
+import type { ToolSession } from "../tools/types.ts";
 import { baseSettings, fakedFiles, llamaRuntime, modelSlice, type PipelineContext, toolSlice, view } from "./context.ts";
 import { openTeacher, saySpending, teacherFile, teacherSlice } from "./teacher.ts";
 import { openSession } from "./tool-session.ts";
 
-export const VERSION = 4;
+export const VERSION = 5;
 
 export function generateStage(c: PipelineContext): StageDefinition {
   const { recipe } = c;
@@ -42,71 +45,104 @@ export function generateStage(c: PipelineContext): StageDefinition {
     views: { train: view(c, "data", "train.jsonl"), heldout: view(c, "data", "heldout.jsonl"), plan: view(c, "synthesis_plan.json") },
     resources: { cpu: 1 },
     async run({ inputs, outputs, signal, emit }) {
-      const [{ planSynthesis }, { generate }, { openBase }] = await Promise.all([
-        import("../data/plan.ts"),
-        import("../data/generate.ts"),
-        import("./base-model.ts"),
-      ]);
       const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
       const suits = await suitsFamily(c, toolset, { signal, emit });
       if (!suits.ok) return suits;
-      const plan = planSynthesis({
-        toolset,
-        samples: recipe.data.samples,
-        minPerTool: recipe.data.min_per_tool,
-        scenarios: recipe.data.scenarios,
-        evaluationSamples: recipe.evaluation.samples,
-        seed: recipe.seed,
+      const plan = await planOf(c, toolset);
+      const file = inputs.teacher;
+      const open = () => openSession(c, toolset, { signal, emit });
+      const made = await makeData(c, { toolset, plan, open, signal, emit, ...(file !== undefined && { file }) });
+      if (!made.ok) return made;
+      const { spent } = made.value;
+      const { train, heldout, statistics } = made.value.generation;
+      await writeFile(outputs.train as string, toJsonLines(train));
+      await writeFile(outputs.heldout as string, toJsonLines(heldout));
+      await writeFile(outputs.plan as string, `${JSON.stringify(plan, null, 2)}\n`);
+      await writeFile(outputs.statistics as string, `${JSON.stringify(statistics, null, 2)}\n`);
+      return ok({
+        figures: {
+          samples: train.length,
+          cases: heldout.length,
+          frames: new Set(train.map((s) => s.frame)).size,
+          ...(spent !== undefined && {
+            teacher_tokens: spent.input + spent.output,
+            ...(spent.usd !== null && { teacher_usd: Number(spent.usd.toFixed(6)) }),
+          }),
+        },
+        summary: `${train.length} samples, ${heldout.length} evaluation cases`,
       });
-      const writer = await openTeacher(c, { toolset, plan, signal, emit, ...(inputs.teacher !== undefined && { file: inputs.teacher }) });
-      if (!writer.ok) return writer;
-      // The base model is wanted for its own answers to plain questions, and only then fetched.
-      const fixed = fixedAnswers(c.family);
-      const asksBase = fixed === undefined && [...plan.train, ...plan.evaluation].some((slot) => slot.kind === "general");
-      const opened = await openSession(c, toolset, { signal, emit });
-      if (!opened.ok) return opened;
-      const session = opened.value;
-      const base = asksBase ? await openBase(c, { signal, emit }) : null;
-      try {
-        if (base?.ok === false) return base;
-        const input = {
-          toolset,
-          plan,
-          seed: recipe.seed,
-          thinking: c.family.thinking !== null,
-          augment: recipe.data.augment.factor,
-          session,
-          answerPlain: base?.value.answerPlain ?? fixed ?? (async (questions: string[]) => ok(questions.map(() => ""))),
-          signal,
-          onProgress: (done: number, total: number, message: string) => emit({ type: "progress", done, total, unit: "samples", message }),
-        };
-        const made = await generate(input, writer.value.teacher);
-        const spent = writer.value.spending();
-        if (spent !== undefined) emit({ type: "log", level: "info", message: saySpending(spent) });
-        if (!made.ok) return made;
-        const { train, heldout, statistics } = made.value;
-        await writeFile(outputs.train as string, toJsonLines(train));
-        await writeFile(outputs.heldout as string, toJsonLines(heldout));
-        await writeFile(outputs.plan as string, `${JSON.stringify(plan, null, 2)}\n`);
-        await writeFile(outputs.statistics as string, `${JSON.stringify(statistics, null, 2)}\n`);
-        return ok({
-          figures: {
-            samples: train.length,
-            cases: heldout.length,
-            frames: new Set(train.map((s) => s.frame)).size,
-            ...(spent !== undefined && {
-              teacher_tokens: spent.input + spent.output,
-              ...(spent.usd !== null && { teacher_usd: Number(spent.usd.toFixed(6)) }),
-            }),
-          },
-          summary: `${train.length} samples, ${heldout.length} evaluation cases`,
-        });
-      } finally {
-        await session.close();
-        if (base?.ok) await base.value.close();
-      }
     },
   };
+}
+
+/** The quotas that the recipe asks for. */
+export async function planOf({ recipe }: PipelineContext, toolset: Toolset): Promise<SynthesisPlan> {
+  const { planSynthesis } = await import("../data/plan.ts");
+  return planSynthesis({
+    toolset,
+    samples: recipe.data.samples,
+    minPerTool: recipe.data.min_per_tool,
+    scenarios: recipe.data.scenarios,
+    evaluationSamples: recipe.evaluation.samples,
+    seed: recipe.seed,
+  });
+}
+
+export interface DataWanted {
+  readonly toolset: Toolset;
+  readonly plan: SynthesisPlan;
+  /** Opens the tools, once the teacher is known to be ready; the session is closed when the data is made. */
+  readonly open: () => Promise<Result<ToolSession>>;
+  /** The recipe's file of conversations, if it names one. */
+  readonly file?: string;
+  /** In place of the base model's own answers to plain questions, for which it would have to be fetched. */
+  readonly plainAnswer?: string;
+  /** Variations of what the teacher writes; the recipe's own number if left out. */
+  readonly factor?: number;
+  readonly signal: AbortSignal;
+  readonly emit: StageContext["emit"];
+}
+
+export interface DataMade {
+  readonly generation: Generation;
+  /** What the teacher cost; undefined where nothing can be charged. */
+  readonly spent: Spending | undefined;
+}
+
+/** Fills the plan with the recipe's teacher, its tools and its base model. */
+export async function makeData(c: PipelineContext, o: DataWanted): Promise<Result<DataMade>> {
+  const { toolset, plan, file, plainAnswer, signal, emit } = o;
+  const [{ generate }, { openBase }] = await Promise.all([import("../data/generate.ts"), import("./base-model.ts")]);
+  const writer = await openTeacher(c, { toolset, plan, signal, emit, ...(file !== undefined && { file }) });
+  if (!writer.ok) return writer;
+  // The base model is wanted for its own answers to plain questions, and only then fetched.
+  const fixed = plainAnswer === undefined ? fixedAnswers(c.family) : async (questions: string[]) => ok(questions.map(() => plainAnswer));
+  const asksBase = fixed === undefined && [...plan.train, ...plan.evaluation].some((slot) => slot.kind === "general");
+  const opened = await o.open();
+  if (!opened.ok) return opened;
+  const session = opened.value;
+  const base = asksBase ? await openBase(c, { signal, emit }) : null;
+  try {
+    if (base?.ok === false) return base;
+    const input = {
+      toolset,
+      plan,
+      seed: c.recipe.seed,
+      thinking: c.family.thinking !== null,
+      augment: o.factor ?? c.recipe.data.augment.factor,
+      session,
+      answerPlain: base?.value.answerPlain ?? fixed ?? (async (questions: string[]) => ok(questions.map(() => ""))),
+      signal,
+      onProgress: (done: number, total: number, message: string) => emit({ type: "progress", done, total, unit: "samples", message }),
+    };
+    const made = await generate(input, writer.value.teacher);
+    const spent = writer.value.spending();
+    if (spent !== undefined) emit({ type: "log", level: "info", message: saySpending(spent) });
+    return made.ok ? ok({ generation: made.value, spent }) : made;
+  } finally {
+    await session.close();
+    if (base?.ok) await base.value.close();
+  }
 }
 
 /** Refuses tools that are too long for the model, and warns of a language that it has not read. */

@@ -10,6 +10,7 @@ import { splitName } from "../../src/data/teacher/builtin/english.ts";
 import { readToolset } from "../../src/data/teacher/builtin/model.ts";
 import { sayPair } from "../../src/data/teacher/builtin/values/times.ts";
 import { plain } from "../../src/data/teacher/builtin/values/value.ts";
+import { KNOWN_PEOPLE } from "../../src/data/teacher/builtin/words/things.ts";
 import type { ToolDefinition, Toolset } from "../../src/data/types.ts";
 import type { JsonObject } from "../../src/platform/json.ts";
 import { toolsetHash } from "../../src/tools/toolset.ts";
@@ -97,6 +98,50 @@ test("of two dates the year is said once, or the second by the first, and both s
       else expect((later[1] === "a" ? 1 : later[1] === "two" ? 2 : Number(later[1])) * (later[2] === "week" ? 7 : 1)).toBe(apart);
     }),
   );
+});
+
+test("who says when it begins mostly says when it ends", async () => {
+  const date = (description: string) => ({ type: "string", description: `${description}, in the format YYYY-MM-DD` });
+  const trips = tool(
+    "search_flights",
+    "Search for round trips between two airports.",
+    {
+      origin: { type: "string", description: "Departure airport" },
+      departure_date: date("Day of departure"),
+      return_date: date("Day of return"),
+      seats: { type: "integer", description: "Seats" },
+      airline: { type: "string", description: "Airline" },
+    },
+    ["origin"],
+  );
+  const requests = await asked(set(trips));
+  const dated = requests.filter((r) => r.args.departure_date !== undefined || r.args.return_date !== undefined);
+  const both = dated.filter((r) => r.args.departure_date !== undefined && r.args.return_date !== undefined);
+  expect(dated.length).toBeGreaterThan(40);
+  expect(both.length / dated.length).toBeGreaterThan(0.6);
+  expect(both.length).toBeLessThan(dated.length);
+});
+
+test("an identifier stands for the tool's object only where it is the object's own", async () => {
+  const id = (name: string) => ({ [name]: { type: "integer", description: `Unique identifier of the ${name.replace("_id", "")}` } });
+  const profile = tool("view_provider_profile", "View the provider profile of a service.", id("service_id"), ["service_id"]);
+  for (const { text } of await asked(set(profile), 150)) expect(text, text).toMatch(/profile/i);
+  const status = tool("get_order_status", "Get the order status.", id("order_id"), ["order_id"]);
+  expect((await asked(set(status), 150)).some(({ text }) => !/status/i.test(text))).toBe(true);
+});
+
+test("of a person one asks who, of a thing what", async () => {
+  const web = tool("web_search", "Search the web for information.", { query: { type: "string", description: "What to search for" } }, ["query"]);
+  const asking = (word: string, { text, args }: { text: string; args: JsonObject }) =>
+    [" is", "'s", " was"].some((is) =>
+      text
+        .toLowerCase()
+        .replaceAll('"', "")
+        .includes(`${word}${is} ${String(args.query).toLowerCase()}`),
+    );
+  const requests = (await asked(set(web), 400)).filter((r) => asking("who", r) || asking("what", r));
+  expect(requests.length).toBeGreaterThan(15);
+  for (const r of requests) expect(asking("who", r), r.text).toBe(KNOWN_PEOPLE.includes(String(r.args.query)));
 });
 
 test("what a description includes is asked for by that name", () => {

@@ -1,5 +1,5 @@
 /** A hosted teacher through the built command: keys, money, interruptions. The server is on this machine and speaks OpenAI's interface. */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -64,6 +64,30 @@ it("goes on after a kill with what was paid for", async () => {
   const words = server.asked.map((a) => JSON.stringify(a.messages));
   // Only what was on its way was asked twice.
   expect(words.length - new Set(words).size).toBeLessThanOrEqual(16);
+});
+
+it("shows a few conversations first, and keeps what they cost", async () => {
+  server = await openAiServer();
+  world.write("forge.yaml", served(server.url, ", price_usd: { input: 1, output: 2 }"));
+  const shown = await world.run(["generate", "--preview", "4"]);
+  expect(shown.code, shown.err).toBe(0);
+  expect(shown.out).toMatch(/4 conversations of \d+ that the teacher writes/);
+  expect(shown.out).toMatch(/they cost \$0\.\d+/);
+  expect(shown.out).toMatch(/the whole recipe takes about \$0\.\d+/);
+  expect(shown.out).toContain("get_weather {");
+  const paid = server.asked.length;
+  expect(paid).toBeLessThanOrEqual(12);
+  expect(existsSync(join(world.project, "forge.lock"))).toBe(false);
+  const again = JSON.parse((await world.run(["generate", "--preview", "4", "--json"])).out) as { samples: unknown[]; spent: { kept: number } };
+  expect(again.samples).toHaveLength(4);
+  expect(again.spent.kept).toBe(paid);
+  expect(server.asked).toHaveLength(paid);
+  // The run that follows pays for none of them again.
+  expect((await world.run(["generate"])).code).toBe(0);
+  const words = server.asked.map((a) => JSON.stringify(a.messages));
+  expect(new Set(words).size).toBe(words.length);
+  expect((await world.run(["generate", "--preview", "x"])).code).toBe(4);
+  expect((await world.run(["generate", "--stub", "weather", "--preview"])).code).toBe(4);
 });
 
 it("says what is missing before anything is asked", async () => {

@@ -77,7 +77,14 @@ const PLACES = ["Oslo", "Lima", "Quito", "Perth", "Turin", "Lagos", "Hanoi", "Po
 /** Writes what is asked for, about a place of its own each time. */
 export function goodTeacher(asked: Asked): Answer {
   const { content } = asked.messages.at(-1) as { content: string };
-  if (asked.response_format.json_schema.name === "answer") return { content: JSON.stringify({ answer: "Here is what the tool said." }) };
+  if (asked.response_format.json_schema.name === "answer") {
+    const { result, error, timeout } = JSON.parse(content.slice(content.indexOf("\n") + 1)) as Record<string, string | undefined>;
+    return {
+      content: JSON.stringify({
+        answer: result === undefined ? `Sorry, that failed: ${error ?? timeout}` : `The tool says: ${result}${/^[\s[\]{}]*$/.test(result) ? " nothing" : ""}`,
+      }),
+    };
+  }
   const n = asked.seed;
   const place = `${PLACES[n % PLACES.length]} ${PLACES[(n >>> 4) % PLACES.length]}${(n >>> 8) % 977}`;
   const tool = /the tool "(\w+)"/.exec(content)?.[1] ?? null;
@@ -90,13 +97,15 @@ export function goodTeacher(asked: Asked): Answer {
   });
   const call = (user: string, result: string, answer: string) => turn(user, result, answer, { location: place });
   const turns = /^Two turns/.test(content)
-    ? [call(`${tool} please, ${place}, case ${n}`, "{}", "Fine."), call(`again for ${place}?`, '{"a":1}', "Fine as well.")]
+    ? [call(`${tool} please, ${place}, case ${n}`, '{"sky":"clear"}', "It is clear."), call(`again for ${place}?`, '{"a":1}', "It is 1.")]
     : /No call/.test(content)
       ? [turn(`Question ${place}`, null, `Which place, ${place}?`, null)]
       : /error message/.test(content)
         ? [call(`What about ${place} now, case ${n}?`, "unknown place", `I could not find ${place}.`)]
-        : /Its result is empty/.test(content)
-          ? [call(`Anything at ${place}, case ${n}?`, "[]", "There is nothing.")]
-          : [call(`How is it in ${place} (${tool}), case ${n}?`, '{"sky":"clear"}', `Clear in ${place}.`)];
+        : /a timeout/.test(content)
+          ? [call(`And ${place}, case ${n}?`, "timed out", `The tool did not answer about ${place}.`)]
+          : /Its result is empty/.test(content)
+            ? [call(`Anything at ${place}, case ${n}?`, "[]", "There is nothing.")]
+            : [call(`How is it in ${place} (${tool}), case ${n}?`, '{"sky":"clear"}', `Clear in ${place}.`)];
   return { content: JSON.stringify({ turns }) };
 }

@@ -8,6 +8,7 @@ import type { SampleCheck } from "./check.ts";
 
 /** A tool's message that begins like one of a failure. */
 const FAILED = /^\W*(?:\w+\W+){0,2}(?:error|exception|failed|failure|timed? ?out|timeout)\b/i;
+const NOTHING = /^[\s[\]{}]*$/;
 
 export const groundedAnswer: SampleCheck = {
   name: "grounded_answer",
@@ -32,6 +33,8 @@ export const groundedAnswer: SampleCheck = {
 };
 
 function problemOf(sample: Sample, answer: string, results: readonly string[], given: readonly string[]): string | undefined {
+  // A tool that acts often gives nothing back, and "Done." is what there is to say.
+  if (sample.kind !== "empty" && results.every((r) => NOTHING.test(r))) return undefined;
   const failed = (sample.scenario === "error" && sample.kind !== "empty") || results.some((r) => FAILED.test(r));
   return (failed ? problemsOfErrorAnswer : problemsOfAnswer)(withoutThoughts(answer), { results, given })[0];
 }

@@ -15,7 +15,8 @@ export const secrets: SampleCheck = {
 };
 
 /** Marks of ChatML, Llama 2 and 3, Gemma, Mistral, DeepSeek and Phi; of tool calls as the families write them. */
-const MARKS = /<\|[a-z_]{2,30}(?:\|>|:)|<｜[^｜<>]{2,40}｜>|<\/?(?:start|end)_of_turn>|\[\/?(?:INST|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]|<<\/?SYS>>|<\/?tool_(?:call|response)>/;
+const MARKS =
+  /<\|[a-z_]{2,30}(?:\|>|:)|<｜[^｜<>]{2,40}｜>|<\/?(?:start|end)_of_turn>|\[\/?(?:INST|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]|<<\/?SYS>>|<\/?tool_(?:call|response)>/;
 /** Orders that override instructions, as collections of prompt injections have them (OWASP LLM01). */
 const ORDERS =
   /\b(?:ignore|disregard|forget|override|bypass)\b[^.!?\n]{0,30}\b(?:(?:previous|prior|above|earlier|preceding|system)\b[^.!?\n]{0,20}\b(?:instructions?|prompts?|messages?|rules?|directions?)|(?:all|your|the|any) (?:instructions|rules|guidelines))\b|\b(?:reveal|print|repeat|show)\b[^.!?\n]{0,20}\b(?:system prompt|your instructions)\b/i;

@@ -32,18 +32,34 @@ const EXCLUSIVE: readonly (readonly [RegExp, RegExp])[] = [
   [/^(start|t0|from)/i, /^(timespan|period|duration)$/i],
 ];
 
+/** Chance that the other end of a span is said with the one. */
+const TOGETHER = 0.75;
+
+/** The other end of an optional span of time, where it is optional too. */
+function partnerOf(p: Param, model: ToolModel): Param | undefined {
+  if (p.role.side === null || (p.role.kind !== "date" && p.role.kind !== "datetime")) return undefined;
+  return model.params.find((q) => !q.property.required && q.role.kind === p.role.kind && q.role.side !== null && q.role.side !== p.role.side);
+}
+
 /** Draws the arguments of a call: all required ones, some optional ones. Null when they cannot be made valid. */
 export function drawBindings(world: World, model: ToolModel, rng: Rng, w: Wanted): Binding[] | null {
   const ctx: Context = { used: new Set() };
   const topic = singular(model.objects[0] ?? "");
   const optional = rng.shuffle(model.params.filter((p) => !p.property.required)).filter((p) => rng.chance(RARELY.has(p.role.kind) ? 0.03 : w.optional));
   const chosen = new Set<Param>();
+  let wanted = 0;
   for (const p of optional) {
-    if (chosen.size >= w.most) break;
+    if (wanted >= w.most) break;
     const clash = [...chosen].some((q) =>
       EXCLUSIVE.some(([a, b]) => (a.test(p.property.name) && b.test(q.property.name)) || (b.test(p.property.name) && a.test(q.property.name))),
     );
-    if (!clash && !/should not be|do not (set|specify|use)|internal use/i.test(p.property.description)) chosen.add(p);
+    if (!clash && !/should not be|do not (set|specify|use)|internal use/i.test(p.property.description)) {
+      if (!chosen.has(p)) wanted++;
+      chosen.add(p);
+      // Who says when it begins mostly says when it ends.
+      const partner = partnerOf(p, model);
+      if (partner !== undefined && rng.chance(TOGETHER)) chosen.add(partner);
+    }
   }
   const bindings: Binding[] = [];
   for (const param of model.params) {

@@ -12,6 +12,7 @@ import { definite, type Param, type ToolModel } from "./model.ts";
 import * as P from "./patterns.ts";
 import type { Value } from "./values/index.ts";
 import { asks, sayVerb } from "./verbs.ts";
+import { KNOWN_PEOPLE } from "./words/things.ts";
 
 export interface Binding {
   readonly param: Param;
@@ -178,9 +179,16 @@ function fillSlots(text: string, spots: readonly Spot[], topic: string, rng: Rng
         : "";
     })
     .replace(/\{NOUNS\}/g, () => plural(lastWord(topic)))
-    .replace(/\{NOUN\}/g, () => singular(lastWord(topic)));
+    .replace(/\{NOUN\}/g, () => singular(lastWord(topic)))
+    .replace(/\b(?:what|who)( is| was|'s) \{([^{}@=|]+)\}/gi, (_, is: string, name: string) => {
+      const value = spots.find((s) => s.name === name)?.binding.value.json;
+      return `${typeof value === "string" && PEOPLE.has(value) ? "who" : "what"}${is} {${name}}`;
+    });
   return failed ? null : { text: out, rest };
 }
+
+/** Who they are is asked, not what. */
+const PEOPLE: ReadonlySet<string> = new Set(KNOWN_PEOPLE);
 
 /** Words after which a place may follow with `for`. */
 const NAMED_FOR =

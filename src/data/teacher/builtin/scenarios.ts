@@ -160,7 +160,7 @@ const fails =
   (world, model, rng, heldout) => {
     // Half of the error requests name something that does not exist, so that the real tool may fail by itself.
     const wrong = kind === "error" && rng.chance(0.6);
-    const bindings = drawBindings(world, model, rng, { optional: 0.2, most: 1, wrong, heldout });
+    const bindings = drawBindings(world, model, rng, { optional: 0.4, most: 2, wrong, heldout });
     if (bindings === null) return null;
     const r = request(model, bindings, rng, { style: "normal" });
     if (r === null) return null;
@@ -225,7 +225,7 @@ const vague: Recipe = (world, model, rng, heldout) => {
 // --- edges ---
 
 const unusual: Recipe = (world, model, rng, heldout) => {
-  const bindings = drawBindings(world, model, rng, { optional: 0.2, most: 1, rare: rng.chance(0.3), heldout });
+  const bindings = drawBindings(world, model, rng, { optional: 0.3, most: 2, rare: rng.chance(0.3), heldout });
   if (bindings === null) return null;
   const r = request(model, bindings, rng, { style: "normal", register: rng.pick(["plain", "casual", "chatty"] as const) });
   if (r === null) return null;
@@ -234,7 +234,7 @@ const unusual: Recipe = (world, model, rng, heldout) => {
 
 /** Recipes by `scenario/kind`; a new kind is a row here and one in kinds.ts. */
 export const RECIPES: Readonly<Record<string, Recipe>> = {
-  "standard/plain": serve({ optional: 0.45, most: 2 }),
+  "standard/plain": serve({ optional: 0.5, most: 3 }),
   "standard/detailed": serve({ optional: 0.65, most: 4 }, { style: "normal" }, (b) => b.length > 1),
   "standard/follow_up": followUp,
   "no_tool/general": general,

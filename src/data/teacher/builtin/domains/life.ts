@@ -94,7 +94,8 @@ export const recipes: Domain = {
   patterns: [
     "(what can I (cook|make|prepare)|how could I use up|what could we cook) (with|using) {=query}?",
     "(find|find me|show me|search for|look up|give me) (a recipe|recipes|some recipes|a good recipe) (for|with|using) {=query}",
-    "(I want|I'd like|I feel like) (to cook|to make|to prepare|making|cooking) (something with |) {=query}",
+    "(I want to|I'd like to|I'm going to|help me) (cook|make|prepare) (something with |) {=query}",
+    "I feel like (making|cooking) (something with |) {=query}",
     "(how do I|how can I|how to|how do you|how would I) (make|cook|prepare) {=query}(?|)",
     "(I have|we have) (some |a lot of |) {=query} (at home|in the fridge|left over), (any recipes|what can I make|any ideas)?",
     "{=query} (recipe|recipes)",

@@ -228,10 +228,21 @@ export function mentionsOf(param: Param, value: Value, objectNoun: string): Ment
   }
 }
 
+/** Words of an object that say what is wanted of a thing, not another thing: who asks for order 12 wants its status. */
+const ASPECT =
+  /^(details?|information|infos?|data|status|state|records?|summary|contents?|description|availability|inventory|stock|properties|metadata|overview|entry|entries|tracking)$/;
+
+/** Whether the tool is about the entity itself: not where it is about something of it (`comments of issue 12` are no issue 12). */
+function isObject(entity: string, objectNoun: string): boolean {
+  if (objectNoun === entity || objectNoun.endsWith(` ${entity}`)) return true;
+  const rest = objectNoun.startsWith(`${entity} `) ? objectNoun.slice(entity.length + 1).split(" ") : [];
+  return rest.length > 0 && rest.every((word) => ASPECT.test(word));
+}
+
 function idMentions(param: Param, objectNoun: string, value: Value): Mention[] {
   const { role } = param;
   const e = role.entity;
-  const own = e !== "" && (objectNoun === e || objectNoun.endsWith(` ${e}`) || objectNoun.startsWith(`${e} `));
+  const own = e !== "" && isObject(e, objectNoun);
   const number = /^\d+$/.test(value.said) ? [`${e} number X`, `${e} X`] : [`${e} X`];
   if (e === "") return [...object(3, `${objectNoun} X`), ...after(3, "with ID X", `with the ${role.noun} X`)];
   if (own)

@@ -97,7 +97,7 @@ function listValue(p: Property, rng: Rng, ctx: Context, o: ValueOptions): Value 
   );
   const values: Value[] = [];
   for (let i = 0; i < n * 4 && values.length < n; i++) {
-    const fromExample = quotes.length > 1 && role.kind !== "path" && rng.chance(0.7) ? rng.pick(quotes) : null;
+    const fromExample = quotes.length > 1 && role.kind !== "path" && rng.chance(0.85) ? rng.pick(quotes) : null;
     const v = fromExample !== null ? plain(fromExample, fromExample) : draw(source, role, rng, ctx, o);
     if (v && !values.some((w) => JSON.stringify(w.json) === JSON.stringify(v.json))) values.push(v);
   }

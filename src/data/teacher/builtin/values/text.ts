@@ -99,6 +99,9 @@ const LISTS: Readonly<Record<string, readonly string[]>> = {
   department: T.DEPARTMENTS,
 };
 
+/** What is looked up: subjects, and as often people and things. */
+const ASKED_ABOUT = [...T.TOPICS, ...T.KNOWN_PEOPLE, ...T.KNOWN_THINGS];
+
 function topicList(topic: string): readonly string[] {
   if (/recipe|food|dish|meal|cook|ingredient/.test(topic)) return T.FOODS;
   if (/product|item|shop|store/.test(topic)) return T.PRODUCTS;
@@ -106,6 +109,7 @@ function topicList(topic: string): readonly string[] {
   if (/movie|film|show/.test(topic)) return T.MOVIES;
   if (/file|content|code|line/.test(topic)) return T.GREP_WORDS;
   if (/contact|person|people|user|employee/.test(topic)) return T.LAST_NAMES;
+  if (/information|web|internet|knowledge|encyclopedia|wiki/.test(topic)) return ASKED_ABOUT;
   return T.TOPICS;
 }
 

@@ -16,6 +16,14 @@ export const PRODUCTS = list(
 export const TOPICS = list(
   "renewable energy|electric cars|quantum computing|the housing market|climate policy|space exploration|machine learning|the Olympic Games|interest rates|remote work|vertical farming|cybersecurity|Formula 1|gene therapy|the film festival|battery recycling|public transport|coral reefs|tennis|artificial intelligence|solar panels|jazz history|urban planning|marathon training|coffee prices|women's football|digital privacy|earthquakes|self-driving trucks|chess openings|wildlife photography|tax reform|microplastics|offshore wind|opera|data centers",
 );
+/** People whom one asks about. */
+export const KNOWN_PEOPLE = list(
+  "Marie Curie|Nelson Mandela|Frida Kahlo|Ada Lovelace|Leonardo da Vinci|Serena Williams|Mahatma Gandhi|Cleopatra|Wangari Maathai|Akira Kurosawa|Miles Davis|Simone Biles|Alan Turing|Pele|Amelia Earhart|Confucius|Nikola Tesla|Rosa Parks|Bruce Lee|Maria Callas",
+);
+/** Things of which one asks what they are. */
+export const KNOWN_THINGS = list(
+  "photosynthesis|the French Revolution|the Silk Road|umami|the offside rule|blockchain|Mount Fuji|the Black Death|inflation|the Taj Mahal|a black hole|the Battle of Hastings|gluten|the Cold War|origami|plate tectonics|the Rosetta Stone|jet lag|the Nobel Prize|kimchi|the Magna Carta|dark matter|the Thirty Years' War|stoicism",
+);
 export const FOODS = list(
   "lentil soup|chicken curry|mushroom risotto|chocolate cake|pad thai|tomato salad|apple pie|tofu|salmon|chickpeas|banana bread|spinach|shrimp|pumpkin|lasagna|falafel|sweet potato|beef stew|pancakes|eggplant|avocado|garlic bread|rice noodles|zucchini",
 );
