@@ -3,10 +3,10 @@
  * the answer grounded. Pure: a transcript and a case in, a judgement out. The report's figures are sums
  * over judgements.
  */
+import { type AnswerSources, problemsOfAnswer, problemsOfErrorAnswer } from "../data/answers.ts";
 import type { JsonObject, JsonValue } from "../platform/json.ts";
 import type { EvaluationCase, ExpectedCall } from "../schemas/generated/case.ts";
 import type { Judgement, LoopRecord, MadeCall } from "../schemas/generated/loop-record.ts";
-import { type AnswerSources, problemsOfAnswer, problemsOfErrorAnswer } from "../data/answers.ts";
 import { type AllowedValues, type Slip, slipsOf, slipWords } from "./slips.ts";
 import { isAccepted, mayBeLeftOut } from "./values.ts";
 

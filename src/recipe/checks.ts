@@ -122,7 +122,7 @@ function modelKeys({ model }: ResolvedRecipe): Complaint[] {
     }));
 }
 
-const HOSTED_KEYS = ["model", "base_url", "rpm", "tpm", "budget_usd", "price_usd", "temperature"] as const;
+const HOSTED_KEYS = ["model", "base_url", "rpm", "tpm", "budget_usd", "price_usd", "temperature", "batch"] as const;
 const STRAY_TEACHER_KEYS: Readonly<Record<ResolvedRecipe["data"]["teacher"]["provider"], readonly ((typeof HOSTED_KEYS)[number] | "path")[]>> = {
   builtin: [...HOSTED_KEYS, "path"],
   openai: ["base_url", "path"],

@@ -21,9 +21,9 @@ const TEMPERATURE = 0.7;
 /** The variable with the key of a server that is not OpenAI's. */
 export const OTHER_TEACHER_KEY = "FORGE_TEACHER_API_KEY";
 
-/** What the recipe says of the teacher that changes what it writes; limits and prices do not. */
+/** What the recipe says of the teacher that changes what it writes; limits, prices and batches do not. */
 export const teacherSlice = ({ data: { teacher } }: ResolvedRecipe): JsonValue =>
-  plain({ ...teacher, rpm: undefined, tpm: undefined, budget_usd: undefined, price_usd: undefined });
+  plain({ ...teacher, batch: undefined, rpm: undefined, tpm: undefined, budget_usd: undefined, price_usd: undefined });
 
 /** The file of conversations that the recipe names, so that an edit of it is noticed. */
 export const teacherFile = (c: PipelineContext): Record<string, string> => {
@@ -82,6 +82,8 @@ export async function openTeacher(c: PipelineContext, o: TeacherContext): Promis
     ...(said.tpm !== undefined && { tpm: said.tpm }),
     repliesFolder: view(c, "teacher"),
     ledger: view(c, "teacher", `paid-${c.recipe.name}.jsonl`),
+    ...(said.batch === true && { batches: view(c, "teacher", `batches-${c.recipe.name}.jsonl`) }),
+    say: (message) => o.emit({ type: "log", level: "info", message }),
     signal,
   });
   return ok({ teacher: hostedTeacher(`${said.provider}/${model}`, toolset, c.recipe.seed, hosted), spending: () => hosted.spending() });

@@ -66,6 +66,26 @@ it("goes on after a kill with what was paid for", async () => {
   expect(words.length - new Set(words).size).toBeLessThanOrEqual(16);
 });
 
+it("asks by batches where the recipe says so, and finds the batch of a run that was killed", async () => {
+  server = await openAiServer();
+  server.ways = { looks: 1000 };
+  world.write("forge.yaml", served(server.url, ", batch: true, price_usd: { input: 1, output: 2 }"));
+  const run = world.start(["generate"]);
+  while (server.batches.size === 0) await sleep(20);
+  await sleep(200);
+  run.process.kill("SIGKILL");
+  await run.ended;
+  server.ways = { looks: 1 };
+  const again = await world.run(["generate", "--verbose"]);
+  expect(again.code, again.err + again.out).toBe(0);
+  expect(again.err + again.out).toContain("is of an earlier run");
+  expect(server.asked).toHaveLength(0);
+  const [first, ...rest] = [...server.batches.values()];
+  // Nothing of the first was asked again: the others are the answers, and what was drafted anew.
+  expect(first).toBeGreaterThan(30);
+  expect(Math.max(0, ...rest)).toBeLessThan(first as number);
+});
+
 it("shows a few conversations first, and keeps what they cost", async () => {
   server = await openAiServer();
   world.write("forge.yaml", served(server.url, ", price_usd: { input: 1, output: 2 }"));

@@ -27,8 +27,18 @@ export interface Answer {
   readonly delayMs?: number;
 }
 
+/** How batches go here: looked at so often before they are done; which lines come to nothing; how they end. */
+export interface BatchWays {
+  readonly looks?: number;
+  readonly leavesOut?: (n: number) => boolean;
+  readonly ends?: "completed" | "expired" | "failed";
+}
+
 export interface OpenAiServer {
   readonly url: string;
+  /** Batches that were begun, by id: how many requests each had. */
+  readonly batches: Map<string, number>;
+  ways: BatchWays;
   readonly asked: Asked[];
   /** Most requests that were there at once. */
   readonly busiest: () => number;
@@ -39,29 +49,82 @@ export async function openAiServer(answer: (asked: Asked, n: number) => Answer |
   const asked: Asked[] = [];
   let now = 0;
   let busiest = 0;
+  const files = new Map<string, string>();
+  const begun = new Map<string, { readonly lines: readonly { custom_id: string; body: Asked }[]; readonly metadata: object; looks: number; output?: string }>();
+  const batches = new Map<string, number>();
   const server = createServer((request, response) => void serve(request, response));
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let text = "";
     for await (const part of request) text += part;
+    if (/\/(files|batches)/.test(request.url ?? "")) {
+      const [status, reply] = await batched(request.url ?? "", request.method ?? "", text);
+      response.writeHead(status, { "content-type": typeof reply === "string" ? "application/jsonl" : "application/json" });
+      response.end(typeof reply === "string" ? reply : JSON.stringify(reply));
+      return;
+    }
     busiest = Math.max(busiest, ++now);
     const one: Asked = { ...(JSON.parse(text) as Asked), key: request.headers.authorization?.replace("Bearer ", "") };
     asked.push(one);
     const a = await answer(one, asked.length - 1);
     if (a.delayMs !== undefined) await sleep(a.delayMs);
     now--;
-    const body = {
-      id: "x",
-      object: "chat.completion",
-      created: 0,
-      model: one.model,
-      choices: [{ index: 0, finish_reason: a.finish ?? "stop", message: { role: "assistant", content: a.content ?? null, refusal: a.refusal ?? null } }],
-      usage: { prompt_tokens: 1000, completion_tokens: 100, total_tokens: 1100, ...a.usage },
-    };
+    const body = completion(one, a);
     response.writeHead(a.status ?? 200, { "content-type": "application/json", ...a.headers });
     response.end(a.body ?? JSON.stringify(body));
   }
+  /** The part of the Batch API that forge uses: a file of requests, answered at the last look. */
+  async function batched(url: string, method: string, text: string): Promise<[number, object | string]> {
+    const id = /\/(?:files|batches)\/([^/?]+)/.exec(url)?.[1] ?? "";
+    if (url.includes("/files")) {
+      if (method === "GET") return [200, files.get(id) ?? ""];
+      const name = `file-${files.size}`;
+      files.set(name, /\r\n\r\n(\{"custom_id"[\s\S]*?)\r\n--/.exec(text)?.[1] ?? "");
+      return [200, { id: name, object: "file" }];
+    }
+    const stateOf = (name: string) => {
+      const b = begun.get(name);
+      const done = b !== undefined && b.looks >= (self.ways.looks ?? 2);
+      const ends = self.ways.ends ?? "completed";
+      return {
+        id: name,
+        object: "batch",
+        status: done ? ends : "in_progress",
+        metadata: b?.metadata,
+        request_counts: { total: b?.lines.length, completed: done ? b.lines.length : 0, failed: 0 },
+        ...(done && ends !== "failed" && { output_file_id: `out-${name}` }),
+        ...(done && ends === "failed" && { errors: { data: [{ code: "token_limit_exceeded", message: "Enqueued token limit reached." }] } }),
+      };
+    };
+    if (method === "GET" && id === "") return [200, { object: "list", data: [...begun.keys()].map(stateOf), has_more: false }];
+    if (method === "GET") {
+      const b = begun.get(id);
+      if (b === undefined) return [404, { error: { message: "no such batch" } }];
+      b.looks++;
+      if (b.looks >= (self.ways.looks ?? 2) && !files.has(`out-${id}`)) {
+        const out: string[] = ["not JSON", "null"];
+        for (const [n, { custom_id, body }] of b.lines.entries()) {
+          if (self.ways.leavesOut?.(n) === true) continue;
+          const a = await answer(body, n);
+          out.push(JSON.stringify({ custom_id, response: { status_code: a.status ?? 200, body: completion(body, a) } }));
+        }
+        files.set(`out-${id}`, out.join("\n"));
+      }
+      return [200, stateOf(id)];
+    }
+    const { input_file_id, metadata } = JSON.parse(text) as { input_file_id: string; metadata: object };
+    const lines = (files.get(input_file_id) ?? "")
+      .trim()
+      .split("\n")
+      .map((l) => JSON.parse(l) as { custom_id: string; body: Asked });
+    const name = `batch_${begun.size}`;
+    begun.set(name, { lines, metadata, looks: 0 });
+    batches.set(name, lines.length);
+    return [200, stateOf(name)];
+  }
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  return {
+  const self: OpenAiServer = {
+    batches,
+    ways: {},
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
     asked,
     busiest: () => busiest,
@@ -70,7 +133,17 @@ export async function openAiServer(answer: (asked: Asked, n: number) => Answer |
       await new Promise((closed) => server.close(closed));
     },
   };
+  return self;
 }
+
+const completion = (asked: Pick<Asked, "model">, a: Answer) => ({
+  id: "x",
+  object: "chat.completion",
+  created: 0,
+  model: asked.model,
+  choices: [{ index: 0, finish_reason: a.finish ?? "stop", message: { role: "assistant", content: a.content ?? null, refusal: a.refusal ?? null } }],
+  usage: { prompt_tokens: 1000, completion_tokens: 100, total_tokens: 1100, ...a.usage },
+});
 
 const PLACES = ["Oslo", "Lima", "Quito", "Perth", "Turin", "Lagos", "Hanoi", "Porto", "Izmir", "Dakar", "Malmo", "Cusco", "Bergen", "Kyoto", "Accra", "Riga"];
 

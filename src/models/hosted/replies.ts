@@ -16,7 +16,12 @@ export interface Reply {
   readonly flaw?: "refused" | "cut off" | "empty";
   readonly input: number;
   readonly output: number;
+  /** Came by a batch, which costs half. */
+  readonly batch?: true;
 }
+
+/** The name under which the reply to a request is kept. */
+export const nameOf = (asked: unknown): string => hexOf(digestJson(asked));
 
 export class Replies {
   private readonly made = new Set<string>();
@@ -24,9 +29,10 @@ export class Replies {
 
   constructor(private readonly folder: string) {}
 
-  find(asked: unknown): Reply | undefined {
+  /** @param name of the request (nameOf) */
+  find(name: string): Reply | undefined {
     try {
-      const kept = JSON.parse(readFileSync(this.path(asked), "utf8")) as { version?: number; reply?: Reply };
+      const kept = JSON.parse(readFileSync(this.path(name), "utf8")) as { version?: number; reply?: Reply };
       const { reply } = kept;
       const good = kept.version === 1 && typeof reply?.text === "string" && Number.isSafeInteger(reply.input) && Number.isSafeInteger(reply.output);
       return good ? reply : undefined;
@@ -36,8 +42,8 @@ export class Replies {
   }
 
   /** Written beside, synced, renamed; off the main thread, as a disk's sync takes longer than all else that a reply needs. Throws the file system's error. */
-  async keep(asked: unknown, reply: Reply): Promise<void> {
-    const path = this.path(asked);
+  async keep(name: string, reply: Reply): Promise<void> {
+    const path = this.path(name);
     const folder = dirname(path);
     if (!this.made.has(folder)) makeFolders(folder);
     this.made.add(folder);
@@ -57,8 +63,7 @@ export class Replies {
     }
   }
 
-  private path(asked: unknown): string {
-    const hex = hexOf(digestJson(asked));
-    return join(this.folder, hex.slice(0, 2), `${hex.slice(2)}.json`);
+  private path(name: string): string {
+    return join(this.folder, name.slice(0, 2), `${name.slice(2)}.json`);
   }
 }

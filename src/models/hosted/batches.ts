@@ -1,0 +1,82 @@
+/**
+ * What of OpenAI's Batch API is under way, in a file of lines: each batch is entered before it is begun and again when its id is known, so
+ * that a run that was killed finds it (by the mark that it carries, if it comes to that) and nothing is begun twice.
+ */
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { appendFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { errorCode, makeFolders } from "../../platform/fs.ts";
+
+export interface Batch {
+  /** Goes along as metadata. */
+  readonly mark: string;
+  /** Undefined: killed before the answer came; it may have begun or not. */
+  readonly id?: string;
+  /** Digests of the requests in it. */
+  readonly asked: readonly string[];
+  /** US dollars that it may cost. */
+  readonly worst: number;
+}
+
+interface Line {
+  readonly mark?: unknown;
+  readonly id?: unknown;
+  readonly asked?: unknown;
+  readonly worst?: unknown;
+  readonly done?: unknown;
+}
+
+export class Batches {
+  constructor(private readonly path: string) {}
+
+  /** Those that were begun and whose results are not here. Throws the file system's error. */
+  open(): Batch[] {
+    let text: string;
+    try {
+      text = readFileSync(this.path, "utf8");
+    } catch (e) {
+      if (errorCode(e) === "ENOENT") return [];
+      throw e;
+    }
+    const found = new Map<string, Batch>();
+    for (const line of text.split("\n")) {
+      let read: Line;
+      try {
+        read = JSON.parse(line) as Line;
+      } catch {
+        continue; // Broke off, or empty.
+      }
+      const { mark, id, asked, worst, done } = read;
+      if (typeof mark !== "string") continue;
+      if (done === true) found.delete(mark);
+      else if (Array.isArray(asked) && typeof worst === "number") found.set(mark, { mark, asked: asked.filter((a) => typeof a === "string"), worst });
+      else if (typeof id === "string") {
+        const batch = found.get(mark);
+        if (batch !== undefined) found.set(mark, { ...batch, id });
+      }
+    }
+    return [...found.values()];
+  }
+
+  /** Enters a batch that is about to begin. */
+  async enter(asked: readonly string[], worst: number): Promise<Batch> {
+    const batch = { mark: randomBytes(12).toString("hex"), asked, worst };
+    await this.write(batch);
+    return batch;
+  }
+
+  async began(batch: Batch, id: string): Promise<void> {
+    await this.write({ mark: batch.mark, id });
+  }
+
+  /** Its results are here, or it never began. */
+  async ended(batch: Batch): Promise<void> {
+    await this.write({ mark: batch.mark, done: true });
+  }
+
+  private async write(line: object): Promise<void> {
+    makeFolders(dirname(this.path));
+    await appendFile(this.path, `${JSON.stringify(line)}\n`, { flush: true });
+  }
+}

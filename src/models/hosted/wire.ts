@@ -1,0 +1,215 @@
+/**
+ * OpenAI's interface as it goes over the wire: what a request looks like, what counts as an answer, and what goes wrong in a user's words. The key goes
+ * to the one address, never through a redirect, and is redacted everywhere; no answer is read beyond a bound.
+ */
+import type OpenAI from "openai";
+import { EXIT } from "../../platform/exit.ts";
+import type { JsonObject } from "../../platform/json.ts";
+import { BadProxyError, proxiedFetch } from "../../platform/proxied-fetch.ts";
+import { registerSecret, safeText } from "../../platform/redact.ts";
+import type { Failure } from "../../platform/result.ts";
+import type { Reply } from "./replies.ts";
+
+/** The reference's retries of a failed request. */
+export const RETRIES = 3;
+/** The longest wait in milliseconds that `Retry-After` gets. */
+const LONGEST_WAIT_MS = 60_000;
+/** Milliseconds that one request may take. */
+const TIMEOUT_MS = 120_000;
+/** Longest body that is read, and longest file. */
+const MOST_BYTES = 8 << 20;
+const MOST_FILE_BYTES = 256 << 20;
+/** Tokens of a message's frame, at most. */
+const FRAME_TOKENS = 16;
+
+export interface WireOptions {
+  /** Undefined: OpenAI's own address. */
+  readonly baseUrl?: string;
+  /** Undefined: the server wants none. */
+  readonly key?: string;
+  /** Name of the environment variable that the key came from, for messages. */
+  readonly keyName: string;
+  readonly model: string;
+  readonly temperature: number;
+  /** Milliseconds that a request may take (default 120,000). */
+  readonly timeoutMs?: number;
+}
+
+export interface Request {
+  readonly system: string;
+  readonly user: string;
+  /** Name and JSON schema of the reply, in the strict form of OpenAI's structured outputs. */
+  readonly reply: { readonly name: string; readonly schema: JsonObject };
+  /** Most tokens of the reply. */
+  readonly maxTokens: number;
+  /** Tells requests with the same words apart. */
+  readonly seed: number;
+}
+
+/** Most tokens of a request: a token is at least one byte. */
+export const mostTokens = (request: Request): number =>
+  Buffer.byteLength(request.system + request.user + JSON.stringify(request.reply.schema)) + 3 * FRAME_TOKENS;
+
+export class Wire {
+  private made: OpenAI | undefined;
+
+  constructor(readonly o: WireOptions) {
+    if (o.key !== undefined) registerSecret(o.key);
+  }
+
+  async client(): Promise<OpenAI> {
+    const { default: OpenAIClient } = await import("openai");
+    this.made ??= new OpenAIClient({
+      // The SDK wants one.
+      apiKey: this.o.key ?? "none",
+      baseURL: this.o.baseUrl ?? "https://api.openai.com/v1",
+      // From the environment by default: nothing but the key goes along.
+      organization: null,
+      project: null,
+      maxRetries: 0,
+      timeout: this.o.timeoutMs ?? TIMEOUT_MS,
+      logLevel: "off",
+      fetch: boundedFetch,
+    });
+    return this.made;
+  }
+
+  /** The body of a request for a chat completion. */
+  body(request: Request): OpenAI.Chat.Completions.ChatCompletionCreateParamsNonStreaming {
+    return {
+      model: this.o.model,
+      temperature: this.o.temperature,
+      seed: request.seed,
+      // OpenAI's newer models know only the first name, most other servers only the second.
+      [this.o.baseUrl === undefined ? "max_completion_tokens" : "max_tokens"]: request.maxTokens,
+      messages: [
+        { role: "system", content: request.system },
+        { role: "user", content: request.user },
+      ],
+      response_format: {
+        type: "json_schema",
+        json_schema: { name: request.reply.name, schema: request.reply.schema as Record<string, unknown>, strict: true },
+      },
+    };
+  }
+
+  /** One request, answered. Throws what the SDK throws, and `NoAnswer`. */
+  async send(request: Request, signal: AbortSignal): Promise<Reply> {
+    const client = await this.client();
+    const answer = await client.chat.completions.create(this.body(request), { signal });
+    const reply = replyOf(answer, request);
+    if (reply === undefined) throw new NoAnswer();
+    return reply;
+  }
+
+  /** What the SDK throws, in the user's words; undefined for a bug. */
+  failureOf(e: unknown): Failure | undefined {
+    if (!(e instanceof Error)) return undefined;
+    if (e.cause instanceof BadProxyError) return proxyFailure(e.cause);
+    const { status, code } = e as Error & { status?: number; code?: string | null };
+    const where = this.o.baseUrl ?? "api.openai.com";
+    const details = safeText(e.message, 500);
+    const failure = (id: string, message: string, hint: string, exit: Failure["exit"] = EXIT.environment): Failure => ({
+      code: `teacher/${id}`,
+      message,
+      hint,
+      details,
+      exit,
+    });
+    if (status === 401 || status === 403)
+      return failure("key", `${where} refuses the key in ${this.o.keyName}`, `set ${this.o.keyName} to a key that may use \`${this.o.model}\``);
+    if (status === 404)
+      return failure(
+        "model",
+        `${where} knows no model \`${this.o.model}\``,
+        "correct `data.teacher.model`, or `base_url` (it usually ends in /v1)",
+        EXIT.usage,
+      );
+    if (status === 429)
+      return code === "insufficient_quota"
+        ? failure("quota", `the account at ${where} has no credit left`, "add credit and run the same again: what was paid for is kept")
+        : failure(
+            "rate",
+            `${where} says "too many requests", ${RETRIES + 1} times`,
+            "set `data.teacher.rpm` lower and run the same again: what was paid for is kept",
+          );
+    if (status !== undefined && status >= 500)
+      return failure("down", `${where} failed with status ${status}, ${RETRIES + 1} times`, "run the same again later: what was paid for is kept", EXIT.failed);
+    if (status !== undefined)
+      return failure(
+        "request",
+        `${where} does not accept the request (status ${status})`,
+        "use a model and a server with structured outputs (`response_format: json_schema`)",
+        EXIT.failed,
+      );
+    if (e instanceof NoAnswer)
+      return failure(
+        "no-answer",
+        `${where} answers with something that is no chat completion`,
+        "correct `data.teacher.base_url` (it usually ends in /v1); nothing of it was kept",
+        EXIT.failed,
+      );
+    if (/APIConnection|APIUserAbort/.test(e.constructor.name) || e instanceof SyntaxError)
+      return failure("unreachable", `no answer from ${where}`, "look at the address and the network, and run the same again: what was paid for is kept");
+    return undefined;
+  }
+}
+
+const proxyFailure = (e: BadProxyError): Failure => ({
+  code: "teacher/proxy",
+  message: e.message,
+  hint: "correct the variable, or unset it",
+  exit: EXIT.environment,
+});
+
+/** A reply that is none of a chat completion. */
+export class NoAnswer extends Error {}
+
+/** Whether a request was given up while the server may have been at work on it. */
+export const isCutOff = (e: unknown): boolean => e instanceof Error && /Timeout|UserAbort/.test(e.constructor.name);
+
+/** Milliseconds until a failed request is worth another try; undefined where it is not. */
+export function waitFor(e: unknown, otherwise: number): number | undefined {
+  if (!(e instanceof Error) || e.cause instanceof BadProxyError) return undefined;
+  const { status, code, headers } = e as Error & { status?: number; code?: string | null; headers?: Headers };
+  const again =
+    status === undefined
+      ? /APIConnection/.test(e.constructor.name)
+      : status === 408 || status === 409 || status >= 500 || (status === 429 && code !== "insufficient_quota");
+  if (!again) return undefined;
+  const said = Number(headers?.get("retry-after-ms") ?? Number.NaN) || Number(headers?.get("retry-after") ?? Number.NaN) * 1000;
+  return Math.min(LONGEST_WAIT_MS, Number.isFinite(said) && said >= 0 ? said : otherwise);
+}
+
+/** Text and tokens of an answer; undefined where it is none. A server that counts none is taken to have used the most it could. */
+export function replyOf(answer: Partial<OpenAI.Chat.Completions.ChatCompletion> | null, request: Request | undefined): Reply | undefined {
+  const choice = typeof answer === "object" && Array.isArray(answer?.choices) ? answer.choices[0] : undefined;
+  const content: unknown = choice?.message?.content ?? "";
+  if (typeof choice?.message !== "object" || typeof content !== "string") return undefined;
+  const text = content;
+  const tokens = {
+    input: count(answer?.usage?.prompt_tokens, request === undefined ? 0 : mostTokens(request)),
+    output: count(answer?.usage?.completion_tokens, request?.maxTokens ?? 0),
+  };
+  if (choice.message.refusal || choice.finish_reason === "content_filter") return { text: "", flaw: "refused", ...tokens };
+  if (choice.finish_reason === "length") return { text: "", flaw: "cut off", ...tokens };
+  return text.trim() === "" ? { text: "", flaw: "empty", ...tokens } : { text, ...tokens };
+}
+
+const count = (n: unknown, otherwise: number): number => (typeof n === "number" && Number.isSafeInteger(n) && n >= 0 ? n : otherwise);
+
+/** The SDK's way to the network: through the environment's proxy, to no other address than asked, and never more than a bound. */
+async function boundedFetch(url: string | URL | globalThis.Request, init?: RequestInit): Promise<Response> {
+  const address = new URL(url instanceof globalThis.Request ? url.url : url);
+  const most = address.pathname.endsWith("/content") ? MOST_FILE_BYTES : MOST_BYTES;
+  const response = await proxiedFetch(address, { ...init, redirect: "error" });
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of response.body ?? []) {
+    size += part.byteLength;
+    if (size > most) throw new TypeError(`an answer of more than ${most >> 20} MB`);
+    parts.push(part);
+  }
+  const empty = response.status === 204 || response.status === 304;
+  return new Response(empty ? null : Buffer.concat(parts), { status: response.status, statusText: response.statusText, headers: response.headers });
+}
