@@ -270,11 +270,22 @@ function orderSpots(spots: readonly Spot[], rng: Rng): Spot[] {
     : out;
 }
 
+/** How often what is listed or searched is asked for in the plural: of what is chosen by its properties, one is often wanted. */
+const pluralShare = (model: ToolModel): number => (model.cls === "search" ? 0.75 : hasFilters(model) ? 0.65 : 0.95);
+
+/** Whether the tool gives several of a thing: also one that "gets" them by their properties. */
+const listsThings = (model: ToolModel, object: string): boolean =>
+  model.cls === "list" || model.cls === "search" || (model.cls === "read" && isPlural(object) && !UNCOUNTED.test(object) && hasFilters(model));
+
+const hasFilters = ({ params }: ToolModel): boolean => params.filter((p) => !p.property.required).length >= FILTERS;
+/** Optional parameters that make a list a choice. */
+const FILTERS = 3;
+
 /** Fills verb and object of a generic shape; may swap the shape for one that fits the object's number. */
 function fillObject(text: string, model: ToolModel, object: string | null, adjectives: readonly string[], rng: Rng): string | null {
   const nouns = [...model.objects, ...model.domains.flatMap((d) => d.objects ?? [])];
   let np = rng.pick(nouns);
-  if (asks(model.cls) && (model.cls === "list" || model.cls === "search")) np = rng.chance(model.cls === "list" ? 0.95 : 0.75) ? plural(np) : np;
+  if (listsThings(model, np)) np = rng.chance(pluralShare(model)) ? plural(np) : singular(np);
   const many = isPlural(np);
   let shape = text;
   if (asks(model.cls) && object === null && rng.chance(0.4) && /\{V\}|\{O\}/.test(text))
@@ -308,7 +319,7 @@ const SEEING = ["see", "look at", "check", "get", "look up"];
 function determine(bare: string, np: string, model: ToolModel, rng: Rng): string {
   const many = isPlural(np);
   const mass = isMass(np);
-  switch (model.cls) {
+  switch (!many && hasFilters(model) && model.cls === "read" && model.objects.includes(plural(np)) ? "list" : model.cls) {
     case "list":
     case "search":
       return many
