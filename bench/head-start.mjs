@@ -4,12 +4,13 @@
  *
  *   npm run bench -- head-start [--model head-starts/smollm2] [--toolsets all | NAME,NAME] [--from DIR] [--family NAME] [--keep DIR]
  *
- * Free decoding, q8_0. One JSON line a figure, of each toolset and pooled, and how arguments went wrong.
+ * Free decoding, q8_0. One JSON line a figure, of each toolset, pooled, and of the requests that hold what their answer needs (answerable.mjs), and how arguments went wrong.
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { beyondAnswer } from "./answerable.mjs";
 import { developmentToolsets, FIGURES, importSource, jsonLines, machine, requestsOf, root } from "./lib.mjs";
 
 const { values: o } = parseArgs({
@@ -94,3 +95,8 @@ for (const name of names) {
   pooled.push(...made.map((r) => ({ ...r, cluster: `${name}/${r.id}` })));
 }
 tell("pooled", pooled);
+const beyond = beyondAnswer(folder, names);
+tell(
+  "answerable",
+  pooled.filter((r) => !beyond.has(r.cluster)),
+);

@@ -11,14 +11,15 @@
  * writes them, and is asked to when none is named). Requests that no tool is for are taken from bench/cases/no-call.
  * Everything lies in --keep (.mcp-forge/bench/teacher): forge itself runs only what changed there, so an interrupted run goes on.
  *
- * Ends with one JSON line a figure, first of each toolset, then pooled over all requests, with a 95 % interval:
- * tool, slots right, exact arguments and no call, free and constrained, and how arguments went wrong.
+ * Ends with one JSON line a figure, first of each toolset, then pooled over all requests, then over those that hold what their accepted answer needs
+ * (answerable.mjs), with a 95 % interval: tool, slots right, exact arguments and no call, free and constrained, and how arguments went wrong.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { stringify } from "yaml";
+import { beyondAnswer } from "./answerable.mjs";
 import { developmentToolsets, FIGURES, importSource, jsonLines, machine, requestsOf, root, stored } from "./lib.mjs";
 
 const { values: o } = parseArgs({
@@ -137,6 +138,10 @@ function tell(name, seed, way, { free, constrained }) {
   );
 }
 
+/** Requests that no model can answer as accepted. */
+const beyond = beyondAnswer(from, names);
+for (const { name, id, reason } of beyond.values()) emit({ name: "teacher.unanswerable", toolset: name, request: id, reason });
+
 for (const way of ways) {
   const pooled = { free: [], constrained: [] };
   for (let seed = 1; seed <= Number(o.seeds); seed++)
@@ -148,5 +153,7 @@ for (const way of ways) {
       for (const decoding of ["free", "constrained"]) pooled[decoding].push(...measured[decoding].map((r) => ({ ...r, cluster: `${name}/${r.id}` })));
     }
   tell("pooled", null, way, pooled);
+  const answerable = (records) => records.filter((r) => !beyond.has(r.cluster));
+  tell("answerable", null, way, { free: answerable(pooled.free), constrained: answerable(pooled.constrained) });
 }
 console.log(out.join("\n"));
