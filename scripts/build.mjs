@@ -1,5 +1,5 @@
 /**
- * Builds dist/: generates what comes from the schemas, bundles the program (esbuild), unpacks llama.cpp's
+ * Builds dist/: generates what comes from the schemas, bundles the program (esbuild, rolldown), unpacks llama.cpp's
  * converter, and makes `npx forge` work in the repository itself. Run by `npm run build`, and by `npm ci`
  * through `prepare`.
  *
@@ -17,6 +17,7 @@ import { build } from "esbuild";
 import { commandOptions, root, workerOptions } from "./bundle-options.mjs";
 import { unpackConverter } from "./converter.mjs";
 import { licencesOf } from "./licences.mjs";
+import { mergeChunks } from "./merge-chunks.mjs";
 
 await import("./generate.mjs");
 
@@ -24,7 +25,7 @@ const dist = join(root, "dist");
 const [command, worker] = await Promise.all([build({ ...commandOptions(), write: false }), build({ ...workerOptions(), write: false })]);
 // The bundles that users make go to dist/ too (dist/NAME): only what is ours is replaced.
 await rm(join(dist, "chunks"), { recursive: true, force: true });
-const files = [...command.outputFiles, ...worker.outputFiles];
+const files = [...(await mergeChunks(command, root, dist)), ...worker.outputFiles];
 for (const file of files) await replace(file.path, file.contents);
 await chmod(join(dist, "forge.js"), 0o755);
 await replace(join(dist, "THIRD-PARTY.txt"), await licencesOf([command.metafile, worker.metafile]));

@@ -31,6 +31,7 @@ const SAYS_NONE = /\b(no|not|none|nothing|never|without|n't|empty|zero|clear)\b|
 const WORKED = /^(?:ok(?:ay)?|success(?:ful(?:ly)?)?|succeeded|done|complete[d]?|confirmed|accepted|created|updated|saved|sent|received|processed)$/i;
 
 const NUMBER_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen"];
+const NUMBER_WORD = NUMBER_WORDS.map((word) => new RegExp(`\\b${word}\\b`, "i"));
 
 /** What is wrong with an answer to a result; empty when nothing is. */
 export function problemsOfAnswer(answer: string, sources: AnswerSources): string[] {
@@ -53,14 +54,15 @@ export function problemsOfErrorAnswer(answer: string, sources: AnswerSources): s
 
 /** Numbers of the answer that are nowhere in the result, the question or the arguments; a result's number may be rounded, a list counted. */
 function inventedNumbers(answer: string, { results, given }: AnswerSources): string[] {
+  const said = numbers(answer.replaceAll(/^\s*\d{1,2}[.)]\s/gm, "")); // without the ordinals of a list
+  if (said.length === 0) return [];
   const known = new Set<number>();
   for (const text of [...results, ...given]) {
     for (const n of numbers(text)) for (const v of [n, Math.round(n), Math.floor(n), Math.ceil(n), Math.round(n * 10) / 10]) known.add(Math.abs(v));
-    for (const [i, word] of NUMBER_WORDS.entries()) if (new RegExp(`\\b${word}\\b`, "i").test(text)) known.add(i);
+    for (const [i, word] of NUMBER_WORD.entries()) if (word.test(text)) known.add(i);
   }
   for (const value of results.map(parsed)) for (const length of lengths(value)) known.add(length);
-  const withoutOrdinals = answer.replaceAll(/^\s*\d{1,2}[.)]\s/gm, "");
-  const invented = [...new Set(numbers(withoutOrdinals).filter((n) => !known.has(Math.abs(n))))];
+  const invented = [...new Set(said.filter((n) => !known.has(Math.abs(n))))];
   return invented.length === 0 ? [] : [`the answer has ${invented.slice(0, 3).join(", ")}, which is nowhere in the result or the question`];
 }
 
@@ -99,8 +101,7 @@ function decisiveValues({ results, given }: AnswerSources): { decisive: (string 
 
 function holds(answer: string, value: string | number): boolean {
   if (typeof value === "string") return plain(answer).includes(plain(value));
-  const word = NUMBER_WORDS[value];
-  if (word !== undefined && new RegExp(`\\b${word}\\b`, "i").test(answer)) return true;
+  if (NUMBER_WORD[value]?.test(answer) === true) return true;
   return numbers(answer).some((n) => n === Math.abs(value) || n === Math.abs(Math.round(value)) || n === Math.abs(Math.round(value * 10) / 10));
 }
 

@@ -1,0 +1,61 @@
+/**
+ * Puts what an unchanged `forge apply` loads into one file. esbuild splits by which entries reach a module, which leaves that path in more than
+ * fifty files of a few kilobytes, and opening, resolving and linking them takes longer than their code does. rolldown bundles esbuild's
+ * output once more, with a group for them; everything else stays split and is loaded when it is needed.
+ */
+import { basename, dirname, join, resolve } from "node:path";
+import { rolldown } from "rolldown";
+
+/** What `forge apply`, `plan` and `status` load when nothing has changed: the modules that are imported when they are needed. What these import is found. */
+const STARTUP = [
+  "src/cli/program.ts",
+  "src/cli/commands/apply.ts",
+  "src/recipe/load.ts",
+  "src/stages/pipeline.ts",
+  "src/engine/apply.ts",
+  "src/platform/offline.ts",
+  "src/cli/render/closing.ts",
+];
+
+/**
+ * @param built esbuild's result, with `metafile`
+ * @param outdir absolute path of the entry's folder
+ * @returns files with absolute `path` and `contents`, in the form of esbuild's
+ */
+export async function mergeChunks({ outputFiles, metafile }, root, outdir) {
+  const texts = new Map(outputFiles.map((f) => [f.path, f.text]));
+  const startup = new Set();
+  const follow = (output) => {
+    if (startup.has(output)) return;
+    startup.add(output);
+    for (const { path, kind } of metafile.outputs[output].imports) if (kind === "import-statement" && metafile.outputs[path] !== undefined) follow(path);
+  };
+  for (const name of STARTUP) {
+    const found = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint === name);
+    if (found === undefined) throw new Error(`scripts/merge-chunks.mjs: nothing imports ${name} when it is needed; take it from STARTUP, or give its new name`);
+    follow(found[0]);
+  }
+  const entry = join(outdir, "forge.js");
+  const together = new Set([...startup].map((output) => resolve(root, output)));
+  const bundle = await rolldown({
+    input: { forge: entry },
+    platform: "node",
+    treeshake: false,
+    external: (id) => !id.startsWith(".") && !id.startsWith("/") && !/^[A-Za-z]:/.test(id),
+    plugins: [
+      {
+        name: "built",
+        resolveId: (id, from) => (id.startsWith(".") && from !== undefined ? resolve(dirname(from), id) : texts.has(id) ? id : null),
+        load: (id) => texts.get(id) ?? null,
+      },
+    ],
+  });
+  const { output } = await bundle.generate({
+    format: "esm",
+    entryFileNames: "forge.js",
+    chunkFileNames: "chunks/[name]-[hash].js",
+    codeSplitting: { groups: [{ name: "startup", test: (id) => together.has(id) && id !== entry }] },
+  });
+  await bundle.close();
+  return output.map((chunk) => ({ path: join(outdir, chunk.fileName), contents: chunk.code, name: basename(chunk.fileName) }));
+}
