@@ -29,8 +29,10 @@ const RARELY = new Set(["token", "secret", "constant", "object", "latitude", "lo
 /** Pairs that a call should not hold both of. */
 const EXCLUSIVE: readonly (readonly [RegExp, RegExp])[] = [
   [/^head$/i, /^tail$/i],
-  [/^(start|t0|from)/i, /^(timespan|period|duration)$/i],
+  [/^(start|t0|from|since|end|t1|until)/i, /^(timespan|period|duration)$/i],
 ];
+/** A span up to now: it has no other end, even where the schema has parameters for one. */
+const LOOKS_BACK = /^(timespan|lookback|period)$/i;
 
 /** Chance that the other end of a span is said with the one. */
 const TOGETHER = 0.75;
@@ -50,8 +52,10 @@ export function drawBindings(world: World, model: ToolModel, rng: Rng, w: Wanted
   let wanted = 0;
   for (const p of optional) {
     if (wanted >= w.most) break;
-    const clash = [...chosen].some((q) =>
-      EXCLUSIVE.some(([a, b]) => (a.test(p.property.name) && b.test(q.property.name)) || (b.test(p.property.name) && a.test(q.property.name))),
+    const clash = model.params.some(
+      (q) =>
+        (chosen.has(q) || (q.property.required && LOOKS_BACK.test(q.property.name))) &&
+        EXCLUSIVE.some(([a, b]) => (a.test(p.property.name) && b.test(q.property.name)) || (b.test(p.property.name) && a.test(q.property.name))),
     );
     if (!clash && !/should not be|do not (set|specify|use)|internal use/i.test(p.property.description)) {
       if (!chosen.has(p)) wanted++;
