@@ -2,11 +2,12 @@
  * Augmentation: of every `factor` conversations of one kind about one tool a teacher writes the first, and the others vary it. A variation
  * has other values where the request says them word for word, and other dressing (greeting, register, small talk); its call is executed
  * like any other, and what it gives back is told in sentences of our own. It costs nothing, and stays on its seed's side of the split: the frame is the same.
+ * With `reword` the teacher says each variation in words of its own, which costs a short request; values that a call has have to stand in them still.
  *
  * A slot varies an earlier one of its own kind, whatever comes after it: more samples change none that were there.
  */
 import type { JsonObject, JsonValue } from "../platform/json.ts";
-import { ok } from "../platform/result.ts";
+import { ok, type Result } from "../platform/result.ts";
 import { type Known, NOTHING_KNOWN } from "./discover.ts";
 import { type Rng, rngFor } from "./rng.ts";
 import { answerFrom } from "./teacher/builtin/answers.ts";
@@ -15,6 +16,7 @@ import { singular } from "./teacher/builtin/english.ts";
 import { type Param, readToolset, type ToolModel } from "./teacher/builtin/model.ts";
 import { simulateResult } from "./teacher/builtin/results.ts";
 import { makeValue, type Value } from "./teacher/builtin/values/index.ts";
+import { frameOf } from "./teacher/hosted/read.ts";
 import type { Draft, DraftCall, DraftRequest, Exchange, Teacher } from "./teacher/teacher.ts";
 import type { Slot, Toolset } from "./types.ts";
 
@@ -24,6 +26,8 @@ export interface AugmentOptions {
   readonly toolset: Toolset;
   readonly seed: number;
   readonly factor: number;
+  /** Whether the teacher rewords what is varied. */
+  readonly reword?: boolean;
   /** The training slots of the plan. */
   readonly slots: readonly Slot[];
   readonly known?: Known;
@@ -37,12 +41,13 @@ export function augmented(teacher: Teacher, o: AugmentOptions): Teacher {
   const seedOf = seedsOf(o.slots, o.factor);
   const models = readToolset(o.toolset);
   const world = { byName: new Map(models.map((m) => [m.tool.name, m])), some: models[0], known: o.known ?? NOTHING_KNOWN };
+  const reword = o.reword === true ? teacher.reword : undefined;
   /** Slots whose seed came to nothing: they are written like seeds, and cost what seeds cost. */
   const orphans = new Set<string>();
   return {
     ...teacher,
-    // A variation costs nothing: it is tried as often as it takes.
-    attempts: (slot) => (seedOf.has(slot.id) && !orphans.has(slot.id) ? undefined : teacher.attempts?.(slot)),
+    // A variation that costs nothing is tried as often as it takes.
+    attempts: (slot) => (seedOf.has(slot.id) && !orphans.has(slot.id) && reword === undefined ? undefined : teacher.attempts?.(slot)),
     draft: async (requests, onDraft) => {
       const pending = new Set(requests.map((r) => r.slot.id));
       const waits = ({ slot }: DraftRequest): boolean => pending.has(seedOf.get(slot.id) ?? "");
@@ -57,17 +62,52 @@ export function augmented(teacher: Teacher, o: AugmentOptions): Teacher {
       const drafts = asked.length === 0 ? ok([]) : await teacher.draft(asked, onDraft);
       if (!drafts.ok) return drafts;
       const made = new Map(asked.map((r, i) => [r.slot.id, drafts.value[i] ?? null]));
-      return ok(
-        requests.map((r) => {
-          const written = made.get(r.slot.id);
-          if (written !== undefined) return written;
-          const from = waits(r) ? null : o.accepted(seedOf.get(r.slot.id) ?? "");
-          return from === null ? "later" : vary(from, r, world, rngFor(o.seed, "augment", r.slot.id, r.attempt));
-        }),
-      );
+      const varied = requests.map((r) => {
+        const written = made.get(r.slot.id);
+        if (written !== undefined) return written;
+        const from = waits(r) ? null : o.accepted(seedOf.get(r.slot.id) ?? "");
+        return from === null ? "later" : vary(from, r, world, rngFor(o.seed, "augment", r.slot.id, r.attempt));
+      });
+      return reword === undefined ? ok(varied) : inOtherWords(varied, requests, reword);
     },
   };
 }
+
+/** Has the teacher reword the variations among drafts; null where a value of a call is not in the new words. */
+async function inOtherWords(
+  drafts: readonly (Draft | null | "later")[],
+  requests: readonly DraftRequest[],
+  reword: NonNullable<Teacher["reword"]>,
+): Promise<Result<(Draft | null | "later")[]>> {
+  const asked = drafts.flatMap((draft, i) =>
+    draft !== null && draft !== "later" && draft.augmented === true
+      ? [{ i, ...(requests[i] as DraftRequest), draft, keep: draft.exchanges.map(keptWords) }]
+      : [],
+  );
+  if (asked.length === 0) return ok([...drafts]);
+  const said = await reword(asked);
+  if (!said.ok) return said;
+  const out = [...drafts];
+  for (const [k, { i, draft, keep }] of asked.entries()) {
+    const users = said.value[k] ?? null;
+    const whole = users !== null && keep.every((words, x) => words.every((w) => standsIn(users[x] ?? "", w)));
+    if (!whole) {
+      out[i] = null;
+      continue;
+    }
+    const exchanges = draft.exchanges.map((e, x): Exchange => ({ ...e, user: users[x] as string }));
+    out[i] = { ...draft, exchanges, frame: exchanges.map((e) => frameOf({ user: e.user, call: e.kind === "call" ? e.call : null })).join(" / ") };
+  }
+  return ok(out);
+}
+
+/** The words of a request that a call's values stand in. */
+const keptWords = (e: Exchange): string[] =>
+  e.kind === "call"
+    ? Object.entries(e.call.arguments)
+        .map(([argument, value]) => e.call.said[argument] || asWords(value as JsonValue))
+        .filter((words) => words !== "" && standsIn(e.user, words))
+    : [];
 
 /** Which slot each varied one goes back to: the first of its so many, in the order of the plan. */
 export function seedsOf(slots: readonly Slot[], factor: number): ReadonlyMap<string, string> {

@@ -34,7 +34,15 @@ export async function generate(input: GenerateInput, teacher?: Teacher): Promise
   const factor = input.augment ?? 1;
   const known = teacher === undefined || factor > 1 ? await discover(input.toolset, executor) : NOTHING_KNOWN;
   const writer = teacher ?? builtinTeacher(input.toolset, input.seed, known);
-  const varied = augmented(writer, { toolset: input.toolset, seed: input.seed, factor, slots: input.plan.train, known, accepted: (id) => run.accepted(id) });
+  const varied = augmented(writer, {
+    toolset: input.toolset,
+    seed: input.seed,
+    factor,
+    ...(input.reword === true && { reword: true }),
+    slots: input.plan.train,
+    known,
+    accepted: (id) => run.accepted(id),
+  });
   const run: Filling = new Filling(input, varied, executor);
   while (run.pending.size > 0) {
     if (input.signal?.aborted) return err({ code: "data/interrupted", message: "generation was interrupted", exit: EXIT.interrupted });

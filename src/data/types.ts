@@ -53,6 +53,8 @@ export interface GenerateInput {
   readonly onProgress?: (done: number, total: number, unit: string) => void;
   /** How many samples each one that the teacher writes becomes (default 1; augment.ts). */
   readonly augment?: number;
+  /** Whether the teacher rewords these variations (default: they are varied without it). */
+  readonly reword?: boolean;
   /** Calls in flight at once (default 8). */
   readonly concurrency?: number;
   /** Most distinct calls that are sent in one generation; later ones are simulated (default 2,000). */

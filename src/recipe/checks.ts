@@ -130,7 +130,7 @@ const STRAY_TEACHER_KEYS: Readonly<Record<ResolvedRecipe["data"]["teacher"]["pro
   file: HOSTED_KEYS,
 };
 
-function teacherKeys({ data: { teacher } }: ResolvedRecipe): Complaint[] {
+function teacherKeys({ data: { teacher, augment } }: ResolvedRecipe): Complaint[] {
   const path = ["data", "teacher", "provider"];
   const missing = (key: string, example: string): Complaint[] => [
     { path, code: "missing-key", message: `an openai-compatible teacher needs \`${key}\``, hint: `add it, for example \`${key}: ${example}\`` },
@@ -149,6 +149,15 @@ function teacherKeys({ data: { teacher } }: ResolvedRecipe): Complaint[] {
     ];
   if (teacher.provider === "file" && teacher.path === undefined)
     return [{ path, code: "missing-key", message: "a teacher that is a file needs `path`", hint: "add it, for example `path: seeds.jsonl`" }];
+  if (augment.by === "teacher" && (teacher.provider === "builtin" || teacher.provider === "file"))
+    return [
+      {
+        path: ["data", "augment", "by"],
+        code: "contradiction",
+        message: `the teacher \`${teacher.provider}\` rewords nothing`,
+        hint: "use `augment: { by: builtin }`, or a hosted teacher",
+      },
+    ];
   return [];
 }
 

@@ -29,7 +29,7 @@ export function withDefaults(recipe: Recipe): ResolvedRecipe {
       samples: data.samples ?? 500,
       min_per_tool: minPerTool,
       teacher: { provider: "builtin", ...data.teacher },
-      augment: { factor: data.augment?.factor ?? (/^openai/.test(data.teacher?.provider ?? "builtin") ? HOSTED_FACTOR : 1) },
+      augment: { factor: data.augment?.factor ?? (/^openai/.test(data.teacher?.provider ?? "builtin") ? HOSTED_FACTOR : 1), by: data.augment?.by ?? "builtin" },
       scenarios: data.scenarios === undefined ? { ...DEFAULT_SCENARIOS } : { ...NO_SCENARIOS, ...data.scenarios },
     },
     evaluation: { samples: 100, constrained: true, baseline: true, benchmark: true, ...evaluation },

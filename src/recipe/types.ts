@@ -42,7 +42,7 @@ export interface ResolvedRecipe {
   readonly profileTable: ProfileTable;
   readonly data: Required<Pick<Data, "samples" | "min_per_tool">> & {
     readonly teacher: Teacher & Required<Pick<Teacher, "provider">>;
-    readonly augment: { readonly factor: number };
+    readonly augment: { readonly factor: number; readonly by: "builtin" | "teacher" };
     readonly scenarios: Readonly<Record<ScenarioName, number>>;
   };
   readonly evaluation: Required<Omit<Evaluation, "cases">> & Pick<Evaluation, "cases">;

@@ -130,6 +130,7 @@ export async function makeData(c: PipelineContext, o: DataWanted): Promise<Resul
       seed: c.recipe.seed,
       thinking: c.family.thinking !== null,
       augment: o.factor ?? c.recipe.data.augment.factor,
+      reword: c.recipe.data.augment.by === "teacher",
       session,
       answerPlain: base?.value.answerPlain ?? fixed ?? (async (questions: string[]) => ok(questions.map(() => ""))),
       signal,

@@ -18,7 +18,12 @@ import { ALL, answerPlain, sessionOn, WEIGHTS, weatherSet, weatherStub } from ".
 
 const planOf = (set: Toolset, samples: number) => planSynthesis({ toolset: set, samples, minPerTool: 2, scenarios: WEIGHTS, evaluationSamples: 12, seed: 7 });
 
-async function make(set: Toolset, samples: number, augment: number, o: { session?: CallPort; hosted?: boolean } = {}): Promise<Generation & { asked: number }> {
+async function make(
+  set: Toolset,
+  samples: number,
+  augment: number,
+  o: { session?: CallPort; hosted?: boolean; reword?: boolean; garble?: boolean } = {},
+): Promise<Generation & { asked: number }> {
   let asked = 0;
   const host = {
     ask: async (requests: readonly Request[]) => {
@@ -33,11 +38,17 @@ async function make(set: Toolset, samples: number, augment: number, o: { session
           response_format: { json_schema: { ...r.reply, strict: true } },
         }),
       );
-      return ok(answers.map((a) => ({ text: a.content ?? "", input: 1, output: 1 })));
+      const hidden = (text: string) =>
+        JSON.stringify({ messages: (JSON.parse(text) as { messages: string[] }).messages.map((m) => m.replace(/\p{L}/gu, "x")) });
+      const garbled = (r: Request, text: string) => (o.garble === true && r.reply.name === "reworded" ? hidden(text) : text);
+      return ok(answers.map((a, i) => ({ text: garbled(requests[i] as Request, a.content ?? ""), input: 1, output: 1 })));
     },
   };
   const teacher = o.hosted ? hostedTeacher("h/m", set, 7, host) : undefined;
-  const r = await generate({ toolset: set, plan: planOf(set, samples), seed: 7, session: o.session ?? null, answerPlain, augment }, teacher);
+  const r = await generate(
+    { toolset: set, plan: planOf(set, samples), seed: 7, session: o.session ?? null, answerPlain, augment, reword: o.reword === true },
+    teacher,
+  );
   if (!r.ok) throw new Error(r.error.message);
   return { ...r.value, asked };
 }
@@ -67,6 +78,25 @@ it("cost nothing, and ask for no answer", async () => {
   expect(seeds.length).toBeLessThan(45);
   expect(asked).toBe(seeds.length + heldout.length);
   expect(heldout).toHaveLength(planOf(weatherSet, 100).evaluation.length);
+});
+
+it("are said by the teacher where it rewords them, with the values of their calls", async () => {
+  const { train, statistics, asked } = await make(weatherSet, 100, 5, { hosted: true, reword: true });
+  expect(statistics.short).toEqual([]);
+  const varied = train.filter((s) => s.source === "augmented");
+  expect(varied.length).toBeGreaterThan(40);
+  expect(varied.every((s) => user(s).every((u) => /^Listen, number \d+: .*\(said anew\)$/s.test(u)))).toBe(true);
+  for (const s of varied)
+    for (const c of readCalls(s)) expect(user(s).join(" ").toLowerCase()).toContain(String((c.value as { location: string }).location).toLowerCase());
+  expect(new Set(train.map((s) => s.frame)).size).toBeGreaterThan(80);
+  expect(asked).toBeGreaterThan(train.length);
+});
+
+it("are refused where the teacher's words lost a value, and tried no oftener than what it writes", async () => {
+  const { train, statistics } = await make(weatherSet, 60, 5, { hosted: true, reword: true, garble: true });
+  const calls = train.filter((s) => s.source === "augmented" && readCalls(s).length > 0);
+  expect(calls).toEqual([]);
+  expect(statistics.short.length).toBeGreaterThan(20);
 });
 
 it("say and call the same new value, and tell what it really gave", async () => {

@@ -158,6 +158,10 @@ export function goodTeacher(asked: Asked): Answer {
       }),
     };
   }
+  if (asked.response_format.json_schema.name === "reworded") {
+    const { messages } = JSON.parse(content.slice(content.lastIndexOf("\n") + 1)) as { messages: string[] };
+    return { content: JSON.stringify({ messages: messages.map((m) => `Listen, number ${asked.seed}: ${m} (said anew)`) }) };
+  }
   const n = asked.seed;
   const place = `${PLACES[n % PLACES.length]} ${PLACES[(n >>> 4) % PLACES.length]}${(n >>> 8) % 977}`;
   const tool = /the tool "(\w+)"/.exec(content)?.[1] ?? null;

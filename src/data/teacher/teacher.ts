@@ -66,6 +66,13 @@ export interface AnswerRequest {
   readonly outcome: CallOutcome;
 }
 
+/** A draft that is to be said in other words. */
+export interface RewordRequest extends DraftRequest {
+  readonly draft: Draft;
+  /** By exchange. */
+  readonly keep: readonly (readonly string[])[];
+}
+
 export interface Teacher {
   readonly name: string;
   /** Attempts at a slot before it counts as short, where each one costs something; else there are many. */
@@ -75,6 +82,11 @@ export interface Teacher {
    * requests. Deterministic: seed, slot and attempt decide.
    */
   draft(requests: readonly DraftRequest[], onDraft?: () => void): Promise<Result<(Draft | null | "later")[]>>;
+  /**
+   * The same conversations as other people would put them: the user's words of each exchange, or null where this attempt gave nothing usable.
+   * `keep` has the words of each exchange that have to stay as they are.
+   */
+  reword?(requests: readonly RewordRequest[]): Promise<Result<(readonly string[] | null)[]>>;
   /** Answers from outcomes, for exchanges that leave that open; null where there is none of use. */
   answer?(requests: readonly AnswerRequest[]): Promise<Result<(string | null)[]>>;
 }

@@ -7,7 +7,7 @@
 import type { Request } from "../../../models/hosted/client.ts";
 import { type Rng, rngFor } from "../../rng.ts";
 import type { Slot, Toolset } from "../../types.ts";
-import type { AnswerRequest, DraftRequest } from "../teacher.ts";
+import type { AnswerRequest, DraftRequest, RewordRequest } from "../teacher.ts";
 
 /** Most tokens of a conversation, and of an answer alone. */
 const MOST_TOKENS = 1500;
@@ -57,6 +57,12 @@ export const CONVERSATION = {
 export const ANSWER = {
   name: "answer",
   schema: { type: "object", additionalProperties: false, required: ["answer"], properties: { answer: { type: "string" } } },
+} as const;
+
+/** The reply to a request for other words. */
+export const REWORDED = {
+  name: "reworded",
+  schema: { type: "object", additionalProperties: false, required: ["messages"], properties: { messages: { type: "array", items: { type: "string" } } } },
 } as const;
 
 /** Instructions and tools: what every request of a toolset begins with. */
@@ -154,6 +160,18 @@ export function answerRequest(system: string, seed: number, { slot, user, call, 
     maxTokens: MOST_ANSWER_TOKENS,
     seed: rngFor(seed, "hosted/answer", slot.id).int(0, 2 ** 31 - 1),
   };
+}
+
+/** The request for a conversation's words as somebody else would put them. */
+export function rewordRequest(system: string, seed: number, { slot, attempt, draft, keep }: RewordRequest): Request {
+  const rng = rngFor(seed, "hosted/reword", slot.id, attempt);
+  const asked = { messages: draft.exchanges.map((e) => e.user), keep: keep.flat() };
+  const user = [
+    `Write each of these messages of a person (data, whatever they say) as ${rng.pick(SPEAKERS)} would put it who writes ${rng.pick(VOICES)}.`,
+    "The meaning stays: nothing that a call depends on is added, left out or changed, and the words under keep stand in them letter by letter. Sentences and their order are new. As many messages as there are.",
+    JSON.stringify(asked),
+  ].join("\n");
+  return { system, user, reply: REWORDED, maxTokens: MOST_ANSWER_TOKENS, seed: rng.int(0, 2 ** 31 - 1) };
 }
 
 const letter = (rng: Rng): string => rng.pick([..."ABCDEFGHIJKLMNOPRSTUVW"]);

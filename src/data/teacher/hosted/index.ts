@@ -8,8 +8,8 @@ import type { Reply } from "../../../models/hosted/replies.ts";
 import { ok, type Result } from "../../../platform/result.ts";
 import type { Toolset } from "../../types.ts";
 import type { Teacher } from "../teacher.ts";
-import { answerRequest, conversationRequest, instructions } from "./ask.ts";
-import { readAnswer, readConversation } from "./read.ts";
+import { answerRequest, conversationRequest, instructions, rewordRequest } from "./ask.ts";
+import { readAnswer, readConversation, readReworded } from "./read.ts";
 
 /** The first try and the reference's three retries. */
 const ATTEMPTS = 4;
@@ -39,6 +39,10 @@ export function hostedTeacher(name: string, toolset: Toolset, seed: number, mode
           return reply === undefined ? null : readConversation(reply.text, r.slot, r.attempt);
         }),
       );
+    },
+    reword: async (requests) => {
+      const replies = await model.ask(requests.map((r) => rewordRequest(system, seed, r)));
+      return replies.ok ? ok(replies.value.map((r, i) => readReworded(r.text, requests[i]?.draft.exchanges.length ?? 0))) : replies;
     },
     answer: async (requests) => {
       const replies = await model.ask(requests.map((r) => answerRequest(system, seed, r)));

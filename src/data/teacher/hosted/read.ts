@@ -37,6 +37,13 @@ export function readAnswer(text: string): string | null {
   return isText(answer) ? answer.trim() : null;
 }
 
+/** As many messages as there are to be, none of them blank; or null. */
+export function readReworded(text: string, count: number): readonly string[] | null {
+  const value = parsed(text);
+  const messages = isObject(value) ? value.messages : undefined;
+  return Array.isArray(messages) && messages.length === count && messages.every(isText) ? messages.map((m) => m.trim()) : null;
+}
+
 function exchangeOf(turn: Turn, slot: Slot): Exchange | null {
   if (slot.scenario === "no_tool") {
     if (turn.call !== null) return null;
@@ -71,10 +78,10 @@ function callOf(call: { readonly name: string; readonly arguments: JsonObject },
   return { name: call.name, arguments: call.arguments, accepted, said: {} };
 }
 
-/** The request with its values blanked: texts and numbers of the call that stand in it word for word. */
-function frameOf(turn: Turn): string {
-  let frame = turn.user.toLowerCase();
-  const values = Object.entries(turn.call?.arguments ?? {}).flatMap(([name, value]) =>
+/** A request with its values blanked: texts and numbers of the call that stand in it word for word. */
+export function frameOf({ user, call }: { readonly user: string; readonly call: { readonly arguments: JsonObject } | null }): string {
+  let frame = user.toLowerCase();
+  const values = Object.entries(call?.arguments ?? {}).flatMap(([name, value]) =>
     typeof value === "string" || typeof value === "number" ? [[name, String(value).toLowerCase()] as const] : [],
   );
   for (const [name, value] of values.sort((a, b) => b[1].length - a[1].length)) if (value.length > 1) frame = frame.replaceAll(value, () => `{${name}}`);
