@@ -13,6 +13,7 @@ import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
 import { commandOptions } from "../scripts/bundle-options.mjs";
+import { mergeChunks } from "../scripts/merge-chunks.mjs";
 import { importSource, machine, root } from "./lib.mjs";
 
 const { values: o } = parseArgs({
@@ -72,8 +73,8 @@ async function forgeProgram() {
     name: "bench-stages",
     setup: (b) => b.onResolve({ filter: /stages\/pipeline\.ts$/ }, () => ({ path: join(root, "bench/engine/pipeline.ts") })),
   };
-  const { outputFiles } = await build({ ...options, write: false, plugins: [swap, ...options.plugins] });
-  for (const file of outputFiles) {
+  const built = await build({ ...options, write: false, plugins: [swap, ...options.plugins] });
+  for (const file of await mergeChunks(built, root, join(root, "dist"), { "src/stages/pipeline.ts": "bench/engine/pipeline.ts" })) {
     const path = file.path.replace(join(root, "dist"), join(home, "dist"));
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, file.contents);

@@ -20,9 +20,10 @@ const STARTUP = [
 /**
  * @param built esbuild's result, with `metafile`
  * @param outdir absolute path of the entry's folder
+ * @param instead modules that stand in another's place in this build (bench/engine.mjs)
  * @returns files with absolute `path` and `contents`, in the form of esbuild's
  */
-export async function mergeChunks({ outputFiles, metafile }, root, outdir) {
+export async function mergeChunks({ outputFiles, metafile }, root, outdir, instead = {}) {
   const texts = new Map(outputFiles.map((f) => [f.path, f.text]));
   const startup = new Set();
   const follow = (output) => {
@@ -31,7 +32,7 @@ export async function mergeChunks({ outputFiles, metafile }, root, outdir) {
     for (const { path, kind } of metafile.outputs[output].imports) if (kind === "import-statement" && metafile.outputs[path] !== undefined) follow(path);
   };
   for (const name of STARTUP) {
-    const found = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint === name);
+    const found = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint === (instead[name] ?? name));
     if (found === undefined) throw new Error(`scripts/merge-chunks.mjs: nothing imports ${name} when it is needed; take it from STARTUP, or give its new name`);
     follow(found[0]);
   }
