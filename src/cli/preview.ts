@@ -7,7 +7,7 @@ import { fail } from "./failure.ts";
 import { listenForInterrupt } from "./interrupt.ts";
 import { jsonText } from "./json.ts";
 import { openRecipe } from "./recipe.ts";
-import type { RunFlags } from "./run.ts";
+import { type RunFlags, waitSeconds } from "./run.ts";
 import { plural } from "./words.ts";
 
 export async function runPreview(context: CliContext, recipe: string | undefined, n: number, flags: RunFlags): Promise<ExitCode> {
@@ -17,13 +17,24 @@ export async function runPreview(context: CliContext, recipe: string | undefined
   const { pipeline } = opened.value;
   const { goOffline, isOffline } = await import("../platform/offline.ts");
   if (flags.offline === true || isOffline(context.env)) goOffline();
-  const [{ previewData }, { safeText }] = await Promise.all([import("../stages/preview.ts"), import("../platform/redact.ts")]);
+  const [{ previewData }, { acquireLock }, { safeText }] = await Promise.all([
+    import("../stages/preview.ts"),
+    import("../engine/lock.ts"),
+    import("../platform/redact.ts"),
+  ]);
   const interrupt = listenForInterrupt((line) => terminal.err(`${line}\n`));
+  // Two that pay at the same time would know nothing of each other's budget.
+  const lock = await acquireLock(opened.value.loaded.projectRoot, { signal: interrupt.signal, waitSeconds: waitSeconds(flags.waitLock) });
+  if (!lock.ok) {
+    interrupt.release();
+    return fail(context, lock.error);
+  }
   try {
     const made = await previewData(pipeline.context, n, {
       signal: interrupt.signal,
       emit: (e) => {
-        if (e.type === "log" && e.level === "warning") terminal.err(`${safeText(e.message)}\n`);
+        const tells = e.type === "log" && (e.level === "warning" || (e.level === "info" && flags.quiet !== true && flags.json !== true));
+        if (tells) terminal.err(`${safeText(e.message)}\n`);
       },
     });
     if (!made.ok) return fail(context, made.error);
@@ -31,6 +42,7 @@ export async function runPreview(context: CliContext, recipe: string | undefined
     else terminal.out(words(made.value, context, safeText));
     return EXIT.ok;
   } finally {
+    lock.value.release();
     interrupt.release();
   }
 }

@@ -45,6 +45,9 @@ export function problemsOfAnswer(answer: string, sources: AnswerSources): string
   return problems;
 }
 
+/** What an answer makes up: a number that is nowhere in the result, the question or the arguments. */
+export const inventedIn = (answer: string, sources: AnswerSources): string | undefined => inventedNumbers(answer, sources)[0];
+
 /** What is wrong with an answer to a failed call: it has to say that it failed, and may invent nothing. */
 export function problemsOfErrorAnswer(answer: string, sources: AnswerSources): string[] {
   const problems = inventedNumbers(answer, sources);
@@ -54,7 +57,7 @@ export function problemsOfErrorAnswer(answer: string, sources: AnswerSources): s
 
 /** Numbers of the answer that are nowhere in the result, the question or the arguments; a result's number may be rounded, a list counted. */
 function inventedNumbers(answer: string, { results, given }: AnswerSources): string[] {
-  const said = numbers(answer.replaceAll(/^\s*\d{1,2}[.)]\s/gm, "")); // without the ordinals of a list
+  const said = numbers(answer.replaceAll(/^[ \t]*\d{1,2}[.)]\s/gm, "")); // without the ordinals of a list
   if (said.length === 0) return [];
   const known = new Set<number>();
   for (const text of [...results, ...given]) {
@@ -71,7 +74,10 @@ function numbers(text: string): number[] {
   return [...text.matchAll(/(?<![\p{L}_\d])\d+(?:,\d{3})*(?:\.\d+)?/gu)].map((m) => Number(m[0].replaceAll(",", "")));
 }
 
-/** The result's values that an answer should hold: its leaves, without what the user or the call already said. */
+/**
+ * The result's values that an answer should hold: its leaves, without what the user or the call already said. It is empty where it holds nothing at all,
+ * or where what it holds is known and a list or a record of it has nothing in it (`{"city": "Oslo", "alerts": []}`).
+ */
 function decisiveValues({ results, given }: AnswerSources): { decisive: (string | number)[]; empty: boolean } {
   const said = plain(given.join(" "));
   const saidNumbers = new Set(given.flatMap(numbers));
@@ -85,18 +91,22 @@ function decisiveValues({ results, given }: AnswerSources): { decisive: (string 
       if (text.trim() !== "") empty = false;
       continue;
     }
+    if (!hasVoid(value)) empty = false;
     for (const leaf of leaves(value)) {
       if (typeof leaf === "number" ? saidNumbers.has(leaf) : said.includes(plain(leaf))) continue;
-      if (typeof leaf === "string" && WORKED.test(leaf.trim())) {
-        empty = false;
-        continue;
-      }
-      if (typeof leaf === "string" && (leaf.length > LONGEST_DECISIVE || plain(leaf) === "")) continue;
+      if (typeof leaf === "string" && (leaf.length > LONGEST_DECISIVE || plain(leaf) === "" || WORKED.test(leaf.trim()))) continue;
       decisive.push(leaf);
     }
     if (decisive.length > 0) empty = false;
   }
   return { decisive: [...new Set(decisive)], empty };
+}
+
+/** Whether a list or a record in it, or the whole, has nothing in it. */
+function hasVoid(value: JsonValue): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const inside = Object.values(value) as JsonValue[];
+  return inside.length === 0 || inside.some(hasVoid);
 }
 
 function holds(answer: string, value: string | number): boolean {

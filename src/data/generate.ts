@@ -8,6 +8,7 @@ import type { JsonObject } from "../platform/json.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import { caseOf, type Served, sampleOf, toolName } from "./assemble.ts";
 import { augmented } from "./augment.ts";
+import { inventsNumbers } from "./checks/grounded-answer.ts";
 import { AFTER_EXECUTION, BEFORE_EXECUTION, sampleChecker } from "./checks/index.ts";
 import { discover, NOTHING_KNOWN } from "./discover.ts";
 import { Executor } from "./execute.ts";
@@ -83,6 +84,8 @@ class Filling {
   private readonly byId: ReadonlyMap<string, number>;
   /** Of training drafts: a held-out case has none of them. */
   private readonly frames = new Set<string>();
+  /** Held-out places that lost their frame to training and wait to be drafted again. */
+  private readonly framesTaken: number[] = [];
   private readonly claims = new Map<string, number>();
   private readonly dropped: Record<string, number> = {};
   private readonly short: GenerationStatistics["short"] = [];
@@ -120,6 +123,7 @@ class Filling {
         const evicted = this.consider(i, drafts.value[k] ?? null);
         if (evicted === "again") again.add(i);
         else if (typeof evicted === "number") again.add(evicted);
+        for (const late of this.framesTaken.splice(0)) again.add(late);
       }
       todo = [...again].sort((a, b) => a - b);
     }
@@ -158,10 +162,21 @@ class Filling {
     place.useFault = true;
     place.sample = null;
     this.fresh.add(i);
-    if (!isHeldout(place.slot)) this.frames.add(draft.frame);
+    if (!isHeldout(place.slot)) this.takeFrame(draft.frame);
     if (holder === undefined) return null;
     this.release(holder);
     return this.refuse(holder, "duplicate") === "again" ? holder : null;
+  }
+
+  /** A frame is training's: held-out cases that have it (it came late, after a refusal) are drafted again. */
+  private takeFrame(frame: string): void {
+    if (this.frames.has(frame)) return;
+    this.frames.add(frame);
+    for (let i = this.input.plan.train.length; i < this.places.length; i++) {
+      if (this.at(i).draft?.frame !== frame) continue;
+      this.release(i);
+      if (this.refuse(i, "frame_in_training") === "again") this.framesTaken.push(i);
+    }
   }
 
   /** Counts a drop and moves the slot to its next attempt; gives the slot up after the last one. */
@@ -300,13 +315,20 @@ class Filling {
       if (!p.draft || isHeldout(p.slot) || p.sample !== null) continue;
       const sample = sampleOf(p.draft, servedWhole(p, p.draft), toolName);
       const failure = this.checkWhole(sample);
-      if (failure === null || (failure.check.ruleOfThumb === true && p.draft.brought === true)) {
+      const certain = failure !== null && !(failure.check.ruleOfThumb === true && p.draft.brought === true);
+      const reason = certain ? failure.check.name : this.teachersOwn(p.draft) && inventsNumbers(sample) !== null ? "grounded_answer" : null;
+      if (reason === null) {
         p.sample = sample;
         continue;
       }
       this.release(i);
-      if (this.refuse(i, failure.check.name) === "again") this.pending.add(i);
+      if (this.refuse(i, reason) === "again") this.pending.add(i);
     }
+  }
+
+  /** Whether a model wrote the answers: ours are made of the result, and what somebody brought is theirs to say. */
+  private teachersOwn(draft: Draft): boolean {
+    return this.teacher.answer !== undefined && draft.augmented !== true && draft.brought !== true;
   }
 
   /** Sends back what is a near-duplicate of an earlier slot. */

@@ -18,7 +18,7 @@ let registered: RegExp | undefined;
  * Slack, PyPI, npm, JSON Web Tokens. From the providers' own documentation and GitHub's list of secret-scanning patterns.
  */
 const SHAPES =
-  /\b(?:sk-[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}|xox[abprs]-[A-Za-z0-9-]{10,}|pypi-[A-Za-z0-9_-]{30,}|npm_[A-Za-z0-9]{30,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,})/g;
+  /\b(?:sk-[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}|xox[abprs]-[A-Za-z0-9-]{10,}|pypi-[A-Za-z0-9_-]{30,}|npm_[A-Za-z0-9]{30,}|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,})/g;
 /** Credentials after "Basic" have a digit or a capital inside; the configuration in "basic configuration" has neither. */
 const SCHEME = /\b(Bearer|bearer|BEARER|[Bb]asic(?=\s+(?:[A-Za-z._~+/-]*[0-9]|[A-Za-z0-9._~+/-]+[A-Z]))|BASIC)\s+[A-Za-z0-9._~+/-]{12,}=*/g;
 const USERINFO = /(:\/\/)[^\s/:@"']{0,256}:[^\s/@"']{1,256}@/g;
@@ -42,6 +42,22 @@ export function redact(text: string): string {
   if (/bearer|basic/i.test(out)) out = out.replace(SCHEME, `$1 ${MASK}`);
   if (out.includes("PRIVATE KEY-----")) out = out.replace(PRIVATE_KEY, MASK);
   return out;
+}
+
+/** Registered values this long are no words that a text has for another reason. */
+const SURE_SECRET = 16;
+
+/**
+ * Whether a text of somebody's data holds a key: narrower than `redact`, which rather masks too much. Registered values count from 16 characters on, and
+ * as words of their own.
+ */
+export function holdsSecret(text: string): boolean {
+  for (const secret of secrets) {
+    if (secret.length < SURE_SECRET) continue;
+    const at = text.indexOf(secret);
+    if (at >= 0 && !/\w/.test(text[at - 1] ?? "") && !/\w/.test(text[at + secret.length] ?? "")) return true;
+  }
+  return text.search(SHAPES) >= 0 || (text.includes("PRIVATE KEY-----") && text.search(PRIVATE_KEY) >= 0);
 }
 
 /**

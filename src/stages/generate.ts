@@ -91,6 +91,8 @@ export async function planOf({ recipe }: PipelineContext, toolset: Toolset): Pro
 export interface DataWanted {
   readonly toolset: Toolset;
   readonly plan: SynthesisPlan;
+  /** What the plan is a part of: the recipe's conversations are dealt to the slots of this one. */
+  readonly whole?: SynthesisPlan;
   /** Opens the tools, once the teacher is known to be ready; the session is closed when the data is made. */
   readonly open: () => Promise<Result<ToolSession>>;
   /** The recipe's file of conversations, if it names one. */
@@ -113,7 +115,7 @@ export interface DataMade {
 export async function makeData(c: PipelineContext, o: DataWanted): Promise<Result<DataMade>> {
   const { toolset, plan, file, plainAnswer, signal, emit } = o;
   const [{ generate }, { openBase }] = await Promise.all([import("../data/generate.ts"), import("./base-model.ts")]);
-  const writer = await openTeacher(c, { toolset, plan, signal, emit, ...(file !== undefined && { file }) });
+  const writer = await openTeacher(c, { toolset, plan: o.whole ?? plan, signal, emit, ...(file !== undefined && { file }) });
   if (!writer.ok) return writer;
   // The base model is wanted for its own answers to plain questions, and only then fetched.
   const fixed = plainAnswer === undefined ? fixedAnswers(c.family) : async (questions: string[]) => ok(questions.map(() => plainAnswer));

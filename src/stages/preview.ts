@@ -40,6 +40,7 @@ export async function previewData(c: PipelineContext, n: number, o: Pick<StageCo
   const made = await makeData(c, {
     toolset,
     plan,
+    whole,
     open: async () => ok(session),
     ...(file !== undefined && { file }),
     plainAnswer: PLAIN,

@@ -82,7 +82,8 @@ export async function openTeacher(c: PipelineContext, o: TeacherContext): Promis
     ...(said.tpm !== undefined && { tpm: said.tpm }),
     repliesFolder: view(c, "teacher"),
     ledger: view(c, "teacher", `paid-${c.recipe.name}.jsonl`),
-    ...(said.batch === true && { batches: view(c, "teacher", `batches-${c.recipe.name}.jsonl`) }),
+    batches: view(c, "teacher", `batches-${c.recipe.name}.jsonl`),
+    batch: said.batch === true,
     say: (message) => o.emit({ type: "log", level: "info", message }),
     signal,
   });

@@ -107,6 +107,7 @@ it("shows a few conversations first, and keeps what they cost", async () => {
   const words = server.asked.map((a) => JSON.stringify(a.messages));
   expect(new Set(words).size).toBe(words.length);
   expect((await world.run(["generate", "--preview", "x"])).code).toBe(4);
+  expect((await world.run(["generate", "--preview", "--dry-run"])).err).toContain("--dry-run says how a run goes");
   expect((await world.run(["generate", "--stub", "weather", "--preview"])).code).toBe(4);
 });
 

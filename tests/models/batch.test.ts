@@ -13,8 +13,8 @@ afterEach(() => server.close());
 const request = (n: number): Request => ({ system: "s", user: `u${n}`, reply: { name: "answer", schema: { type: "object" } }, maxTokens: 50, seed: n });
 const requests = (n: number) => Array.from({ length: n }, (_, i) => request(i));
 
-async function rig(ways: BatchWays = {}) {
-  server = await openAiServer((a) => ({ content: JSON.stringify({ seed: a.seed }) }));
+async function rig(ways: BatchWays = {}, refusing = false) {
+  server = await openAiServer((a) => ({ content: JSON.stringify({ seed: a.seed }), status: refusing ? 400 : 200 }));
   server.ways = ways;
   const folder = mkdtempSync(join(tmpdir(), "forge-batch-"));
   const said: string[] = [];
@@ -28,12 +28,34 @@ async function rig(ways: BatchWays = {}) {
       repliesFolder: folder,
       ledger: join(folder, "paid.jsonl"),
       batches: join(folder, "batches.jsonl"),
+      batch: true,
+      batchShare: 0.5,
       pollMs: 5,
       say: (m) => said.push(m),
       ...more,
     });
-  return { folder, open, said };
+  /** A batch under way, of a run that was stopped. */
+  const stopped = async (asked: readonly Request[]): Promise<void> => {
+    server.ways = { looks: 1000 };
+    const controller = new AbortController();
+    const run = open({ signal: controller.signal }).ask(asked);
+    const before = server.batches.size;
+    while (server.batches.size === before) await new Promise((r) => setTimeout(r, 5));
+    await new Promise((r) => setTimeout(r, 20));
+    controller.abort();
+    await run;
+  };
+  const underway = () => new Batches(join(folder, "batches.jsonl")).open();
+  const paid = () =>
+    readFileSync(join(folder, "paid.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map((l) => JSON.parse(l).usd as number)
+      .reduce((a, b) => a + b, 0);
+  return { folder, open, said, stopped, underway, paid };
 }
+/** US dollars that one reply costs in a batch, and that one may cost. */
+const COST = 0.0006;
 
 const seeds = (replies: Awaited<ReturnType<HostedModel["ask"]>>) => replies.ok && replies.value.map((r) => JSON.parse(r.text).seed);
 
@@ -51,7 +73,7 @@ it("answers all requests by one batch, in order, for half the price, and once", 
   const again = open();
   expect(seeds(await again.ask(requests(9)))).toHaveLength(9);
   expect([...server.batches.values()]).toEqual([7, 2]);
-  expect(again.spending()).toMatchObject({ requests: 9 });
+  expect(again.spending()).toMatchObject({ requests: 9, kept: 7 });
 });
 
 it("puts what a batch left unanswered into another, and gives up after three more", async () => {
@@ -87,7 +109,7 @@ it("finds a batch whose id was lost by the mark that it carries, and forgets one
   // Killed between the answer and the line that keeps it; and once before anything was sent.
   const lines = readFileSync(file, "utf8").split("\n");
   writeFileSync(file, `${lines[0]}\n{"mark":"broke o`);
-  appendFileSync(file, `\n${JSON.stringify({ mark: "ffff", asked: ["aa"], worst: 1 })}\n`);
+  appendFileSync(file, `\n${JSON.stringify({ mark: "ffff", asked: ["aa"], worst: 1, where: server.url })}\n`);
   expect(new Batches(file).open()).toHaveLength(2);
   server.ways = {};
   expect(seeds(await open().ask(requests(3)))).toEqual([0, 1, 2]);
@@ -123,4 +145,85 @@ it("says why a batch is refused", async () => {
   const refused = await open().ask(requests(2));
   expect(!refused.ok && refused.error.hint).toContain("no room for so many tokens");
   expect(!refused.ok && refused.error.details).toContain("Enqueued token limit");
+});
+
+it("goes on where an earlier batch is under way that it wants nothing of, which counts in the budget at its worst", async () => {
+  const { open, stopped, underway } = await rig();
+  await stopped(requests(3));
+  const model = open({ budgetUsd: 0.003 });
+  server.ways = { looks: 1000 };
+  for (let i = 0; i < 5; i++) expect((await model.ask([])).ok).toBe(true);
+  server.ways = { looks: 1000, ends: "failed" };
+  expect((await open().ask([])).ok).toBe(true);
+  expect(underway()).toHaveLength(1);
+  server.ways = { looks: 1, ends: "failed" };
+  expect((await open().ask([])).ok).toBe(true);
+  expect(underway()).toEqual([]);
+});
+
+it("fetches what is paid for, whatever the budget, and counts what was kept of it once", async () => {
+  const { open, stopped, underway, paid, folder } = await rig();
+  await stopped(requests(4));
+  const [batch] = underway();
+  // Killed while it kept the replies: two are there, the batch is open.
+  server.ways = { looks: 1 };
+  const first = open();
+  await first.ask(requests(4));
+  appendFileSync(join(folder, "batches.jsonl"), `${JSON.stringify(batch)}\n${JSON.stringify({ mark: batch?.mark, id: batch?.id })}\n`);
+  expect(seeds(await open({ budgetUsd: 4.5 * COST }).ask(requests(4)))).toEqual([0, 1, 2, 3]);
+  expect(paid()).toBeCloseTo(4 * COST, 12);
+  expect(underway()).toEqual([]);
+});
+
+it("passes over a batch that is not there any more, and one of another server", async () => {
+  const { open, folder, underway, said } = await rig();
+  const file = join(folder, "batches.jsonl");
+  const entry = (mark: string, where: string) =>
+    appendFileSync(file, `${JSON.stringify({ mark, asked: ["aa"], worst: 1, where })}\n${JSON.stringify({ mark, id: "batch_404" })}\n`);
+  entry("m1", server.url);
+  entry("m2", "https://elsewhere.example/v1");
+  expect(seeds(await open({ budgetUsd: 1.5 }).ask(requests(2)))).toEqual([0, 1]);
+  expect(said.some((m) => m.includes("is not there any more"))).toBe(true);
+  expect(underway().map((b) => b.mark)).toEqual(["m2"]);
+});
+
+it("asks one by one where batches are switched off, and fetches what an earlier one brought", async () => {
+  const { open, stopped, said } = await rig();
+  await stopped(requests(3));
+  server.ways = { looks: 1000 };
+  expect(seeds(await open({ batch: false }).ask([request(0), request(9)]))).toEqual([0, 9]);
+  expect(server.asked).toHaveLength(2);
+  expect(said.some((m) => m.includes("goes on at the teacher's and will cost beside"))).toBe(true);
+  server.ways = { looks: 1 };
+  expect(seeds(await open({ batch: false }).ask(requests(3)))).toEqual([0, 1, 2]);
+  expect(server.asked).toHaveLength(2);
+});
+
+it.each([[{}], [null], [{ id: "x", status: "thinking" }], ["<html>"], [{ status: "failed", errors: { data: [{ message: null }] } }]])(
+  "ends with a failure where a batch is said to be %j",
+  async (says) => {
+    const { open } = await rig({ says });
+    const end = await open().ask(requests(2));
+    expect(!end.ok && end.error.code).toMatch(/^teacher\//);
+  },
+);
+
+it("looks for a batch whose beginning was not confirmed, and begins none again", async () => {
+  const { open } = await rig({ creates: 504 });
+  const lost = await open().ask(requests(3));
+  expect(lost.ok).toBe(false);
+  server.ways = { looks: 1 };
+  expect(seeds(await open().ask(requests(3)))).toEqual([0, 1, 2]);
+  expect(server.batches.size).toBe(1);
+});
+
+it("begins no other batch where the requests themselves are refused, or where it was cancelled", async () => {
+  const { open } = await rig({ looks: 1 }, true);
+  const refused = await open().ask(requests(2));
+  expect(!refused.ok && [refused.error.message, refused.error.details]).toEqual(["the teacher refuses the batch", "no: 400"]);
+  expect(server.batches.size).toBe(1);
+  const { open: other } = await rig({ looks: 1, ends: "cancelled", leavesOut: (n) => n === 1 });
+  const cancelled = await other().ask(requests(2));
+  expect(!cancelled.ok && cancelled.error.message).toContain("cancelled");
+  expect(server.batches.size).toBe(1);
 });

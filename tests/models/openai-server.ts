@@ -31,7 +31,11 @@ export interface Answer {
 export interface BatchWays {
   readonly looks?: number;
   readonly leavesOut?: (n: number) => boolean;
-  readonly ends?: "completed" | "expired" | "failed";
+  readonly ends?: "completed" | "expired" | "failed" | "cancelled";
+  /** Status of the answer to a new batch, which begins all the same. */
+  readonly creates?: number;
+  /** What is said of a batch in place of its state. */
+  readonly says?: unknown;
 }
 
 export interface OpenAiServer {
@@ -91,7 +95,7 @@ export async function openAiServer(answer: (asked: Asked, n: number) => Answer |
         status: done ? ends : "in_progress",
         metadata: b?.metadata,
         request_counts: { total: b?.lines.length, completed: done ? b.lines.length : 0, failed: 0 },
-        ...(done && ends !== "failed" && { output_file_id: `out-${name}` }),
+        ...(done && ends !== "failed" && { output_file_id: `out-${name}`, error_file_id: `errors-${name}` }),
         ...(done && ends === "failed" && { errors: { data: [{ code: "token_limit_exceeded", message: "Enqueued token limit reached." }] } }),
       };
     };
@@ -99,15 +103,20 @@ export async function openAiServer(answer: (asked: Asked, n: number) => Answer |
     if (method === "GET") {
       const b = begun.get(id);
       if (b === undefined) return [404, { error: { message: "no such batch" } }];
+      if (self.ways.says !== undefined) return [200, self.ways.says as object];
       b.looks++;
       if (b.looks >= (self.ways.looks ?? 2) && !files.has(`out-${id}`)) {
         const out: string[] = ["not JSON", "null"];
+        const errors: string[] = [];
         for (const [n, { custom_id, body }] of b.lines.entries()) {
           if (self.ways.leavesOut?.(n) === true) continue;
           const a = await answer(body, n);
-          out.push(JSON.stringify({ custom_id, response: { status_code: a.status ?? 200, body: completion(body, a) } }));
+          const { status = 200 } = a;
+          const said = status === 200 ? completion(body, a) : { error: { message: `no: ${status}` } };
+          (status === 200 ? out : errors).push(JSON.stringify({ custom_id, response: { status_code: status, body: said } }));
         }
         files.set(`out-${id}`, out.join("\n"));
+        files.set(`errors-${id}`, errors.join("\n"));
       }
       return [200, stateOf(id)];
     }
@@ -119,7 +128,7 @@ export async function openAiServer(answer: (asked: Asked, n: number) => Answer |
     const name = `batch_${begun.size}`;
     begun.set(name, { lines, metadata, looks: 0 });
     batches.set(name, lines.length);
-    return [200, stateOf(name)];
+    return self.ways.creates === undefined ? [200, stateOf(name)] : [self.ways.creates, { error: { message: "gateway" } }];
   }
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   const self: OpenAiServer = {

@@ -28,6 +28,12 @@ export function define(context: CliContext): Command {
         if (flags.preview === undefined)
           return single ? runStepCommand(context, recipe, flags, "generate") : runRecipe(context, recipe, { ...flags, until: "generate" });
         if (single) return fail(context, usage("conflict", "--preview goes with a recipe, not with single files", "leave the file flags out"));
+        const stray = (["dryRun", "locked", "force", "from", "keepGoing", "refresh"] as const).find((name) => flags[name] !== undefined);
+        if (stray !== undefined)
+          return fail(
+            context,
+            usage("conflict", `--${stray.replace(/[A-Z]/, (c) => `-${c.toLowerCase()}`)} says how a run goes, and --preview is none`, "leave one of them out"),
+          );
         const { runPreview } = await import("../preview.ts");
         return runPreview(context, recipe, flags.preview === true ? PREVIEWED : flags.preview, flags);
       }),

@@ -8,16 +8,28 @@ import { parse } from "./parse.ts";
 import { required } from "./required.ts";
 import { roles } from "./roles.ts";
 import { schema } from "./schema.ts";
-import { injection, secrets } from "./strangers.ts";
+import { injection, secrets, templateMarks } from "./strangers.ts";
 import { thoughts } from "./thoughts.ts";
 import { toolExists } from "./tool-exists.ts";
 
 /** Rules of thumb last: what is certain names the reason. */
-export const CHECKS: readonly SampleCheck[] = [parse, toolExists, required, schema, roles, secrets, injection, thoughts, artefacts, groundedAnswer];
+export const CHECKS: readonly SampleCheck[] = [
+  parse,
+  toolExists,
+  required,
+  schema,
+  roles,
+  secrets,
+  templateMarks,
+  thoughts,
+  artefacts,
+  injection,
+  groundedAnswer,
+];
 /** What can be told of a sample whose calls were not executed yet. */
 export const BEFORE_EXECUTION: readonly SampleCheck[] = [parse, toolExists, required, schema, roles, artefacts];
-/** What only a whole sample shows. */
-export const AFTER_EXECUTION: readonly SampleCheck[] = CHECKS.filter((c) => !BEFORE_EXECUTION.includes(c));
+/** What only a whole sample shows. Not what an answer makes of its result: our own are made of it, and a teacher's are held to less (generate.ts). */
+export const AFTER_EXECUTION: readonly SampleCheck[] = [secrets, templateMarks, thoughts, injection];
 
 export interface CheckFailure {
   readonly check: SampleCheck;

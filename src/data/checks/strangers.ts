@@ -2,7 +2,7 @@
  * Texts that nobody should learn from: keys and passwords, and words that are meant for the program rather than for people (a chat
  * template's own marks, orders to forget the instructions). They come with what people wrote, and with what tool servers gave back.
  */
-import { redact } from "../../platform/redact.ts";
+import { holdsSecret } from "../../platform/redact.ts";
 import type { Sample } from "../types.ts";
 import type { SampleCheck } from "./check.ts";
 
@@ -11,7 +11,7 @@ export const secrets: SampleCheck = {
   name: "secrets",
   title: "Keys and passwords",
   gates: false,
-  run: (sample) => first(sample, (text) => (redact(text) === text ? null : "has the form of a key or a password")),
+  run: (sample) => first(sample, (text) => (holdsSecret(text) ? "has the form of a key or a password" : null)),
 };
 
 /** Marks of ChatML, Llama 2 and 3, Gemma, Mistral, DeepSeek and Phi; of tool calls as the families write them. */
@@ -21,16 +21,25 @@ const MARKS =
 const ORDERS =
   /\b(?:ignore|disregard|forget|override|bypass)\b[^.!?\n]{0,30}\b(?:(?:previous|prior|above|earlier|preceding|system)\b[^.!?\n]{0,20}\b(?:instructions?|prompts?|messages?|rules?|directions?)|(?:all|your|the|any) (?:instructions|rules|guidelines))\b|\b(?:reveal|print|repeat|show)\b[^.!?\n]{0,20}\b(?:system prompt|your instructions)\b/i;
 
+export const templateMarks: SampleCheck = {
+  name: "template_marks",
+  title: "Marks of chat templates",
+  gates: false,
+  run: (sample) =>
+    first(sample, (text) => {
+      const mark = MARKS.exec(text);
+      return mark === null ? null : `has ${mark[0]}, a mark of chat templates`;
+    }),
+};
+
+/** People write such words for good reasons too: in their own data it is measured. */
 export const injection: SampleCheck = {
   name: "injection",
   title: "Prompt injection",
   gates: false,
+  ruleOfThumb: true,
   run: (sample) =>
-    first(sample, (text, role) => {
-      const mark = MARKS.exec(text);
-      if (mark !== null) return `has ${mark[0]}, a mark of chat templates`;
-      return role !== "system" && ORDERS.test(text) ? "tells the model to leave its instructions" : null;
-    }),
+    first(sample, (text, role) => ((role === "user" || role === "tool") && ORDERS.test(text) ? "tells the model to leave its instructions" : null)),
 };
 
 /** What is wrong with the first message that `says` something of; of calls the arguments are read. */

@@ -17,6 +17,8 @@ export interface Batch {
   readonly asked: readonly string[];
   /** US dollars that it may cost. */
   readonly worst: number;
+  /** Address of the server that has it. */
+  readonly where: string;
 }
 
 interface Line {
@@ -24,6 +26,7 @@ interface Line {
   readonly id?: unknown;
   readonly asked?: unknown;
   readonly worst?: unknown;
+  readonly where?: unknown;
   readonly done?: unknown;
 }
 
@@ -47,10 +50,11 @@ export class Batches {
       } catch {
         continue; // Broke off, or empty.
       }
-      const { mark, id, asked, worst, done } = read;
+      const { mark, id, asked, worst, where, done } = read;
       if (typeof mark !== "string") continue;
       if (done === true) found.delete(mark);
-      else if (Array.isArray(asked) && typeof worst === "number") found.set(mark, { mark, asked: asked.filter((a) => typeof a === "string"), worst });
+      else if (Array.isArray(asked) && typeof worst === "number")
+        found.set(mark, { mark, asked: asked.filter((a) => typeof a === "string"), worst, where: String(where) });
       else if (typeof id === "string") {
         const batch = found.get(mark);
         if (batch !== undefined) found.set(mark, { ...batch, id });
@@ -60,8 +64,8 @@ export class Batches {
   }
 
   /** Enters a batch that is about to begin. */
-  async enter(asked: readonly string[], worst: number): Promise<Batch> {
-    const batch = { mark: randomBytes(12).toString("hex"), asked, worst };
+  async enter(asked: readonly string[], worst: number, where: string): Promise<Batch> {
+    const batch = { mark: randomBytes(12).toString("hex"), asked, worst, where };
     await this.write(batch);
     return batch;
   }

@@ -35,6 +35,17 @@ export class Budget {
     return true;
   }
 
+  /** Counts what is under way already and cannot be taken back, whatever the limit; nothing new is waited for on its account. */
+  assume(worst: number): void {
+    this.spentUsd += worst;
+  }
+
+  /** What was assumed has come to this. */
+  correct(worst: number, cost: number): void {
+    this.spentUsd += cost - worst;
+    for (const settled of this.waiting.splice(0)) settled();
+  }
+
   /** Gives back what was set aside and counts what the request cost. */
   settle(worst: number, cost: number): void {
     this.underway--;

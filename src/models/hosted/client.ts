@@ -28,7 +28,7 @@ const IN_FLIGHT = 16;
 const RETRY_MS = 500;
 /** Milliseconds that requests on their way get to arrive once the run is interrupted. */
 const GRACE_MS = 7_000;
-/** What a batch costs of the price (platform.openai.com/docs/guides/batch). */
+/** What a batch costs of the price at OpenAI's (platform.openai.com/docs/guides/batch). */
 const BATCH_SHARE = 0.5;
 
 export interface HostedOptions extends Limits, WireOptions {
@@ -39,8 +39,12 @@ export interface HostedOptions extends Limits, WireOptions {
   readonly repliesFolder: string;
   /** File of what was paid. */
   readonly ledger: string;
-  /** File of the batches under way; undefined: each request goes by itself. */
+  /** File of the batches under way. */
   readonly batches?: string;
+  /** Whether requests go by batches; without it each goes by itself, and only what earlier batches bring is fetched. */
+  readonly batch?: boolean;
+  /** What a batch costs of the price: half at OpenAI's, elsewhere the whole. */
+  readonly batchShare?: number;
   readonly signal?: AbortSignal;
   /** Says how a batch stands. */
   readonly say?: (message: string) => void;
@@ -70,6 +74,9 @@ export class HostedModel {
   private readonly counted = { requests: 0, kept: 0, input: 0, output: 0 };
   private readonly wire: Wire;
   private usd = 0;
+  /** Names of the replies that this run fetched by batch, and marks of the batches that its budget has counted. */
+  private readonly fetched = new Set<string>();
+  private readonly countedBatches = new Set<string>();
 
   constructor(private readonly o: HostedOptions) {
     this.wire = new Wire(o);
@@ -116,7 +123,7 @@ export class HostedModel {
     const { signal } = this.o;
     const name = this.nameOf(request);
     const kept = this.replies.find(name);
-    if (kept !== undefined) return ok(this.count(kept, true));
+    if (kept !== undefined) return ok(this.count(kept, !this.fetched.delete(name)));
     const worst = this.worst(request);
     for (let attempt = 0; ; attempt++) {
       if (!(await budget.reserve(worst))) return err(overBudget(budget, worst));
@@ -162,12 +169,18 @@ export class HostedModel {
         wire: this.wire,
         batches: new Batches(file),
         budget,
-        worst: (request) => this.worst(request) * BATCH_SHARE,
-        has: (name) => this.replies.find(name) !== undefined,
+        begin: this.o.batch === true,
+        worst: (request) => this.worst(request) * this.batchShare,
+        counted: this.countedBatches,
+        paid: (name) => {
+          const kept = this.replies.find(name);
+          return kept === undefined ? undefined : this.cost(kept);
+        },
         keep: async (name, reply) => {
           const cost = this.cost(reply);
           if (cost > 0) await this.ledger.enter(cost);
           await this.replies.keep(name, reply);
+          this.fetched.add(name);
           return cost;
         },
         signal,
@@ -181,6 +194,10 @@ export class HostedModel {
     }
   }
 
+  private get batchShare(): number {
+    return this.o.batchShare ?? (this.o.baseUrl === undefined ? BATCH_SHARE : 1);
+  }
+
   private nameOf(request: Request): string {
     const { model, temperature, baseUrl } = this.o;
     return nameOf({ baseUrl: baseUrl ?? null, model, temperature, ...request });
@@ -191,7 +208,7 @@ export class HostedModel {
     return this.o.price === undefined ? 0 : costOf(this.o.price, { input: mostTokens(request), output: request.maxTokens });
   }
 
-  private cost = (reply: Reply): number => (this.o.price === undefined ? 0 : costOf(this.o.price, reply) * (reply.batch === true ? BATCH_SHARE : 1));
+  private cost = (reply: Reply): number => (this.o.price === undefined ? 0 : costOf(this.o.price, reply) * (reply.batch === true ? this.batchShare : 1));
 
   private count(reply: Reply, kept: boolean): Reply {
     this.counted.requests++;

@@ -57,12 +57,17 @@ export class Wire {
     if (o.key !== undefined) registerSecret(o.key);
   }
 
+  /** Where requests go. */
+  get address(): string {
+    return this.o.baseUrl ?? "https://api.openai.com/v1";
+  }
+
   async client(): Promise<OpenAI> {
     const { default: OpenAIClient } = await import("openai");
     this.made ??= new OpenAIClient({
       // The SDK wants one.
       apiKey: this.o.key ?? "none",
-      baseURL: this.o.baseUrl ?? "https://api.openai.com/v1",
+      baseURL: this.address,
       // From the environment by default: nothing but the key goes along.
       organization: null,
       project: null,

@@ -118,7 +118,8 @@ function writeCore(model: ToolModel, bindings: readonly Binding[], rng: Rng, o: 
     filled = fillSlots(expand(pattern, rng), open, topic, rng);
   }
   if (filled === null) return null;
-  return place(filled.text, filled.rest, model, topic, rng);
+  const several = bindings.some((b) => b.param.role.kind === "count" && typeof b.value.json === "number" && b.value.json > 1);
+  return place(filled.text, filled.rest, model, topic, several, rng);
 }
 
 /** Patterns with more wordings are drawn more often, though not in proportion: the short ones are what people say most. */
@@ -180,7 +181,7 @@ function fillSlots(text: string, spots: readonly Spot[], topic: string, rng: Rng
     })
     .replace(/\{NOUNS\}/g, () => plural(lastWord(topic)))
     .replace(/\{NOUN\}/g, () => singular(lastWord(topic)))
-    .replace(/\b(?:what|who)( is| was|'s) \{([^{}@=|]+)\}/gi, (_, is: string, name: string) => {
+    .replace(/\b(?:what|who)( is| was|'s|) \{([^{}@=|]+)\}/gi, (_, is: string, name: string) => {
       const value = spots.find((s) => s.name === name)?.binding.value.json;
       return `${typeof value === "string" && PEOPLE.has(value) ? "who" : "what"}${is} {${name}}`;
     });
@@ -210,7 +211,7 @@ const drawMention = (forms: readonly Mention[], rng: Rng): Mention => rng.weight
 const insert = (m: Mention, s: Spot): string => m.text.replaceAll(/\bXs\b/g, () => `{${s.name}}${MANY}`).replaceAll(/\bX\b/g, () => `{${s.name}}`);
 
 /** Places the remaining arguments and the object, and splits off what stands alone. */
-function place(text: string, rest: readonly Spot[], model: ToolModel, topic: string, rng: Rng): string[] | null {
+function place(text: string, rest: readonly Spot[], model: ToolModel, topic: string, several: boolean, rng: Rng): string[] | null {
   const generic = /\{(O|THE|BARE)\}/.test(text);
   const trail: string[] = [];
   const alone: string[] = [];
@@ -235,7 +236,7 @@ function place(text: string, rest: readonly Spot[], model: ToolModel, topic: str
     else if (m.at === "first") front = said;
     else alone.push(said);
   }
-  let body = generic ? fillObject(text, model, object, adjectives, rng) : text;
+  let body = generic ? fillObject(text, model, object, adjectives, several, rng) : text;
   if (body === null) return null;
   if (model.qualifier !== "" && rng.chance(0.6)) trail.push(model.qualifier);
   const tail = [...trail.filter((t) => !t.startsWith(",")), ...trail.filter((t) => t.startsWith(","))].join(" ");
@@ -281,11 +282,11 @@ const hasFilters = ({ params }: ToolModel): boolean => params.filter((p) => !p.p
 /** Optional parameters that make a list a choice. */
 const FILTERS = 3;
 
-/** Fills verb and object of a generic shape; may swap the shape for one that fits the object's number. */
-function fillObject(text: string, model: ToolModel, object: string | null, adjectives: readonly string[], rng: Rng): string | null {
+/** Fills verb and object of a generic shape (in the plural where the request counts `several`); may swap the shape for one that fits the object's number. */
+function fillObject(text: string, model: ToolModel, object: string | null, adjectives: readonly string[], several: boolean, rng: Rng): string | null {
   const nouns = [...model.objects, ...model.domains.flatMap((d) => d.objects ?? [])];
   let np = rng.pick(nouns);
-  if (listsThings(model, np)) np = rng.chance(pluralShare(model)) ? plural(np) : singular(np);
+  if (listsThings(model, np)) np = rng.chance(pluralShare(model)) || (several && hasFilters(model)) ? plural(np) : singular(np);
   const many = isPlural(np);
   let shape = text;
   if (asks(model.cls) && object === null && rng.chance(0.4) && /\{V\}|\{O\}/.test(text))
