@@ -4,7 +4,16 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { digestFile, digestJson, digestText, digestTree } from "../../src/platform/hash.ts";
 import { runProcess } from "../../src/platform/process.ts";
-import { matchesSnapshot, refreshSnapshot, TICK_MS, takeSnapshot, UnfitTreeError } from "../../src/platform/snapshot.ts";
+import {
+  matchesSnapshot,
+  packEntries,
+  parseSnapshot,
+  refreshSnapshot,
+  snapshotEntries,
+  TICK_MS,
+  takeSnapshot,
+  UnfitTreeError,
+} from "../../src/platform/snapshot.ts";
 
 const folder = () => mkdtempSync(join(tmpdir(), "forge-snapshot-"));
 const settle = () => new Promise((r) => setTimeout(r, TICK_MS + 5));
@@ -77,7 +86,7 @@ describe("a snapshot", () => {
     const snapshot = {
       ...(await takeSnapshot(file)),
       hashedAt: Math.floor(mtimeMs),
-      entries: [["", "f", size, mtimeMs, ctimeMs, ino, digestText("old")]] as const,
+      ...packEntries([{ path: "", type: "f", size, mtimeMs, ctimeMs, inode: ino, content: digestText("old") }]),
     };
     expect(matchesSnapshot(file, snapshot)).toBe(false);
     expect((await refreshSnapshot(file, snapshot)).digest).toBe(digestText("one"));
@@ -91,12 +100,14 @@ describe("a snapshot", () => {
     const before = await takeSnapshot(dir);
     expect(matchesSnapshot(dir, before)).toBe(true);
     // A digest planted in the old snapshot survives for files that did not change: they were not read.
-    const planted = { ...before, entries: before.entries.map((e) => (e[0] === "sub/b" ? ([...e.slice(0, 6), "planted"] as unknown as typeof e) : e)) };
+    const other = digestText("planted");
+    const planted = { ...before, ...packEntries(snapshotEntries(before).map((e) => (e.path === "sub/b" ? { ...e, content: other } : e))) };
     writeFileSync(join(dir, "a"), "x");
     expect(matchesSnapshot(dir, before)).toBe(false);
     const after = await refreshSnapshot(dir, planted);
-    expect(after.entries.find((e) => e[0] === "sub/b")?.[6]).toBe("planted");
-    expect(after.entries.find((e) => e[0] === "a")?.[6]).toBe(digestText("x"));
+    const contentOf = (path: string) => snapshotEntries(after).find((e) => e.path === path)?.content;
+    expect(contentOf("sub/b")).toBe(other);
+    expect(contentOf("a")).toBe(digestText("x"));
     const changes = [
       () => writeFileSync(join(dir, "sub/new"), ""),
       () => rmSync(join(dir, "sub/new")),
@@ -111,5 +122,45 @@ describe("a snapshot", () => {
       expect(matchesSnapshot(dir, now)).toBe(false);
     }
     expect(matchesSnapshot(join(dir, "nowhere"), before)).toBe(false);
+  });
+
+  it("comes back from its JSON, whatever the names; one that was cut or mixed up does not match", async () => {
+    const dir = folder();
+    mkdirSync(join(dir, 'new\nline/ð"quote\\'), { recursive: true });
+    for (const name of ['new\nline/ð"quote\\/ x', "new", "new\nline/a b"]) writeFileSync(join(dir, name), name);
+    chmodSync(join(dir, "new"), 0o755);
+    symlinkSync("new", join(dir, "link"));
+    await settle();
+    const taken = await takeSnapshot(dir);
+    const back = parseSnapshot(JSON.parse(JSON.stringify(taken)));
+    expect(back).toEqual(taken);
+    expect(matchesSnapshot(dir, taken)).toBe(true);
+    const entries = snapshotEntries(taken);
+    expect(entries.map((e) => [e.path, e.type])).toEqual([
+      ["", "d"],
+      ["link", "l"],
+      ["new", "x"],
+      ["new\nline", "d"],
+      ["new\nline/a b", "f"],
+      ['new\nline/ð"quote\\', "d"],
+      ['new\nline/ð"quote\\/ x', "f"],
+    ]);
+    expect(entries.find((e) => e.type === "l")?.content).toBe("new");
+    expect(entries.find((e) => e.type === "x")?.content).toBe(digestText("new"));
+    const wrong = [
+      { stats: taken.stats.slice(0, 40) },
+      { stats: "" },
+      { stats: "%%%" },
+      { types: "df" },
+      { types: "" },
+      { paths: "" },
+      { paths: `${taken.paths}//more` },
+    ];
+    for (const change of wrong) {
+      expect(matchesSnapshot(dir, { ...taken, ...change }), JSON.stringify(change)).toBe(false);
+      expect((await refreshSnapshot(dir, { ...taken, ...change })).digest, JSON.stringify(change)).toBe(taken.digest);
+    }
+    for (const { paths: _, ...part } of [taken]) expect(parseSnapshot(part)).toBeUndefined();
+    expect(parseSnapshot({ kind: "file", digest: taken.digest, bytes: 1, hashedAt: 1, entries: [["", "f", 1, 1, 1, 1, taken.digest]] })).toBeUndefined();
   });
 });
