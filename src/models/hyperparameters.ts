@@ -44,12 +44,15 @@ export interface ResolvedHyperparameters {
 
 /** Row budget where the family names none: what a 135M model needs some 4 GB for (docs/training.md). */
 const DEFAULT_ROW_TOKENS = 2560;
+/** However few samples there are: what is seen more often is learned by heart. */
+const MOST_EPOCHS = 4;
 
 /**
  * Decides every hyperparameter.
  * @param profile name of the profile, to pick the family's overrides for it (`*` first, then the profile's own)
  * @param table the profile's table (REFERENCE.md, "Training")
  * @param train the recipe's own values
+ * @param samples how many samples the recipe asks for
  * @param onHeadStart what the family wants on top of its head start, where training has one (before its overrides)
  */
 export function resolveHyperparameters(o: {
@@ -57,6 +60,7 @@ export function resolveHyperparameters(o: {
   table: Readonly<Train>;
   family: Family;
   train: Readonly<Train>;
+  samples: number;
   onHeadStart?: TrainingOverrides;
 }): ResolvedHyperparameters {
   const { table, train, family } = o;
@@ -97,7 +101,7 @@ export function resolveHyperparameters(o: {
     ),
     dropout: pick("dropout", train.dropout, undefined, table.dropout, 0),
     learning_rate: pick("learning_rate", train.learning_rate, wishes.learning_rate, table.learning_rate, 2e-4),
-    epochs: pick("epochs", train.epochs, wishes.epochs, table.epochs, 1),
+    epochs: pick("epochs", train.epochs, repeated(wishes, o.samples, table.epochs ?? 1), table.epochs, 1),
     samples_per_step: pick("samples_per_step", stepOf(train), wishes.samples_per_step, stepOf(table), 8),
     warmup_steps: pick("warmup_steps", train.warmup_steps, wishes.warmup_steps, table.warmup_steps, 5),
     max_tokens: pick("max_tokens", train.max_tokens, undefined, table.max_tokens, 4096),
@@ -110,4 +114,11 @@ export function resolveHyperparameters(o: {
     origins,
     familyReason: origins.some((x) => x.from === "family") ? family.training.reason : undefined,
   };
+}
+
+/** The family's wish for epochs; more of them where the samples are few and it says how many must be seen. */
+function repeated(wishes: TrainingOverrides, samples: number, profile: number): number | undefined {
+  const once = wishes.epochs ?? profile;
+  const epochs = Math.min(MOST_EPOCHS, Math.round((wishes.samples_seen ?? 0) / samples));
+  return epochs > once ? epochs : wishes.epochs;
 }

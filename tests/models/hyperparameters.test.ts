@@ -13,7 +13,7 @@ const smollm2 = () => {
   return f.value;
 };
 const fastDev = { max_tokens: 2048, rank: 8, alpha: 16, batch: 4, accumulation: 2, learning_rate: 5e-4, epochs: 1, warmup_steps: 5 };
-const resolve = (train = {}, table = fastDev) => resolveHyperparameters({ profile: "fast_dev", table, family: smollm2(), train });
+const resolve = (train = {}, table = fastDev, samples = 440) => resolveHyperparameters({ profile: "fast_dev", table, family: smollm2(), train, samples });
 
 test("every family file fits its schema and is in the table under its own name", () => {
   const folder = join(packageRoot(), "src", "models", "families");
@@ -54,6 +54,15 @@ test("batch or accumulation alone decides the step together with the profile's o
   expect(resolve({ batch: 3 }).values.samples_per_step).toBe(6);
   expect(resolve({ accumulation: 5 }).values.samples_per_step).toBe(20);
   expect(resolve({ batch: 3, accumulation: 5 }).values.samples_per_step).toBe(15);
+});
+
+test("few samples are gone through several times, unless the recipe says how often", () => {
+  const epochs = (samples: number, train = {}, profile = 1) => resolve(train, { ...fastDev, epochs: profile }, samples).values.epochs;
+  expect([1000, 440, 400, 300, 200, 60, 1].map((n) => epochs(n))).toEqual([1, 1, 2, 2, 3, 4, 4]);
+  expect(epochs(300, { epochs: 1 })).toBe(1);
+  expect(epochs(300, {}, 3)).toBe(3);
+  const from = (samples: number) => resolve({}, fastDev, samples).origins.find((o) => o.name === "epochs")?.from;
+  expect([from(300), from(440)]).toEqual(["family", "profile"]);
 });
 
 test("every value says where it came from", () => {
