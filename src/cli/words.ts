@@ -73,3 +73,11 @@ export function table(
     return `${o.indent ?? ""}${cells.join("  ")}`.trimEnd();
   });
 }
+
+/** "35 s" or "35 s, $0.42": what a stage took last time; empty when nothing is known. */
+export function lastTimeWords(of: { readonly estimateSeconds?: number; readonly estimateUsd?: number }): string {
+  return of.estimateSeconds === undefined ? "" : `${duration(of.estimateSeconds)}${of.estimateUsd === undefined ? "" : `, ${dollars(of.estimateUsd)}`}`;
+}
+
+/** Cents, and finer what is less than one. */
+export const dollars = (usd: number): string => `$${usd.toFixed(usd < 0.01 ? 4 : 2)}`;

@@ -13,7 +13,7 @@ import { judge } from "./gate.ts";
 import { buildGraph, forcedNodes, type Graph, onlyNodes, upTo } from "./graph.ts";
 import { type Keys, keysOf } from "./key.ts";
 import { gateReasons, NEVER_JUDGED, stageReasons } from "./reasons.ts";
-import type { StageRecord } from "./record.ts";
+import { type LastTime, lastTime, type StageRecord } from "./record.ts";
 import type { GateDefinition, NodeDefinition, StageDefinition } from "./stage.ts";
 import { State } from "./state.ts";
 import { Store } from "./store.ts";
@@ -29,6 +29,8 @@ export interface PlanNode {
   readonly reasons: readonly string[];
   /** Seconds that it took last time. */
   readonly estimateSeconds?: number;
+  /** US dollars that it cost last time, where it costs any. */
+  readonly estimateUsd?: number;
 }
 
 export interface Plan {
@@ -153,7 +155,7 @@ class Planner {
       const digest = this.#records.get(ref.stage)?.outputs[ref.output]?.digest;
       if (digest !== undefined) inputs[name] = digest;
     }
-    const estimateSeconds = this.#lastRecord(stage)?.seconds;
+    const estimate = lastTime(stage, this.#lastRecord(stage));
     const complete = Object.keys(stage.inputs).every((name) => inputs[name] !== undefined);
     if (complete) {
       const keys = this.#keys.get(stage.id) as Keys;
@@ -161,7 +163,7 @@ class Planner {
       if (!decision.ok) return decision;
       const { record, reasons } = decision.value;
       if (record !== undefined) this.#records.set(stage.id, record);
-      if (record === undefined) this.#put(stage, "run", reasons, estimateSeconds);
+      if (record === undefined) this.#put(stage, "run", reasons, estimate);
       else if (open.length > 0)
         this.#put(
           stage,
@@ -173,8 +175,8 @@ class Planner {
     }
     const own = await this.#ownReasons(stage, inputs);
     if (!own.ok) return own;
-    if (own.value.length > 0) this.#put(stage, "run", own.value, estimateSeconds);
-    else this.#put(stage, "maybe", open.map(dependsOn), estimateSeconds);
+    if (own.value.length > 0) this.#put(stage, "run", own.value, estimate);
+    else this.#put(stage, "maybe", open.map(dependsOn), estimate);
     return ok(undefined);
   }
 
@@ -203,11 +205,11 @@ class Planner {
     return print && this.#known.store.readRecord(print);
   }
 
-  #put(node: NodeDefinition, found: PlanStatus, why: readonly string[], estimateSeconds?: number): void {
+  #put(node: NodeDefinition, found: PlanStatus, why: readonly string[], estimate: LastTime = {}): void {
     const kept = node.kind === "stage" && (found === "run" || found === "maybe") && this.#only?.has(node.id) === false;
     const status = kept ? "blocked" : found;
     const reasons = kept ? [`would have to run first: ${why.join("; ")}`] : why;
-    this.#planned.set(node.id, { id: node.id, kind: node.kind, title: node.title, status, reasons, ...(estimateSeconds !== undefined && { estimateSeconds }) });
+    this.#planned.set(node.id, { id: node.id, kind: node.kind, title: node.title, status, reasons, ...estimate });
   }
 }
 

@@ -6,6 +6,7 @@ import type { Digest } from "../platform/hash.ts";
 import type { JsonObject } from "../platform/json.ts";
 import type { StageRecord as RecordJson } from "../schemas/generated/record.ts";
 import { validate } from "../schemas/generated/record.validate.js";
+import type { NodeDefinition } from "./stage.ts";
 
 export interface RecordOutput {
   readonly kind: "file" | "folder";
@@ -33,6 +34,18 @@ export interface StageRecord
   readonly files: Readonly<Record<string, Digest>>;
   readonly outputs: Readonly<Record<string, RecordOutput>>;
   readonly figures: JsonObject;
+}
+
+/** What a stage took when it last ran; what is not known, or cost nothing, is left out. */
+export interface LastTime {
+  readonly estimateSeconds?: number;
+  readonly estimateUsd?: number;
+}
+
+export function lastTime(node: NodeDefinition, record: StageRecord | undefined): LastTime {
+  if (record === undefined || node.kind === "gate") return {};
+  const usd = node.costFigure === undefined ? undefined : record.figures[node.costFigure];
+  return { estimateSeconds: record.seconds, ...(typeof usd === "number" && usd > 0 && { estimateUsd: usd }) };
 }
 
 export function parseRecord(text: string): StageRecord | undefined {

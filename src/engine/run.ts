@@ -15,7 +15,7 @@ import type { Graph } from "./graph.ts";
 import type { Keys } from "./key.ts";
 import type { LockfileWriter } from "./lockfile.ts";
 import type { GateOutcome, NodeOutcome, NodeStatus, RunOutcome } from "./outcome.ts";
-import type { RecordInput, StageRecord } from "./record.ts";
+import { lastTime, type RecordInput, type StageRecord } from "./record.ts";
 import { runStage } from "./run-stage.ts";
 import type { Look, Work } from "./schedule.ts";
 import type { GateDefinition, NodeDefinition, Resources, StageDefinition, StageEvent } from "./stage.ts";
@@ -52,7 +52,7 @@ export class Run implements Work {
   }
 
   begin(name: string, variant: string | undefined): void {
-    const nodes = this.#p.graph.nodes.map((n) => ({ id: n.id, kind: n.kind, title: n.title, ...this.#estimate(n) }));
+    const nodes = this.#p.graph.nodes.map((n) => ({ id: n.id, kind: n.kind, title: n.title, ...lastTime(n, this.#lastRecord(n)) }));
     this.#p.events.emit({ type: "run-started", run: this.#p.id, name, ...(variant !== undefined && { variant }), nodes });
   }
 
@@ -97,7 +97,7 @@ export class Run implements Work {
     const decision = this.#decisions.get(id) as Decision;
     const { events, known, keys, projectRoot, signal } = this.#p;
     const logFile = join(projectRoot, ".mcp-forge", "runs", this.#p.id, `${id.replace(/[^\w.-]/g, "-")}.log`);
-    events.emit({ type: "stage-started", node: id, title: stage.title, reasons: [...decision.reasons], ...this.#estimate(stage) });
+    events.emit({ type: "stage-started", node: id, title: stage.title, reasons: [...decision.reasons], ...lastTime(stage, this.#lastRecord(stage)) });
     const started = performance.now();
     const previous = this.#lastOutputs(stage);
     const parts = { stage, keys: keys.get(id) as Keys, decision, inputs: this.#inputs(stage), known, projectRoot, run: this.#p.id, logFile, signal };
@@ -225,11 +225,6 @@ export class Run implements Work {
 
   #paths(record: StageRecord): Record<string, string> {
     return Object.fromEntries(Object.entries(record.outputs).map(([name, o]) => [name, this.#p.known.store.contentPath(o.digest)]));
-  }
-
-  #estimate(node: NodeDefinition): { estimateSeconds?: number } {
-    const record = this.#lastRecord(node);
-    return record === undefined ? {} : { estimateSeconds: record.seconds };
   }
 
   #lastOutputs(node: NodeDefinition): string | undefined {

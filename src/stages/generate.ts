@@ -44,6 +44,7 @@ export function generateStage(c: PipelineContext): StageDefinition {
     outputs: { train: "file", heldout: "file", plan: "file", statistics: "file" },
     views: { train: view(c, "data", "train.jsonl"), heldout: view(c, "data", "heldout.jsonl"), plan: view(c, "synthesis_plan.json") },
     resources: { cpu: 1 },
+    costFigure: "teacher_usd",
     async run({ inputs, outputs, signal, emit }) {
       const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
       const suits = await suitsFamily(c, toolset, { signal, emit });

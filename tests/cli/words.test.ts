@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { jsonText } from "../../src/cli/json.ts";
 import { splitCommandLine } from "../../src/cli/shell-words.ts";
 import { openTerminal } from "../../src/cli/terminal.ts";
-import { bar, bytes, cut, duration, figure, plural, table } from "../../src/cli/words.ts";
+import { bar, bytes, cut, dollars, duration, figure, lastTimeWords, plural, table } from "../../src/cli/words.ts";
 
 describe("durations", () => {
   test.each([
@@ -29,6 +29,13 @@ test.each([
   [85e6, "85 MB"],
   [999_600_000, "1.0 GB"],
 ])("%d bytes", (count, text) => expect(bytes(count)).toBe(text));
+
+test("what a stage took last time, with its cost where it had one", () => {
+  expect(lastTimeWords({})).toBe("");
+  expect(lastTimeWords({ estimateSeconds: 35 })).toBe("35 s");
+  expect(lastTimeWords({ estimateSeconds: 35, estimateUsd: 0.4215 })).toBe("35 s, $0.42");
+  expect([0.004, 0.0123, 1.5].map(dollars)).toEqual(["$0.0040", "$0.01", "$1.50"]);
+});
 
 test.each([
   [0.975, "0.975"],

@@ -4,7 +4,8 @@ import { drawGraph, explain } from "../../src/engine/explain.ts";
 import { buildGraph } from "../../src/engine/graph.ts";
 import { readLast } from "../../src/engine/inspect.ts";
 import type { NodeDefinition } from "../../src/engine/stage.ts";
-import { gate, Rig } from "./support/rig.ts";
+import { ok } from "../../src/platform/result.ts";
+import { done, gate, Rig } from "./support/rig.ts";
 
 const nodes = (rig: Rig, samples = 300): NodeDefinition[] => [
   rig.stage({ id: "generate", recipe: { "data.samples": samples } }),
@@ -62,4 +63,27 @@ test("the graph is drawn in three notations, with labels that can do no harm", (
   const dot = drawGraph(graph, "dot");
   expect(dot).toContain('n1 [label="gate:qa", shape=diamond];');
   expect(dot.split('"').length % 2).toBe(1);
+});
+
+test("a plan tells what a stage took and cost when it last ran", async () => {
+  const rig = new Rig();
+  const costly = (samples: number, usd: number): NodeDefinition =>
+    rig.stage({
+      id: "generate",
+      recipe: { "data.samples": samples },
+      costFigure: "teacher_usd",
+      run: async (c) => {
+        await done(c, String(samples));
+        return ok({ figures: { teacher_usd: usd }, summary: "" });
+      },
+    });
+  const next = async (samples: number) => (await rig.plan([costly(samples, 0)])).nodes[0];
+  expect(await next(300)).not.toHaveProperty("estimateSeconds");
+  await rig.outcome([costly(300, 0.42)]);
+  expect(await next(300)).toMatchObject({ status: "cached" });
+  expect(await next(800)).toMatchObject({ status: "run", estimateSeconds: expect.any(Number), estimateUsd: 0.42 });
+  await rig.outcome([costly(800, 0)]);
+  const free = await next(900);
+  expect(free).toHaveProperty("estimateSeconds");
+  expect(free).not.toHaveProperty("estimateUsd");
 });

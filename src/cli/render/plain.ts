@@ -5,7 +5,7 @@
  * closing line.
  */
 import type { Terminal } from "../terminal.ts";
-import { duration } from "../words.ts";
+import { duration, lastTimeWords } from "../words.ts";
 import { dispatch, type EventHandlers, type RunRenderer } from "./listener.ts";
 import { gateWords, reasonWords } from "./phrases.ts";
 import { StageProgress } from "./progress.ts";
@@ -56,7 +56,8 @@ export function plainRenderer(terminal: Pick<Terminal, "out" | "err" | "paint">,
       running.set(event.node, { progress: new StageProgress(event.time), told: Date.parse(event.time) });
       pulse ??= setInterval(beat, SILENCE_MS / 6).unref();
       const why = reasonWords(event.reasons, o.verbose === true ? Number.POSITIVE_INFINITY : 2);
-      const last = event.estimateSeconds === undefined ? "" : ` (last time ${duration(event.estimateSeconds)})`;
+      const took = lastTimeWords(event);
+      const last = took === "" ? "" : ` (last time ${took})`;
       line(event.node, `started${last}${why === "" ? "" : `: ${why}`}`);
     },
     "stage-progress": (event) => {

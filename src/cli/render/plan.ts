@@ -7,7 +7,7 @@ import { listenForInterrupt } from "../interrupt.ts";
 import { jsonText } from "../json.ts";
 import type { OpenRecipe } from "../recipe.ts";
 import type { Style, Terminal } from "../terminal.ts";
-import { duration, plural } from "../words.ts";
+import { dollars, duration, lastTimeWords, plural } from "../words.ts";
 
 const WORDS: Readonly<Record<PlanNode["status"], { readonly mark: string; readonly word: string; readonly style: Style }>> = {
   cached: { mark: "=", word: "unchanged", style: "dim" },
@@ -56,7 +56,8 @@ export function planWords(plan: Plan, terminal: Pick<Terminal, "paint">): string
   const lines: string[] = [];
   for (const node of plan.nodes) {
     const { mark, word, style } = WORDS[node.status];
-    const time = node.status === "cached" || node.estimateSeconds === undefined ? [] : [`last time ${duration(node.estimateSeconds)}`];
+    const took = lastTimeWords(node);
+    const time = node.status === "cached" || took === "" ? [] : [`last time ${took}`];
     const [first, ...more] = [...(node.status === "cached" ? [] : node.reasons), ...time];
     lines.push(
       `${paint(style, `${mark} ${node.id.padEnd(width)}  ${first === undefined ? word : word.padEnd(WIDEST)}`)}${first === undefined ? "" : `  ${first}`}`,
@@ -64,9 +65,10 @@ export function planWords(plan: Plan, terminal: Pick<Terminal, "paint">): string
     for (const reason of more) lines.push(`${" ".repeat(width + WIDEST + 6)}${reason}`);
   }
   const count = (status: PlanNode["status"]): number => plan.nodes.filter((n) => n.status === status).length;
-  const estimates = plan.nodes.filter((n) => n.status === "run" || n.status === "maybe").map((n) => n.estimateSeconds);
-  const known = estimates.filter((s) => s !== undefined).reduce((a, b) => a + b, 0);
-  const time = known > 0 ? `, about ${duration(known)} by the last times` : "";
+  const ahead = plan.nodes.filter((n) => n.status === "run" || n.status === "maybe");
+  const seconds = ahead.reduce((sum, n) => sum + (n.estimateSeconds ?? 0), 0);
+  const usd = ahead.reduce((sum, n) => sum + (n.estimateUsd ?? 0), 0);
+  const time = seconds > 0 ? `, about ${duration(seconds)}${usd > 0 ? ` and ${dollars(usd)}` : ""} by the last times` : "";
   lines.push(
     "",
     plan.work
