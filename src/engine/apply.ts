@@ -105,7 +105,7 @@ async function applyGraph(
   try {
     const lockfile = readLockfile(o.lockfile);
     if (!lockfile.ok) return lockfile;
-    store.value.prepare();
+    await store.value.prepare();
     const id = runId(listRuns(o.projectRoot).at(-1));
     events.open(join(o.projectRoot, ".mcp-forge", "runs", id, "events.jsonl"));
     const known: Known = { store: store.value, state: new State(o.projectRoot, o.lockfile, o.variant), files: new FileDigests(o.projectRoot), writing: true };

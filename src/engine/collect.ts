@@ -66,7 +66,7 @@ export async function findGarbage(projectRoot: string, o: CollectOptions = {}): 
   const isKept = (r: StageRecord): boolean => current.has(r.fingerprint) || digestsOf(r).some((d) => named.value.digests.has(d));
   const candidates = records.filter((r) => !isKept(r) && isOld(r)).sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
 
-  const objects = store.value.objects();
+  const objects = await store.value.objects();
   const bytesOf = new Map(objects.map((x) => [x.digest, x.bytes]));
   const total = objects.reduce((sum, x) => sum + x.bytes, 0);
   const leaving = new Set<Digest>();

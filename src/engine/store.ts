@@ -1,7 +1,7 @@
 /**
  * The store: artifacts by content digest, and the records of which fingerprint made which.
  *
- *     .mcp-forge/store/version                     "1"
+ *     .mcp-forge/store/version                     "2"
  *     .mcp-forge/store/objects/ab/cdef…/content    the artifact, read-only
  *     .mcp-forge/store/objects/ab/cdef…/snapshot.json   sizes and times when it was hashed
  *     .mcp-forge/store/records/<fingerprint>.json
@@ -22,43 +22,55 @@ import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import { matchesSnapshot, parseSnapshot, refreshSnapshot, type Snapshot, TICK_MS, takeSnapshot, UnfitTreeError } from "../platform/snapshot.ts";
 import { parseRecord, type RecordOutput, type StageRecord } from "./record.ts";
 
-const STORE_VERSION = 1;
+const STORE_VERSION = 2;
+/** Older ones that `migrate.ts` knows. */
+const OLDEST_VERSION = 1;
 export type ObjectState = "intact" | "missing" | "edited";
 
 export class Store {
   readonly #root: string;
+  /** What the store on disk has; today's for one that is yet to be made. */
+  #version: number;
   /** Objects found intact by this process; what happens to them while it runs is seen by the next run. */
   readonly #intact = new Set<Digest>();
 
-  private constructor(root: string) {
+  private constructor(root: string, version: number) {
     this.#root = root;
+    this.#version = version;
   }
 
-  /** Opens the project's store for reading; creates nothing. Fails on a store that a newer version wrote. */
+  /** Opens the project's store for reading, an older one too; creates nothing. Fails on a store that a newer version wrote. */
   static open(projectRoot: string): Result<Store> {
     const root = join(projectRoot, ".mcp-forge", "store");
-    let version = String(STORE_VERSION);
+    let text = String(STORE_VERSION);
     try {
-      version = readFileSync(join(root, "version"), "utf8").trim();
+      text = readFileSync(join(root, "version"), "utf8").trim();
     } catch (e) {
       if (errorCode(e) !== "ENOENT") throw e;
     }
-    if (Number(version) === STORE_VERSION) return ok(new Store(root));
+    const version = Number(text);
+    if (Number.isInteger(version) && version >= OLDEST_VERSION && version <= STORE_VERSION) return ok(new Store(root, version));
     return err({
       code: "engine/store-version",
-      message: `.mcp-forge/store has version ${version.slice(0, 20)}; this program reads version ${STORE_VERSION}`,
+      message: `.mcp-forge/store has version ${text.slice(0, 20)}; this program reads versions ${OLDEST_VERSION} to ${STORE_VERSION}`,
       hint: "use the newer version of mcp-forge that wrote it, or move .mcp-forge away to start afresh",
       exit: EXIT.environment,
     });
   }
 
-  /** Makes the folders and clears what killed runs left in staging. Only under the project's lock. */
-  prepare(): void {
+  /** Makes the folders, brings an older store to today's form, and clears what killed runs left in staging. Only under the project's lock. */
+  async prepare(): Promise<void> {
     if (!existsSync(join(this.#root, "version"))) {
       for (const name of ["objects", "records"]) mkdirSync(join(this.#root, name), { recursive: true });
       const ignore = join(dirname(this.#root), ".gitignore");
       if (!existsSync(ignore)) writeFileSync(ignore, "*\n");
       writeFileAtomic(join(this.#root, "version"), `${STORE_VERSION}\n`);
+    }
+    if (this.#version < STORE_VERSION) {
+      const { migrateSnapshots } = await import("./migrate.ts");
+      migrateSnapshots(this.#digests().map((digest) => this.#snapshotPath(digest)));
+      writeFileAtomic(join(this.#root, "version"), `${STORE_VERSION}\n`);
+      this.#version = STORE_VERSION;
     }
     rmSync(join(this.#root, "staging"), { recursive: true, force: true });
   }
@@ -109,7 +121,7 @@ export class Store {
   async check(digest: Digest, repair: boolean): Promise<ObjectState> {
     if (this.#intact.has(digest)) return "intact";
     const content = this.contentPath(digest);
-    const old = this.#readSnapshot(digest);
+    const old = await this.#readSnapshot(digest);
     if (old === undefined || !matchesSnapshot(content, old)) {
       if (!existsSync(content)) return "missing";
       let fresh: Snapshot;
@@ -120,7 +132,7 @@ export class Store {
         throw e;
       }
       if (fresh.digest !== digest) return "edited";
-      if (repair) writeFileAtomic(join(this.#objectFolder(digest), "snapshot.json"), JSON.stringify(fresh), { durable: false });
+      if (repair) writeFileAtomic(this.#snapshotPath(digest), JSON.stringify(fresh), { durable: false });
     }
     this.#intact.add(digest);
     return "intact";
@@ -165,14 +177,8 @@ export class Store {
   }
 
   /** Every artifact that lies in the store, whatever its state; bytes as its snapshot says (0 where there is none). */
-  objects(): { readonly digest: Digest; readonly bytes: number }[] {
-    const folder = join(this.#root, "objects");
-    return entries(folder).flatMap((first) =>
-      entries(join(folder, first))
-        .map((rest) => `sha256:${first}${rest}`)
-        .filter(isDigest)
-        .map((digest) => ({ digest, bytes: this.#readSnapshot(digest)?.bytes ?? 0 })),
-    );
+  async objects(): Promise<{ readonly digest: Digest; readonly bytes: number }[]> {
+    return Promise.all(this.#digests().map(async (digest) => ({ digest, bytes: (await this.#readSnapshot(digest))?.bytes ?? 0 })));
   }
 
   /** Names of what was set aside as damaged. */
@@ -188,7 +194,7 @@ export class Store {
   /** Deletes an artifact, its snapshot first, so that what a kill leaves of it is not taken for whole. Only under the project's lock, and when no record names it. */
   removeObject(digest: Digest): void {
     this.#intact.delete(digest);
-    rmSync(join(this.#objectFolder(digest), "snapshot.json"), { force: true });
+    rmSync(this.#snapshotPath(digest), { force: true });
     rmSync(this.#objectFolder(digest), { recursive: true, force: true });
   }
 
@@ -220,6 +226,19 @@ export class Store {
     }
   }
 
+  #digests(): Digest[] {
+    const folder = join(this.#root, "objects");
+    return entries(folder).flatMap((first) =>
+      entries(join(folder, first))
+        .map((rest) => `sha256:${first}${rest}`)
+        .filter(isDigest),
+    );
+  }
+
+  #snapshotPath(digest: Digest): string {
+    return join(this.#objectFolder(digest), "snapshot.json");
+  }
+
   #objectFolder(digest: Digest): string {
     const hex = hexOf(digest);
     return join(this.#root, "objects", hex.slice(0, 2), hex.slice(2));
@@ -229,9 +248,10 @@ export class Store {
     return join(this.#root, "records", `${hexOf(fingerprint)}.json`);
   }
 
-  #readSnapshot(digest: Digest): Snapshot | undefined {
+  async #readSnapshot(digest: Digest): Promise<Snapshot | undefined> {
     try {
-      const snapshot = parseSnapshot(JSON.parse(readFileSync(join(this.#objectFolder(digest), "snapshot.json"), "utf8")));
+      const kept: unknown = JSON.parse(readFileSync(this.#snapshotPath(digest), "utf8"));
+      const snapshot = this.#version === STORE_VERSION ? parseSnapshot(kept) : (await import("./migrate.ts")).parseAnySnapshot(kept);
       return snapshot?.digest === digest ? snapshot : undefined;
     } catch {
       return undefined;

@@ -26,7 +26,7 @@ export async function verifyStore(
 ): Promise<Result<StoreReport>> {
   const store = Store.open(projectRoot);
   if (!store.ok) return store;
-  const objects = store.value.objects();
+  const objects = await store.value.objects();
   const records = store.value.records();
   const makers = new Map<Digest, string[]>();
   const there = new Set(objects.map((x) => x.digest));

@@ -5,6 +5,7 @@ import { readLast, readRecord } from "../../src/engine/inspect.ts";
 import type { NodeDefinition } from "../../src/engine/stage.ts";
 import { registerSecret } from "../../src/platform/redact.ts";
 import { err, ok } from "../../src/platform/result.ts";
+import { parseSnapshot, type Snapshot, snapshotEntries } from "../../src/platform/snapshot.ts";
 import { validate } from "../../src/schemas/generated/run-event.validate.js";
 import { done, gate, Rig } from "./support/rig.ts";
 
@@ -274,8 +275,35 @@ describe("a store", () => {
   it("of a newer version is refused with a sentence", async () => {
     const rig = new Rig();
     mkdirSync(join(rig.root, ".mcp-forge/store"), { recursive: true });
-    writeFileSync(join(rig.root, ".mcp-forge/store/version"), "2\n");
+    writeFileSync(join(rig.root, ".mcp-forge/store/version"), "99\n");
     expect(await rig.apply([rig.stage({ id: "a" })])).toMatchObject({ ok: false, error: { code: "engine/store-version", exit: 6 } });
+  });
+
+  it("of an older version is read as it is, and brought to today's form by the next run, whose artifacts nobody reads again", async () => {
+    const rig = new Rig();
+    const nodes = () => [rig.stage({ id: "a" }), rig.stage({ id: "b", from: ["a"] })];
+    await rig.outcome(nodes());
+    rig.ran();
+    const store = join(rig.root, ".mcp-forge/store");
+    const kept = readdirSync(join(store, "objects"), { recursive: true, encoding: "utf8" }).filter((f) => f.endsWith("snapshot.json"));
+    expect(kept.length).toBeGreaterThan(1);
+    const today = kept.map((f) => readFileSync(join(store, "objects", f), "utf8"));
+    const old = today.map((text) => {
+      const { paths: _p, types: _t, stats: _s, digests: _d, targets: _l, ...rest } = JSON.parse(text) as Snapshot;
+      const entries = snapshotEntries(JSON.parse(text) as Snapshot).map((e) => [e.path, e.type, e.size, e.mtimeMs, e.ctimeMs, e.inode, e.content]);
+      return JSON.stringify({ ...rest, entries });
+    });
+    for (const [i, f] of kept.entries()) writeFileSync(join(store, "objects", f), i === 0 ? "torn" : (old[i] as string));
+    writeFileSync(join(store, "version"), "1\n");
+
+    expect((await rig.plan(nodes())).work).toBe(false);
+    expect(readFileSync(join(store, "version"), "utf8")).toBe("1\n");
+    expect((await rig.outcome(nodes())).exit).toBe(0);
+    expect(rig.ran()).toEqual([]);
+    expect(readFileSync(join(store, "version"), "utf8")).toBe("2\n");
+    // The torn one's artifact was read again, the others' snapshots are what they were.
+    expect(kept.slice(1).map((f) => readFileSync(join(store, "objects", f), "utf8"))).toEqual(today.slice(1));
+    expect(parseSnapshot(JSON.parse(readFileSync(join(store, "objects", kept[0] as string), "utf8")))).toBeDefined();
   });
 
   it("that cannot be written is a clear failure", async () => {
