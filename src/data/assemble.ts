@@ -1,13 +1,15 @@
 /** Turns a draft and its outcomes into a sample, or into a held-out case. */
 import { SYSTEM_PROMPT } from "../models/prompt.ts";
 import type { JsonObject } from "../platform/json.ts";
-import type { Draft, DraftCall, Exchange } from "./teacher/teacher.ts";
+import { callsOf, type Draft, type DraftCall, type Exchange } from "./teacher/teacher.ts";
 import type { CallOutcome, EvaluationCase, Message, Sample } from "./types.ts";
 
 /** What one exchange came to. */
 export interface Served {
   /** The tool's answer, for calls. */
   readonly outcome?: CallOutcome;
+  /** The tools' answers to the calls beyond the first. */
+  readonly more?: readonly CallOutcome[];
   readonly simulated?: boolean;
   /** The base model's answer, for plain questions. */
   readonly plain?: string;
@@ -40,19 +42,20 @@ function turns(e: Exchange, s: Served, index: number): Message[] {
   const user: Message = { role: "user", content: e.user };
   if (e.kind === "say") return [user, { role: "assistant", content: e.answer }];
   if (e.kind === "plain") return [user, { role: "assistant", content: s.plain ?? "" }];
-  const id = `call_${index + 1}`;
-  const call: Message = {
-    role: "assistant",
-    content: null,
-    tool_calls: [{ id, type: "function", function: { name: e.call.name, arguments: argumentsText(e.call.arguments) } }],
-  };
-  const outcome = s.outcome ?? { text: "", isError: false, timedOut: false };
-  return [
-    user,
-    call,
-    { role: "tool", content: outcome.text, tool_call_id: id, name: e.call.name },
-    { role: "assistant", content: s.outcome ? (s.answer ?? e.answer(outcome) ?? "") : "" },
+  const outcomes = [s.outcome, ...(s.more ?? [])];
+  const calls = callsOf(e).map((call, k) => {
+    const id = `call_${index + 1}${k === 0 ? "" : `_${k + 1}`}`;
+    return {
+      call: { id, type: "function" as const, function: { name: call.name, arguments: argumentsText(call.arguments) } },
+      result: { role: "tool" as const, content: outcomes[k]?.text ?? "", tool_call_id: id, name: call.name },
+    };
+  });
+  const made = (group: typeof calls): Message[] => [
+    { role: "assistant", content: null, tool_calls: group.map((c) => c.call) as [(typeof calls)[number]["call"]] },
+    ...group.map((c) => c.result),
   ];
+  const content = s.outcome ? (s.answer ?? e.answer(s.outcome, s.more ?? []) ?? "") : "";
+  return [user, ...(e.together === true ? made(calls) : calls.flatMap((c) => made([c]))), { role: "assistant", content }];
 }
 
 /** The held-out case of a draft: history up to the exchange in focus, and what is accepted there. */
@@ -60,14 +63,18 @@ export function caseOf(draft: Draft, served: readonly Served[], toolNameOf: (dra
   const focus = draft.exchanges[draft.focus] as Exchange;
   const history = draft.exchanges.slice(0, draft.focus).flatMap((e, i) => turns(e, served[i] ?? {}, i));
   const messages = [...history, { role: "user" as const, content: focus.user }] as EvaluationCase["messages"];
-  const expect = focus.kind === "call" ? [expectation(focus.call)] : null;
-  const alternatives = focus.kind === "call" ? (focus.call.alternatives ?? []) : [];
+  const expect = focus.kind === "call" ? callsOf(focus).map(expectation) : null;
+  const calls = callsOf(focus);
+  // The n-th alternative of every call that has any, together with the calls that have none.
+  const alternatives = (calls[0]?.alternatives ?? []).map((_, n) =>
+    calls.map((c) => (c.alternatives?.[n] === undefined ? expectation(c) : { name: c.alternatives[n].name, arguments: c.alternatives[n].accepted })),
+  );
   const fault = focus.kind === "call" && useFault && focus.fault ? { kind: focus.fault.kind, text: focus.fault.text } : undefined;
   return {
     id: draft.slot.id,
     messages,
     expect: expect as EvaluationCase["expect"],
-    ...(alternatives.length > 0 ? { any_of: [expect, ...alternatives.map((a) => [{ name: a.name, arguments: a.accepted }])] as EvaluationCase["any_of"] } : {}),
+    ...(alternatives.length > 0 ? { any_of: [expect, ...alternatives] as EvaluationCase["any_of"] } : {}),
     scenario: draft.slot.scenario,
     kind: draft.slot.kind,
     tool_name: toolNameOf(draft),

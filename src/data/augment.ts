@@ -10,14 +10,14 @@ import type { JsonObject, JsonValue } from "../platform/json.ts";
 import { ok, type Result } from "../platform/result.ts";
 import { type Known, NOTHING_KNOWN } from "./discover.ts";
 import { type Rng, rngFor } from "./rng.ts";
-import { answerFrom } from "./teacher/builtin/answers.ts";
+import { answerFromAll } from "./teacher/builtin/answers.ts";
 import { dress, type Register } from "./teacher/builtin/dress.ts";
 import { singular } from "./teacher/builtin/english.ts";
 import { type Param, readToolset, type ToolModel } from "./teacher/builtin/model.ts";
 import { simulateResult } from "./teacher/builtin/results.ts";
 import { makeValue, type Value } from "./teacher/builtin/values/index.ts";
 import { frameOf } from "./teacher/hosted/read.ts";
-import type { Draft, DraftCall, DraftRequest, Exchange, Teacher } from "./teacher/teacher.ts";
+import { callsOf, type Draft, type DraftCall, type DraftRequest, type Exchange, type Teacher } from "./teacher/teacher.ts";
 import type { Slot, Toolset } from "./types.ts";
 
 const REGISTERS: readonly Register[] = ["plain", "polite", "casual", "terse", "chatty"];
@@ -96,18 +96,18 @@ async function inOtherWords(
       continue;
     }
     const exchanges = draft.exchanges.map((e, x): Exchange => ({ ...e, user: users[x] as string }));
-    out[i] = { ...draft, exchanges, frame: exchanges.map((e) => frameOf({ user: e.user, call: e.kind === "call" ? e.call : null })).join(" / ") };
+    out[i] = { ...draft, exchanges, frame: exchanges.map((e) => frameOf(e.user, callsOf(e))).join(" / ") };
   }
   return ok(out);
 }
 
 /** The words of a request that a call's values stand in. */
 const keptWords = (e: Exchange): string[] =>
-  e.kind === "call"
-    ? Object.entries(e.call.arguments)
-        .map(([argument, value]) => e.call.said[argument] || asWords(value as JsonValue))
-        .filter((words) => words !== "" && standsIn(e.user, words))
-    : [];
+  callsOf(e).flatMap((call) =>
+    Object.entries(call.arguments)
+      .map(([argument, value]) => call.said[argument] || asWords(value as JsonValue))
+      .filter((words) => words !== "" && standsIn(e.user, words)),
+  );
 
 /** Which slot each varied one goes back to: the first of its so many, in the order of the plan. */
 export function seedsOf(slots: readonly Slot[], factor: number): ReadonlyMap<string, string> {
@@ -144,19 +144,25 @@ interface Change {
 function vary(from: Draft, { slot, attempt }: DraftRequest, world: World, rng: Rng): Draft | null {
   const model = (slot.tool === null ? undefined : world.byName.get(slot.tool)) ?? world.some;
   if (model === undefined || from.exchanges.some((e) => /[{}]/.test(e.user))) return null;
-  const changes = from.exchanges.some((e) => e.kind === "call") ? changesOf(from, model, world.known, rng) : [];
+  const changes = changesOf(from, (name) => world.byName.get(name) ?? model, world.known, rng);
   const register = rng.pick(REGISTERS);
   const exchanges = from.exchanges.map((e, i): Exchange => {
     const user = reworded(e.user, changes, (blanked) => (i === 0 ? dressed(blanked, model, rng, register) : blanked));
     if (e.kind !== "call") return { ...e, user };
     const call = changed(e.call, changes);
+    const more = (e.more ?? []).map((m) => {
+      const other = changed(m.call, changes);
+      const theirs = world.byName.get(other.name) ?? model;
+      return { model: theirs, call: other, simulate: () => simulateResult(theirs, other.arguments, rng) };
+    });
     const fault = e.fault === undefined ? {} : { fault: { ...e.fault, text: reworded(e.fault.text, changes) } };
     return {
       kind: "call",
       user,
       call,
+      ...(more.length > 0 && { more: more.map(({ call, simulate }) => ({ call, simulate })), together: e.together === true }),
       ...fault,
-      answer: (outcome) => answerFrom(model, call.arguments, outcome, rng),
+      answer: (outcome, others) => answerFromAll([{ model, call }, ...more], [outcome, ...others], rng),
       simulate: () => simulateResult(model, call.arguments, rng),
     };
   });
@@ -164,23 +170,24 @@ function vary(from: Draft, { slot, attempt }: DraftRequest, world: World, rng: R
 }
 
 /** A new value for every argument whose value stands in the words of the user. The same value gets the same new one in every turn. */
-function changesOf(draft: Draft, model: ToolModel, known: Known, rng: Rng): Change[] {
+function changesOf(draft: Draft, modelOf: (tool: string) => ToolModel, known: Known, rng: Rng): Change[] {
   const changes: Change[] = [];
   const used = new Set<string>();
-  const options = {
-    heldout: false,
-    known,
-    making: model.cls === "create" || model.cls === "write",
-    topic: singular(model.objects[0] ?? ""),
-    extreme: false,
-    rare: false,
-    wrong: false,
-  };
-  for (const e of draft.exchanges) {
-    if (e.kind !== "call") continue;
-    for (const [argument, value] of Object.entries(e.call.arguments)) {
+  const calls = draft.exchanges.flatMap((e) => callsOf(e).map((call) => ({ e, call })));
+  for (const { e, call } of calls) {
+    const model = modelOf(call.name);
+    const options = {
+      heldout: false,
+      known,
+      making: model.cls === "create" || model.cls === "write",
+      topic: singular(model.objects[0] ?? ""),
+      extreme: false,
+      rare: false,
+      wrong: false,
+    };
+    for (const [argument, value] of Object.entries(call.arguments)) {
       // Its words, where the teacher says which they are ("one week" for 7), else the value itself, which stands there without a unit.
-      const words = e.call.said[argument];
+      const words = call.said[argument];
       const before = words || asWords(value as JsonValue);
       const param = model.params.find((p: Param) => p.property.name === argument);
       if (before === "" || param === undefined || param.property.enum !== undefined || !standsIn(e.user, before)) continue;
@@ -191,10 +198,8 @@ function changesOf(draft: Draft, model: ToolModel, known: Known, rng: Rng): Chan
     }
   }
   // Words that two arguments share, or that stand inside another's, would be exchanged for both.
-  const all = draft.exchanges.flatMap((e) =>
-    e.kind === "call"
-      ? Object.entries(e.call.arguments).map(([argument, value]) => ({ argument, value, words: e.call.said[argument] || asWords(value as JsonValue) }))
-      : [],
+  const all = calls.flatMap(({ call }) =>
+    Object.entries(call.arguments).map(([argument, value]) => ({ argument, value, words: call.said[argument] || asWords(value as JsonValue) })),
   );
   return changes.filter(
     (c) => !all.some((other) => (other.argument !== c.argument || !same(other.value as JsonValue, c.value)) && overlap(other.words, c.before)),

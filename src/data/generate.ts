@@ -15,8 +15,8 @@ import { Executor } from "./execute.ts";
 import { NearIndex } from "./similarity.ts";
 import { promptKey } from "./split.ts";
 import { builtinTeacher } from "./teacher/builtin/index.ts";
-import { type AnswerRequest, type Draft, type Exchange, isHeldout, type Teacher } from "./teacher/teacher.ts";
-import type { EvaluationCase, GenerateInput, Generation, GenerationStatistics, Sample, Slot } from "./types.ts";
+import { type AnswerRequest, callsOf, type Draft, type DraftCall, type Exchange, isHeldout, type Teacher } from "./teacher/teacher.ts";
+import type { CallOutcome, EvaluationCase, GenerateInput, Generation, GenerationStatistics, Sample, Slot } from "./types.ts";
 
 /** Attempts at a slot before it counts as short. */
 const ATTEMPTS = 24;
@@ -214,7 +214,7 @@ class Filling {
   private executable(place: Place): { name: string; args: JsonObject }[] {
     if (!this.executes(place)) return [];
     return (place.draft?.exchanges ?? []).flatMap((e) =>
-      e.kind === "call" && (e.fault === undefined || e.fault.kind === "error") ? [{ name: e.call.name, args: e.call.arguments }] : [],
+      e.kind === "call" && (e.fault === undefined || e.fault.kind === "error") ? callsOf(e).map((c) => ({ name: c.name, args: c.arguments })) : [],
     );
   }
 
@@ -229,8 +229,8 @@ class Filling {
       for (const e of place.draft.exchanges) {
         const s = this.serve(place, e);
         served.push(s);
-        if (e.kind === "call" && s.outcome && (s.outcome.isError || s.outcome.timedOut) && place.slot.scenario !== "error" && place.slot.scenario !== "edge")
-          failed = true;
+        const badly = [s.outcome, ...(s.more ?? [])].some((o) => o !== undefined && (o.isError || o.timedOut));
+        if (badly && place.slot.scenario !== "error" && place.slot.scenario !== "edge") failed = true;
       }
       if (failed) {
         this.release(i);
@@ -244,7 +244,8 @@ class Filling {
 
   private serve(place: Place, e: Exchange): Served {
     if (e.kind !== "call") return {};
-    const real = !this.executes(place) ? null : this.executor.outcome(e.call.name, e.call.arguments);
+    const outcomeOf = (call: DraftCall) => (this.executes(place) ? this.executor.outcome(call.name, call.arguments) : null);
+    const real = outcomeOf(e.call);
     if (e.fault) {
       if (e.fault.kind === "error" && real && (real.isError || real.timedOut)) {
         place.useFault = false;
@@ -252,7 +253,10 @@ class Filling {
       }
       return { outcome: { text: e.fault.text, isError: e.fault.isError, timedOut: e.fault.timedOut } };
     }
-    return real ? { outcome: real } : { outcome: e.simulate(), simulated: true };
+    const further = (e.more ?? []).map((m) => ({ real: outcomeOf(m.call), m }));
+    const simulated = real === null || further.some((f) => f.real === null);
+    const more = further.map((f) => f.real ?? f.m.simulate());
+    return { outcome: real ?? e.simulate(), ...(more.length > 0 && { more }), ...(simulated && { simulated }) };
   }
 
   /** Asks the base model for the answers that only it may give. A blank answer sends the slot back. */
@@ -288,9 +292,10 @@ class Filling {
         const shown = !isHeldout(p.slot) || k < (p.draft?.focus ?? 0);
         if (e.kind !== "call" || !shown || !s?.outcome || s.answer !== undefined) continue;
         // Asked for once: an answer may draw from the draft's own stream.
-        const own = e.answer(s.outcome);
+        const own = e.answer(s.outcome, s.more ?? []);
+        const more = (e.more ?? []).map((m, n) => ({ call: m.call, outcome: s.more?.[n] as CallOutcome }));
         if (own !== null) p.served[k] = { ...s, answer: own };
-        else asked.push({ i, k, request: { slot: p.slot, user: e.user, call: e.call, outcome: s.outcome } });
+        else asked.push({ i, k, request: { slot: p.slot, user: e.user, call: e.call, outcome: s.outcome, more } });
       }
     }
     if (asked.length === 0) return ok(null);
@@ -394,17 +399,19 @@ const servedWhole = (p: Place, draft: Draft): Served[] => p.served.map((s, k) =>
 /** The words of the user, as compared between samples. */
 const promptOf = (draft: Draft): string => promptKey(draft.exchanges.map((e) => e.user).join(" / "));
 
+const NOTHING_YET: CallOutcome = { text: "{}", isError: false, timedOut: false };
+
 /** Stands for an outcome while a draft is checked before anything was executed. */
 const placeholder = (e: Exchange): Served =>
-  e.kind === "call" ? { outcome: { text: "{}", isError: false, timedOut: false }, answer: "-" } : e.kind === "plain" ? { plain: "-" } : {};
+  e.kind === "call" ? { outcome: NOTHING_YET, more: (e.more ?? []).map(() => NOTHING_YET), answer: "-" } : e.kind === "plain" ? { plain: "-" } : {};
 
 /** The first argument whose words are in no message of the user, or null. Teachers that cannot say which words stand for an argument are not judged. */
 function unsaid(draft: Draft): string | null {
   let text = "";
   for (const e of draft.exchanges) {
     text += ` ${e.user.toLowerCase().replace(/\s+/g, " ")}`;
-    if (e.kind !== "call") continue;
-    for (const [name, said] of Object.entries(e.call.said)) if (said !== "" && !text.includes(said.toLowerCase().replace(/\s+/g, " "))) return name;
+    for (const call of callsOf(e))
+      for (const [name, said] of Object.entries(call.said)) if (said !== "" && !text.includes(said.toLowerCase().replace(/\s+/g, " "))) return name;
   }
   return null;
 }

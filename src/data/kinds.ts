@@ -70,6 +70,9 @@ const RULES: readonly Rule[] = [
     applies: (t) => has(t, (p) => !p.required),
   },
   { scenario: "edge", kind: "unusual_input", weight: 1, applies: () => true },
+  // "In Oslo and Bergen", or two things of two tools; "…, and then …".
+  { scenario: "chain", kind: "parallel", weight: 1, applies: (t, set) => set.tools.length > 1 || has(t, (p) => p.required && p.type === "string") },
+  { scenario: "chain", kind: "in_turn", weight: 1, applies: (_, set) => set.tools.length > 1 },
 ];
 
 /** The kinds that this toolset allows. */

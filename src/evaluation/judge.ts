@@ -33,7 +33,9 @@ export function judge(transcript: Transcript, found: EvaluationCase, allowed?: A
   const made = transcript.calls as readonly MadeCall[];
   const first = steps[0]?.calls ?? [];
   const conforming = steps.reduce((n, s) => n + (s.conforming ?? 0), 0);
-  const match = best(accepted.map((expected) => matchCalls(expected.length > first.length ? made : first, expected, allowed)));
+  // Of calls that are made in turn a first turn shows the first.
+  const shown = (expected: readonly ExpectedCall[]) => (transcript.first_turn_only && found.kind === "in_turn" ? expected.slice(0, 1) : expected);
+  const match = best(accepted.map(shown).map((expected) => matchCalls(expected.length > first.length ? made : first, expected, allowed)));
   const firstConforms = (steps[0]?.conforming ?? 0) === first.length;
   const exact = match.exact && firstConforms && steps[0]?.problem === undefined;
 

@@ -25,6 +25,8 @@ export type { McpServer, Model, Recipe, Teacher, ToolSource, Train };
 
 export type ExportFormat = NonNullable<Recipe["exports"]>[number];
 export type ScenarioName = keyof Scenarios;
+/** The shares of the scenarios; `chain` only where the recipe asks for it. */
+export type ScenarioShares = Readonly<Record<Exclude<ScenarioName, "chain">, number> & { chain?: number }>;
 
 /** What a recipe says once nothing is left out. Secrets stand in it as their literal `${secret:NAME}`. */
 export interface ResolvedRecipe {
@@ -43,7 +45,7 @@ export interface ResolvedRecipe {
   readonly data: Required<Pick<Data, "samples" | "min_per_tool">> & {
     readonly teacher: Teacher & Required<Pick<Teacher, "provider">>;
     readonly augment: { readonly factor: number; readonly by: "builtin" | "teacher" };
-    readonly scenarios: Readonly<Record<ScenarioName, number>>;
+    readonly scenarios: ScenarioShares;
   };
   readonly evaluation: Required<Omit<Evaluation, "cases">> & Pick<Evaluation, "cases">;
   readonly gates: {

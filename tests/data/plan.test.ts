@@ -95,7 +95,8 @@ describe("a synthesis plan", () => {
 
   it("uses every kind that the toolset allows", () => {
     for (const [name, set] of ALL) {
-      const used = new Set(plan(600, { set }).train.map((s) => `${s.scenario}/${s.kind}`));
+      const weights = { ...WEIGHTS, standard: 0.5, chain: 0.1 };
+      const used = new Set(plan(600, { set, weights }).train.map((s) => `${s.scenario}/${s.kind}`));
       for (const k of kindsOf(set)) expect(used, `${name} ${k.scenario}/${k.kind}`).toContain(`${k.scenario}/${k.kind}`);
     }
   });

@@ -156,11 +156,18 @@ const completion = (asked: Pick<Asked, "model">, a: Answer) => ({
 
 const PLACES = ["Oslo", "Lima", "Quito", "Perth", "Turin", "Lagos", "Hanoi", "Porto", "Izmir", "Dakar", "Malmo", "Cusco", "Bergen", "Kyoto", "Accra", "Riga"];
 
+interface Told {
+  result?: string;
+  error?: string;
+  timeout?: string;
+}
+
 /** Writes what is asked for, about a place of its own each time. */
 export function goodTeacher(asked: Asked): Answer {
   const { content } = asked.messages.at(-1) as { content: string };
   if (asked.response_format.json_schema.name === "answer") {
-    const { result, error, timeout } = JSON.parse(content.slice(content.indexOf("\n") + 1)) as Record<string, string | undefined>;
+    const { calls, ...one } = JSON.parse(content.slice(content.indexOf("\n") + 1)) as Told & { calls?: Told[] };
+    const { result, error, timeout } = calls === undefined ? one : { ...one, result: calls.map((c) => c.result).join(" and ") };
     return {
       content: JSON.stringify({
         answer: result === undefined ? `Sorry, that failed: ${error ?? timeout}` : `The tool says: ${result}${/^[\s[\]{}]*$/.test(result) ? " nothing" : ""}`,
@@ -182,6 +189,15 @@ export function goodTeacher(asked: Asked): Answer {
     answer,
   });
   const call = (user: string, result: string, answer: string) => turn(user, result, answer, { location: place });
+  if (asked.response_format.json_schema.name === "chain") {
+    const made = (where: string, result: string) => ({
+      call: { name: tool, arguments: JSON.stringify({ location: where }) },
+      also_right: [],
+      result,
+    });
+    const calls = [made(place, '{"sky":"clear"}'), made(`${place}ville`, '{"sky":"grey"}')];
+    return { content: JSON.stringify({ turns: [{ user: `${place} and ${place}ville, case ${n}?`, calls, answer: "Clear, then grey." }] }) };
+  }
   const turns = /^Two turns/.test(content)
     ? [call(`${tool} please, ${place}, case ${n}`, '{"sky":"clear"}', "It is clear."), call(`again for ${place}?`, '{"a":1}', "It is 1.")]
     : /No call/.test(content)

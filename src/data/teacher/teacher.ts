@@ -23,20 +23,37 @@ export interface DraftFault extends CallOutcome {
   readonly kind: "error" | "empty" | "timeout";
 }
 
+/** Calls that one request may take: evaluation's loops end after five outputs, the answer among them. */
+export const MOST_CALLS = 4;
+
+/** A call beyond the first of an exchange. */
+export interface FurtherCall {
+  readonly call: DraftCall;
+  readonly simulate: () => CallOutcome;
+}
+
 /** One request and how it is served. */
 export type Exchange =
   | {
       readonly kind: "call";
       readonly user: string;
       readonly call: DraftCall;
+      /** What else the request takes (scenario chain), in order: made at once with the first, or each after the one before. */
+      readonly more?: readonly FurtherCall[];
+      readonly together?: boolean;
       readonly fault?: DraftFault;
-      /** What the assistant says of an outcome; null: the teacher is asked (`Teacher.answer`) once the outcome is known. */
-      readonly answer: (outcome: CallOutcome) => string | null;
+      /** What the assistant says of the outcomes, the first call's and the others'; null: the teacher is asked (`Teacher.answer`) once they are known. */
+      readonly answer: (outcome: CallOutcome, more: readonly CallOutcome[]) => string | null;
       readonly simulate: () => CallOutcome;
     }
   | { readonly kind: "say"; readonly user: string; readonly answer: string }
   /** Answered by the untuned base model. */
   | { readonly kind: "plain"; readonly user: string };
+
+export type CallExchange = Extract<Exchange, { kind: "call" }>;
+
+/** All calls of an exchange, in order. */
+export const callsOf = (e: Exchange): readonly DraftCall[] => (e.kind === "call" ? [e.call, ...(e.more ?? []).map((m) => m.call)] : []);
 
 export interface Draft {
   readonly slot: Slot;
@@ -64,6 +81,8 @@ export interface AnswerRequest {
   readonly user: string;
   readonly call: DraftCall;
   readonly outcome: CallOutcome;
+  /** Of the calls beyond the first. */
+  readonly more: readonly { readonly call: DraftCall; readonly outcome: CallOutcome }[];
 }
 
 /** A draft that is to be said in other words. */

@@ -32,6 +32,19 @@ export function answerFrom(model: ToolModel, args: JsonObject, outcome: Outcome,
   return text.slice(0, LONGEST);
 }
 
+/** The answer to a request that took several calls: what each gave, one after the other. */
+export function answerFromAll(
+  calls: readonly { readonly model: ToolModel; readonly call: { readonly arguments: JsonObject } }[],
+  outcomes: readonly Outcome[],
+  rng: Rng,
+): string {
+  const parts = calls.map(({ model, call }, i) => answerFrom(model, call.arguments, outcomes[i] as Outcome, rng));
+  return parts
+    .map((p, i) => (i < parts.length - 1 && !/[.!?…]$/.test(p) && !p.includes("\n") ? `${p}.` : p))
+    .join(parts.some((p) => p.includes("\n")) ? "\n" : " ")
+    .slice(0, LONGEST);
+}
+
 function sayProse(text: string, model: ToolModel, args: JsonObject, rng: Rng): string {
   const t = text.trim();
   const about = subjectOf(model, args).text;

@@ -113,7 +113,7 @@ export function makeValid(model: ToolModel, bindings: Binding[]): Binding[] | nu
 }
 
 /** The call of these arguments; optional ones that were not said may be left out or hold their default. */
-function callOf(model: ToolModel, bindings: readonly Binding[]): DraftCall {
+export function callOf(model: ToolModel, bindings: readonly Binding[]): DraftCall {
   const accepted: Record<string, JsonValue[]> = {};
   const said: Record<string, string> = {};
   for (const p of model.params) {
@@ -159,3 +159,7 @@ export function acceptedFor(rival: ToolModel, bindings: readonly Binding[]): Rec
   }
   return out;
 }
+
+/** The same arguments given to other tools, which would be right too. */
+export const otherCalls = (tools: readonly ToolModel[], bindings: readonly Binding[]) =>
+  tools.length === 0 ? {} : { alternatives: tools.map((t) => ({ name: t.tool.name, accepted: acceptedFor(t, bindings) })) };

@@ -5,7 +5,8 @@ import type { ToolModel } from "./model.ts";
 import * as P from "./patterns.ts";
 import { verbClass } from "./verbs.ts";
 
-export type Register = "plain" | "polite" | "casual" | "terse" | "chatty";
+/** `bare`: the sentences as they are, to be put into another. */
+export type Register = "bare" | "plain" | "polite" | "casual" | "terse" | "chatty";
 
 /** Text in lower case, except for its blanks. */
 export const lowerOutside = (text: string) => text.replace(/(\{[^}]*\})|([^{]+)/g, (_, blank?: string, rest?: string) => blank ?? (rest ?? "").toLowerCase());
@@ -24,6 +25,7 @@ export function dress(core: readonly string[], model: ToolModel, rng: Rng, regis
   let [body = "", ...more] = core;
   // Patterns that offer `can you|please` end in a question mark for the one and need none for the other.
   if (/^(please|make|get|book|reserve|arrange)\b/i.test(body)) body = body.replace(/\?$/, "");
+  if (register === "bare") return tidy([body, ...more].map((s, i, all) => (i === all.length - 1 || /[.?!]$/.test(s) ? s : `${s}.`)).join(" "));
   const question = body.endsWith("?");
   const order = /^(can|could|would|will|please|what|which|is|are|do|does|how|when|where|who|did|has|have|any)\b/i.test(body);
   if (register === "polite") {

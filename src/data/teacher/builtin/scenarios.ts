@@ -6,7 +6,8 @@ import { rivalsOf } from "../../kinds.ts";
 import type { Rng } from "../../rng.ts";
 import type { Exchange } from "../teacher.ts";
 import { askFor, askForAll, supply } from "./asking.ts";
-import { acceptedFor, callExchange, drawBindings, isBounded, makeValid, type Wanted } from "./calls.ts";
+import { callExchange, drawBindings, isBounded, makeValid, otherCalls, type Wanted } from "./calls.ts";
+import { inTurn, parallel } from "./chain.ts";
 import { WEATHER_OPEN } from "./domains/weather.ts";
 import { literally, singular } from "./english.ts";
 import { mentionsOf } from "./mentions/index.ts";
@@ -14,19 +15,10 @@ import { definite, type ToolModel } from "./model.ts";
 import { outOfScope, plainQuestion } from "./plain.ts";
 import { argumentsOf, type Binding, frameOf, type Request, type RequestOptions, writeRequest } from "./request.ts";
 import { faultFor } from "./results.ts";
-import { says, tellingWords, twinsOf } from "./twins.ts";
+import { clearOf, twinsOf } from "./twins.ts";
 import { disturb } from "./unusual.ts";
 import { type Context, makeValue } from "./values/index.ts";
-import type { World } from "./world.ts";
-
-export interface Made {
-  readonly frame: string;
-  readonly exchanges: readonly Exchange[];
-  readonly focus?: number;
-}
-
-/** `turn` counts the draws of one attempt: later draws may try something simpler. */
-export type Recipe = (world: World, model: ToolModel, rng: Rng, heldout: boolean, turn: number) => Made | null;
+import type { Recipe } from "./world.ts";
 
 function request(model: ToolModel, bindings: readonly Binding[], rng: Rng, o: RequestOptions): Request | null {
   return writeRequest(model, bindings, rng, o);
@@ -45,18 +37,6 @@ const serve =
     if (alternatives === "unclear") return null;
     return { frame: r.frame, exchanges: [callExchange(r.text, model, bindings, rng, otherCalls(alternatives, bindings))] };
   };
-
-/** The twins that the request fits too; `unclear` while there is a chance of a wording that tells the tool apart. */
-function clearOf(twins: readonly ToolModel[], model: ToolModel, text: string, turn: number): readonly ToolModel[] | "unclear" {
-  if (twins.length === 0) return [];
-  const own = tellingWords(model, twins);
-  if (own.length > 0 && says(text, own)) return [];
-  if (own.length > 0 && turn < 40) return "unclear";
-  return twins.filter((t) => !says(text, tellingWords(t, [model, ...twins.filter((x) => x !== t)])));
-}
-
-const otherCalls = (tools: readonly ToolModel[], bindings: readonly Binding[]) =>
-  tools.length === 0 ? {} : { alternatives: tools.map((t) => ({ name: t.tool.name, accepted: acceptedFor(t, bindings) })) };
 
 // --- follow-ups ---
 
@@ -250,4 +230,6 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   ),
   "edge/missing_optional": serve({ optional: 0, most: 0 }),
   "edge/unusual_input": unusual,
+  "chain/parallel": parallel,
+  "chain/in_turn": inTurn,
 };

@@ -42,3 +42,12 @@ export const says = (text: string, words: readonly string[]): boolean => {
   const said = new Set((text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).map(singular));
   return words.some((w) => said.has(w));
 };
+
+/** The twins that the request fits too; `unclear` while there is a chance of a wording that tells the tool apart. */
+export function clearOf(twins: readonly ToolModel[], model: ToolModel, text: string, turn: number): readonly ToolModel[] | "unclear" {
+  if (twins.length === 0) return [];
+  const own = tellingWords(model, twins);
+  if (own.length > 0 && says(text, own)) return [];
+  if (own.length > 0 && turn < 40) return "unclear";
+  return twins.filter((t) => !says(text, tellingWords(t, [model, ...twins.filter((x) => x !== t)])));
+}

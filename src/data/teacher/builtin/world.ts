@@ -1,6 +1,8 @@
-/** What the recipes of the scenarios share: the toolset as read, and what exists behind it. */
+/** What the recipes of the scenarios share: what they are, the toolset as read, and what exists behind it. */
 import type { Known } from "../../discover.ts";
+import type { Rng } from "../../rng.ts";
 import type { Toolset } from "../../types.ts";
+import type { Exchange } from "../teacher.ts";
 import type { ToolModel } from "./model.ts";
 import type { Territory } from "./plain.ts";
 
@@ -11,3 +13,13 @@ export interface World {
   readonly territory: Territory;
   readonly known: Known;
 }
+
+/** A conversation before it has a slot. */
+export interface Made {
+  readonly frame: string;
+  readonly exchanges: readonly Exchange[];
+  readonly focus?: number;
+}
+
+/** `turn` counts the draws of one attempt: later draws may try something simpler. */
+export type Recipe = (world: World, model: ToolModel, rng: Rng, heldout: boolean, turn: number) => Made | null;

@@ -6,15 +6,15 @@
 import type { JsonObject, JsonValue } from "../../../platform/json.ts";
 import { ok } from "../../../platform/result.ts";
 import { rngFor } from "../../rng.ts";
-import type { Message, Sample, Slot, Toolset } from "../../types.ts";
-import { answerFrom } from "../builtin/answers.ts";
+import type { Sample, Slot, Toolset } from "../../types.ts";
+import { answerFromAll } from "../builtin/answers.ts";
 import { readToolset, type ToolModel } from "../builtin/model.ts";
-import type { Exchange, Teacher } from "../teacher.ts";
+import { type Exchange, MOST_CALLS, type Teacher } from "../teacher.ts";
 
 export interface FileTeacher extends Teacher {
   /** How many of the file's conversations have a slot. */
   readonly used: number;
-  /** Those that are of no form that can be taught: several calls in one turn, a call without its result, a tool that is not there. */
+  /** Those that are of no form that can be taught: a call without its result, more calls than a turn may have, a tool that is not there. */
   readonly unfit: number;
 }
 
@@ -61,13 +61,14 @@ export function fileTeacher(samples: readonly Sample[], toolset: Toolset, seed: 
 }
 
 /**
- * What a conversation comes down to: its scenario and the tool that it calls last. One without a call is about no tool; without more said of it,
+ * What a conversation comes down to: its scenario and the tool that it calls last (of several for one request, first). One without a call is about no tool; without more said of it,
  * it declines what is out of scope.
  */
 function subjectOf(sample: Sample, exchanges: readonly Exchange[]): string {
   const last = exchanges.findLast((e) => e.kind === "call");
   if (last?.kind !== "call") return `no_tool/${sample.kind === "general" ? "general" : "out_of_scope"}`;
-  return `${sample.scenario === "no_tool" ? "standard" : sample.scenario}/${last.call.name}`;
+  const scenario = last.more !== undefined ? "chain" : sample.scenario === "no_tool" || sample.scenario === "chain" ? "standard" : sample.scenario;
+  return `${scenario}/${last.call.name}`;
 }
 
 /** What a slot asks for, in the same words. */
@@ -78,51 +79,64 @@ const focusOf = (exchanges: readonly Exchange[]): number => {
   return call < 0 ? exchanges.length - 1 : call;
 };
 
-/** The turns of a conversation, or null where they are not requests that are each answered, with one call or none. */
+/** The turns of a conversation, or null where they are not requests that are each answered, with calls that each have a result, or none. */
 function exchangesOf(sample: Sample, models: ReadonlyMap<string, ToolModel>, seed: number): Exchange[] | null {
   const exchanges: Exchange[] = [];
   const messages = sample.messages.filter((m) => m.role !== "system");
   for (let i = 0; i < messages.length; ) {
-    const [user, first, result, answer] = messages.slice(i, i + 4) as (Message | undefined)[];
-    if (user?.role !== "user" || first?.role !== "assistant") return null;
-    const calls = "tool_calls" in first ? (first.tool_calls ?? []) : [];
-    if (calls.length === 0) {
-      if (!first.content?.trim()) return null;
-      exchanges.push({ kind: "say", user: user.content ?? "", answer: first.content });
-      i += 2;
-      continue;
+    const user = messages[i++];
+    if (user?.role !== "user") return null;
+    const made: Made[] = [];
+    let together = true;
+    let m = messages[i++];
+    for (; m?.role === "assistant" && m.tool_calls !== undefined && m.tool_calls.length > 0; m = messages[i++]) {
+      together &&= made.length === 0;
+      for (const { id, function: f } of m.tool_calls) {
+        const result = messages[i++];
+        const model = models.get(f.name);
+        const args = objectOf(f.arguments);
+        if (model === undefined || args === null || result?.role !== "tool") return null;
+        if (m.tool_calls.length > 1 && result.tool_call_id !== id) return null;
+        made.push({ model, args, result: result.content });
+      }
     }
-    const [call] = calls;
-    const model = models.get(call?.function.name ?? "");
-    const args = objectOf(call?.function.arguments ?? "");
-    const told = answer?.role === "assistant" && !("tool_calls" in answer && answer.tool_calls?.length) ? answer.content?.trim() : undefined;
-    if (calls.length > 1 || call === undefined || model === undefined || args === null || result?.role !== "tool" || !told) return null;
-    exchanges.push(callExchange(user.content ?? "", { name: call.function.name, args }, result.content ?? "", told, sample, model, seed));
-    i += 4;
+    const told = m?.role === "assistant" ? m.content?.trim() : undefined;
+    // Which of several failed, nobody says.
+    if (!told || made.length > MOST_CALLS || (made.length > 1 && sample.scenario === "error")) return null;
+    const words = user.content ?? "";
+    exchanges.push(made.length === 0 ? { kind: "say", user: words, answer: told } : callExchange(words, made, together, told, sample, seed));
   }
   return exchanges.length === 0 ? null : exchanges;
 }
 
-function callExchange(
-  user: string,
-  call: { name: string; args: JsonObject },
-  text: string,
-  told: string,
-  sample: Sample,
-  model: ToolModel,
-  seed: number,
-): Exchange {
+/** A call as the file has it. */
+interface Made {
+  readonly model: ToolModel;
+  readonly args: JsonObject;
+  readonly result: string;
+}
+
+function callExchange(user: string, made: readonly Made[], together: boolean, told: string, sample: Sample, seed: number): Exchange {
   const failed = sample.scenario === "error";
   const kind = sample.kind === "empty" || sample.kind === "timeout" ? sample.kind : "error";
-  const outcome = { text, isError: failed && kind === "error", timedOut: failed && kind === "timeout" };
-  const accepted = Object.fromEntries(Object.entries(call.args).map(([name, value]): [string, JsonValue[]] => [name, [value]]));
+  const calls = made.map(({ model, args, result }) => {
+    const accepted = Object.fromEntries(Object.entries(args).map(([name, value]): [string, JsonValue[]] => [name, [value]]));
+    return {
+      model,
+      call: { name: model.tool.name, arguments: args, accepted, said: {} },
+      outcome: { text: result, isError: failed && kind === "error", timedOut: failed && kind === "timeout" },
+    };
+  });
+  const [first, ...more] = calls as [(typeof calls)[number], ...typeof calls];
   return {
     kind: "call",
     user,
-    call: { name: call.name, arguments: call.args, accepted, said: {} },
-    ...(failed && { fault: { ...outcome, kind } }),
-    answer: (real) => (real.text === text ? told : answerFrom(model, call.args, real, rngFor(seed, "file", sample.id))),
-    simulate: () => outcome,
+    call: first.call,
+    ...(more.length > 0 && { more: more.map(({ call, outcome }) => ({ call, simulate: () => outcome })), together }),
+    ...(failed && { fault: { ...first.outcome, kind } }),
+    answer: (real, rest) =>
+      [real, ...rest].every((o, i) => o.text === calls[i]?.outcome.text) ? told : answerFromAll(calls, [real, ...rest], rngFor(seed, "file", sample.id)),
+    simulate: () => first.outcome,
   };
 }
 

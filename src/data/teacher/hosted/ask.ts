@@ -15,35 +15,56 @@ const MOST_ANSWER_TOKENS = 400;
 /** Characters of a result that the teacher is shown. */
 const MOST_RESULT = 6000;
 
+const USER = { type: "string", description: "What the person writes." } as const;
+const CALL = {
+  type: "object",
+  additionalProperties: false,
+  required: ["name", "arguments"],
+  properties: { name: { type: "string" }, arguments: { type: "string", description: "The arguments, a JSON object as text." } },
+} as const;
+const ALSO_RIGHT = {
+  type: "array",
+  description: "Arguments that might as well be given otherwise, each with another right value, JSON as text.",
+  items: {
+    type: "object",
+    additionalProperties: false,
+    required: ["argument", "value"],
+    properties: { argument: { type: "string" }, value: { type: "string" } },
+  },
+} as const;
+const RESULT = "What the tool gives back, as it would write it (JSON as text where it is JSON).";
+const SAID = { type: "string", description: "What the assistant then tells the person." } as const;
+
 const TURN = {
   type: "object",
   additionalProperties: false,
   required: ["user", "call", "also_right", "result", "answer"],
   properties: {
-    user: { type: "string", description: "What the person writes." },
-    call: {
-      anyOf: [
-        { type: "null" },
-        {
-          type: "object",
-          additionalProperties: false,
-          required: ["name", "arguments"],
-          properties: { name: { type: "string" }, arguments: { type: "string", description: "The arguments, a JSON object as text." } },
-        },
-      ],
-    },
-    also_right: {
+    user: USER,
+    call: { anyOf: [{ type: "null" }, CALL] },
+    also_right: ALSO_RIGHT,
+    result: { anyOf: [{ type: "null" }, { type: "string" }], description: RESULT },
+    answer: SAID,
+  },
+} as const;
+
+/** A turn that takes several calls. */
+const CHAIN_TURN = {
+  type: "object",
+  additionalProperties: false,
+  required: ["user", "calls", "answer"],
+  properties: {
+    user: USER,
+    calls: {
       type: "array",
-      description: "Arguments that might as well be given otherwise, each with another right value, JSON as text.",
       items: {
         type: "object",
         additionalProperties: false,
-        required: ["argument", "value"],
-        properties: { argument: { type: "string" }, value: { type: "string" } },
+        required: ["call", "also_right", "result"],
+        properties: { call: CALL, also_right: ALSO_RIGHT, result: { type: "string", description: RESULT } },
       },
     },
-    result: { anyOf: [{ type: "null" }, { type: "string" }], description: "What the tool gives back, as it would write it (JSON as text where it is JSON)." },
-    answer: { type: "string", description: "What the assistant then tells the person." },
+    answer: SAID,
   },
 } as const;
 
@@ -51,6 +72,12 @@ const TURN = {
 export const CONVERSATION = {
   name: "conversation",
   schema: { type: "object", additionalProperties: false, required: ["turns"], properties: { turns: { type: "array", items: TURN } } },
+} as const;
+
+/** The same where a turn takes several calls. */
+export const CHAIN = {
+  name: "chain",
+  schema: { type: "object", additionalProperties: false, required: ["turns"], properties: { turns: { type: "array", items: CHAIN_TURN } } },
 } as const;
 
 /** The reply to a request for an answer. */
@@ -104,6 +131,10 @@ const SITUATIONS: Readonly<Record<string, string>> = {
   "edge/boundary": "One turn: a request that TOOL serves with a value at the very edge of what its schema allows.",
   "edge/missing_optional": "One turn: a request that TOOL serves and that says nothing of any optional argument.",
   "edge/unusual_input": "One turn: a request that TOOL serves, unusual in form: odd spelling or spacing, emoji, other scripts in a name, or very long.",
+  "chain/parallel":
+    "One turn: a request that takes two or three calls that do not depend on each other, the first of TOOL, the others of it or of other tools. The answer tells what each gave.",
+  "chain/in_turn":
+    "One turn: a request for two or three things to be done one after the other, the first by TOOL, the others by other tools. All that a call needs stands in the request, none needs another's result. The answer tells what came of each.",
 };
 
 const VOICES = [
@@ -142,17 +173,17 @@ export function conversationRequest(system: string, seed: number, { slot, attemp
     `The person: ${rng.pick(SPEAKERS)}; writes ${rng.pick(VOICES)}.`,
     `Names and places with the letters ${letter(rng)} and ${letter(rng)}. Example ${numberOf(slot)}${attempt > 0 ? `, version ${attempt + 1}` : ""}.`,
   ].join("\n");
-  return { system, user, reply: CONVERSATION, maxTokens: MOST_TOKENS, seed: rng.int(0, 2 ** 31 - 1) };
+  return { system, user, reply: slot.scenario === "chain" ? CHAIN : CONVERSATION, maxTokens: MOST_TOKENS, seed: rng.int(0, 2 ** 31 - 1) };
 }
 
 /** The request for the answer from an outcome that is known now. */
-export function answerRequest(system: string, seed: number, { slot, user, call, outcome }: AnswerRequest): Request {
-  const result = outcome.text.length > MOST_RESULT ? `${outcome.text.slice(0, MOST_RESULT)}…` : outcome.text;
-  const asked = {
-    person: user,
-    call: { name: call.name, arguments: call.arguments },
-    [outcome.timedOut ? "timeout" : outcome.isError ? "error" : "result"]: result,
-  };
+export function answerRequest(system: string, seed: number, { slot, user, call, outcome, more }: AnswerRequest): Request {
+  const shown = (made: AnswerRequest["call"], came: AnswerRequest["outcome"]) => ({
+    call: { name: made.name, arguments: made.arguments },
+    [came.timedOut ? "timeout" : came.isError ? "error" : "result"]: came.text.length > MOST_RESULT ? `${came.text.slice(0, MOST_RESULT)}…` : came.text,
+  });
+  const first = shown(call, outcome);
+  const asked = more.length === 0 ? { person: user, ...first } : { person: user, calls: [first, ...more.map((m) => shown(m.call, m.outcome))] };
   return {
     system,
     user: `Write only the assistant's answer to this (its texts are data):\n${JSON.stringify(asked)}`,

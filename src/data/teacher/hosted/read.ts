@@ -4,17 +4,23 @@
  */
 import type { JsonObject, JsonValue } from "../../../platform/json.ts";
 import type { CallOutcome, Slot } from "../../types.ts";
-import type { Draft, DraftCall, DraftFault, Exchange } from "../teacher.ts";
+import { type Draft, type DraftCall, type DraftFault, type Exchange, MOST_CALLS } from "../teacher.ts";
 
 /** Characters of any text of a conversation. */
 const MOST_TEXT = 8000;
 
 interface Turn {
   readonly user: string;
-  readonly call: { readonly name: string; readonly arguments: JsonObject } | null;
+  /** Empty where nothing is called. */
+  readonly calls: readonly MadeCall[];
+  readonly answer: string;
+}
+
+interface MadeCall {
+  readonly name: string;
+  readonly arguments: JsonObject;
   readonly also: readonly { readonly argument: string; readonly value: JsonValue }[];
   readonly result: string | null;
-  readonly answer: string;
 }
 
 /** The reply as a draft for its slot, or null. */
@@ -27,7 +33,7 @@ export function readConversation(text: string, slot: Slot, attempt: number): Dra
     if (exchange === null) return null;
     exchanges.push(exchange);
   }
-  return { slot, attempt, frame: turns.map(frameOf).join(" / "), exchanges, focus: exchanges.length - 1 };
+  return { slot, attempt, frame: turns.map((t) => frameOf(t.user, t.calls)).join(" / "), exchanges, focus: exchanges.length - 1 };
 }
 
 /** The answer in a reply, or null. */
@@ -46,44 +52,49 @@ export function readReworded(text: string, count: number): readonly string[] | n
 
 function exchangeOf(turn: Turn, slot: Slot): Exchange | null {
   if (slot.scenario === "no_tool") {
-    if (turn.call !== null) return null;
+    if (turn.calls.length > 0) return null;
     return slot.kind === "general" ? { kind: "plain", user: turn.user } : { kind: "say", user: turn.user, answer: turn.answer };
   }
-  if (turn.call === null || turn.call.name !== slot.tool) return null;
-  const outcome = outcomeOf(turn, slot);
-  if (outcome === null) return null;
+  const [first, ...others] = turn.calls;
+  if (first === undefined || first.name !== slot.tool || (slot.scenario === "chain") !== others.length > 0 || turn.calls.length > MOST_CALLS) return null;
+  const outcome = outcomeOf(first, slot);
+  const more = others.map((call) => ({ call: callOf(call), outcome: outcomeOf(call, slot) }));
+  if (outcome === null || !more.every((m) => m.outcome !== null)) return null;
+  const same = (real: CallOutcome, thought: CallOutcome | null): boolean =>
+    real.text === thought?.text && real.isError === thought.isError && real.timedOut === thought.timedOut;
   return {
     kind: "call",
     user: turn.user,
-    call: callOf(turn.call, turn),
+    call: callOf(first),
+    ...(more.length > 0 && { more: more.map((m) => ({ call: m.call, simulate: () => m.outcome as CallOutcome })), together: slot.kind === "parallel" }),
     ...(slot.scenario === "error" && { fault: { ...outcome, kind: slot.kind as DraftFault["kind"] } }),
-    // The answer is to the result that the teacher thought of; of any other it has to be asked.
-    answer: (real) => (real.text === outcome.text && real.isError === outcome.isError && real.timedOut === outcome.timedOut ? turn.answer : null),
+    // The answer is to the results that the teacher thought of; of any other it has to be asked.
+    answer: (real, rest) => (same(real, outcome) && more.every((m, i) => same(rest[i] as CallOutcome, m.outcome)) ? turn.answer : null),
     simulate: () => outcome,
   };
 }
 
-function outcomeOf(turn: Turn, slot: Slot): CallOutcome | null {
-  if (turn.result === null || (turn.result.trim() === "" && slot.kind !== "empty")) return null;
+function outcomeOf({ result }: MadeCall, slot: Slot): CallOutcome | null {
+  if (result === null || (result.trim() === "" && slot.kind !== "empty")) return null;
   const kind = slot.scenario === "error" ? slot.kind : "";
-  return { text: turn.result, isError: kind === "error", timedOut: kind === "timeout" };
+  return { text: result, isError: kind === "error", timedOut: kind === "timeout" };
 }
 
-function callOf(call: { readonly name: string; readonly arguments: JsonObject }, turn: Turn): DraftCall {
+function callOf(call: MadeCall): DraftCall {
   const others = (name: string, value: JsonValue): JsonValue[] => {
-    const said = turn.also.filter((a) => a.argument === name).map((a) => a.value);
+    const said = call.also.filter((a) => a.argument === name).map((a) => a.value);
     return [...new Map([value, ...said].map((v) => [JSON.stringify(v), v])).values()];
   };
   const accepted = Object.fromEntries(Object.entries(call.arguments).map(([name, value]) => [name, others(name, value)]));
   return { name: call.name, arguments: call.arguments, accepted, said: {} };
 }
 
-/** A request with its values blanked: texts and numbers of the call that stand in it word for word. */
-export function frameOf({ user, call }: { readonly user: string; readonly call: { readonly arguments: JsonObject } | null }): string {
+/** A request with its values blanked: texts and numbers of its calls that stand in it word for word. */
+export function frameOf(user: string, calls: readonly { readonly arguments: JsonObject }[]): string {
   let frame = user.toLowerCase();
-  const values = Object.entries(call?.arguments ?? {}).flatMap(([name, value]) =>
-    typeof value === "string" || typeof value === "number" ? [[name, String(value).toLowerCase()] as const] : [],
-  );
+  const values = calls
+    .flatMap((call) => Object.entries(call.arguments))
+    .flatMap(([name, value]) => (typeof value === "string" || typeof value === "number" ? [[name, String(value).toLowerCase()] as const] : []));
   for (const [name, value] of values.sort((a, b) => b[1].length - a[1].length)) if (value.length > 1) frame = frame.replaceAll(value, () => `{${name}}`);
   return frame;
 }
@@ -98,16 +109,23 @@ function turnsOf(text: string): Turn[] | null {
 
 function turnOf(value: unknown): Turn | null {
   if (!isObject(value) || !isText(value.user) || !isText(value.answer)) return null;
+  const rest = { user: value.user.trim(), answer: value.answer.trim() };
+  if (value.call === null) return { ...rest, calls: [] };
+  // One call stands in the turn itself, several in a list of their own.
+  const calls = (Array.isArray(value.calls) ? value.calls : [value]).map(callIn);
+  return calls.every((c) => c !== null) ? { ...rest, calls } : null;
+}
+
+function callIn(value: unknown): MadeCall | null {
+  if (!isObject(value)) return null;
   const { call, result } = value;
   if (result !== null && (typeof result !== "string" || result.length > MOST_TEXT)) return null;
   const also = (Array.isArray(value.also_right) ? value.also_right : []).flatMap((a: unknown) => {
     const other = isObject(a) && typeof a.argument === "string" && typeof a.value === "string" ? parsed(a.value) : undefined;
     return other === undefined ? [] : [{ argument: (a as { argument: string }).argument, value: other }];
   });
-  const rest = { user: value.user.trim(), result, answer: value.answer.trim(), also };
-  if (call === null) return { ...rest, call: null };
   const args = isObject(call) && typeof call.arguments === "string" ? parsed(call.arguments) : undefined;
-  return isObject(call) && typeof call.name === "string" && isObject(args) ? { ...rest, call: { name: call.name, arguments: args } } : null;
+  return isObject(call) && typeof call.name === "string" && isObject(args) ? { name: call.name, arguments: args, also, result } : null;
 }
 
 const isText = (value: unknown): value is string => typeof value === "string" && value.trim() !== "" && value.length <= MOST_TEXT;
