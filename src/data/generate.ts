@@ -58,6 +58,8 @@ export async function generate(input: GenerateInput, teacher?: Teacher): Promise
       if (!answered.ok) return answered;
     }
     run.dropUnfit();
+    const measured = await run.dropTooLong();
+    if (!measured.ok) return measured;
     run.dropNearDuplicates();
   }
   return ok(run.result());
@@ -74,6 +76,8 @@ interface Place {
   useFault: boolean;
   /** The whole sample, once it passed its checks. Made once: an answer may draw from the draft's own stream. */
   sample: Sample | null;
+  /** Whether the sample was measured, and the model's window holds it. */
+  fits: boolean;
 }
 
 class Filling {
@@ -100,7 +104,7 @@ class Filling {
     private readonly executor: Executor,
   ) {
     const slots = [...input.plan.train, ...input.plan.evaluation];
-    this.places = slots.map((slot) => ({ slot, attempt: 0, draft: null, served: [], plain: null, useFault: true, sample: null }));
+    this.places = slots.map((slot) => ({ slot, attempt: 0, draft: null, served: [], plain: null, useFault: true, sample: null, fits: false }));
     for (const i of slots.keys()) this.pending.add(i);
     this.byId = new Map(slots.map((slot, i) => [slot.id, i]));
     this.check = sampleChecker(input.toolset, { checks: BEFORE_EXECUTION });
@@ -161,6 +165,7 @@ class Filling {
     place.plain = null;
     place.useFault = true;
     place.sample = null;
+    place.fits = false;
     this.fresh.add(i);
     if (!isHeldout(place.slot)) this.takeFrame(draft.frame);
     if (holder === undefined) return null;
@@ -329,6 +334,22 @@ class Filling {
       this.release(i);
       if (this.refuse(i, reason) === "again") this.pending.add(i);
     }
+  }
+
+  /** Sends back what the model's window does not hold: no sample is ever cut short. */
+  async dropTooLong(): Promise<Result<null>> {
+    const { fits } = this.input;
+    if (fits === undefined) return ok(null);
+    const asked = [...this.places.entries()].flatMap(([i, p]) => (p.draft && p.sample !== null && !p.fits ? [{ i, place: p, sample: p.sample }] : []));
+    const held = await fits(asked.map((a) => a.sample.messages));
+    if (!held.ok) return held;
+    for (const [k, { i, place }] of asked.entries()) {
+      place.fits = held.value[k] === true;
+      if (place.fits) continue;
+      this.release(i);
+      if (this.refuse(i, "too_long") === "again") this.pending.add(i);
+    }
+    return ok(null);
   }
 
   /** Whether a model wrote the answers: ours are made of the result, and what somebody brought is theirs to say. */

@@ -47,6 +47,8 @@ export interface GenerateInput {
   /** Null: nothing is executed, every result is simulated. */
   readonly session: CallPort | null;
   readonly answerPlain: AnswerPlain;
+  /** Which conversations the model's window holds; all of them if left out. */
+  readonly fits?: (conversations: readonly Sample["messages"][]) => Promise<Result<boolean[]>>;
   /** Whether the model that is to learn from the samples thinks aloud (checks/thoughts.ts). */
   readonly thinking?: boolean;
   readonly signal?: AbortSignal;

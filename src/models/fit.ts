@@ -4,8 +4,10 @@
  */
 import { EXIT } from "../platform/exit.ts";
 import { err, ok, type Result } from "../platform/result.ts";
+import type { Message } from "../schemas/generated/sample.ts";
 import type { ToolDefinition } from "../schemas/generated/toolset.ts";
 import type { Family } from "./family.ts";
+import type { Renderer } from "./render.ts";
 
 /** Tokens of the window that a conversation needs beside the tools. */
 export const CONVERSATION_TOKENS = 1024;
@@ -28,6 +30,58 @@ export async function fitsWindow(prompt: string, tools: number, family: Family, 
     hint: `Offer fewer tools (\`include: [name, ...]\` beside the source), or shorter descriptions (\`forge tools inspect --output tools.json\`, cut it, \`tools: [{ file: tools.json }]\`)${instead(family)}.`,
     exit: EXIT.usage,
   });
+}
+
+/** Bytes that a template writes around a message, and around a call: marks, names of roles, an empty thought. */
+const MARKS = 128;
+/** Foreign text is written with marks broken up (neutralise.ts): that at most doubles it. */
+const BROKEN_UP = 2;
+
+/**
+ * Tells which conversations the family's window holds, after the chat template.
+ * @param count tokens of a text; asked only of conversations that could be too long (a token is at least one byte)
+ */
+export function holdsConversations(
+  renderer: Renderer,
+  tools: readonly ToolDefinition[],
+  window: number,
+  count: (text: string) => Promise<Result<number>>,
+): (conversations: readonly (readonly Message[])[]) => Promise<Result<boolean[]>> {
+  const prompt = renderer.toolPrompt(tools);
+  let promptTokens: number | undefined;
+  return async (conversations) => {
+    if (promptTokens === undefined) {
+      const counted = Buffer.byteLength(prompt) <= window / 2 ? ok(Buffer.byteLength(prompt)) : await count(prompt);
+      if (!counted.ok) return counted;
+      promptTokens = counted.value;
+    }
+    const held: boolean[] = [];
+    for (const messages of conversations) {
+      if (promptTokens + mostBytes(messages) <= window) {
+        held.push(true);
+        continue;
+      }
+      let tokens = 0;
+      for (const { text } of renderer.segments(messages, tools)) {
+        const counted = await count(text);
+        if (!counted.ok) return counted;
+        tokens += counted.value;
+      }
+      held.push(tokens <= window);
+    }
+    return ok(held);
+  };
+}
+
+/** Bytes that the messages come to at most, without the system's, which the tool prompt has. */
+function mostBytes(messages: readonly Message[]): number {
+  let bytes = 0;
+  for (const m of messages) {
+    if (m.role === "system") continue;
+    bytes += MARKS + BROKEN_UP * Buffer.byteLength(m.content ?? "");
+    for (const c of (m.role === "assistant" && m.tool_calls) || []) bytes += MARKS + BROKEN_UP * Buffer.byteLength(c.function.name + c.function.arguments);
+  }
+  return bytes;
 }
 
 const instead = ({ larger }: Family): string => (larger === undefined ? "" : `, or use \`model: { family: ${larger} }\``);

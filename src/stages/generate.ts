@@ -115,7 +115,12 @@ export interface DataMade {
 /** Fills the plan with the recipe's teacher, its tools and its base model. */
 export async function makeData(c: PipelineContext, o: DataWanted): Promise<Result<DataMade>> {
   const { toolset, plan, file, plainAnswer, signal, emit } = o;
-  const [{ generate }, { openBase }] = await Promise.all([import("../data/generate.ts"), import("./base-model.ts")]);
+  const [{ generate }, { openBase }, { holdsConversations }, { createRenderer }] = await Promise.all([
+    import("../data/generate.ts"),
+    import("./base-model.ts"),
+    import("../models/fit.ts"),
+    import("../models/render.ts"),
+  ]);
   const writer = await openTeacher(c, { toolset, plan: o.whole ?? plan, signal, emit, ...(file !== undefined && { file }) });
   if (!writer.ok) return writer;
   // The base model is wanted for its own answers to plain questions, and only then fetched.
@@ -124,7 +129,13 @@ export async function makeData(c: PipelineContext, o: DataWanted): Promise<Resul
   const opened = await o.open();
   if (!opened.ok) return opened;
   const session = opened.value;
-  const base = asksBase ? await openBase(c, { signal, emit }) : null;
+  let base = asksBase ? await openBase(c, { signal, emit }) : undefined;
+  const countTokens = async (text: string): Promise<Result<number>> => {
+    base ??= await openBase(c, { signal, emit });
+    if (!base.ok) return base;
+    const ids = await base.value.engine.tokenize(text);
+    return ids.ok ? ok(ids.value.length) : ids;
+  };
   try {
     if (base?.ok === false) return base;
     const input = {
@@ -132,6 +143,8 @@ export async function makeData(c: PipelineContext, o: DataWanted): Promise<Resul
       plan,
       seed: c.recipe.seed,
       thinking: c.family.thinking !== null,
+      // What is only looked at (plainAnswer) fetches no model to be measured.
+      ...(plainAnswer === undefined && { fits: holdsConversations(createRenderer(c.family), toolset.tools, c.family.context_tokens, countTokens) }),
       augment: o.factor ?? c.recipe.data.augment.factor,
       reword: c.recipe.data.augment.by === "teacher",
       session,

@@ -255,3 +255,33 @@ describe("generation", () => {
     expect(shared_values.value).toBeLessThan(0.05);
   });
 });
+
+describe("conversations that the model's window does not hold", () => {
+  it("are written anew; a slot that only has such is short, with the reason", async () => {
+    const long = new Set<string>();
+    const fits = async (all: readonly Sample["messages"][]) =>
+      ok(
+        all.map((messages) => {
+          const text = JSON.stringify(messages);
+          const tooLong = text.includes("get_alerts") || /Oslo|Paris|London/i.test(text);
+          if (tooLong) long.add(text);
+          return !tooLong;
+        }),
+      );
+    const { train, statistics } = await make(weatherSet, { over: { fits } });
+    expect(statistics.dropped.too_long).toBeGreaterThan(0);
+    for (const s of train) expect(long.has(JSON.stringify(s.messages))).toBe(false);
+    expect(statistics.short.length).toBeGreaterThan(0);
+    for (const s of statistics.short) expect(s).toMatchObject({ slot: expect.stringContaining("get_alerts"), reason: expect.stringContaining("too_long") });
+    expect(await make(weatherSet, { over: { fits: async (all) => ok(all.map(() => true)) } })).toEqual(await make(weatherSet));
+    const broken = await generate({
+      toolset: weatherSet,
+      plan: planFor(weatherSet, {}),
+      seed: 7,
+      session: null,
+      answerPlain,
+      fits: async () => err({ code: "x/y", message: "no model", exit: 6 }),
+    });
+    expect(broken).toMatchObject({ ok: false, error: { code: "x/y" } });
+  });
+});

@@ -1,14 +1,19 @@
 /** Toolsets that a base model cannot read are refused before anything is made of them, and others are not. */
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Family, getFamily } from "../../src/models/family.ts";
-import { CONVERSATION_TOKENS, fitsWindow, isNotEnglish, languageWarning } from "../../src/models/fit.ts";
-import { ok } from "../../src/platform/result.ts";
+import { CONVERSATION_TOKENS, fitsWindow, holdsConversations, isNotEnglish, languageWarning } from "../../src/models/fit.ts";
+import { SYSTEM_PROMPT } from "../../src/models/prompt.ts";
+import { createRenderer } from "../../src/models/render.ts";
+import { err, ok } from "../../src/platform/result.ts";
+import type { Message } from "../../src/schemas/generated/sample.ts";
 import { loadStub } from "../../src/tools/stubs/serve.ts";
 
 const found = getFamily("smollm2");
 if (!found.ok) throw new Error(found.error.message);
 const smollm2: Family = found.value;
 const small: Family = { ...smollm2, name: "small", larger: "smollm2" };
+const failed = err({ code: "x/y", message: "no model", exit: 6 as const });
 const never = async (): Promise<never> => {
   throw new Error("counted for nothing");
 };
@@ -69,4 +74,63 @@ test.each(["weather", "filesystem"] as const)("the tools of the stub %s are Engl
   const { tools } = await loadStub(name);
   const defined = tools.map((t) => ({ description: t.description, input_schema: t.inputSchema }));
   expect(languageWarning(defined, small)).toBeUndefined();
+});
+
+test("conversations that the window does not hold are told from those that it does, counted only where bytes leave a doubt", async () => {
+  const tools = (await loadStub("weather")).tools.map((t) => ({
+    name: t.name,
+    description: t.description,
+    input_schema: t.inputSchema,
+    source: "stub" as const,
+    origin: "x",
+  }));
+  const renderer = createRenderer(smollm2);
+  const asked: string[] = [];
+  const byWords = async (text: string) => {
+    asked.push(text);
+    return ok(text.split(/\s+/).length);
+  };
+  const talk = (result: string): Message[] => [
+    { role: "system", content: SYSTEM_PROMPT },
+    { role: "user", content: "Weather in Oslo?" },
+    { role: "assistant", content: null, tool_calls: [{ id: "a", type: "function", function: { name: "get_weather", arguments: '{"location":"Oslo"}' } }] },
+    { role: "tool", content: result, tool_call_id: "a" },
+    { role: "assistant", content: "Fine." },
+  ];
+  const holds = holdsConversations(renderer, tools, 8192, byWords);
+  expect(await holds([talk('{"sky":"clear"}'), talk("x".repeat(1500))])).toEqual(ok([true, true]));
+  expect(asked).toEqual([]);
+  expect(await holds([talk("word ".repeat(2000)), talk("word ".repeat(9000))])).toEqual(ok([true, false]));
+  expect(asked.length).toBeGreaterThan(0);
+  expect(await holdsConversations(renderer, tools, 256, async () => failed)([talk("{}")])).toEqual(failed);
+});
+
+test("what is not counted is never longer than the window: a token is at least a byte of what is rendered", () => {
+  const renderer = createRenderer(smollm2);
+  const nasty = fc.array(fc.constantFrom("<|im_start|>", "</tool_call>", "<s>", "é", "😀", "\n", "word ", "<think>"), { maxLength: 60 }).map((p) => p.join(""));
+  return fc.assert(
+    fc.asyncProperty(nasty, nasty, nasty, fc.integer({ min: 1, max: 2 }), async (user, args, result, calls) => {
+      const made = Array.from({ length: calls }, (_, i) => ({
+        id: `c${i}`,
+        type: "function" as const,
+        function: { name: "f", arguments: JSON.stringify({ a: args }) },
+      }));
+      const messages: Message[] = [
+        { role: "system", content: SYSTEM_PROMPT },
+        { role: "user", content: `${user}?` },
+        { role: "assistant", content: null, tool_calls: made as [(typeof made)[number]] },
+        ...made.map((c) => ({ role: "tool" as const, content: result, tool_call_id: c.id })),
+        { role: "assistant", content: user },
+      ];
+      const length = renderer.segments(messages, []).reduce((sum, s) => sum + Buffer.byteLength(s.text), 0);
+      let counted = false;
+      const holds = holdsConversations(renderer, [], length - 1, async () => {
+        counted = true;
+        return ok(0);
+      });
+      await holds([messages]);
+      expect(counted).toBe(true);
+    }),
+    { numRuns: 200 },
+  );
 });
