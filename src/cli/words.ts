@@ -74,10 +74,13 @@ export function table(
   });
 }
 
-/** "35 s" or "35 s, $0.42": what a stage took last time; empty when nothing is known. */
+/** "35 s" or "35 s, replies of $0.42 (kept ones are free)": what a stage took last time; empty when nothing is known. */
 export function lastTimeWords(of: { readonly estimateSeconds?: number; readonly estimateUsd?: number }): string {
-  return of.estimateSeconds === undefined ? "" : `${duration(of.estimateSeconds)}${of.estimateUsd === undefined ? "" : `, ${dollars(of.estimateUsd)}`}`;
+  return of.estimateSeconds === undefined ? "" : `${duration(of.estimateSeconds)}${of.estimateUsd === undefined ? "" : `, ${replies(of.estimateUsd)}`}`;
 }
+
+/** What paid replies cost, where none of them is kept from before. */
+export const replies = (usd: number): string => `replies of ${dollars(usd)} (kept ones are free)`;
 
 /** Cents, and finer what is less than one. */
 export const dollars = (usd: number): string => `$${usd.toFixed(usd < 0.01 ? 4 : 2)}`;

@@ -65,10 +65,12 @@ export function caseOf(draft: Draft, served: readonly Served[], toolNameOf: (dra
   const messages = [...history, { role: "user" as const, content: focus.user }] as EvaluationCase["messages"];
   const expect = focus.kind === "call" ? callsOf(focus).map(expectation) : null;
   const calls = callsOf(focus);
-  // The n-th alternative of every call that has any, together with the calls that have none.
-  const alternatives = (calls[0]?.alternatives ?? []).map((_, n) =>
-    calls.map((c) => (c.alternatives?.[n] === undefined ? expectation(c) : { name: c.alternatives[n].name, arguments: c.alternatives[n].accepted })),
+  // Of several calls each may be exchanged for what would do as well: every combination but the expected one itself.
+  const moves = calls.reduce<ReturnType<typeof expectation>[][]>(
+    (before, c) => before.flatMap((move) => ways(c).map((way) => [...move, way])).slice(0, MOST_MOVES),
+    [[]],
   );
+  const alternatives = moves.slice(1);
   const fault = focus.kind === "call" && useFault && focus.fault ? { kind: focus.fault.kind, text: focus.fault.text } : undefined;
   return {
     id: draft.slot.id,
@@ -82,6 +84,15 @@ export function caseOf(draft: Draft, served: readonly Served[], toolNameOf: (dra
     ...(fault ? { fault } : {}),
   };
 }
+
+/** Accepted moves of a case. */
+const MOST_MOVES = 32;
+
+/** A call's own expectation first, then its alternatives'. */
+const ways = (call: DraftCall) => [
+  expectation(call),
+  ...(call.alternatives ?? []).map((a) => ({ name: a.name, arguments: Object.fromEntries(Object.entries(a.accepted).map(([k, v]) => [k, [...v]])) })),
+];
 
 const expectation = (call: DraftCall) => ({ name: call.name, arguments: Object.fromEntries(Object.entries(call.accepted).map(([k, v]) => [k, [...v]])) });
 

@@ -1,6 +1,7 @@
 /**
  * Executes the calls of drafts: each distinct call once, a bounded number of them, several at a time for
- * tools that only read. Calls that change something run one after the other, in the order given, after the reads.
+ * tools that only read. Calls that change something run one after the other, in the order given, after the reads; calls of
+ * one request, of which one changes something, in the request's own order.
  */
 import { canonicalJson, type JsonObject } from "../platform/json.ts";
 import type { Failure } from "../platform/result.ts";
@@ -13,11 +14,18 @@ export interface CallCounts {
   timed_out: number;
 }
 
+/** A call that is to be made. */
+export interface Call {
+  readonly name: string;
+  readonly args: JsonObject;
+}
+
 export class Executor {
   readonly counts: CallCounts = { executed: 0, failed: 0, timed_out: 0 };
   /** Why execution ended early: the server is gone. Results made up from then on would pass for a policy's. */
   failure: Failure | undefined;
   private readonly known = new Map<string, CallOutcome | null>();
+  private readonly chains = new Map<string, readonly (CallOutcome | null)[]>();
   private readonly changing: ReadonlySet<string>;
 
   constructor(
@@ -33,30 +41,58 @@ export class Executor {
     return this.known.get(keyOf(name, args)) ?? null;
   }
 
-  /** Executes what is not known yet and may be executed. Stops quietly when aborted. */
-  async run(calls: readonly { readonly name: string; readonly args: JsonObject }[], onDone?: () => void): Promise<void> {
+  /** The outcomes of calls that `runInOrder` was given, in their order; null for each that was not executed. */
+  outcomesInOrder(calls: readonly Call[]): readonly (CallOutcome | null)[] {
+    return this.chains.get(chainKey(calls)) ?? calls.map(() => null);
+  }
+
+  /** Whether calls have to be made one after the other, each anew: a read after a change tells of the change. */
+  inOrder(calls: readonly Call[]): boolean {
+    return calls.length > 1 && calls.some((c) => this.changing.has(c.name));
+  }
+
+  /** Executes each list of calls as it stands, a call only where all of its list may be executed. */
+  async runInOrder(lists: readonly (readonly Call[])[]): Promise<void> {
     const session = this.session;
     if (session === null) return;
-    const todo = new Map<string, { name: string; args: JsonObject }>();
+    for (const calls of lists) {
+      const key = chainKey(calls);
+      if (this.chains.has(key) || !calls.every((c) => session.canExecute(c.name))) continue;
+      if (this.counts.executed + calls.length > this.o.maxCalls) break;
+      const outcomes: (CallOutcome | null)[] = [];
+      for (const c of calls) outcomes.push(await this.send(session, c));
+      this.chains.set(key, outcomes);
+    }
+  }
+
+  /** Makes one call; null where it was not sent. */
+  private async send(session: CallPort, c: Call): Promise<CallOutcome | null> {
+    if (this.o.signal?.aborted || this.failure !== undefined) return null;
+    const r = await session.call(c.name, c.args, this.o.signal ? { signal: this.o.signal } : {});
+    if (r.failure !== undefined) this.failure ??= r.failure;
+    if (r.executed === false) return null;
+    this.counts.executed++;
+    if (r.timedOut) this.counts.timed_out++;
+    else if (r.isError) this.counts.failed++;
+    return { text: r.text, isError: r.isError, timedOut: r.timedOut };
+  }
+
+  /** Executes what is not known yet and may be executed. Stops quietly when aborted. */
+  async run(calls: readonly Call[], onDone?: () => void): Promise<void> {
+    const session = this.session;
+    if (session === null) return;
+    const todo = new Map<string, Call>();
     for (const c of calls) {
       const key = keyOf(c.name, c.args);
       if (this.known.has(key) || todo.has(key) || !session.canExecute(c.name)) continue;
       if (this.counts.executed + todo.size >= this.o.maxCalls) break;
       todo.set(key, c);
     }
-    const one = async ([key, c]: readonly [string, { name: string; args: JsonObject }]): Promise<void> => {
+    const one = async ([key, c]: readonly [string, Call]): Promise<void> => {
       if (this.o.signal?.aborted || this.failure !== undefined) return;
-      const r = await session.call(c.name, c.args, this.o.signal ? { signal: this.o.signal } : {});
-      if (r.failure !== undefined) this.failure ??= r.failure;
-      if (r.executed === false) {
-        this.known.set(key, null);
-        return;
-      }
-      this.counts.executed++;
-      if (r.timedOut) this.counts.timed_out++;
-      else if (r.isError) this.counts.failed++;
-      this.known.set(key, { text: r.text, isError: r.isError, timedOut: r.timedOut });
-      onDone?.();
+      const outcome = await this.send(session, c);
+      this.known.set(key, outcome);
+      if (outcome !== null) onDone?.();
     };
     const entries = [...todo];
     await pool(
@@ -68,6 +104,7 @@ export class Executor {
   }
 }
 
+const chainKey = (calls: readonly Call[]): string => calls.map((c) => keyOf(c.name, c.args)).join("\n");
 const keyOf = (name: string, args: JsonObject) => `${name} ${canonicalJson(args)}`;
 
 async function pool<T>(items: readonly T[], width: number, work: (item: T) => Promise<void>): Promise<void> {

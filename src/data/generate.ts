@@ -4,14 +4,13 @@
  * (the later of two equal prompts gives way), so a longer plan keeps every sample of a shorter one.
  */
 import { EXIT } from "../platform/exit.ts";
-import type { JsonObject } from "../platform/json.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import { caseOf, type Served, sampleOf, toolName } from "./assemble.ts";
 import { augmented } from "./augment.ts";
 import { inventsNumbers } from "./checks/grounded-answer.ts";
 import { AFTER_EXECUTION, BEFORE_EXECUTION, sampleChecker } from "./checks/index.ts";
 import { discover, NOTHING_KNOWN } from "./discover.ts";
-import { Executor } from "./execute.ts";
+import { type Call, Executor } from "./execute.ts";
 import { NearIndex } from "./similarity.ts";
 import { promptKey } from "./split.ts";
 import { builtinTeacher } from "./teacher/builtin/index.ts";
@@ -207,8 +206,10 @@ class Filling {
 
   /** Executes the calls of new drafts. Faults of kind empty and timeout replace execution; error faults wait for a real failure first. */
   async execute(): Promise<void> {
-    const calls = [...this.fresh].flatMap((i) => this.executable(this.at(i)));
-    await this.executor.run(calls);
+    const lists = [...this.fresh].flatMap((i) => this.executable(this.at(i)));
+    const inOrder = (calls: readonly Call[]): boolean => this.executor.inOrder(calls);
+    await this.executor.run(lists.filter((calls) => !inOrder(calls)).flat());
+    await this.executor.runInOrder(lists.filter(inOrder));
   }
 
   /** Not on a slot's last attempts: there a simulated result stands in for a tool that refuses everything. */
@@ -216,10 +217,11 @@ class Filling {
     return place.attempt < Math.min(EXECUTE_ATTEMPTS, (this.teacher.attempts?.(place.slot) ?? ATTEMPTS) - 1);
   }
 
-  private executable(place: Place): { name: string; args: JsonObject }[] {
+  /** The calls of each exchange that is to be executed. */
+  private executable(place: Place): Call[][] {
     if (!this.executes(place)) return [];
     return (place.draft?.exchanges ?? []).flatMap((e) =>
-      e.kind === "call" && (e.fault === undefined || e.fault.kind === "error") ? callsOf(e).map((c) => ({ name: c.name, args: c.arguments })) : [],
+      e.kind === "call" && (e.fault === undefined || e.fault.kind === "error") ? [callsOf(e).map(asCall)] : [],
     );
   }
 
@@ -249,8 +251,9 @@ class Filling {
 
   private serve(place: Place, e: Exchange): Served {
     if (e.kind !== "call") return {};
-    const outcomeOf = (call: DraftCall) => (this.executes(place) ? this.executor.outcome(call.name, call.arguments) : null);
-    const real = outcomeOf(e.call);
+    const calls = callsOf(e).map(asCall);
+    const known = (call: Call) => this.executor.outcome(call.name, call.args);
+    const [real = null, ...others] = !this.executes(place) ? [] : this.executor.inOrder(calls) ? this.executor.outcomesInOrder(calls) : calls.map(known);
     if (e.fault) {
       if (e.fault.kind === "error" && real && (real.isError || real.timedOut)) {
         place.useFault = false;
@@ -258,9 +261,9 @@ class Filling {
       }
       return { outcome: { text: e.fault.text, isError: e.fault.isError, timedOut: e.fault.timedOut } };
     }
-    const further = (e.more ?? []).map((m) => ({ real: outcomeOf(m.call), m }));
-    const simulated = real === null || further.some((f) => f.real === null);
-    const more = further.map((f) => f.real ?? f.m.simulate());
+    const further = e.more ?? [];
+    const simulated = real === null || further.some((_, k) => (others[k] ?? null) === null);
+    const more = further.map((m, k) => others[k] ?? m.simulate());
     return { outcome: real ?? e.simulate(), ...(more.length > 0 && { more }), ...(simulated && { simulated }) };
   }
 
@@ -419,6 +422,8 @@ const servedWhole = (p: Place, draft: Draft): Served[] => p.served.map((s, k) =>
 
 /** The words of the user, as compared between samples. */
 const promptOf = (draft: Draft): string => promptKey(draft.exchanges.map((e) => e.user).join(" / "));
+
+const asCall = (c: DraftCall): Call => ({ name: c.name, args: c.arguments });
 
 const NOTHING_YET: CallOutcome = { text: "{}", isError: false, timedOut: false };
 

@@ -122,7 +122,7 @@ export function asSample(value: unknown, line: number): Sample | string {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return "is no object";
   const given = withMessages(value as Record<string, unknown>);
   if (!Array.isArray(given.messages)) return "has no list `messages`";
-  const messages = given.messages.map((m, i) => asMessage(m, i));
+  const messages = given.messages.map((m, i, all) => asMessage(m, i, all));
   const first = calledTool(messages);
   const request = messages.find((m) => (m as Message | null)?.role === "user") as { content?: unknown } | undefined;
   const sample = {
@@ -142,15 +142,23 @@ export function asSample(value: unknown, line: number): Sample | string {
 }
 
 /** Arguments that stand as an object (as MCP and many tools write them) become the text that OpenAI's form has; a call gets an id. */
-function asMessage(value: unknown, at: number): unknown {
+function asMessage(value: unknown, at: number, all: readonly unknown[]): unknown {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
   const { role, content, tool_calls, tool_call_id, name } = value as Record<string, unknown>;
   if (role === "assistant") {
     const calls = Array.isArray(tool_calls) && tool_calls.length > 0 ? { tool_calls: tool_calls.map((c, i) => asCall(c, `call_${at}_${i}`)) } : {};
     return { role, content: content ?? null, ...calls };
   }
-  if (role === "tool") return { role, content, tool_call_id: tool_call_id ?? `call_${at - 1}_0`, ...(typeof name === "string" ? { name } : {}) };
+  if (role === "tool") return { role, content, tool_call_id: tool_call_id ?? idOfCall(all, at), ...(typeof name === "string" ? { name } : {}) };
   return { role, content };
+}
+
+/** The id of the call that a result without one belongs to: the results stand in the order of the calls before them. */
+function idOfCall(all: readonly unknown[], at: number): string {
+  const caller = all.slice(0, at).findLastIndex((m) => (m as { role?: unknown } | null)?.role === "assistant");
+  const calls = (all[caller] as { tool_calls?: unknown } | undefined)?.tool_calls;
+  const own = Array.isArray(calls) ? (calls[at - caller - 1] as { id?: unknown } | null | undefined)?.id : undefined;
+  return typeof own === "string" ? own : `call_${caller}_${at - caller - 1}`;
 }
 
 function asCall(value: unknown, id: string): unknown {

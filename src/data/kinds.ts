@@ -3,6 +3,7 @@
  * can be about. A new kind is a row here and a recipe in the teacher.
  */
 import { readProperties } from "./schema.ts";
+import { canBePaired, roleOf } from "./teacher/builtin/roles.ts";
 import type { Scenario, ToolDefinition, Toolset } from "./types.ts";
 
 export interface Kind {
@@ -71,7 +72,12 @@ const RULES: readonly Rule[] = [
   },
   { scenario: "edge", kind: "unusual_input", weight: 1, applies: () => true },
   // "In Oslo and Bergen", or two things of two tools; "…, and then …".
-  { scenario: "chain", kind: "parallel", weight: 1, applies: (t, set) => set.tools.length > 1 || has(t, (p) => p.required && p.type === "string") },
+  {
+    scenario: "chain",
+    kind: "parallel",
+    weight: 1,
+    applies: (t, set) => set.tools.length > 1 || (!changes(t) && has(t, (property) => canBePaired({ property, role: roleOf(property, "") }))),
+  },
   { scenario: "chain", kind: "in_turn", weight: 1, applies: (_, set) => set.tools.length > 1 },
 ];
 

@@ -29,7 +29,7 @@ export interface PlanNode {
   readonly reasons: readonly string[];
   /** Seconds that it took last time. */
   readonly estimateSeconds?: number;
-  /** US dollars that it cost last time, where it costs any. */
+  /** US dollars that what it made last time costs, where nothing of it is kept. */
   readonly estimateUsd?: number;
 }
 

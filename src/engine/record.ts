@@ -39,6 +39,7 @@ export interface StageRecord
 /** What a stage took when it last ran; what is not known, or cost nothing, is left out. */
 export interface LastTime {
   readonly estimateSeconds?: number;
+  /** US dollars that its outcome costs where nothing is kept. */
   readonly estimateUsd?: number;
 }
 

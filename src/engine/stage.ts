@@ -69,7 +69,7 @@ export interface StageDefinition extends NodeBase {
   /** Output names, each with what it is. */
   readonly outputs: Readonly<Record<string, "file" | "folder">>;
   readonly resources?: Resources;
-  /** Name of the figure that says what a run of it cost, in US dollars; `plan` tells it as what it cost last time. */
+  /** Name of the figure that says what its outcome costs, in US dollars, where nothing of it is kept from before; `plan` tells it. */
   readonly costFigure?: string;
   /** Where a copy of an output is kept for people, absolute path by output name (`dist/NAME`, `.mcp-forge/data/train.jsonl`). Remade when missing. */
   readonly views?: Readonly<Record<string, string>>;

@@ -34,8 +34,9 @@ export function judge(transcript: Transcript, found: EvaluationCase, allowed?: A
   const first = steps[0]?.calls ?? [];
   const conforming = steps.reduce((n, s) => n + (s.conforming ?? 0), 0);
   // Of calls that are made in turn a first turn shows the first.
-  const shown = (expected: readonly ExpectedCall[]) => (transcript.first_turn_only && found.kind === "in_turn" ? expected.slice(0, 1) : expected);
-  const match = best(accepted.map(shown).map((expected) => matchCalls(expected.length > first.length ? made : first, expected, allowed)));
+  const inTurn = transcript.first_turn_only && found.kind === "in_turn";
+  const shown = (expected: readonly ExpectedCall[]) => (inTurn && first.length < expected.length ? expected.slice(0, 1) : expected);
+  const match = best(accepted.map(shown).map((expected) => matchCalls(expected.length > 1 ? made : first, expected, allowed)));
   const firstConforms = (steps[0]?.conforming ?? 0) === first.length;
   const exact = match.exact && firstConforms && steps[0]?.problem === undefined;
 

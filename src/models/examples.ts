@@ -40,8 +40,8 @@ export function trainingExamples(
     const end = segments.findIndex((s) => s.learn) + 1;
     const calls = sample.messages.find((m) => m.role === "assistant")?.tool_calls !== undefined;
     const times = calls ? plan.first : plan.first_without_call;
-    // What failed is told from the result, which only a whole conversation has: of these none is left out.
-    if (sample.scenario === "error" || times === 0 || isPicked(index, plan.whole)) result.push({ id: sample.id, segments });
+    // What failed is told from the result, and a second call comes after one, which only a whole conversation has: of these none is left out.
+    if (sample.scenario === "error" || sample.scenario === "chain" || times === 0 || isPicked(index, plan.whole)) result.push({ id: sample.id, segments });
     const first = segments.slice(0, end);
     for (let i = 1; i <= times; i++) result.push({ id: `${sample.id}#first${i > 1 ? i : ""}`, segments: calls ? first : shortened(first) });
   }

@@ -38,6 +38,8 @@ export interface HyperparameterOrigin {
 export interface ResolvedHyperparameters {
   readonly values: Hyperparameters;
   readonly origins: readonly HyperparameterOrigin[];
+  /** So many samples the family wants shown at least; undefined where it says nothing, or the recipe names the epochs. */
+  readonly samplesSeen: number | undefined;
   /** Why the family differs from the profile, one clause; undefined when none of its values is used. */
   readonly familyReason: string | undefined;
 }
@@ -52,7 +54,6 @@ const MOST_EPOCHS = 4;
  * @param profile name of the profile, to pick the family's overrides for it (`*` first, then the profile's own)
  * @param table the profile's table (REFERENCE.md, "Training")
  * @param train the recipe's own values
- * @param samples how many samples the recipe asks for
  * @param onHeadStart what the family wants on top of its head start, where training has one (before its overrides)
  */
 export function resolveHyperparameters(o: {
@@ -60,7 +61,6 @@ export function resolveHyperparameters(o: {
   table: Readonly<Train>;
   family: Family;
   train: Readonly<Train>;
-  samples: number;
   onHeadStart?: TrainingOverrides;
 }): ResolvedHyperparameters {
   const { table, train, family } = o;
@@ -101,7 +101,7 @@ export function resolveHyperparameters(o: {
     ),
     dropout: pick("dropout", train.dropout, undefined, table.dropout, 0),
     learning_rate: pick("learning_rate", train.learning_rate, wishes.learning_rate, table.learning_rate, 2e-4),
-    epochs: pick("epochs", train.epochs, repeated(wishes, o.samples, table.epochs ?? 1), table.epochs, 1),
+    epochs: pick("epochs", train.epochs, wishes.epochs, table.epochs, 1),
     samples_per_step: pick("samples_per_step", stepOf(train), wishes.samples_per_step, stepOf(table), 8),
     warmup_steps: pick("warmup_steps", train.warmup_steps, wishes.warmup_steps, table.warmup_steps, 5),
     max_tokens: pick("max_tokens", train.max_tokens, undefined, table.max_tokens, 4096),
@@ -112,13 +112,13 @@ export function resolveHyperparameters(o: {
   return {
     values,
     origins,
+    samplesSeen: train.epochs === undefined ? wishes.samples_seen : undefined,
     familyReason: origins.some((x) => x.from === "family") ? family.training.reason : undefined,
   };
 }
 
-/** The family's wish for epochs; more of them where the samples are few and it says how many must be seen. */
-function repeated(wishes: TrainingOverrides, samples: number, profile: number): number | undefined {
-  const once = wishes.epochs ?? profile;
-  const epochs = Math.min(MOST_EPOCHS, Math.round((wishes.samples_seen ?? 0) / samples));
-  return epochs > once ? epochs : wishes.epochs;
+/** The values for a set of so many samples: few are gone through several times, where the family says how many must be seen. */
+export function forSamples({ values, samplesSeen }: ResolvedHyperparameters, samples: number): Hyperparameters {
+  const epochs = Math.min(MOST_EPOCHS, Math.round((samplesSeen ?? 0) / Math.max(1, samples)));
+  return epochs > values.epochs ? { ...values, epochs } : values;
 }

@@ -130,7 +130,7 @@ export function packEntries(entries: readonly SnapshotEntry[]): Pick<Snapshot, "
 /** The entries out of their columns, in order of path; none when the columns do not fit each other (a file of another version or edited). */
 export function snapshotEntries(snapshot: Snapshot): SnapshotEntry[] {
   const { paths, types, stats } = columns(snapshot);
-  if (stats.length !== STATS * paths.length) return [];
+  if (stats.length !== STATS * paths.length || snapshot.digests.length !== HEX_DIGITS * [...types].filter((t) => isContent(t as EntryType)).length) return [];
   let files = 0;
   let links = 0;
   return paths.map((path, i) => {

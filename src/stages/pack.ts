@@ -85,7 +85,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
       if (!base.ok) return base;
       const toolset = await json<Toolset>("toolset");
       const samples = parseJsonLines<Sample>(await text("train"));
-      const training = await json<{ figures: { final_loss?: number; longest_tokens?: number } }>("training");
+      const training = await json<{ figures: { final_loss?: number; longest_tokens?: number; epochs?: number } }>("training");
       const validation = await json<EvaluationReport>(`validation_${first}`);
       const benchmark = measured ? await json<EvaluationReport>(`benchmark_${first}`) : undefined;
       const reasons = unproven ? await refusals(c, formats, json) : [];
@@ -111,7 +111,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
         training: {
           config_hash: digestText(canonicalJson({ hyperparameters: c.hyperparameters.values, seed: recipe.seed })),
           profile: recipe.profile,
-          epochs: c.hyperparameters.values.epochs,
+          epochs: training.figures.epochs ?? c.hyperparameters.values.epochs,
           final_loss: training.figures.final_loss ?? null,
         },
         dataset: {

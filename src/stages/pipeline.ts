@@ -71,7 +71,6 @@ export function buildPipeline(loaded: LoadedRecipe, options: PipelineOptions = {
     table: recipe.profileTable,
     family: family.value,
     train: recipe.train,
-    samples: recipe.data.samples,
     onHeadStart,
   });
   const context: PipelineContext = {

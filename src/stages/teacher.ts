@@ -110,7 +110,7 @@ async function openFile(c: PipelineContext, { toolset, plan, file, emit }: Teach
   const teacher = fileTeacher(samples, toolset, seed, slots, builtinTeacher(toolset, seed));
   if (teacher.unfit > 0)
     warn(
-      `${name}: ${teacher.unfit} of ${samples.length} conversations are left out: a turn has one call or none, a call has its result, and its tool is among the recipe's`,
+      `${name}: ${teacher.unfit} of ${samples.length} conversations are left out: a turn has up to four calls, each with its result behind it, all at once or each by itself, and their tools are among the recipe's`,
     );
   const over = samples.length - teacher.unfit - teacher.used;
   if (over > 0)

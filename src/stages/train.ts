@@ -6,6 +6,7 @@ import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { StageDefinition } from "../engine/stage.ts";
 import { trainingOf } from "../models/head-start.ts";
+import { forSamples } from "../models/hyperparameters.ts";
 import { parseJsonLines, toJsonLines } from "../platform/json.ts";
 import { ok } from "../platform/result.ts";
 import { pythonRuntime } from "../runners/python-env.ts";
@@ -28,6 +29,7 @@ export function trainStage(c: PipelineContext): StageDefinition {
       ...baseSettings(c),
       ...(headStart === undefined ? {} : { head_start: headStart.digest }),
       hyperparameters: { ...c.hyperparameters.values },
+      ...(c.hyperparameters.samplesSeen === undefined ? {} : { samples_seen: c.hyperparameters.samplesSeen }),
       examples: { ...examplePlan },
     },
     runtime: pythonRuntime(),
@@ -46,6 +48,7 @@ export function trainStage(c: PipelineContext): StageDefinition {
       if (!base.ok) return base;
       const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
       const samples = parseJsonLines<Sample>(await readFile(inputs.train as string, "utf8"));
+      const hyper = forSamples(c.hyperparameters, samples.length);
       const renderer = createRenderer(c.family);
       const rows = join(scratch, "rendered.jsonl");
       await mkdir(scratch, { recursive: true });
@@ -58,7 +61,7 @@ export function trainStage(c: PipelineContext): StageDefinition {
           ...(headStart === undefined ? {} : { head_start: { adapter: headStart.adapter, sha256: headStart.digest } }),
           family: c.family.name,
           rows,
-          hyper: { ...c.hyperparameters.values },
+          hyper: { ...hyper },
           seed: c.recipe.seed,
           output: outputs.adapter as string,
           checkpoints: join(scratch, "checkpoints"),
@@ -69,7 +72,7 @@ export function trainStage(c: PipelineContext): StageDefinition {
       await copyFile(rows, outputs.rows as string);
       await writeFile(
         outputs.training as string,
-        `${JSON.stringify({ figures: result.value, hyperparameters: c.hyperparameters, head_start: headStart?.digest ?? null }, null, 2)}\n`,
+        `${JSON.stringify({ figures: result.value, hyperparameters: { ...c.hyperparameters, values: hyper }, head_start: headStart?.digest ?? null }, null, 2)}\n`,
       );
       const f = result.value as Record<string, number>;
       return ok({

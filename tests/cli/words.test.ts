@@ -33,7 +33,7 @@ test.each([
 test("what a stage took last time, with its cost where it had one", () => {
   expect(lastTimeWords({})).toBe("");
   expect(lastTimeWords({ estimateSeconds: 35 })).toBe("35 s");
-  expect(lastTimeWords({ estimateSeconds: 35, estimateUsd: 0.4215 })).toBe("35 s, $0.42");
+  expect(lastTimeWords({ estimateSeconds: 35, estimateUsd: 0.4215 })).toBe("35 s, replies of $0.42 (kept ones are free)");
   expect([0.004, 0.0123, 1.5].map(dollars)).toEqual(["$0.0040", "$0.01", "$1.50"]);
 });
 

@@ -2,6 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { readCalls } from "../../src/data/checks/check.ts";
 import { sampleChecker } from "../../src/data/checks/index.ts";
+import { openai } from "../../src/data/formats/openai.ts";
+import { sharegpt } from "../../src/data/formats/sharegpt.ts";
 import { generate } from "../../src/data/generate.ts";
 import { importSamples } from "../../src/data/import.ts";
 import { planSynthesis } from "../../src/data/plan.ts";
@@ -11,13 +13,15 @@ import { hostedTeacher } from "../../src/data/teacher/hosted/index.ts";
 import type { Teacher } from "../../src/data/teacher/teacher.ts";
 import type { CallPort, EvaluationCase, Generation, Sample, SynthesisPlan, Toolset } from "../../src/data/types.ts";
 import { judge, type Transcript } from "../../src/evaluation/judge.ts";
+import { trainingExamples } from "../../src/models/examples.ts";
 import type { Request } from "../../src/models/hosted/client.ts";
+import type { Renderer } from "../../src/models/render.ts";
 import { ok } from "../../src/platform/result.ts";
 import { validate as validCase } from "../../src/schemas/generated/case.validate.js";
 import type { MadeCall } from "../../src/schemas/generated/loop-record.ts";
 import { validate as validSample } from "../../src/schemas/generated/sample.validate.js";
 import { goodTeacher } from "../models/openai-server.ts";
-import { ALL, answerPlain, sessionOn, weatherSet, weatherStub } from "./fixtures.ts";
+import { ALL, answerPlain, sessionOn, toolset, weatherSet, weatherStub } from "./fixtures.ts";
 
 const CHAINED = { standard: 0.5, no_tool: 0.2, chain: 0.3 };
 
@@ -92,6 +96,64 @@ describe("chains", () => {
       const results = s.messages.flatMap((m) => (m.role === "tool" ? [m.content] : []));
       expect(results.map((r) => (JSON.parse(r) as { location: string }).location)).toEqual(places);
     }
+  });
+
+  it("that change something are executed in their own order, so that what reads afterwards tells of the change", async () => {
+    const notes: string[] = [];
+    const tool = (name: string, description: string, properties: object, required: string[]) => ({
+      name,
+      description,
+      input_schema: { type: "object", properties, required },
+    });
+    const set = toolset([
+      tool("create_note", "Create a new note.", { title: { type: "string", description: "Title of the note." } }, ["title"]),
+      tool("list_notes", "List all notes.", {}, []),
+    ]);
+    const session: CallPort = {
+      canExecute: () => true,
+      call: async (name, args) => {
+        if (name === "create_note") notes.push(String(args.title));
+        return { text: JSON.stringify({ notes }), isError: false, timedOut: false, executed: true };
+      },
+    };
+    const { chains } = await make(set, { session });
+    const readAfter = chains.filter((s) => turns(s).flat().join() === "create_note,list_notes");
+    expect(readAfter.length).toBeGreaterThan(3);
+    for (const s of readAfter) {
+      const [{ value }] = readCalls(s) as [{ value: unknown }];
+      const { title } = value as { title: string };
+      expect(s.messages.flatMap((m) => (m.role === "tool" ? [m.content] : [])).at(-1)).toContain(JSON.stringify(title));
+    }
+  });
+
+  it("go into other programs' files and come back, with and without ids", async () => {
+    const { chains } = await make(weatherSet);
+    for (const s of chains.slice(0, 8)) {
+      const line = sharegpt.write(s, weatherSet.tools);
+      const froms = (line.conversations as { from: string }[]).map((t) => t.from);
+      expect(froms.every((f, i) => f !== froms[i - 1])).toBe(true);
+      const bare = s.messages.map((m) =>
+        m.role === "assistant" && m.tool_calls
+          ? { ...m, tool_calls: m.tool_calls.map(({ function: f }) => ({ function: f })) }
+          : m.role === "tool"
+            ? { role: "tool", content: m.content }
+            : m,
+      );
+      for (const text of [JSON.stringify(line), JSON.stringify({ messages: bare })]) {
+        const [back] = importSamples(text, false).samples;
+        expect(back && readCalls(back).map((c) => [c.name, c.value])).toEqual(readCalls(s).map((c) => [c.name, c.value]));
+        expect(back && sampleChecker(weatherSet)(back), text).toBeNull();
+      }
+      expect(openai.write(s, weatherSet.tools).parallel_tool_calls).toBe(s.kind === "parallel");
+    }
+  });
+
+  it("are shown whole in training, where the second call is", async () => {
+    const { chains, made } = await make(weatherSet);
+    const renderer = { segments: () => [{ text: "x", learn: true }] } as unknown as Renderer;
+    const shown = new Set(trainingExamples(made.train, renderer, weatherSet.tools, { whole: 0.1, first: 1, first_without_call: 1 }).map((e) => e.id));
+    expect(chains.every((s) => shown.has(s.id))).toBe(true);
+    expect(made.train.every((s) => shown.has(s.id))).toBe(false);
   });
 
   it("are varied as wholes: every value that a call has stands in the request", async () => {
@@ -233,10 +295,13 @@ describe("a chain is judged", () => {
     expect(exact("parallel", [[oslo]])).toBe(false);
     expect(exact("parallel", [[oslo], [rome]])).toBe(false);
     expect(exact("in_turn", [[oslo], [lima], [rome]])).toBe(false);
+    expect(exact("parallel", [[oslo, lima], [rome]])).toBe(false);
   });
 
   it("by its first call, where a first turn is all there is of one after the other", () => {
     expect(exact("in_turn", [[oslo]], true)).toBe(true);
+    expect(exact("in_turn", [[oslo, lima]], true)).toBe(true);
+    expect(exact("in_turn", [[oslo, rome]], true)).toBe(false);
     expect(exact("in_turn", [[rome]], true)).toBe(false);
     expect(exact("parallel", [[oslo]], true)).toBe(false);
     expect(exact("parallel", [[oslo, lima]], true)).toBe(true);

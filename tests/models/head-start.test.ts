@@ -61,7 +61,7 @@ test("what a family wants on top of its head start comes before its own wishes, 
   };
   const table = { rank: 8, alpha: 16, learning_rate: 1e-4, epochs: 1 };
   const decide = (headStart: ReturnType<typeof headStartOf>, train = {}) =>
-    resolveHyperparameters({ profile: "fast_dev", table, family: made, train, samples: 440, onHeadStart: trainingOf(made, headStart).overrides }).values;
+    resolveHyperparameters({ profile: "fast_dev", table, family: made, train, onHeadStart: trainingOf(made, headStart).overrides }).values;
   const on = headStartOf(made, {});
   expect(decide(on)).toMatchObject({ epochs: 0.5, rank: 4 });
   expect(decide(on, { epochs: 3 })).toMatchObject({ epochs: 3, rank: 4 });

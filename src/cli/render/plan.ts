@@ -7,7 +7,7 @@ import { listenForInterrupt } from "../interrupt.ts";
 import { jsonText } from "../json.ts";
 import type { OpenRecipe } from "../recipe.ts";
 import type { Style, Terminal } from "../terminal.ts";
-import { dollars, duration, lastTimeWords, plural } from "../words.ts";
+import { duration, lastTimeWords, plural, replies } from "../words.ts";
 
 const WORDS: Readonly<Record<PlanNode["status"], { readonly mark: string; readonly word: string; readonly style: Style }>> = {
   cached: { mark: "=", word: "unchanged", style: "dim" },
@@ -68,7 +68,7 @@ export function planWords(plan: Plan, terminal: Pick<Terminal, "paint">): string
   const ahead = plan.nodes.filter((n) => n.status === "run" || n.status === "maybe");
   const seconds = ahead.reduce((sum, n) => sum + (n.estimateSeconds ?? 0), 0);
   const usd = ahead.reduce((sum, n) => sum + (n.estimateUsd ?? 0), 0);
-  const time = seconds > 0 ? `, about ${duration(seconds)}${usd > 0 ? ` and ${dollars(usd)}` : ""} by the last times` : "";
+  const time = seconds > 0 ? `, about ${duration(seconds)} by the last times${usd > 0 ? `, ${replies(usd)}` : ""}` : "";
   lines.push(
     "",
     plan.work

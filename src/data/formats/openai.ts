@@ -7,6 +7,9 @@ export const openai: Format = {
   summary: "OpenAI's fine-tuning files",
   write: ({ messages }, tools) => ({
     messages: messages as unknown as JsonValue,
-    ...(tools.length > 0 && { tools: openAiTools(tools), parallel_tool_calls: false }),
+    ...(tools.length > 0 && {
+      tools: openAiTools(tools),
+      parallel_tool_calls: messages.some((m) => m.role === "assistant" && (m.tool_calls?.length ?? 0) > 1),
+    }),
   }),
 };

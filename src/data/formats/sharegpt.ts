@@ -4,6 +4,7 @@
  * of Nous' Hermes data (`tool` for results, calls in `<tool_call>` tags). It has no place for ids of calls, nor for a text beside a call.
  */
 import type { JsonValue } from "../../platform/json.ts";
+import type { Message } from "../types.ts";
 import { type Format, objectIn } from "./format.ts";
 
 const ROLES: Readonly<Record<string, "system" | "user" | "assistant" | "call" | "tool">> = {
@@ -30,10 +31,10 @@ export const sharegpt: Format = {
   summary: "ShareGPT's turns, as LLaMA-Factory and Axolotl read them",
   write: ({ messages }, tools) => {
     const system = messages.find((m) => m.role === "system");
-    const conversations = messages.flatMap((m): { from: string; value: string }[] => {
+    const conversations = messages.flatMap((m, i): { from: string; value: string }[] => {
       if (m.role === "system") return [];
       if (m.role === "user") return [{ from: "human", value: m.content ?? "" }];
-      if (m.role === "tool") return [{ from: "observation", value: m.content ?? "" }];
+      if (m.role === "tool") return messages[i - 1]?.role === "tool" ? [] : [{ from: "observation", value: observation(messages, i) }];
       const calls = ("tool_calls" in m ? m.tool_calls : undefined) ?? [];
       if (calls.length === 0) return [{ from: "gpt", value: m.content ?? "" }];
       const written = calls.map((c) => ({ name: c.function.name, arguments: objectIn(c.function.arguments) }));
@@ -56,6 +57,13 @@ export const sharegpt: Format = {
     return { ...known, messages };
   },
 };
+
+/** The results that follow each other from a message on: turns take turns in this form, so that several are one. */
+function observation(messages: readonly Message[], from: number): string {
+  const end = messages.findIndex((m, i) => i > from && m.role !== "tool");
+  const results = messages.slice(from, end < 0 ? undefined : end).map((m) => m.content ?? "");
+  return results.length === 1 ? (results[0] as string) : results.map((r) => `${RESPONSE_TAG}\n${r}\n${RESPONSE_END}`).join("\n");
+}
 
 /** A turn as messages. One of no form that is known stays as it is, for the check to name. */
 function messagesOf(turn: unknown, before: readonly unknown[]): unknown[] {

@@ -2,20 +2,28 @@
  * Requests that take several calls: one thing asked of two values ("in Oslo and in Bergen"), or two requests in one, to be
  * served at once or one after the other. Both requests are written like any other, and every value is said.
  */
+import { changes } from "../../kinds.ts";
 import type { Rng } from "../../rng.ts";
 import type { Exchange } from "../teacher.ts";
 import { answerFromAll } from "./answers.ts";
 import { callOf, drawBindings, makeValid, otherCalls } from "./calls.ts";
-import { singular, uncapital } from "./english.ts";
+import { capital, singular, uncapital } from "./english.ts";
 import type { ToolModel } from "./model.ts";
 import { type Binding, frameOf, type Request, writeRequest } from "./request.ts";
 import { simulateResult } from "./results.ts";
+import { canBePaired } from "./roles.ts";
 import { clearOf, twinsOf } from "./twins.ts";
 import { type Context, makeValue } from "./values/index.ts";
 import type { Made, Recipe, World } from "./world.ts";
 
-/** Roles whose value two of can stand side by side: "for Oslo and Bergen". */
-const PAIRED = /^(place|airport|id|path|folder|person|symbol|title|city|product|hotel|username|email|query)$/;
+/** Roles that say which one thing is changed, besides what is said twice: two of it would be the same, or clash. */
+const NAMES = /^(place|airport|id|path|folder|person|symbol|title|city|product|hotel|username|email|nickname|date|datetime|time|secret|token)$/;
+/** Who says where they are is in one place. */
+const ONE_PLACE = /\b(i['’]?m|i am|i live|i just|lives? in|we['’]?re|we are|arriv(ed|ing)|travell?ing|land(ed|ing)?|here in|stuck in|based in)\b/i;
+/** Words that put a request after another, in one that is served at once with it. */
+const SEQUENCE = /\bthen\b|\bafter that\b|(^|[.,!] )next\b,?/i;
+/** A pronoun for a thing that was named before: the request before this one names another. */
+const POINTS_BACK = /(?<!\b(?:is|does|did|will|was|can|would|could|has|had|are|do|should|might|how \w+)) (?:it|them)\b(?! (?:is|was|gets|feels|will|be)\b|'s)/i;
 
 /** `{A}` and `{b}` are the requests, the second in the middle of a sentence; `{B}` is a sentence of its own. */
 const AT_ONCE: readonly string[] = [
@@ -45,7 +53,7 @@ interface Part {
 }
 
 export const parallel: Recipe = (world, model, rng, heldout, turn) => {
-  const two = world.tools.length > 1 && (turn > 30 || rng.chance(0.5));
+  const two = world.tools.length > 1 && rng.chance(0.5);
   return two ? twoRequests(world, model, rng, heldout, turn, AT_ONCE, true) : twoValues(world, model, rng, heldout, turn);
 };
 
@@ -54,9 +62,9 @@ export const inTurn: Recipe = (world, model, rng, heldout, turn) => twoRequests(
 function twoValues(world: World, model: ToolModel, rng: Rng, heldout: boolean, turn: number): Made | null {
   const bindings = drawBindings(world, model, rng, { optional: 0.2, most: 1, heldout });
   if (bindings === null) return null;
-  const target = bindings.find((b) => b.param.property.required && PAIRED.test(b.param.role.kind) && b.param.property.enum === undefined);
-  if (target === undefined) return null;
-  const ctx: Context = { used: new Set([String(target.value.json)]) };
+  const target = bindings.find((b) => b.param.property.required && canBePaired(b.param));
+  if (target === undefined || (changes(model.tool) && bindings.some((b) => b !== target && NAMES.test(b.param.role.kind)))) return null;
+  const ctx: Context = { used: new Set(bindings.map((b) => String(b.value.json))) };
   const other = makeValue(target.param.property, target.param.role, rng, ctx, {
     heldout,
     known: world.known,
@@ -71,7 +79,7 @@ function twoValues(world: World, model: ToolModel, rng: Rng, heldout: boolean, t
   const said = bindings.map((b) => (b === target ? { ...b, value: both } : b));
   const r = writeRequest(model, said, rng, { style: "normal" });
   const twins = r === null ? "unclear" : clearOf(twinsOf(model, world), model, r.text, turn);
-  if (r === null || twins === "unclear") return null;
+  if (r === null || twins === "unclear" || ONE_PLACE.test(r.text)) return null;
   const parts = [bindings, second].map((arguments_) => ({ model, bindings: arguments_, twins }));
   return { frame: `both ${r.frame}`, exchanges: [exchangeOf(r.text, parts, true, rng)] };
 }
@@ -86,8 +94,7 @@ function twoRequests(world: World, model: ToolModel, rng: Rng, heldout: boolean,
     if (bindings === null) return null;
     const r = writeRequest(tool, bindings, rng, { style: "normal", register: "bare" });
     const twins = r === null ? "unclear" : clearOf(twinsOf(tool, world), tool, r.text, turn);
-    // Of the second no other tool would do: two questions of which is right are one too many.
-    if (r === null || twins === "unclear" || (parts.length > 0 && twins.length > 0)) return null;
+    if (r === null || twins === "unclear" || (together && SEQUENCE.test(r.text)) || (parts.length > 0 && POINTS_BACK.test(r.frame))) return null;
     parts.push({ model: tool, bindings, twins });
     requests.push(r);
   }
@@ -97,14 +104,11 @@ function twoRequests(world: World, model: ToolModel, rng: Rng, heldout: boolean,
   const [a, b] = [bare(first.text), bare(then.text)];
   // A question, or several sentences, end before what follows them begins.
   if (/[?.!] |\?$/.test(a) && !joint.includes("{A}.")) return null;
-  const said = joint
-    .replace(/\{A\}\.?/, (m) => (a.endsWith("?") ? a : a + m.slice(3)))
-    .replace("{a}", () => uncapital(a))
-    .replace("{b}", () => uncapital(b))
-    .replace("{B}", () => b);
+  const written: Readonly<Record<string, string>> = { A: a, a: uncapital(a), b: uncapital(b), B: capital(b) };
+  const said = joint.replace(/\{([AaBb])\}(\.?)/g, (_, part: string, stop: string) => `${written[part]}${a.endsWith("?") && part === "A" ? "" : stop}`);
   const text = /[.?!]$/.test(said) || rng.chance(0.5) ? said : `${said}.`;
   const user = rng.chance(0.7) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
-  const frame = frameOf(joint.replace(/\{[aA]\}/, () => first.frame).replace(/\{[bB]\}/, () => then.frame));
+  const frame = frameOf(joint.replace(/\{([AaBb])\}/g, (_, part: string) => (part.toLowerCase() === "a" ? first.frame : then.frame)));
   return { frame, exchanges: [exchangeOf(user, parts, together, rng)] };
 }
 

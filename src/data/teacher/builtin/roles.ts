@@ -386,3 +386,10 @@ export function glossesOf(p: Property): Map<string, string> {
   }
   return out;
 }
+
+/** Roles whose value two of can stand side by side: "for Oslo and Bergen". */
+const PAIRED = /^(place|airport|id|path|folder|person|symbol|title|city|product|hotel|username|email|query)$/;
+
+/** Whether a request can name two values of a parameter in one breath. */
+export const canBePaired = ({ property, role }: { readonly property: Property; readonly role: Role }): boolean =>
+  property.required && property.enum === undefined && PAIRED.test(role.kind);

@@ -3,7 +3,7 @@
  * order of the file; what the file does not cover, and the held-out cases, another teacher writes. A conversation's own result and answer
  * stand where its tool is not really called; where it is, its real result is told in sentences of our own.
  */
-import type { JsonObject, JsonValue } from "../../../platform/json.ts";
+import { canonicalJson, type JsonObject, type JsonValue } from "../../../platform/json.ts";
 import { ok } from "../../../platform/result.ts";
 import { rngFor } from "../../rng.ts";
 import type { Sample, Slot, Toolset } from "../../types.ts";
@@ -68,11 +68,12 @@ function subjectOf(sample: Sample, exchanges: readonly Exchange[]): string {
   const last = exchanges.findLast((e) => e.kind === "call");
   if (last?.kind !== "call") return `no_tool/${sample.kind === "general" ? "general" : "out_of_scope"}`;
   const scenario = last.more !== undefined ? "chain" : sample.scenario === "no_tool" || sample.scenario === "chain" ? "standard" : sample.scenario;
-  return `${scenario}/${last.call.name}`;
+  return `${scenario === "chain" ? `chain/${last.together === true ? "parallel" : "in_turn"}` : scenario}/${last.call.name}`;
 }
 
 /** What a slot asks for, in the same words. */
-const subjectFor = (slot: Slot): string => (slot.scenario === "no_tool" ? `no_tool/${slot.kind}` : `${slot.scenario}/${slot.tool}`);
+const subjectFor = (slot: Slot): string =>
+  slot.scenario === "no_tool" ? `no_tool/${slot.kind}` : `${slot.scenario === "chain" ? `chain/${slot.kind}` : slot.scenario}/${slot.tool}`;
 
 const focusOf = (exchanges: readonly Exchange[]): number => {
   const call = exchanges.findLastIndex((e) => e.kind === "call");
@@ -87,10 +88,12 @@ function exchangesOf(sample: Sample, models: ReadonlyMap<string, ToolModel>, see
     const user = messages[i++];
     if (user?.role !== "user") return null;
     const made: Made[] = [];
-    let together = true;
+    let size = 0;
     let m = messages[i++];
     for (; m?.role === "assistant" && m.tool_calls !== undefined && m.tool_calls.length > 0; m = messages[i++]) {
-      together &&= made.length === 0;
+      // At once, or each by itself; what is neither has no name.
+      if (made.length > 0 && (m.tool_calls.length > 1 || size > 1)) return null;
+      size = m.tool_calls.length;
       for (const { id, function: f } of m.tool_calls) {
         const result = messages[i++];
         const model = models.get(f.name);
@@ -101,10 +104,12 @@ function exchangesOf(sample: Sample, models: ReadonlyMap<string, ToolModel>, see
       }
     }
     const told = m?.role === "assistant" ? m.content?.trim() : undefined;
+    const distinct = new Set(made.map((c) => `${c.model.tool.name} ${canonicalJson(c.args)}`)).size;
+    if (!told || made.length > MOST_CALLS || distinct < made.length) return null;
     // Which of several failed, nobody says.
-    if (!told || made.length > MOST_CALLS || (made.length > 1 && sample.scenario === "error")) return null;
+    if (made.length > 1 && sample.scenario === "error") return null;
     const words = user.content ?? "";
-    exchanges.push(made.length === 0 ? { kind: "say", user: words, answer: told } : callExchange(words, made, together, told, sample, seed));
+    exchanges.push(made.length === 0 ? { kind: "say", user: words, answer: told } : callExchange(words, made, size > 1, told, sample, seed));
   }
   return exchanges.length === 0 ? null : exchanges;
 }

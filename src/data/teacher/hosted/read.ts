@@ -2,7 +2,7 @@
  * A hosted teacher's reply as a draft. The reply is a stranger's text: what does not have the form that was asked for, or does
  * not fit its slot, is no draft; whether its call is right the checks say, as of every sample.
  */
-import type { JsonObject, JsonValue } from "../../../platform/json.ts";
+import { canonicalJson, type JsonObject, type JsonValue } from "../../../platform/json.ts";
 import type { CallOutcome, Slot } from "../../types.ts";
 import { type Draft, type DraftCall, type DraftFault, type Exchange, MOST_CALLS } from "../teacher.ts";
 
@@ -57,6 +57,8 @@ function exchangeOf(turn: Turn, slot: Slot): Exchange | null {
   }
   const [first, ...others] = turn.calls;
   if (first === undefined || first.name !== slot.tool || (slot.scenario === "chain") !== others.length > 0 || turn.calls.length > MOST_CALLS) return null;
+  // The same call twice is no chain, and a model that makes it once is right.
+  if (new Set(turn.calls.map((c) => `${c.name} ${canonicalJson(c.arguments)}`)).size < turn.calls.length) return null;
   const outcome = outcomeOf(first, slot);
   const more = others.map((call) => ({ call: callOf(call), outcome: outcomeOf(call, slot) }));
   if (outcome === null || !more.every((m) => m.outcome !== null)) return null;
