@@ -120,7 +120,7 @@ describe("chains", () => {
     const readAfter = chains.filter((s) => turns(s).flat().join() === "create_note,list_notes");
     expect(readAfter.length).toBeGreaterThan(3);
     for (const s of readAfter) {
-      const [{ value }] = readCalls(s) as [{ value: unknown }];
+      const value = readCalls(s).at(0)?.value;
       const { title } = value as { title: string };
       expect(s.messages.flatMap((m) => (m.role === "tool" ? [m.content] : [])).at(-1)).toContain(JSON.stringify(title));
     }
