@@ -181,3 +181,67 @@ test("a real server's tools are taken some at a time, none too long, the same ea
   }
   expect(realToolset([set(long)], 3, 0)).toBeNull();
 });
+
+describe("what kind of thing, and what is all the same", () => {
+  const sights = set(
+    tool(
+      "find_attractions",
+      "Browse attractions in a given city.",
+      {
+        location: { type: "string", description: "City and country, such as 'Rome, Italy'" },
+        free_entry: { type: "string", enum: ["True", "False", "dontcare"], description: "Whether entry is free", default: "dontcare" },
+        category: { type: "string", enum: ["Museum", "Park", "Theme Park", "Garden"], description: "Category of the attraction" },
+        good_for_kids: { type: "string", enum: ["True", "False", "dontcare"], description: "Whether it is good for kids", default: "dontcare" },
+      },
+      ["location"],
+    ),
+    tool("get_news", "Get the news of a topic.", { topic: { type: "string", description: "Topic of the news" } }, ["topic"]),
+  );
+
+  test("the kind is said mostly, and stands in the place of the thing half the time", async () => {
+    const all = (await asked(sights)).filter((r) => r.args.location !== undefined);
+    const kinded = all.filter((r) => r.args.category !== undefined);
+    expect(kinded.length).toBeGreaterThan(all.length / 2);
+    const instead = kinded.filter((r) => !/attraction|sight|things? to (see|do)|places? to visit|category/i.test(r.text));
+    expect(instead.length).toBeGreaterThan(kinded.length * 0.4);
+    for (const r of instead) expect(r.text.toLowerCase()).toContain(String(r.args.category).toLowerCase().replace(/y$/, ""));
+  });
+
+  test("what is on or off is mostly wanted, whatever the values are called", async () => {
+    const said = (await asked(sights)).map((r) => r.args.free_entry).filter((v) => v === "True" || v === "False");
+    const yes = said.filter((v) => v === "True").length / said.length;
+    expect(yes).toBeGreaterThan(0.6);
+    expect(yes).toBeLessThan(0.9);
+  });
+
+  test("no name of a parameter is said of a choice that is left open", async () => {
+    const open = (await asked(sights, 600)).filter((r) => r.args.free_entry === "dontcare" || r.args.good_for_kids === "dontcare");
+    expect(open.length).toBeGreaterThan(3);
+    for (const r of open) expect(r.text).not.toMatch(/preference for the (free entry|good for kids)|free entry doesn't matter|any good for kids/i);
+  });
+
+  test("a choice of several that is not made may be said to be open, and is no argument", async () => {
+    const readings = set(
+      tool(
+        "get_readings",
+        "Get the latest sensor readings.",
+        { metrics: { type: "array", items: { type: "string", enum: ["noise", "co2", "door"] }, description: "Metrics to return" } },
+        [],
+      ),
+      tool("get_news", "Get the news of a topic.", { topic: { type: "string", description: "Topic of the news" } }, ["topic"]),
+    );
+    const open = (await asked(readings)).filter((r) => /\b(each|every|all) metrics?\b/i.test(r.text));
+    expect(open.length).toBeGreaterThan(5);
+    for (const r of open) expect(r.args.metrics).toBeUndefined();
+  });
+
+  test("an abbreviation is written in capitals too", async () => {
+    const servers = set(
+      tool("list_servers", "List servers.", { type: { type: "string", enum: ["sql", "rds", "graphql"], description: "Type of the servers" } }, []),
+      tool("get_news", "Get the news of a topic.", { topic: { type: "string", description: "Topic of the news" } }, ["topic"]),
+    );
+    const said = (await asked(servers)).filter((r) => r.args.type === "sql").map((r) => r.text);
+    expect(said.some((t) => /\bSQL\b/.test(t) && t !== t.toUpperCase())).toBe(true);
+    expect(said.some((t) => /\bsql\b/.test(t))).toBe(true);
+  });
+});

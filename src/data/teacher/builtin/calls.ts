@@ -11,6 +11,7 @@ import { argumentsOf, type Binding } from "./request.ts";
 import { simulateResult } from "./results.ts";
 import { type Context, makeValue } from "./values/index.ts";
 import { sayPair } from "./values/times.ts";
+import { asks } from "./verbs.ts";
 import type { World } from "./world.ts";
 
 export interface Wanted {
@@ -43,11 +44,21 @@ function partnerOf(p: Param, model: ToolModel): Param | undefined {
   return model.params.find((q) => !q.property.required && q.role.kind === p.role.kind && q.role.side !== null && q.role.side !== p.role.side);
 }
 
+/** What kind of thing is looked for is what people say first of all (`museums in London`), wherever they say more than they must. */
+const KIND = /\b(category|type|kind|genre|cuisine|specialty)$/;
+const KIND_SHARE = 0.65;
+const shareOf = (p: Param, model: ToolModel, w: Wanted): number =>
+  RARELY.has(p.role.kind)
+    ? 0.03
+    : w.optional >= 0.4 && p.role.kind === "enum" && asks(model.cls) && KIND.test(p.role.noun)
+      ? Math.max(w.optional, KIND_SHARE)
+      : w.optional;
+
 /** Draws the arguments of a call: all required ones, some optional ones. Null when they cannot be made valid. */
 export function drawBindings(world: World, model: ToolModel, rng: Rng, w: Wanted): Binding[] | null {
   const ctx: Context = { used: new Set() };
   const topic = singular(model.objects[0] ?? "");
-  const optional = rng.shuffle(model.params.filter((p) => !p.property.required)).filter((p) => rng.chance(RARELY.has(p.role.kind) ? 0.03 : w.optional));
+  const optional = rng.shuffle(model.params.filter((p) => !p.property.required)).filter((p) => rng.chance(shareOf(p, model, w)));
   const chosen = new Set<Param>();
   let wanted = 0;
   for (const p of optional) {

@@ -5,7 +5,7 @@
 import type { JsonObject, JsonValue } from "../../../platform/json.ts";
 import type { Rng } from "../../rng.ts";
 import { dress, lowerOutside, type Register } from "./dress.ts";
-import { capital, gerund, indefinite, isMass, isPlural, literally, participle, plural, singular, tidy, uncapital } from "./english.ts";
+import { capital, gerund, indefinite, isMass, isPlural, literally, participle, plural, singular, splitName, tidy, uncapital } from "./english.ts";
 import { expand, expansions } from "./expand.ts";
 import { type Mention, mentionsOf } from "./mentions/index.ts";
 import { definite, type Param, type ToolModel } from "./model.ts";
@@ -82,6 +82,8 @@ export const frameOf = (core: string): string =>
 
 /** Behind a blank: its value in the plural. */
 const MANY = "\ue002";
+/** A value in the plural without an article, before which an adjective may stand: `free museums`. */
+const BARE_MANY = new RegExp(`^\\{[^{}]+\\}${MANY}$`);
 const BLANK = /\{([^{}@=|]+)\}(\ue002)?/g;
 
 function fill(text: string, said: ReadonlyMap<string, Value>, lower: boolean): string {
@@ -110,7 +112,7 @@ function writeCore(model: ToolModel, bindings: readonly Binding[], rng: Rng, o: 
   const generic = o.style === "vague" ? (asks(model.cls) ? P.VAGUE : P.VAGUE_ACTING) : genericPatterns(model);
   // The tool's own shapes name its object, in whose place a kind would stand.
   const kinded = open.some((s) => mentionsOf(s.binding.param, s.binding.value, topic).some((m) => m.at === "object" && /\bXs\b/.test(m.text)));
-  const useOwn = o.patterns !== undefined || (own.length > 0 && rng.chance(o.style === "vague" ? 0.75 : kinded ? 0.2 : 0.6));
+  const useOwn = o.patterns !== undefined || (own.length > 0 && rng.chance(o.style === "vague" ? 0.75 : kinded ? 0.1 : 0.6));
   let pattern = useOwn ? pickWeighted(own, rng) : rng.pick(generic);
   let filled = fillSlots(expand(pattern, rng), open, topic, rng);
   for (let i = 0; filled === null && i < 4; i++) {
@@ -119,7 +121,35 @@ function writeCore(model: ToolModel, bindings: readonly Binding[], rng: Rng, o: 
   }
   if (filled === null) return null;
   const several = bindings.some((b) => b.param.role.kind === "count" && typeof b.value.json === "number" && b.value.json > 1);
-  return place(filled.text, filled.rest, model, topic, several, rng);
+  return place(filled.text, filled.rest, model, topic, several, o.style === "normal" ? leftOpen(model, bindings, rng) : null, rng);
+}
+
+/** Chance that a choice of several things that is not made is said to be left open. */
+const OPEN_SHARE = 0.15;
+
+/** What is not chosen may be said to be so, and is no argument: `for each network`, `across all sensors`. */
+function leftOpen(model: ToolModel, bindings: readonly Binding[], rng: Rng): string | null {
+  if (!asks(model.cls) || !rng.chance(OPEN_SHARE)) return null;
+  const nouns = model.params
+    .filter((p) => !p.property.required && p.role.kind === "list" && !bindings.some((b) => b.param === p))
+    .map((p) =>
+      singular(
+        splitName(p.property.name)
+          .join(" ")
+          .replace(/ ids?$/, ""),
+      ),
+    )
+    .filter((noun) => /^[a-z]{3,}( [a-z]{3,})?$/.test(noun));
+  if (nouns.length === 0) return null;
+  const noun = rng.pick(nouns);
+  return rng.pick([
+    `for each ${noun}`,
+    `for every ${noun}`,
+    `from each ${noun}`,
+    `for all ${plural(noun)}`,
+    `across all ${plural(noun)}`,
+    `from all ${plural(noun)}`,
+  ]);
 }
 
 /** Patterns with more wordings are drawn more often, though not in proportion: the short ones are what people say most. */
@@ -211,7 +241,7 @@ const drawMention = (forms: readonly Mention[], rng: Rng): Mention => rng.weight
 const insert = (m: Mention, s: Spot): string => m.text.replaceAll(/\bXs\b/g, () => `{${s.name}}${MANY}`).replaceAll(/\bX\b/g, () => `{${s.name}}`);
 
 /** Places the remaining arguments and the object, and splits off what stands alone. */
-function place(text: string, rest: readonly Spot[], model: ToolModel, topic: string, several: boolean, rng: Rng): string[] | null {
+function place(text: string, rest: readonly Spot[], model: ToolModel, topic: string, several: boolean, aside: string | null, rng: Rng): string[] | null {
   const generic = /\{(O|THE|BARE)\}/.test(text);
   const trail: string[] = [];
   const alone: string[] = [];
@@ -222,8 +252,8 @@ function place(text: string, rest: readonly Spot[], model: ToolModel, topic: str
   for (const s of order) {
     const crowded = trail.length >= 3;
     const forms = mentionsOf(s.binding.param, s.binding.value, topic)
-      .filter((m) => m.at !== "object" || (generic && object === null && adjectives.length === 0))
-      .filter((m) => m.at !== "before" || (generic && object === null && adjectives.length < 2))
+      .filter((m) => m.at !== "object" || (generic && object === null && (adjectives.length === 0 || m.text === "Xs")))
+      .filter((m) => m.at !== "before" || (generic && adjectives.length < 2 && (object === null || BARE_MANY.test(object))))
       .filter((m) => m.at !== "first" || (front === "" && !/^(now|then|next|just|quickly|kindly|please|go ahead|hi|so)\b/i.test(text)))
       .map((m) => (m.at === "alone" && (trail.length > 1 || crowded) ? { ...m, weight: m.weight * 4 } : m));
     const last = forms.filter((m) => !crowded || m.at === "alone" || m.at === "before");
@@ -236,8 +266,10 @@ function place(text: string, rest: readonly Spot[], model: ToolModel, topic: str
     else if (m.at === "first") front = said;
     else alone.push(said);
   }
+  if (object !== null && adjectives.length > 0) object = `${adjectives.join(" ")} ${object}`;
   let body = generic ? fillObject(text, model, object, adjectives, several, rng) : text;
   if (body === null) return null;
+  if (aside !== null && trail.length < 3) trail.push(aside);
   if (model.qualifier !== "" && rng.chance(0.6)) trail.push(model.qualifier);
   const tail = [...trail.filter((t) => !t.startsWith(",")), ...trail.filter((t) => t.startsWith(","))].join(" ");
   const question = body.endsWith("?");

@@ -10,7 +10,10 @@ import { bookedMentions } from "./quantities.ts";
 /** What is on or off, in words: `hidden files`, `laundry service`; where the name has a meaning of everyday life, mostly that. */
 export function flagMentions(param: Param, value: Value, objectNoun: string): Mention[] {
   const words = splitName(param.property.name);
-  if (isOpen(value)) return noPreference(words.join(" ").replace(/^(is|has|have|are|only) /, ""));
+  if (isOpen(value)) {
+    const either = meaningsOf(words, "either");
+    return either.length > 0 ? [...either] : noPreference(words.join(" ").replace(/^(is|has|have|are|only) /, ""));
+  }
   const yes = value.json === true || /^(true|yes)$/i.test(String(value.json));
   const meant = meaningsOf(words, yes);
   const named = byName(param, words, yes, objectNoun);
@@ -121,7 +124,9 @@ const HAVE_KINDS =
 const kinds = (value: Value, objectNoun: string): Mention[] => {
   if (!HAVE_KINDS.test(objectNoun) || !/^[\p{L} -]{3,30}$/u.test(value.said) || value.said.split(" ").length > 3) return [];
   const said = value.said.toLowerCase();
-  return isPlural(said) || isMass(said) ? object(7, "X", "some X") : object(7, "Xs", "Xs", "a X", "some Xs", "a good X", "the best Xs");
+  return isPlural(said) || isMass(said)
+    ? object(20, "X", "some X")
+    : object(20, "Xs", "Xs", "Xs", "a X", "a X", "some Xs", "any Xs", "a good X", "the best Xs", "a list of Xs");
 };
 
 export function enumMentions(param: Param, value: Value, objectNoun: string): Mention[] {

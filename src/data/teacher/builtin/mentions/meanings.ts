@@ -9,6 +9,8 @@ interface Meaning {
   readonly name: RegExp;
   readonly yes: readonly Mention[];
   readonly no: readonly Mention[];
+  /** That it is all the same, where the list of values has one for that. */
+  readonly either?: readonly Mention[];
   /** The name says the opposite: `non_smoking`. */
   readonly opposite?: RegExp;
 }
@@ -27,6 +29,8 @@ const MEANINGS: readonly Meaning[] = [
         "that children would enjoy",
         "where I can take my kids",
         "for my kids",
+        "for a family outing",
+        "suitable for families",
         "with my children",
         "that's great for kids",
       ),
@@ -44,6 +48,7 @@ const MEANINGS: readonly Meaning[] = [
       ...after(3, "not meant for children", "that are not for kids", "for adults only", "without children around"),
       ...alone(1.5, "It should be nothing for children", "No kids' places please"),
     ],
+    either: [...after(1, "for children or not"), ...alone(2, "It need not be for children", "I don't mind whether it is meant for kids")],
   },
   {
     name: /\bfree (entry|entrance|admission|only)\b|^free$|\bno (entry|entrance) fee|\bfree of charge/,
@@ -58,6 +63,9 @@ const MEANINGS: readonly Meaning[] = [
         "free of charge",
         "that cost nothing",
         "with no entry fees",
+        "that has no entry fee",
+        "that has no entrance fee",
+        "with no admission to pay",
         "that have no admission fee",
         "with free admission",
         "that don't charge anything",
@@ -70,11 +78,23 @@ const MEANINGS: readonly Meaning[] = [
         "Hopefully something that's free",
         "I'd prefer free entry",
         "I have no money to spend on tickets",
+        "It should have no entry fee",
+        "I'd prefer one without an entry fee",
       ),
     ],
     no: [
       ...after(3, "with an entry fee", "that charge an entrance fee", "where you pay to get in", "that cost something", "that need a ticket"),
       ...alone(1.5, "Paid entry only", "They should charge for entry"),
+    ],
+    either: [
+      ...after(1, "free or not"),
+      ...alone(
+        3,
+        "I don't mind paying to get in",
+        "I don't mind if there's an entrance fee",
+        "It may cost something or not",
+        "The price of entry doesn't matter",
+      ),
     ],
   },
   {
@@ -102,6 +122,7 @@ const MEANINGS: readonly Meaning[] = [
       ...after(3, "where smoking is not allowed", "that doesn't allow smoking", "with no smoking"),
       ...alone(2, "Non-smoking, please", "I don't smoke and don't want smokers around", "It should be non-smoking"),
     ],
+    either: [...after(1, "smoking or non-smoking"), ...alone(3, "I don't care whether smoking is allowed", "Smoking or not, I don't mind")],
   },
   {
     name: /\b(non ?stop|direct)\b/,
@@ -144,6 +165,7 @@ const MEANINGS: readonly Meaning[] = [
       ...alone(3, "I need to do laundry there", "Laundry service is a must", "It should have laundry service"),
     ],
     no: [...after(3, "without laundry service", "with no laundry"), ...alone(1.5, "I don't need laundry service")],
+    either: [...after(1, "with or without laundry service"), ...alone(2, "I don't care about the laundry", "Laundry service doesn't matter")],
   },
   {
     name: /\b(wi ?fi|internet)\b/,
@@ -225,10 +247,11 @@ const MEANINGS: readonly Meaning[] = [
   },
 ];
 
-/** What people say of a parameter that is on or off instead of its name, in words; empty where no row fits. */
-export function meaningsOf(words: readonly string[], yes: boolean): readonly Mention[] {
+/** What people say of a parameter that is on or off (or `either`) instead of its name, in words; empty where no row fits. */
+export function meaningsOf(words: readonly string[], yes: boolean | "either"): readonly Mention[] {
   const name = words.join(" ").toLowerCase();
   const meaning = MEANINGS.find((m) => m.name.test(name));
+  if (yes === "either") return meaning?.either ?? [];
   if (meaning === undefined) return [];
   return yes === !(meaning.opposite?.test(name) ?? false) ? meaning.yes : meaning.no;
 }

@@ -15,7 +15,12 @@ export const NO_CHOICE = /^(dontcare|don't care|any|all|none|null|default|auto|u
 
 /** Of these the ones that a person may mean by "it doesn't matter". */
 const OPEN = /^(dontcare|don't care|any)$/i;
-const OPEN_SHARE = 0.04;
+const OPEN_SHARE = 0.07;
+
+/** How often what is on or off is wanted: mostly, unless it is that already, or something bad. */
+export const yesShare = (p: Property): number => (p.schema.default === true || /(^|_)(problem|issue|late|complaint|defect)/i.test(p.name) ? 0.25 : 0.75);
+/** Whether a value of something that is on or off says on. */
+export const isYes = (v: JsonValue): boolean => v === true || /^(true|yes|on)$/i.test(String(v));
 
 /** One of the values that say something; null where none fits the type. */
 export function enumValue(p: Property, role: Role, rng: Rng): Value | null {
@@ -26,8 +31,11 @@ export function enumValue(p: Property, role: Role, rng: Rng): Value | null {
   // Saying that it does not matter is a choice too, and may as well be left out of the call.
   const open = values.find((v) => OPEN.test(String(v)));
   if (open !== undefined && !p.required && rng.chance(OPEN_SHARE)) return plain(open, "", false, [""]);
+  if (role.kind === "flag") {
+    const yes = rng.chance(yesShare(p));
+    return plain(pool.find((v) => isYes(v) === yes) ?? rng.pick(pool), "");
+  }
   const json = rng.pick(pool);
-  if (role.kind === "flag") return plain(json, "");
   return plain(json, sayEnum(p, role, json, rng));
 }
 
@@ -69,6 +77,9 @@ const FILES: Readonly<Record<string, string>> = {
 };
 const ORDERS: Readonly<Record<string, string>> = { asc: "ascending", desc: "descending" };
 
+/** Letters that make no word, which people write in capitals: `sql`, `mtna`. */
+const ABBREVIATION = /^([b-df-hj-np-tv-xz]{2,5}|(?!sch|spr|str|scr|thr|spl)[b-df-hj-np-tv-xz]{3}[a-z]{1,2})$/;
+
 /** How a person says an enum value: a code by its name, an identifier by its words. */
 function sayEnum(p: Property, role: Role, json: JsonValue, rng: Rng): string {
   const text = String(json);
@@ -81,6 +92,7 @@ function sayEnum(p: Property, role: Role, json: JsonValue, rng: Rng): string {
   if (/^(\d|1[0-2])$/.test(text) && /star|rating|number|count|rooms|guests/.test(role.noun) && rng.chance(0.45)) return numberInWords(Number(text));
   if (typeof json === "number" && /interval|seconds/.test(role.noun)) return sayDuration(json, rng);
   if (/^[A-Z][a-z]+([ -][A-Za-z]+)*$/.test(text) && !/air|canada|group/i.test(text) && rng.chance(0.5)) return text.toLowerCase();
+  if (ABBREVIATION.test(text) && rng.chance(0.5)) return text.toUpperCase();
   if (/^[a-z]+([A-Z][a-z]+)+$/.test(text) || /_/.test(text)) return rng.chance(0.6) ? splitName(text).join(" ") : text;
   return text;
 }

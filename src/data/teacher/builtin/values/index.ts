@@ -8,7 +8,7 @@ import type { Property } from "../../../schema.ts";
 import { listing, singular } from "../english.ts";
 import { type Role, roleOf } from "../roles.ts";
 import * as T from "../words/things.ts";
-import { enumValue } from "./enums.ts";
+import { enumValue, yesShare } from "./enums.ts";
 import { numberValue } from "./numbers.ts";
 import { placeValue } from "./places.ts";
 import { textValue } from "./text.ts";
@@ -35,10 +35,8 @@ const fitsLength = (s: string, p: Property) =>
 
 function draw(p: Property, role: Role, rng: Rng, ctx: Context, o: ValueOptions): Value | null {
   switch (role.kind) {
-    case "boolean": {
-      const json = rng.chance(p.schema.default === true || /(^|_)(problem|issue|late|complaint|defect)/i.test(p.name) ? 0.25 : 0.75);
-      return plain(json, "");
-    }
+    case "boolean":
+      return plain(rng.chance(yesShare(p)), "");
     case "flag":
     case "enum":
     case "constant":

@@ -78,13 +78,16 @@ export function numberValue(p: Property, role: Role, rng: Rng, o: ValueOptions):
   }
   if (max - min > 200 && role.kind === "count") max = min + 50;
   const step = typeof p.schema.multipleOf === "number" && p.schema.multipleOf > 0 ? p.schema.multipleOf : 1;
-  let n = o.extreme ? rng.pick([min, max]) : rng.int(Math.ceil(min / step), Math.floor(max / step)) * step;
+  const few = role.kind === "count" && COMPANY.test(role.noun) && min >= 1 && max >= FEW && rng.chance(0.6);
+  let n = o.extreme ? rng.pick([min, max]) : rng.int(Math.ceil(min / step), Math.floor((few ? FEW : max) / step)) * step;
   if (p.type === "number" && role.kind !== "count" && !WHOLE.test(splitName(p.name).join(" ")) && !o.extreme && rng.chance(0.4) && step === 1 && n + 0.5 <= max)
     n += role.kind === "rating" ? rng.int(1, Math.min(9, Math.floor((max - n) * 10))) / 10 : 0.5;
   n = Math.round(n * 10) / 10;
   return plain(n, sayNumber(n, role, rng), true);
 }
 
+/** Most people come alone or with so many. */
+const FEW = 4;
 /** People that are counted. */
 const COMPANY = /^(?:number of |num )?(?:adult|guest|people|person|passenger|travell?er|diner)s?$|party|group size/;
 
@@ -93,7 +96,18 @@ const digitsOr = (n: number, words: string): string => (n > 12 ? words : String(
 /** So many people as one of them says it. */
 function company(n: number, words: string, rng: Rng): string {
   if (n === 1) return rng.pick(["myself", "just me", "one person", "just myself", "only me"]);
-  if (n === 2) return rng.pick(["my wife and me", "my husband and me", "me and a friend", "the two of us", "my sister and me", "a couple", "two people"]);
+  if (n === 2)
+    return rng.pick([
+      "my wife and me",
+      "my husband and me",
+      "me and a friend",
+      "the two of us",
+      "my sister and me",
+      "a couple",
+      "two people",
+      "myself and one other",
+      "me and one more person",
+    ]);
   return rng.pick([`a group of ${words}`, `a party of ${words}`, `the ${words} of us`, `${words} people`, `${words} people`, `${digitsOr(n, words)} ppl`]);
 }
 

@@ -10,14 +10,21 @@ const LONG: Readonly<Record<string, string>> = { "United Kingdom": "England", "U
 /** Lesser places of a famous name: of these the region is always said. */
 const ELSEWHERE = new Set(["Portland, ME", "Manchester, NH", "Alexandria, VA", "Cambridge, MA", "Birmingham, AL", "Salem, MA", "Alexandria, Egypt"]);
 
+/** How often a place that is known everywhere is meant. */
+const FAMOUS_SHARE = 0.4;
+/** How often a tool that writes cities with their state is asked for one of another country. */
+const ABROAD_SHARE = 0.12;
+
 /** A city, country or state. */
 export function placeValue(role: Role, rng: Rng, o: ValueOptions): Value {
   if (role.noun === "country") return named(rng.pick(part(COUNTRIES, o.heldout)));
   if (role.noun === "state") return named(rng.pick(part(STATE_NAMES, o.heldout)));
   const us = part(US_PLACES, o.heldout, (x) => x.city);
   const world = part(WORLD_PLACES, o.heldout, (x) => x.city);
-  const inUs = role.layout === "city, state" || (role.layout !== "city, country" && rng.chance(0.3));
-  const c = rng.pick(inUs ? us : world);
+  const abroad = role.layout === "city, state" ? ABROAD_SHARE : role.layout === "city, country" ? 1 : 0.7;
+  const pool = rng.chance(abroad) ? world : us;
+  const famous = rng.chance(role.layout === "city, state" && pool === world ? 1 : FAMOUS_SHARE) ? pool.filter((x) => FAMOUS.has(x.city)) : [];
+  const c = rng.pick(famous.length > 0 ? famous : pool);
   const full = `${c.city}, ${SHORT[c.region] ?? c.region}`;
   if (role.layout !== "") {
     const long = c.state ?? LONG[c.region];
