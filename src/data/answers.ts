@@ -24,7 +24,7 @@ const DECISIVE_NEEDED = 2;
 const LONGEST_DECISIVE = 60;
 
 const SAYS_FAILED =
-  /\b(could ?n[o']t|can ?not|can't|unable|fail(?:ed|s|ure)?|errors?|not (?:found|available|find|respond|answer|reach|able|get|known|exist|recogni[sz]ed|valid|return)|unavailable|unknown|invalid|timed? ?-?out|too long|nothing|empty|(?:do|does|did|was|is|has|have) ?n[o']t|was not|is not|problem|issue|sorry|unfortunately|denied|refused|wrong|no)\b/i;
+  /\b(could ?n[o']t|can ?not|can't|unable|fail(?:ed|s|ure)?|errors?|not (?:found|available|find|respond|answer|reach|able|get|known|exist|recogni[sz]ed|valid|return)|unavailable|unknown|invalid|timed? ?-?out|too long|nothing|empty|(?:do|does|did|was|is|has|have) ?n[o']t|was not|is not|sorry|unfortunately|denied|refused|wrong|ran into|there (?:is|was) (?:a|an|some) (?:\w+ )?(?:problem|issue)|(?:a|an|the|some) (?:\w+ )?(?:problem|issue)s? (?:with|occurred|arose|came up|when|while|connecting|reaching|getting|calling)|no (?:such|results?|match(?:es|ing)?|data|records?|answer|response|reply|longer|luck|success|access|permission|\w+ (?:was|were|is|are|could|came|has|have)))\b/i;
 const SAYS_NONE = /\b(no|not|none|nothing|never|without|n't|empty|zero|clear)\b|n't\b|\b0\b/i;
 
 /** A status that says no more than that it worked: an answer says so in its own words ("has been booked"). */
@@ -61,7 +61,7 @@ function inventedNumbers(answer: string, { results, given }: AnswerSources): str
   if (said.length === 0) return [];
   const known = new Set<number>();
   for (const text of [...results, ...given]) {
-    for (const n of numbers(text)) for (const v of [n, Math.round(n), Math.floor(n), Math.ceil(n), Math.round(n * 10) / 10]) known.add(Math.abs(v));
+    for (const n of numbersOf(text)) for (const v of [n, Math.round(n), Math.floor(n), Math.ceil(n), Math.round(n * 10) / 10]) known.add(Math.abs(v));
     for (const [i, word] of NUMBER_WORD.entries()) if (word.test(text)) known.add(i);
   }
   for (const value of results.map(parsed)) for (const length of lengths(value)) known.add(length);
@@ -69,9 +69,26 @@ function inventedNumbers(answer: string, { results, given }: AnswerSources): str
   return invented.length === 0 ? [] : [`the answer has ${invented.slice(0, 3).join(", ")}, which is nowhere in the result or the question`];
 }
 
-/** The numbers in a text, in order; `1,234` is one, `12:30` two. */
+/** The numbers in a text, in order; `1,234` is one, `12:30` two, and so is the time in `2026-07-05T14:30`. */
 function numbers(text: string): number[] {
-  return [...text.matchAll(/(?<![\p{L}_\d])\d+(?:,\d{3})*(?:\.\d+)?/gu)].map((m) => Number(m[0].replaceAll(",", "")));
+  return [...text.matchAll(/(?:(?<![\p{L}_\d])|(?<=\dT))\d+(?:,\d{3}(?!\d))*(?:\.\d+)?/gu)].map((m) => Number(m[0].replaceAll(",", "")));
+}
+
+/** The numbers in a text or, where it is JSON, in its names and values: the commas of `[450,520]` are none of a number's. */
+function numbersOf(text: string): number[] {
+  const value = parsed(text);
+  return value === undefined ? numbers(text) : [...numbersIn(value)];
+}
+
+function* numbersIn(value: JsonValue): Generator<number> {
+  if (typeof value === "number") yield Math.abs(value);
+  else if (typeof value === "string") yield* numbers(value);
+  else if (Array.isArray(value)) for (const v of value as readonly JsonValue[]) yield* numbersIn(v);
+  else if (typeof value === "object" && value !== null)
+    for (const [name, v] of Object.entries(value)) {
+      yield* numbers(name);
+      yield* numbersIn(v as JsonValue);
+    }
 }
 
 /**
@@ -80,7 +97,7 @@ function numbers(text: string): number[] {
  */
 function decisiveValues({ results, given }: AnswerSources): { decisive: (string | number)[]; empty: boolean } {
   const said = plain(given.join(" "));
-  const saidNumbers = new Set(given.flatMap(numbers));
+  const saidNumbers = new Set(given.flatMap(numbersOf));
   const decisive: (string | number)[] = [];
   let empty = results.length > 0;
   for (const text of results) {
@@ -93,7 +110,7 @@ function decisiveValues({ results, given }: AnswerSources): { decisive: (string 
     }
     if (!hasVoid(value)) empty = false;
     for (const leaf of leaves(value)) {
-      if (typeof leaf === "number" ? saidNumbers.has(leaf) : said.includes(plain(leaf))) continue;
+      if (typeof leaf === "number" ? saidNumbers.has(Math.abs(leaf)) : said.includes(plain(leaf))) continue;
       if (typeof leaf === "string" && (leaf.length > LONGEST_DECISIVE || plain(leaf) === "" || WORKED.test(leaf.trim()))) continue;
       decisive.push(leaf);
     }

@@ -81,7 +81,10 @@ interface Entry {
 /** Entries of a listing: `[DIR] a` / `[FILE] b` lines, or JSON with names and types. */
 function entriesOf(text: string): Entry[] {
   const out: Entry[] = [];
-  for (const m of text.matchAll(/^\s*\[(DIR|FILE)\]\s+(.+?)\s*$/gm)) out.push({ name: m[2] as string, folder: m[1] === "DIR" });
+  for (const line of text.split("\n")) {
+    const m = /^\[(DIR|FILE)\]\s(.+)$/.exec(line.trim());
+    if (m !== null) out.push({ name: (m[2] as string).trim(), folder: m[1] === "DIR" });
+  }
   if (out.length > 0) return out.filter((e) => safeName(e.name));
   try {
     const value = JSON.parse(text) as JsonValue;

@@ -25,18 +25,20 @@ export function diversityOf(samples: readonly Sample[]): Diversity {
     }
     return total === 0 ? 0 : round(seen.size / total);
   };
-  const frames: Record<string, Set<string>> = {};
+  // A tool may be called `constructor`.
+  const frames = new Map<string, Set<string>>();
   for (const s of samples) {
     if (s.tool_name === null) continue;
-    frames[s.tool_name] ??= new Set();
-    frames[s.tool_name]?.add(s.frame);
+    const known = frames.get(s.tool_name);
+    if (known === undefined) frames.set(s.tool_name, new Set([s.frame]));
+    else known.add(s.frame);
   }
   return {
     distinct_1: distinct(1),
     distinct_2: distinct(2),
     distinct_3: distinct(3),
     self_similarity: selfSimilarity(samples),
-    frames_by_tool: Object.fromEntries(Object.entries(frames).map(([k, v]) => [k, v.size])),
+    frames_by_tool: Object.fromEntries([...frames].map(([k, v]) => [k, v.size])),
   };
 }
 

@@ -45,10 +45,12 @@ export async function generate(input: GenerateInput, teacher?: Teacher): Promise
   });
   const run: Filling = new Filling(input, varied, executor);
   while (run.pending.size > 0) {
-    if (input.signal?.aborted) return err({ code: "data/interrupted", message: "generation was interrupted", exit: EXIT.interrupted });
+    if (input.signal?.aborted) return err(INTERRUPTED);
     const drafted = await run.draftPending();
     if (!drafted.ok) return drafted;
     await run.execute();
+    // What was not executed any more has simulated results: nothing of it may be taken for the plan's.
+    if (input.signal?.aborted) return err(INTERRUPTED);
     if (executor.failure !== undefined) return err(executor.failure);
     run.settle();
     if (run.pending.size > 0) continue;
@@ -61,8 +63,10 @@ export async function generate(input: GenerateInput, teacher?: Teacher): Promise
     if (!measured.ok) return measured;
     run.dropNearDuplicates();
   }
-  return ok(run.result());
+  return input.signal?.aborted ? err(INTERRUPTED) : ok(run.result());
 }
+
+const INTERRUPTED = { code: "data/interrupted", message: "generation was interrupted", exit: EXIT.interrupted } as const;
 
 /** One slot's way through generation. */
 interface Place {
@@ -142,7 +146,14 @@ class Filling {
   private consider(i: number, draft: Draft | null | "later"): "again" | number | null {
     const place = this.at(i);
     if (draft === "later") return "again";
-    if (draft === null) return this.refuse(i, "no_draft");
+    if (draft === null) {
+      // A reply that is no conversation was written, and mostly paid for: it counts among what is generated.
+      if (this.teacher.attempts?.(place.slot) !== undefined) {
+        this.generated++;
+        this.dropped.parse = (this.dropped.parse ?? 0) + 1;
+      }
+      return this.refuse(i, "no_draft");
+    }
     const sample = sampleOf(
       draft,
       draft.exchanges.map((e) => placeholder(e)),

@@ -111,7 +111,8 @@ export function closeJson(source: string): string | undefined {
     else if ((c === "}" || c === "]") && open.pop() !== c) return undefined;
   }
   if (inText || open.length === 0) return undefined;
-  const whole = source.replace(/\s*,\s*$/, "");
+  const ended = source.trimEnd();
+  const whole = ended.endsWith(",") ? ended.slice(0, -1).trimEnd() : ended;
   if (!/(?:["}\]]|true|false|null)$/.test(whole)) return undefined;
   const closed = whole + open.reverse().join("");
   return parse(closed) === undefined ? undefined : closed;

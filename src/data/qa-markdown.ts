@@ -39,12 +39,12 @@ export function qaMarkdown(r: QaReport): string {
     "",
     ...table(
       ["scenario", "samples"],
-      Object.entries(r.coverage.by_scenario).map(([k, n]) => [k, `${n}`]),
+      Object.entries(r.coverage.by_scenario).map(([k, n]) => [code(k), `${n}`]),
     ),
     "",
     ...table(
       ["kind", "samples"],
-      Object.entries(r.coverage.by_kind).map(([k, n]) => [k, `${n}`]),
+      Object.entries(r.coverage.by_kind).map(([k, n]) => [code(k), `${n}`]),
     ),
     "",
     "## Diversity of the user's words",

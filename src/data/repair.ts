@@ -64,12 +64,16 @@ const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufeff]|[\
 /** Windows-1252's printable characters between 0x80 and 0x9f, in order (https://encoding.spec.whatwg.org/index-windows-1252.txt). */
 const CP1252 = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ";
 
+/** A text without what an encoding did to it. */
+function mendEncoding(text: string, kinds: Set<string>): string {
+  const out = (MOJIBAKE.test(text) ? fromMojibake(text) : text).replace(CONTROLS, "");
+  if (out !== text) kinds.add("encoding");
+  return out;
+}
+
 /** A text without what an encoding did to it and without white space around it. */
 function mendText(text: string, kinds: Set<string>): string {
-  let out = text;
-  if (MOJIBAKE.test(out)) out = fromMojibake(out);
-  out = out.replace(CONTROLS, "");
-  if (out !== text) kinds.add("encoding");
+  const out = mendEncoding(text, kinds);
   const trimmed = out.replace(/\r\n?/g, "\n").trim();
   if (trimmed !== out) kinds.add("whitespace");
   return trimmed;
@@ -93,19 +97,23 @@ function fromMojibake(text: string): string {
 
 function mendArguments(text: string, properties: readonly Property[], kinds: Set<string>): string {
   let value = parseObject(text);
+  let changed = false;
   if (value === undefined) {
     const closed = closeJson(text.trim());
     value = closed === undefined ? undefined : parseObject(closed);
     if (value === undefined) return text;
     kinds.add("truncation");
+    changed = true;
   }
   const mended: Record<string, unknown> = {};
   for (const [name, given] of Object.entries(value)) {
     const property = properties.find((p) => p.name === name);
     const better = property === undefined ? given : mendValue(given, property, kinds);
+    changed ||= better !== given;
     Object.defineProperty(mended, name, { value: better, enumerable: true, configurable: true, writable: true });
   }
-  return JSON.stringify(mended);
+  // As it was where nothing was wrong: a number of many digits would not survive.
+  return changed ? JSON.stringify(mended) : text;
 }
 
 function mendValue(value: unknown, property: Property, kinds: Set<string>): unknown {
@@ -132,7 +140,8 @@ function mendValue(value: unknown, property: Property, kinds: Set<string>): unkn
     kinds.add("schema");
     return text.toLowerCase() === "true";
   }
-  return property.type === "string" ? mendText(value, kinds) : value;
+  // White space around a value may be part of it (a file's content): only what an encoding did is undone.
+  return property.type === "string" ? mendEncoding(value, kinds) : value;
 }
 
 function parseObject(text: string): JsonObject | undefined {

@@ -5,6 +5,7 @@
  */
 import Ajv, { type ErrorObject, type ValidateFunction } from "ajv";
 import addFormats from "ajv-formats";
+import { boundedRegExp } from "../platform/bounded-regexp.ts";
 import type { JsonObject, JsonValue } from "../platform/json.ts";
 import { schemaCompiler } from "../platform/schema-compiler.ts";
 import type { ToolDefinition } from "./types.ts";
@@ -14,7 +15,6 @@ const LIMITS = {
   bytes: 200_000,
   depth: 24,
   nodes: 4_000,
-  patternLength: 200,
 } as const;
 
 /** One property of an object schema, resolved (`$ref` followed, first usable branch of anyOf/oneOf taken). */
@@ -128,7 +128,19 @@ function build(tool: ToolDefinition): ArgumentCheck {
 }
 
 const compile = schemaCompiler(() =>
-  addFormats.default(new Ajv.default({ strict: false, allErrors: false, validateFormats: true, unicodeRegExp: false, logger: false }), { mode: "fast" }),
+  addFormats.default(
+    new Ajv.default({
+      strict: false,
+      allErrors: false,
+      validateFormats: true,
+      unicodeRegExp: false,
+      logger: false,
+      // A definition that is referred to often would be written out as often.
+      inlineRefs: false,
+      code: { regExp: boundedRegExp },
+    }),
+    { mode: "fast" },
+  ),
 );
 
 function tryCompile(schema: JsonObject): ValidateFunction | null {
@@ -145,35 +157,35 @@ const problemOf = (e: ErrorObject): ArgumentProblem => ({
   message: e.message ?? e.keyword,
 });
 
-/** Copies a schema without what makes validation unbounded or remote: `$schema`, ids, foreign references, dangerous patterns, odd formats. */
+/** Keywords whose value is a table of schemas by names that somebody chose: no name in it is a keyword. */
+const TABLES = new Set(["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"]);
+
+/** Copies a schema without what makes validation unbounded or remote: `$schema`, ids, foreign references, patterns that are none. */
 function simplify(value: JsonValue, depth: number, counter: { nodes: number }): JsonObject {
-  const walk = (v: JsonValue, d: number): JsonValue => {
+  const walk = (v: JsonValue, d: number, isTable: boolean): JsonValue => {
     counter.nodes++;
     if (counter.nodes > LIMITS.nodes || d > LIMITS.depth) return {};
-    if (Array.isArray(v)) return v.map((x) => walk(x, d + 1));
+    if (Array.isArray(v)) return v.map((x) => walk(x, d + 1, false));
     if (!isObject(v)) return v;
     const out: Record<string, JsonValue> = {};
     for (const [k, x] of Object.entries(v)) {
-      if (k === "$schema" || k === "$id" || k === "id" || k === "__proto__") {
-        if (k === "id" && isObject(x)) out[k] = walk(x, d + 1); // a property that is called id
+      if (k === "__proto__") continue;
+      if (isTable) {
+        out[k] = walk(x, d + 1, false);
         continue;
       }
+      if (k === "$schema" || k === "$id" || k === "id") continue;
       if (k === "$ref" && typeof x === "string" && !x.startsWith("#")) continue;
-      if (k === "pattern" && typeof x === "string" && !safePattern(x)) continue;
-      if (k === "patternProperties" && isObject(x) && !Object.keys(x).every(safePattern)) continue;
-      if (k === "enum" || k === "const" || k === "default" || k === "examples") out[k] = x;
-      else out[k] = walk(x, d + 1);
+      if (k === "pattern" && typeof x === "string" && !isPattern(x)) continue;
+      if (k === "patternProperties" && isObject(x) && !Object.keys(x).every(isPattern)) continue;
+      out[k] = k === "enum" || k === "const" || k === "default" || k === "examples" ? x : walk(x, d + 1, TABLES.has(k));
     }
     return out;
   };
-  return asObject(walk(value, depth));
+  return asObject(walk(value, depth, false));
 }
 
-/** Whether a pattern is short, compiles, and holds no repeated group or back reference (the shapes that backtrack without bound). */
-export function safePattern(pattern: string): boolean {
-  if (pattern.length > LIMITS.patternLength || /\\[1-9k]|\(\?[=!<]/.test(pattern)) return false;
-  if (/\)[*+{]/.test(pattern)) return false;
-  if ((pattern.match(/[*+]|\{\d+,\d*\}/g) ?? []).length > 4) return false;
+function isPattern(pattern: string): boolean {
   try {
     new RegExp(pattern);
     return true;

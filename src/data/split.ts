@@ -16,5 +16,5 @@ export const promptKey = (text: string): string =>
     .normalize("NFKC")
     .toLowerCase()
     .replace(/[^\p{L}\p{N}/._@:+-]+/gu, " ")
-    .replace(/[.:_-]+(?=\s|$)/g, "")
+    .replace(/(?<![.:_-])[.:_-]+(?=\s|$)/g, "")
     .trim();

@@ -90,7 +90,7 @@ function figure(records: readonly LoopRecord[], count: Count): Figure {
   const n = items.reduce((s, i) => s + i.denominator, 0);
   const interval = clusteredInterval(items);
   return {
-    value: n === 0 ? null : round(numerator / n),
+    value: n === 0 ? null : atMost(numerator / n),
     numerator,
     n,
     low: interval && round(interval.low),
@@ -135,14 +135,14 @@ export function latency(records: readonly LoopRecord[], sideBySide: number): Lat
   const warm = records.filter((r) => !r.warm_up && r.steps.length > 0);
   const steps = warm.flatMap((r) => r.steps);
   const first = distribution(warm.flatMap((r) => r.steps[0]?.ms ?? []));
-  const loop = distribution(warm.map((r) => r.ms));
+  const loop = distribution(warm.filter((r) => !r.first_turn_only).map((r) => r.ms));
   const token = distribution(steps.map((s) => s.first_token_ms));
-  if (first === null || loop === null || token === null) return null;
+  if (first === null || token === null) return null;
   const generating = steps.reduce((s, x) => s + x.ms - x.first_token_ms, 0);
   const tokens = steps.reduce((s, x) => s + x.tokens - 1, 0);
   return {
     first_turn: first,
-    loop,
+    ...(loop !== null && { loop }),
     first_token: token,
     tokens_per_second: generating <= 0 ? 0 : Math.round((tokens / generating) * 10_000) / 10,
     side_by_side: sideBySide,
@@ -205,3 +205,9 @@ export function headline(figures: Figures): string {
 }
 
 const round = (x: number): number => Math.round(x * 10_000) / 10_000;
+
+/** Rounded, but never up to a threshold that was not reached: those have at most three decimals. */
+function atMost(x: number): number {
+  const r = round(x);
+  return r > x && Math.round(r * 10_000) % 10 === 0 ? round(r - 0.0001) : r;
+}

@@ -36,7 +36,7 @@ export function judge(transcript: Transcript, found: EvaluationCase, allowed?: A
   // Of calls that are made in turn a first turn shows the first.
   const inTurn = transcript.first_turn_only && found.kind === "in_turn";
   const shown = (expected: readonly ExpectedCall[]) => (inTurn && first.length < expected.length ? expected.slice(0, 1) : expected);
-  const match = best(accepted.map(shown).map((expected) => matchCalls(expected.length > 1 ? made : first, expected, allowed)));
+  const match = best(accepted.map(shown).map((expected) => matchCalls(expected.length > 1 ? made : untilFailure(transcript.steps), expected, allowed)));
   const firstConforms = (steps[0]?.conforming ?? 0) === first.length;
   const exact = match.exact && firstConforms && steps[0]?.problem === undefined;
 
@@ -78,6 +78,12 @@ export function judge(transcript: Transcript, found: EvaluationCase, allowed?: A
       reasons,
     },
   };
+}
+
+/** The calls up to the first that fails: what is tried after a failure is a way out of it, and no call too many. */
+function untilFailure(steps: Transcript["steps"]): readonly MadeCall[] {
+  const at = steps.findIndex((s) => s.results.some((r) => r.is_error || r.timed_out));
+  return steps.slice(0, at < 0 ? undefined : at + 1).flatMap((s) => s.calls as readonly MadeCall[]);
 }
 
 /** The texts that an answer may draw on. */

@@ -127,7 +127,7 @@ export function reportMarkdown(report: EvaluationReport): string {
       ["first turn", time.first_turn],
       ["whole loop", time.loop],
     ] as const)
-      out.push(`| ${name} | ${d.n} | ${d.min} | ${d.mean} | ${d.p50} | ${d.p95} | ${d.p99} | ${d.max} |`);
+      if (d !== undefined) out.push(`| ${name} | ${d.n} | ${d.min} | ${d.mean} | ${d.p50} | ${d.p95} | ${d.p99} | ${d.max} |`);
     out.push("");
   }
   if (report.notes.length > 0) out.push("## Notes", "", ...report.notes.map((n) => `- ${n}`), "");

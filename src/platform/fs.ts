@@ -30,6 +30,23 @@ export const pathExists = (path: string): boolean => existsSync(path);
 export const errorCode = (e: unknown): string => (e !== null && typeof e === "object" && "code" in e && typeof e.code === "string" ? e.code : "");
 
 /**
+ * Appends a line and syncs it; on a line of its own also after one that broke off in an earlier write. Others may append whole lines meanwhile.
+ * @param line without its end. Throws the file system's error.
+ */
+export async function appendLine(path: string, line: string): Promise<void> {
+  makeFolders(dirname(path));
+  const file = await open(path, "a+");
+  try {
+    const { size } = await file.stat();
+    const last = size === 0 ? undefined : (await file.read(Buffer.alloc(1), 0, 1, size - 1)).buffer[0];
+    await file.appendFile(`${last === undefined || last === 10 ? "" : "\n"}${line}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/**
  * Makes a folder and those above it. Unlike Node's recursive `mkdir` it never goes round in circles where a parent
  * exists and yet takes no folder (/proc, some network mounts): it throws the file system's error.
  */

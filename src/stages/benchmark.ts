@@ -12,7 +12,7 @@ import { llamaRuntime, modelSlice, type PipelineContext, view } from "./context.
 import { evaluationInputs } from "./evaluation-inputs.ts";
 import { gateFigures } from "./figures.ts";
 
-export const VERSION = 3;
+export const VERSION = 4;
 
 /** Requests that are timed one at a time, the warm-up's first among them. */
 const TIMED = 24;

@@ -11,7 +11,7 @@ import { evaluationInputs } from "./evaluation-inputs.ts";
 import { gateFigures } from "./figures.ts";
 import { openSession } from "./tool-session.ts";
 
-export const VERSION = 3;
+export const VERSION = 4;
 
 export function validateStage(c: PipelineContext, format: string): StageDefinition {
   return {

@@ -143,6 +143,14 @@ describe("qa of a file", () => {
     expect((await forge(["qa", "--data", "out/clean.jsonl", "--tools", "tools.json"])).code).toBe(0);
   });
 
+  test("--fix leaves arguments alone that have nothing wrong, to the digit and the space", async () => {
+    const args = '{"location": "Zug ", "unit":"metric", "station": 9007199254740993}';
+    data(conversation({ ask: "the week ahead", args }));
+    await forge(["qa", "--data", "train.jsonl", "--fix", "--output", "out/clean.jsonl"]);
+    expect((JSON.parse(readFileSync(join(world.project, "train.qa.json"), "utf8")) as { repaired: object }).repaired).toEqual({});
+    expect(readFileSync(join(world.project, "out/clean.jsonl"), "utf8")).toContain(JSON.stringify(args));
+  });
+
   const dropped: [name: string, line: string, reason: string][] = [
     ["an unknown tool", conversation({ ask: "the week ahead", tool: "get_wether" }), "tool_exists"],
     ["a missing argument", conversation({ ask: "the week ahead", args: "{}" }), "required"],

@@ -1,13 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { sampleChecker } from "../../src/data/checks/index.ts";
-import { findDuplicates } from "../../src/data/checks/set-checks.ts";
+import { coverageOf, findDuplicates } from "../../src/data/checks/set-checks.ts";
+import { diversityOf } from "../../src/data/diversity.ts";
+import { closeJson } from "../../src/data/import.ts";
 import { measureQuality, qaMarkdown } from "../../src/data/qa.ts";
-import { compileArguments, readProperties, safePattern } from "../../src/data/schema.ts";
+import { compileArguments, readProperties } from "../../src/data/schema.ts";
 import { jaccard, NearIndex, shingles } from "../../src/data/similarity.ts";
+import { promptKey } from "../../src/data/split.ts";
 import type { Sample } from "../../src/data/types.ts";
 import { registerSecret } from "../../src/platform/redact.ts";
 import { validate as validReport } from "../../src/schemas/generated/qa-report.validate.js";
+import { globToRegExp } from "../../src/tools/stubs/memory-files.ts";
 import { toolset, weatherSet } from "./fixtures.ts";
 
 const sample = (o: { name?: string; args?: string; user?: string; id?: string; answer?: string; result?: string } = {}): Sample => ({
@@ -125,9 +129,45 @@ describe("foreign schemas", () => {
     const check = compileArguments(tool({ type: "object", properties: { a: { type: "string", pattern: "^(a+)+$" } } }));
     const start = performance.now();
     check({ a: `${"a".repeat(60)}!` });
-    expect(performance.now() - start).toBeLessThan(200);
-    expect(safePattern("^(a+)+$")).toBe(false);
-    expect(safePattern("^[A-Z]{3}-\\d+$")).toBe(true);
+    expect(performance.now() - start).toBeLessThan(3000);
+  });
+
+  it("cannot hang it from under a name that is a keyword elsewhere", () => {
+    const check = compileArguments(tool({ type: "object", properties: { default: { type: "string", pattern: "^(a+)+$" } } }));
+    const start = performance.now();
+    expect(check({ default: `${"a".repeat(60)}!` })).not.toEqual([]);
+    expect(performance.now() - start).toBeLessThan(3000);
+  });
+
+  it("keep the patterns that say something, and the names that go by one", () => {
+    const host = compileArguments(tool({ type: "object", properties: { host: { type: "string", pattern: "^(\\w+\\.)*\\w+$" } } }));
+    expect(host({ host: "a.b.c" })).toEqual([]);
+    expect(host({ host: "a..b" })).not.toEqual([]);
+    const named = compileArguments(tool({ type: "object", patternProperties: { "^(x-)+": { type: "integer" } }, additionalProperties: false }));
+    expect(named({ "x-a": 1 })).toEqual([]);
+    expect(named({ "x-a": "one" })).not.toEqual([]);
+    expect(named({ y: 1 })).not.toEqual([]);
+    expect(compileArguments(tool({ type: "object", properties: { id: { type: "integer" } } }))({ id: "x" })).not.toEqual([]);
+  });
+
+  it("with several patterns are held to each", () => {
+    const check = compileArguments(
+      tool({ type: "object", properties: { a: { type: "string", pattern: "^[a-z]+$" }, b: { type: "string", pattern: "^[0-9]+$" } } }),
+    );
+    expect(check({ a: "x", b: "1" })).toEqual([]);
+    expect(check({ a: "x", b: "x" })).not.toEqual([]);
+  });
+
+  it("of n references to one definition of n properties compile in linear time and memory", () => {
+    const many = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`p${i}`, { type: "string", minLength: 1, pattern: "^[a-z]+$" }]));
+    const schema = {
+      type: "object",
+      properties: Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`r${i}`, { $ref: "#/$defs/d" }])),
+      $defs: { d: { type: "object", properties: many } },
+    };
+    const start = performance.now();
+    expect(compileArguments(tool(schema))({ r0: { p0: "a" } })).toEqual([]);
+    expect(performance.now() - start).toBeLessThan(2000);
   });
 
   it("are followed where they refer to themselves, without end", () => {
@@ -215,5 +255,25 @@ describe("the quality report", () => {
     const text = qaMarkdown(measureQuality({ samples: [s], heldout: [], toolset: evil }));
     expect(text).toContain("# Data quality");
     expect(text).not.toMatch(/^# owned/m);
+  });
+});
+
+describe("names and texts of strangers", () => {
+  it("a tool called constructor is counted like any other", () => {
+    const named = (name: string): Sample => ({ ...sample(), tool_name: name, kind: "__proto__" });
+    const some = ["constructor", "toString", "__proto__", "valueOf", "constructor"].map(named);
+    expect(coverageOf(some, ["constructor"]).by_tool).toMatchObject({ constructor: 2, toString: 1, valueOf: 1 });
+    expect(diversityOf(some).frames_by_tool).toMatchObject({ constructor: 1, valueOf: 1 });
+  });
+
+  it.each<[string, () => unknown]>([
+    ["a prompt of dots", () => promptKey(`${".".repeat(400_000)}a`)],
+    ["JSON of white space", () => closeJson(`{${" ".repeat(400_000)}"a"`)],
+    ["a glob of stars", () => globToRegExp(`${"*".repeat(40)}x`).test("a".repeat(60))],
+    ["a request of braces", () => sampleChecker(weatherSet)(sample({ user: `"${"{".repeat(200_000)}` }))],
+  ])("%s is read in linear time", (_, read) => {
+    const start = performance.now();
+    read();
+    expect(performance.now() - start).toBeLessThan(2000);
   });
 });

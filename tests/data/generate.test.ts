@@ -4,13 +4,14 @@ import { generate } from "../../src/data/generate.ts";
 import { planSynthesis } from "../../src/data/plan.ts";
 import { measureQuality } from "../../src/data/qa.ts";
 import { compileArguments } from "../../src/data/schema.ts";
+import type { Teacher } from "../../src/data/teacher/teacher.ts";
 import type { CallPort, GenerateInput, Generation, Sample, Toolset } from "../../src/data/types.ts";
 import { err, ok } from "../../src/platform/result.ts";
 import { validate as validCase } from "../../src/schemas/generated/case.validate.js";
 import { validate as validStatistics } from "../../src/schemas/generated/generation.validate.js";
 import { validate as validSample } from "../../src/schemas/generated/sample.validate.js";
 import { validate as validPlan } from "../../src/schemas/generated/synthesis-plan.validate.js";
-import { ALL, answerPlain, filesystemSet, filesystemStub, sessionOn, WEIGHTS, weatherSet, weatherStub } from "./fixtures.ts";
+import { ALL, answerPlain, filesystemSet, filesystemStub, sessionOn, toolset, WEIGHTS, weatherSet, weatherStub } from "./fixtures.ts";
 
 interface Options {
   samples?: number;
@@ -246,6 +247,34 @@ describe("generation", () => {
     stop.abort();
     const r = await generate({ toolset: weatherSet, plan: planFor(weatherSet, {}), seed: 7, session: null, answerPlain, signal: stop.signal });
     expect(r).toMatchObject({ ok: false, error: { code: "data/interrupted", exit: 130 } });
+  });
+
+  it.each([1, 5, 20, 40])("takes nothing that was interrupted at call %i for a result", async (at) => {
+    const stop = new AbortController();
+    let calls = 0;
+    const answering = sessionOn(weatherStub);
+    const session = {
+      ...answering,
+      call: async (...args: Parameters<typeof answering.call>) => {
+        if (++calls === at) stop.abort();
+        return answering.call(...args);
+      },
+    };
+    const r = await generate({ toolset: weatherSet, plan: planFor(weatherSet, {}), seed: 7, session, answerPlain, signal: stop.signal });
+    expect(calls).toBeGreaterThanOrEqual(at);
+    expect(r).toMatchObject({ ok: false, error: { code: "data/interrupted" } });
+  });
+
+  it("counts a paid reply that is no conversation among what was generated", async () => {
+    const set = toolset([
+      { name: "ping", description: "Ping a host.", input_schema: { type: "object", properties: { host: { type: "string" } }, required: ["host"] } },
+    ]);
+    const plan = planSynthesis({ toolset: set, samples: 12, minPerTool: 1, scenarios: WEIGHTS, evaluationSamples: 0, seed: 7 });
+    const mute: Teacher = { name: "mute", attempts: () => 2, draft: async (asked) => ok(asked.map(() => null)) };
+    const r = await generate({ toolset: set, plan, seed: 7, session: null, answerPlain }, mute);
+    if (!r.ok) throw new Error(r.error.message);
+    const { generated, first_pass_valid, dropped } = r.value.statistics;
+    expect({ generated, first_pass_valid, dropped }).toEqual({ generated: 24, first_pass_valid: 0, dropped: { parse: 24 } });
   });
 
   it("holds out values, not only words: few places of evaluation are in training", async () => {

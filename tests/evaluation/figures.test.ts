@@ -180,3 +180,10 @@ test("the report is valid, and its Markdown holds no foreign markup", () => {
   expect(text).not.toContain("<script>");
   expect(text).not.toContain("\u001b");
 });
+
+test("no figure is rounded up to a threshold that was not reached", () => {
+  const of = (good: number, n: number) => allFigures(Array.from({ length: n }, (_, i) => record({ completed: i < good }))).loop_completion_rate?.value;
+  expect(of(440, 449)).toBeLessThan(0.98);
+  expect(of(441, 450)).toBe(0.98);
+  expect(of(2, 3)).toBe(0.6667);
+});

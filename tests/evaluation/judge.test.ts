@@ -94,6 +94,30 @@ describe("an answer to a result", () => {
     expect(problemsOfAnswer("There are 3 alerts for Paris.", { results: [empty], given: ["Paris"] }).length).toBeGreaterThan(0);
   });
 
+  test("is held against the result's own numbers, lists and times among them", () => {
+    const result = '{"prices":[450,520,610],"left":[5,2000],"start":"2026-07-05T14:30:00Z","delta":-3}';
+    const invented = (answer: string) => problemsOfAnswer(answer, { results: [result], given: [] }).filter((p) => p.includes("nowhere"));
+    expect(invented("The prices are 450, 520 and 610; 5 and 2,000 are left, from 14:30, 3 less than before.")).toEqual([]);
+    expect(invented("It is 450520610.")).toHaveLength(1);
+    expect(problemsOfAnswer("Between 5 and 2,000 of them.", { results: ["from 5,2000 on"], given: [] })).toEqual([]);
+  });
+
+  test.each(["The issue has been created.", "No problem, the email has been sent!", "Done, the problem is solved: no more of it."])(
+    "of success is none of failure: %s",
+    (answer) => {
+      expect(problemsOfErrorAnswer(answer, { results: ["Error: 403 Forbidden"], given })).toHaveLength(1);
+    },
+  );
+
+  test.each([
+    "There was a problem with the request.",
+    "No results came back.",
+    "I ran into an issue: access was denied.",
+    "An issue occurred while creating it.",
+  ])("of failure is told as one: %s", (answer) => {
+    expect(problemsOfErrorAnswer(answer, { results: ["Error: 403 Forbidden"], given })).toEqual([]);
+  });
+
   test("to a failure says that it failed", () => {
     const results = ['Unknown location: "Atlantis".'];
     expect(problemsOfErrorAnswer("I couldn\u2019t find Atlantis.", { results, given })).toEqual([]);

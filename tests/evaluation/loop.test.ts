@@ -48,6 +48,22 @@ describe("a loop", () => {
     expect(none.calls).toEqual([]);
   });
 
+  test("with a call too many is not exact, unless the call before it failed", async () => {
+    const again = (last: string, n: number) => (n < 2 ? call("get_weather", { location: "Paris" }) : good(last));
+    let n = 0;
+    const [twice] = await run({ engine: scripted((last) => again(last, n++)), cases: [oneCase("a", "How is Paris?", due)] });
+    expect(twice).toMatchObject({ ok: false, ended: "answer", judgement: { exact: false, tool_right: true, slots_right: 1 } });
+    n = 0;
+    let calls = 0;
+    const failing = session((_, args) =>
+      args.location !== undefined && calls++ === 0
+        ? { text: "busy", isError: true }
+        : { text: JSON.stringify({ location: args.location ?? "", temperature_c: 18, condition: "light rain" }) },
+    );
+    const [retried] = await run({ engine: scripted((last) => again(last, n++)), cases: [oneCase("a", "How is Paris?", due)], session: failing });
+    expect(retried?.judgement).toMatchObject({ exact: true, completed: true });
+  });
+
   test("ends when the model only ever calls", async () => {
     const counting = session(() => ({ text: "{}" }));
     const [record] = await run({

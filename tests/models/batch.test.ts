@@ -140,6 +140,17 @@ it("keeps what an earlier run's batch brought though this one wants nothing of i
   expect(new Batches(join(folder, "batches.jsonl")).open()).toEqual([]);
 });
 
+it("counts a batch also where its requests were asked for singly meanwhile", async () => {
+  const { open, stopped, paid, underway } = await rig();
+  await stopped(requests(3));
+  expect((await open({ batch: false }).ask(requests(3))).ok).toBe(true);
+  expect(paid()).toBeCloseTo(3 * 2 * COST, 8);
+  server.ways = {};
+  expect((await open().ask(requests(3))).ok).toBe(true);
+  expect(underway()).toEqual([]);
+  expect(paid()).toBeCloseTo(3 * 2 * COST + 3 * COST, 8);
+});
+
 it("says why a batch is refused", async () => {
   const { open } = await rig({ ends: "failed" });
   const refused = await open().ask(requests(2));

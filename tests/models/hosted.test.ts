@@ -1,11 +1,14 @@
 /** The client of hosted models, through the real SDK, against a server on this machine. */
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { Budget } from "../../src/models/hosted/budget.ts";
 import { HostedModel, type HostedOptions, type Request } from "../../src/models/hosted/client.ts";
+import { Ledger } from "../../src/models/hosted/ledger.ts";
 import { Pace } from "../../src/models/hosted/pace.ts";
 import { listPrice } from "../../src/models/hosted/prices.ts";
 import { redact } from "../../src/platform/redact.ts";
@@ -123,6 +126,29 @@ describe("a hosted model", () => {
     const { server, open } = await rig(() => answer);
     for (let i = 0; i < 2; i++) expect(await open().ask([request(0)])).toMatchObject({ ok: true, value: [{ text: "", flaw, input: 1000, output: 100 }] });
     expect(server.asked).toHaveLength(1);
+  });
+
+  it("counts a request at its worst that broke off on its way back, and nothing that never arrived", async () => {
+    const { open, folder } = await rig();
+    const breaking = createServer((request) => request.on("data", () => undefined).on("end", () => request.socket.destroy()));
+    const port = await new Promise<number>((r) => breaking.listen(0, "127.0.0.1", () => r((breaking.address() as AddressInfo).port)));
+    const o = { price: { input: 1, output: 1 }, retryMs: 1 };
+    expect(await open({ ...o, baseUrl: `http://127.0.0.1:${port}/v1` }).ask([request(0)])).toMatchObject({ ok: false });
+    await new Promise((r) => breaking.close(r));
+    const paid = () => readFileSync(join(folder, "paid.jsonl"), "utf8").trim().split("\n");
+    expect(paid()).toHaveLength(4);
+    expect(await open({ ...o, baseUrl: `http://127.0.0.1:${port}/v1` }).ask([request(1)])).toMatchObject({ ok: false });
+    expect(paid()).toHaveLength(4);
+  });
+
+  it("keeps a cost whole that follows a line which broke off", async () => {
+    const path = join(mkdtempSync(join(tmpdir(), "forge-hosted-")), "paid.jsonl");
+    const ledger = new Ledger(path);
+    await ledger.enter(1);
+    appendFileSync(path, '{"us');
+    await ledger.enter(2);
+    await Promise.all([ledger.enter(3), ledger.enter(4)]);
+    expect(ledger.paid()).toBe(10);
   });
 
   it("stops before the budget is passed, whatever is underway, and goes on from there with a larger one", async () => {

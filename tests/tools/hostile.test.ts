@@ -141,6 +141,14 @@ describe("servers that cannot be used", () => {
       "server-protocol",
       /with an error \(no \[redacted\]\)/,
     ],
+    [
+      "questions without end, and no ear for the answers",
+      `on["tools/list"] = () => undefined; process.stdin.pause(); let n = 0;
+      const ask = () => { let more = true; while (more) more = process.stdout.write('{"jsonrpc":"2.0","id":"q' + n++ + '","method":"ping"}\\n'); process.stdout.once("drain", ask); };
+      setTimeout(() => { process.stdin.pause(); ask(); }, 300);`,
+      "server-protocol",
+      /it asks and does not read: 1000 answers wait for it/,
+    ],
     ["death at the first word", `process.exit(7);`, "server-exited", /ended with code 7/],
     [
       "death between two pages",

@@ -194,6 +194,15 @@ describe("the environment of a server", () => {
     delete process.env.UNRELATED_TOKEN_OF_THE_USER;
   });
 
+  it("does not come out by a schema either", async () => {
+    const code = `on["tools/list"] = () => ({ tools: [tool("t", { description: "with " + process.env.KEY, inputSchema: { type: "object", properties: { db: { type: "string", default: process.env.KEY, description: "default: " + process.env.KEY, enum: [process.env.KEY, "other"] } } }, outputSchema: { type: "object", properties: { db: { const: process.env.KEY } } } })] });`;
+    const { source, dir } = fakeServer(code, { env: { KEY: "${secret:MY_TEST_SECRET}" } });
+    const session = await open(source, dir, { env: { MY_TEST_SECRET: "hunter2-very-secret" } });
+    await session.close();
+    expect(JSON.stringify(session.toolset)).not.toContain("hunter2");
+    expect(session.toolset.tools[0]?.input_schema).toMatchObject({ properties: { db: { default: "[redacted]", description: "default: [redacted]" } } });
+  });
+
   it("names a secret that is not set", async () => {
     const { source, dir } = fakeServer("", { env: { KEY: "${secret:MY_MISSING_SECRET}" } });
     expect(await failure(source, dir, { env: {} })).toMatchObject({

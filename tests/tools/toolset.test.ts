@@ -89,6 +89,13 @@ describe("arguments", () => {
     expect(check?.({ n: 15 }).problems).toEqual(["n must be <= 14"]);
     expect(check?.({}).problems).toEqual(["arguments must have required property 'n'"]);
   });
+
+  it("are held each to its own pattern", () => {
+    const input_schema = { type: "object", properties: { a: { type: "string", pattern: "^[a-z]+$" }, b: { type: "string", pattern: "^[0-9]+$" } } } as const;
+    const check = argumentChecks([{ name: "a", input_schema }]).get("a");
+    expect(check?.({ a: "x", b: "1" })).toEqual({ valid: true, problems: [] });
+    expect(check?.({ a: "x", b: "x" }).valid).toBe(false);
+  });
 });
 
 describe("definitions in files", () => {

@@ -3,7 +3,7 @@ import type { SampleCheck } from "./check.ts";
 
 const SEAMS: readonly (readonly [RegExp, string])[] = [
   [/\bundefined\b|\[object Object\]|\bNaN\b/, "a program's word"],
-  [/[{}](?![^"]*")|\{[@=]/, "a brace"],
+  [/\{[@=]/, "a brace"],
   [/[|]/, "a bar"],
   [/\b[Aa] (?=[aeio][a-z]|um|un[^i]|up)(?!.{2}one\b|.{2}once\b|.{2}eu)/, "`a` before a vowel"],
   [/\ban (?=[bcdfgjkpqtvwyz][a-z])/, "`an` before a consonant"],
@@ -26,6 +26,8 @@ export const artefacts: SampleCheck = {
       for (const v of values) text = text.split(v).join("VALUE");
       text = text.replace(/"[^"]*"/g, "VALUE");
       if (/ {2}/.test(text)) return "double spaces";
+      // A quotation that is not closed may hold braces.
+      if (/[{}]/.test(text.slice(text.lastIndexOf('"') + 1))) return `a brace in ${JSON.stringify(text.slice(0, 120))}`;
       for (const [re, what] of SEAMS) if (re.test(text)) return `${what} in ${JSON.stringify(text.slice(0, 120))}`;
     }
     return null;

@@ -49,16 +49,17 @@ export interface Coverage {
 
 /** How many samples each tool, scenario and kind has; tools of the set without any count 0. */
 export function coverageOf(samples: readonly Sample[], tools: readonly string[]): Coverage {
-  const by_tool: Record<string, number> = Object.fromEntries(tools.map((t) => [t, 0]));
-  const by_scenario: Record<string, number> = {};
-  const by_kind: Record<string, number> = {};
+  // A tool may be called `constructor`.
+  const byTool = new Map(tools.map((t) => [t, 0]));
+  const byScenario = new Map<string, number>();
+  const byKind = new Map<string, number>();
+  const count = (table: Map<string, number>, name: string): unknown => table.set(name, (table.get(name) ?? 0) + 1);
   for (const s of samples) {
-    if (s.tool_name !== null) by_tool[s.tool_name] = (by_tool[s.tool_name] ?? 0) + 1;
-    by_scenario[s.scenario] = (by_scenario[s.scenario] ?? 0) + 1;
-    const kind = `${s.scenario}/${s.kind}`;
-    by_kind[kind] = (by_kind[kind] ?? 0) + 1;
+    if (s.tool_name !== null) count(byTool, s.tool_name);
+    count(byScenario, s.scenario);
+    count(byKind, `${s.scenario}/${s.kind}`);
   }
-  return { by_tool, by_scenario, by_kind };
+  return { by_tool: Object.fromEntries(byTool), by_scenario: Object.fromEntries(byScenario), by_kind: Object.fromEntries(byKind) };
 }
 
 export interface Leakage {

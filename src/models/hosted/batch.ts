@@ -33,9 +33,9 @@ export interface BatchOptions {
   readonly begin: boolean;
   /** US dollars that a request may cost in a batch. */
   worst(request: Request): number;
-  /** What a reply cost that is kept already; undefined where none is. */
+  /** What a reply cost that a batch brought and that is kept already; undefined where none is. */
   paid(name: string): number | undefined;
-  /** Keeps a reply; gives what it cost. */
+  /** Enters what a reply cost and gives it; keeps the reply, unless there is one. */
   keep(name: string, reply: Reply): Promise<number>;
   /** Marks of batches that are counted in the budget already, by this process. */
   readonly counted: Set<string>;

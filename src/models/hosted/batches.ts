@@ -4,9 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { appendFile } from "node:fs/promises";
-import { dirname } from "node:path";
-import { errorCode, makeFolders } from "../../platform/fs.ts";
+import { appendLine, errorCode } from "../../platform/fs.ts";
 
 export interface Batch {
   /** Goes along as metadata. */
@@ -80,7 +78,6 @@ export class Batches {
   }
 
   private async write(line: object): Promise<void> {
-    makeFolders(dirname(this.path));
-    await appendFile(this.path, `${JSON.stringify(line)}\n`, { flush: true });
+    await appendLine(this.path, JSON.stringify(line));
   }
 }

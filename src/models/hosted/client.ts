@@ -174,13 +174,16 @@ export class HostedModel {
         counted: this.countedBatches,
         paid: (name) => {
           const kept = this.replies.find(name);
-          return kept === undefined ? undefined : this.cost(kept);
+          // One that was asked for singly was paid for beside the batch.
+          return kept?.batch === true ? this.cost(kept) : undefined;
         },
         keep: async (name, reply) => {
           const cost = this.cost(reply);
           if (cost > 0) await this.ledger.enter(cost);
-          await this.replies.keep(name, reply);
-          this.fetched.add(name);
+          if (this.replies.find(name) === undefined) {
+            await this.replies.keep(name, reply);
+            this.fetched.add(name);
+          }
           return cost;
         },
         signal,

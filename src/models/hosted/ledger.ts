@@ -3,9 +3,7 @@
  * kill between the two can lose a reply and never a cost. A line that cannot be read (a write that broke off) counts nothing.
  */
 import { readFileSync } from "node:fs";
-import { appendFile } from "node:fs/promises";
-import { dirname } from "node:path";
-import { errorCode, makeFolders } from "../../platform/fs.ts";
+import { appendLine, errorCode } from "../../platform/fs.ts";
 
 export class Ledger {
   constructor(private readonly path: string) {}
@@ -33,7 +31,6 @@ export class Ledger {
 
   /** Enters a cost. Throws the file system's error. */
   async enter(usd: number): Promise<void> {
-    makeFolders(dirname(this.path));
-    await appendFile(this.path, `${JSON.stringify({ usd })}\n`, { flush: true });
+    await appendLine(this.path, JSON.stringify({ usd }));
   }
 }

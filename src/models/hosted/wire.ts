@@ -170,8 +170,24 @@ const proxyFailure = (e: BadProxyError): Failure => ({
 /** A reply that is none of a chat completion. */
 export class NoAnswer extends Error {}
 
-/** Whether a request was given up while the server may have been at work on it. */
-export const isCutOff = (e: unknown): boolean => e instanceof Error && /Timeout|UserAbort/.test(e.constructor.name);
+/** Whether a request ended while the server may have been at work on it: nobody knows whether it costs. */
+export const isCutOff = (e: unknown): boolean =>
+  e instanceof Error && (/Timeout|UserAbort/.test(e.constructor.name) || (/APIConnection/.test(e.constructor.name) && !neverArrived(e)));
+
+/** Failures before a request can have reached a server (codes of Node and undici). */
+const BEFORE =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENETDOWN|UND_ERR_CONNECT_TIMEOUT|ERR_INVALID_URL|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/;
+
+function neverArrived(e: Error): boolean {
+  for (let cause: unknown = e, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth++) {
+    if (cause instanceof BadProxyError) return true;
+    const { code, errors } = cause as Error & { code?: unknown; errors?: unknown };
+    if ((typeof code === "string" && BEFORE.test(code)) || cause.message === "bad port") return true;
+    // Each address of a name was tried (AggregateError).
+    if (Array.isArray(errors) && errors.length > 0 && errors.every((x) => x instanceof Error && neverArrived(x))) return true;
+  }
+  return false;
+}
 
 /** Milliseconds until a failed request is worth another try; undefined where it is not. */
 export function waitFor(e: unknown, otherwise: number): number | undefined {

@@ -143,10 +143,20 @@ function rawTool(stated: unknown, mask: (text: string) => string): RawTool {
   return {
     name: typeof tool.name === "string" ? tool.name : "",
     description: typeof tool.description === "string" ? mask(tool.description) : "",
-    input_schema: tool.inputSchema ?? null, // the specification requires one
-    output_schema: tool.outputSchema,
+    input_schema: masked(tool.inputSchema ?? null, mask), // the specification requires one
+    output_schema: masked(tool.outputSchema, mask),
     annotations: tool.annotations,
   };
+}
+
+/** Every text in a value masked, names aside; a value that is nested too deeply is left to the check of its depth. */
+function masked(value: unknown, mask: (text: string) => string): unknown {
+  if (mask === same) return value;
+  try {
+    return JSON.parse(JSON.stringify(value) ?? "null", (_, v: unknown) => (typeof v === "string" ? mask(v) : v)) ?? value;
+  } catch {
+    return value;
+  }
 }
 
 async function callTool(
@@ -176,6 +186,7 @@ async function callTool(
     const { text, isError } = resultText(result);
     return done({ text: mask(text), isError, timedOut: false });
   } catch (e) {
+    if (own.signal.aborted) return done({ text: "", isError: true, timedOut: false, executed: false, failure: interrupted() });
     if (isTimeout(e)) return done({ text: `The tool did not answer within ${timeout / 1000} s.`, isError: true, timedOut: true });
     // Errors of the protocol (unknown tool, invalid arguments) are answers too: a model must see and survive them.
     if (isAnswer(e)) return done({ text: mask(plainMessage(e)).slice(0, 4000), isError: true, timedOut: false });

@@ -30,6 +30,7 @@ const OLD = new Set([400, 404, 405, 406, 415, 501]);
 const GOODBYE_MS = 1000;
 /** How long after the end of a stream its last message may still be on its way through the parser. */
 const SETTLE_MS = 100;
+const MAX_ANSWERING = 1000;
 
 /** Connects and lists the tools. On failure no connection is left open. */
 export async function openHttpServer(o: HttpServerOptions): Promise<Result<OpenSource>> {
@@ -82,6 +83,8 @@ class HttpTransport implements Transport {
   #closed = false;
   /** Requests that wait for their answer. */
   readonly #waiting = new Set<string | number>();
+  /** Answers to its own requests that are on their way. */
+  #answering = 0;
   readonly #url: URL;
   readonly #o: HttpServerOptions;
   #problem: HttpProblem | undefined;
@@ -101,6 +104,13 @@ class HttpTransport implements Transport {
     if (this.#closed) throw new Error("the connection is closed");
     const id = "method" in message && "id" in message ? message.id : undefined;
     if (id !== undefined) this.#waiting.add(id);
+    const answers = !("method" in message);
+    if (answers && this.#answering >= MAX_ANSWERING) {
+      this.broken ??= serverHttpProtocol(this.name, `it asks faster than it takes answers: ${MAX_ANSWERING} wait for it`);
+      void this.close();
+      throw new Error(this.broken.message);
+    }
+    if (answers) this.#answering++;
     try {
       await this.#inner.send(message);
     } catch (e) {
@@ -109,6 +119,7 @@ class HttpTransport implements Transport {
       await this.#inner.send(message);
     } finally {
       this.#chosen = true;
+      if (answers) this.#answering--;
     }
   }
 

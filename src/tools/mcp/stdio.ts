@@ -25,6 +25,7 @@ export type Ending = { readonly started: true; readonly result: ProcessResult } 
 
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
 const MAX_NOISE_LINES = 1000;
+const MAX_UNREAD = 1000;
 const MAX_LOG_LINES = 10_000;
 const MAX_LOG_LINE = 2000;
 const KEPT = 4000;
@@ -47,6 +48,8 @@ export class ChildTransport implements Transport {
   #noise = "";
   #noiseLines = 0;
   #logged = 0;
+  /** Messages that are on their way into its stdin. */
+  #unread = 0;
   readonly #server: ChildServer;
 
   constructor(server: ChildServer) {
@@ -86,7 +89,10 @@ export class ChildTransport implements Transport {
   }
 
   async send(message: JSONRPCMessage): Promise<void> {
-    const sent = await this.#child?.write(serializeMessage(message));
+    if (this.#unread >= MAX_UNREAD) this.#break(`it asks and does not read: ${MAX_UNREAD} answers wait for it`);
+    if (this.broken !== undefined) throw new Error(this.broken);
+    this.#unread++;
+    const sent = await this.#child?.write(serializeMessage(message)).finally(() => this.#unread--);
     if (sent !== true) throw new Error("the server no longer reads");
   }
 

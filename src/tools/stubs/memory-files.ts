@@ -112,6 +112,8 @@ export function globToRegExp(glob: string): RegExp {
       const slash = glob[i + 2] === "/";
       out += slash ? "(?:[^/]+/)*" : ".*";
       i += slash ? 2 : 1;
+      // More of the same would say the same, and try every way to share the text among them.
+      while (!slash && glob[i + 1] === "*") i++;
     } else if (c === "*") out += "[^/]*";
     else if (c === "?") out += "[^/]";
     else if (c === "[" && glob.indexOf("]", i + 2) > 0) {
