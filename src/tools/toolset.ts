@@ -105,10 +105,44 @@ function normaliseSchema(stated: unknown, compile: typeof compileSchema): ToolDe
   const { $schema: dialect, ...schema } = JSON.parse(text) as { $schema?: unknown } & Record<string, unknown>;
   if (schema.type === undefined) schema.type = "object";
   if (schema.type !== "object") return 'its type is not "object"';
-  const normalised: Record<string, unknown> = { ...schema, properties: schema.properties ?? {} };
+  const normalised = mendChoices({ ...schema, properties: schema.properties ?? {} }) as Record<string, unknown>;
   const compiled = compile(normalised as JsonObject, typeof dialect === "string" ? dialect : undefined);
   return compiled.ok ? normalised : compiled.error;
 }
+
+/** Keywords whose value is a table by names that somebody chose, and those whose value is no schema. */
+const TABLES = new Set(["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"]);
+const VALUES = new Set(["enum", "const", "default", "examples", "required"]);
+
+/**
+ * A schema whose choices can be made: an `enum` that no value of its `type` is in is a slip of its author, and common where schemas are
+ * made from code. Of a list it is taken for its items', else its values tell the type.
+ */
+function mendChoices(node: unknown, isTable = false): unknown {
+  if (Array.isArray(node)) return node.map((x) => mendChoices(x));
+  if (node === null || typeof node !== "object") return node;
+  const out = Object.fromEntries(Object.entries(node).map(([k, v]) => [k, !isTable && VALUES.has(k) ? v : mendChoices(v, !isTable && TABLES.has(k))]));
+  const { enum: choices, type, items } = out;
+  if (isTable || !Array.isArray(choices) || choices.length === 0 || typeof type !== "string" || choices.some((c) => isOfType(c, type))) return out;
+  const types = new Set(choices.map((c) => typeof c));
+  const [only] = types;
+  if (types.size !== 1 || (only !== "string" && only !== "number")) return out;
+  if (type !== "array") return { ...out, type: only };
+  if (items !== undefined && (items === null || typeof items !== "object" || Array.isArray(items) || "enum" in items || "$ref" in items)) return out;
+  const { enum: _, ...list } = out;
+  return { ...list, items: mendChoices({ type: only, ...items, enum: choices }) };
+}
+
+const isOfType = (value: unknown, type: string): boolean =>
+  type === "array"
+    ? Array.isArray(value)
+    : type === "integer"
+      ? Number.isInteger(value)
+      : type === "null"
+        ? value === null
+        : type === "object"
+          ? typeof value === "object" && value !== null && !Array.isArray(value)
+          : typeof value === type || !["string", "number", "boolean"].includes(type);
 
 /** Levels left under `limit`, negative when the value is deeper. */
 function depthOf(value: unknown, limit: number): number {

@@ -80,6 +80,45 @@ describe("normalising", () => {
   });
 });
 
+describe("choices that no value can make", () => {
+  it.each([
+    [
+      { type: "array", items: { type: "string" }, enum: ["noise", "co2"] },
+      { type: "array", items: { type: "string", enum: ["noise", "co2"] } },
+    ],
+    [
+      { type: "array", enum: ["noise", "co2"], description: "which" },
+      { type: "array", description: "which", items: { type: "string", enum: ["noise", "co2"] } },
+    ],
+    [
+      { type: "integer", enum: ["Group A", "Group B"] },
+      { type: "string", enum: ["Group A", "Group B"] },
+    ],
+    [
+      { type: "object", properties: { enum: { type: "string", enum: [1, 2] } } },
+      { type: "object", properties: { enum: { type: "number", enum: [1, 2] } } },
+    ],
+  ])("%j are mended", async (stated, mended) => {
+    const tools = await normaliseTools([{ name: "t", input_schema: { type: "object", properties: { a: stated } } }], "file", "f");
+    expect(tools.ok && tools.value[0]?.input_schema.properties).toEqual({ a: mended });
+  });
+
+  it.each([
+    { type: "array", items: { type: "string" }, enum: [["a"], ["b"]] },
+    { type: "string", enum: ["a", 1] },
+    { type: "integer", enum: [1, "many"] },
+    { type: ["string", "null"], enum: ["a", null] },
+    { type: "boolean", enum: [] },
+    { type: "array", items: { $ref: "#/properties/b" }, enum: ["x"] },
+    { type: "object", properties: { type: { type: "string" }, enum: { type: "array", items: { type: "string" } } } },
+    { type: "string", default: { type: "array", enum: ["x"] } },
+  ])("%j stays as it is", async (stated) => {
+    const tools = await normaliseTools([{ name: "t", input_schema: { type: "object", properties: { a: stated, b: {} } } }], "file", "f");
+    if (tools.ok) expect(tools.value[0]?.input_schema.properties).toEqual({ a: stated, b: {} });
+    else expect(tools.error.code).toBe("tools/invalid-schema");
+  });
+});
+
 describe("arguments", () => {
   it("are checked, each problem named", () => {
     const check = argumentChecks([{ name: "a", input_schema: { type: "object", properties: { n: { type: "integer", maximum: 14 } }, required: ["n"] } }]).get(
