@@ -47,12 +47,15 @@ function partnerOf(p: Param, model: ToolModel): Param | undefined {
 /** What kind of thing is looked for is what people say first of all (`museums in London`), wherever they say more than they must. */
 const KIND = /\b(category|type|kind|genre|cuisine|specialty)$/;
 const KIND_SHARE = 0.65;
-const shareOf = (p: Param, model: ToolModel, w: Wanted): number =>
-  RARELY.has(p.role.kind)
-    ? 0.03
-    : w.optional >= 0.4 && p.role.kind === "enum" && asks(model.cls) && KIND.test(p.role.noun)
-      ? Math.max(w.optional, KIND_SHARE)
-      : w.optional;
+/** How many of a thing are wanted is said where it is ordered, hardly where one asks whether there is any. */
+const HOW_MANY = /^(quantity|qty)$/;
+
+function shareOf({ role, property }: Param, { cls }: ToolModel, { optional }: Wanted): number {
+  if (RARELY.has(role.kind)) return 0.03;
+  if (!asks(cls)) return optional;
+  if (HOW_MANY.test(property.name)) return optional / 3;
+  return optional >= 0.4 && role.kind === "enum" && KIND.test(role.noun) ? Math.max(optional, KIND_SHARE) : optional;
+}
 
 /** Draws the arguments of a call: all required ones, some optional ones. Null when they cannot be made valid. */
 export function drawBindings(world: World, model: ToolModel, rng: Rng, w: Wanted): Binding[] | null {
