@@ -200,6 +200,8 @@ describe("flags that are missing or wrong: exit 4, with the flag that mends it",
     world.write("forge.yaml", "version: 1\nname: x\ntools:\n  - stub: weather\n");
     mkdirSync(join(world.project, "full"));
     world.write("full/x", "x");
+    mkdirSync(join(world.project, "adapter/adapter"), { recursive: true });
+    world.write("adapter/adapter/x", "of an earlier training");
   });
   const cases: [args: string[], message: string, help: string][] = [
     [["generate", "--samples", "5"], "`generate` needs tools", "--server"],
@@ -210,6 +212,7 @@ describe("flags that are missing or wrong: exit 4, with the flag that mends it",
     [["generate", "--stub", "weather", "--no-tool-ratio", "0.9", "--error-ratio", "0.5"], "together at most 1", "--no-tool-ratio 0.15"],
     [["generate", "--tools", "none.json"], "`none.json` (--tools) does not exist", "relative to the folder"],
     [["generate", "--stub", "weather", "--output", "full"], "--output full is a folder", "name a file"],
+    [["generate", "--stub", "weather", "--cases", "full"], "full is a folder", "name a file"],
     [["qa", "--tools", "tools.json"], "needs --data", "--data train.jsonl"],
     [["qa", "--data", "none.jsonl"], "`none.jsonl` (--data) does not exist", "relative to the folder"],
     [["qa", "--data", "full"], "`full` (--data) is not a file", "relative to the folder"],
@@ -217,9 +220,10 @@ describe("flags that are missing or wrong: exit 4, with the flag that mends it",
     [["qa", "--data", "train.jsonl", "--locked"], "--locked goes with a recipe", "leave --locked out"],
     [["train", "--data", "train.jsonl"], "needs --model", "--model smollm2"],
     [["train", "--model", "smollm2"], "needs --data", "--data train.jsonl --model smollm2"],
-    [["train", "--data", "train.jsonl", "--model", "smolm2"], "`model.family` must be one of", "did you mean `smollm2`"],
+    [["train", "--data", "train.jsonl", "--model", "smolm2", "--output", "elsewhere"], "`model.family` must be one of", "did you mean `smollm2`"],
     [["train", "--data", "train.jsonl", "--model", "smollm2", "--profile", "fast"], "no profile `fast`", "fast_dev"],
     [["train", "--data", "train.jsonl", "--model", "smollm2", "--output", "full"], "there and not empty", "another folder"],
+    [["train", "--data", "train.jsonl", "--model", "nano"], "adapter is there and not empty", "another folder"],
     [["validate", "--samples", "3"], "needs --model", "--model model.gguf"],
     [["validate", "--model", "none.gguf", "--stub", "weather"], "`none.gguf` (--model) does not exist", "relative to the folder"],
     [["validate", "--model", "full", "--stub", "weather"], "no model.gguf in `full`", "folder of a bundle"],

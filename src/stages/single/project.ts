@@ -5,7 +5,7 @@
  * something is never written over; the scratch project goes, whatever happens (a SIGKILL leaves it in the
  * temporary folder).
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, renameSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import type { RunOutcome } from "../../engine/apply.ts";
@@ -71,14 +71,14 @@ export interface Delivery {
 }
 
 /** Says before a run, not an hour later, that an output cannot be put where it should go. */
-export function deliverable(to: string, kind: "file" | "folder"): Failure | undefined {
+export function deliverable(to: string, kind: "file" | "folder", shown = `--output ${to}`): Failure | undefined {
   const path = resolve(to);
   const found = statSync(path, { throwIfNoEntry: false });
   const fail = (message: string, hint: string): Failure => ({ code: "usage/output", message, hint, exit: EXIT.usage });
-  if (kind === "file" && found?.isDirectory()) return fail(`--output ${to} is a folder`, "name a file in it");
-  if (kind === "folder" && found !== undefined && !found.isDirectory()) return fail(`--output ${to} is a file`, "name a folder");
+  if (kind === "file" && found?.isDirectory()) return fail(`${shown} is a folder`, "name a file in it");
+  if (kind === "folder" && found !== undefined && !found.isDirectory()) return fail(`${shown} is a file`, "name a folder");
   if (kind === "folder" && found !== undefined && readdirSync(path).length > 0)
-    return fail(`--output ${to} is there and not empty`, "name another folder, or move it away first");
+    return fail(`${shown} is there and not empty`, "name another folder, or move it away first");
   return undefined;
 }
 
@@ -94,7 +94,8 @@ export async function deliver(run: RunOutcome, deliveries: readonly Delivery[]):
       const part = join(dirname(to), `.${basename(to)}.${process.pid}.part`);
       rmSync(part, { recursive: true, force: true });
       await cloneTree(from, part);
-      if (existsSync(to) && statSync(to).isDirectory()) rmSync(to, { recursive: true });
+      // An empty folder may give way; what has something in it stays, whatever came into it meanwhile.
+      if (existsSync(to) && statSync(to).isDirectory()) rmdirSync(to);
       renameSync(part, to);
       written.push(d.to);
     } catch (e) {

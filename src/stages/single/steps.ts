@@ -83,7 +83,15 @@ function policy(text: string): NonNullable<ToolSource["execute"]> {
 /** Everything that a step needs to run; a failure where flags are missing, wrong, or name files that are not there. */
 export function prepareStep(step: Step, flags: StepFlags, sources: readonly ToolSource[]): Result<PreparedStep> {
   const problem = missingFile(flags) ?? outputProblem(step, flags);
-  return problem === undefined ? STEPS[step](flags, sources) : err(problem);
+  if (problem !== undefined) return err(problem);
+  const prepared = STEPS[step](flags, sources);
+  if (!prepared.ok) return prepared;
+  // Where nothing was said of where it goes, too: nothing that is there may be lost.
+  for (const { output, to } of prepared.value.deliveries) {
+    const blocked = deliverable(to, output === "adapter" || output === "bundle" ? "folder" : "file", to);
+    if (blocked !== undefined) return err(blocked);
+  }
+  return prepared;
 }
 
 const STEPS: Readonly<Record<Step, Prepare>> = {
