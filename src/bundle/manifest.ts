@@ -44,12 +44,13 @@ export async function makeManifest(dir: string, head: Omit<BundleManifest, "vers
   return { version: 1, ...head, files };
 }
 
-/** What is wrong with a bundle's files, one line each; empty when all are there, whole, and nothing else is. */
-export async function problemsOfFiles(dir: string, manifest: BundleManifest): Promise<string[]> {
+/** What is wrong with a bundle's files, one line each; empty when all are there, whole, and nothing else is. Incomplete once `signal` is aborted. */
+export async function problemsOfFiles(dir: string, manifest: BundleManifest, signal?: AbortSignal): Promise<string[]> {
   const problems: string[] = [];
   const present = new Map((await listFiles(dir)).map((e) => [e.path, e]));
   const listed = new Set<string>([MANIFEST]);
   for (const { path, size, sha256 } of manifest.files) {
+    if (signal?.aborted) break;
     if (listed.has(path)) problems.push(`${path} is listed twice`);
     listed.add(path);
     const entry = present.get(path);

@@ -30,6 +30,7 @@ export interface VerifyOptions {
   readonly openEngine?: typeof openLlama;
 }
 
+const INTERRUPTED = { code: "bundle/interrupted", message: "the check was interrupted", exit: EXIT.interrupted } as const;
 const FRESH = "take a fresh copy from whoever made the bundle";
 
 /** Runs every check. A failure only where there is no bundle to check, or on interruption. */
@@ -57,7 +58,9 @@ export async function verifyBundle(dir: string, o: VerifyOptions = {}): Promise<
     );
   else {
     add("manifest", [], `${manifest.files.length} files listed`);
-    add("files", await problemsOfFiles(dir, manifest), "every file is there and has its SHA-256");
+    const wrong = await problemsOfFiles(dir, manifest, o.signal);
+    if (o.signal?.aborted) return err(INTERRUPTED);
+    add("files", wrong, "every file is there and has its SHA-256");
   }
   add(
     "schema",
@@ -86,7 +89,7 @@ export async function verifyBundle(dir: string, o: VerifyOptions = {}): Promise<
   // A model that is not the listed one is not loaded.
   if (o.deep !== false && checks.every((c) => c.passed || c.check === "template")) {
     for (const model of agent.models) {
-      if (o.signal?.aborted) return err({ code: "bundle/interrupted", message: "the check was interrupted", exit: EXIT.interrupted });
+      if (o.signal?.aborted) return err(INTERRUPTED);
       const problems = await smokeTest(join(dir, model.file), whole, o);
       if (!problems.ok) {
         if (problems.error.exit === EXIT.interrupted) return problems;

@@ -5,11 +5,11 @@
  */
 import { Command, CommanderError } from "commander";
 import { EXIT, type ExitCode } from "../platform/exit.ts";
-import { errorCode } from "../platform/fs.ts";
+import { errorCode, fsFailure } from "../platform/fs.ts";
 import type { Failure } from "../platform/result.ts";
 import { CATALOGUE } from "./catalogue.ts";
 import type { CliContext } from "./context.ts";
-import { watchReader } from "./reader.ts";
+import { outputLost, watchReader } from "./reader.ts";
 import { openTerminal } from "./terminal.ts";
 
 const HELP_AFTER = `
@@ -34,13 +34,18 @@ export async function runCli(argv: readonly string[]): Promise<ExitCode> {
   try {
     const program = await buildProgram(context, args);
     await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
-    return context.exit;
+    return outputLost() ? EXIT.environment : context.exit;
   } catch (error) {
     if (!(error instanceof CommanderError)) {
       if (errorCode(error) === "ENOENT" && (error as NodeJS.ErrnoException).syscall === "uv_cwd") {
         const { fail } = await import("./failure.ts");
         const message = "the folder that this shell stands in no longer exists";
         return fail(context, { code: "cli/no-folder", message, hint: "change to a folder that is there (`cd`)", exit: EXIT.environment });
+      }
+      const surroundings = fsFailure(error, "go on");
+      if (surroundings !== undefined) {
+        const { fail } = await import("./failure.ts");
+        return fail(context, surroundings);
       }
       terminal.err(`forge: a bug, please report it\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
       return EXIT.failed;

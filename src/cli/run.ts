@@ -144,7 +144,7 @@ export async function runOpened(context: CliContext, { loaded, pipeline }: OpenR
     const end = await closing?.(run.value);
     if (flags.json !== true && flags.quiet !== true) {
       const { closingWords } = await import("./render/closing.ts");
-      terminal.out(end?.text ?? (await closingWords(run.value, pipeline, terminal)));
+      terminal.out(end?.text ?? (await closingWords(run.value, pipeline, loaded, terminal)));
     }
     return end?.exit ?? run.value.exit;
   } finally {

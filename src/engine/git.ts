@@ -3,14 +3,16 @@
  * Guarantee: a name from outside is never taken for an option.
  */
 import { EXIT } from "../platform/exit.ts";
-import { runProcess } from "../platform/process.ts";
+import { childEnv, runProcess } from "../platform/process.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
 
 const MOST_BYTES = 64 << 20;
+/** What git says is told apart by its words. */
+const ENGLISH = { LC_ALL: "C", LANGUAGE: "" };
 
 /** What git prints. Failures: `engine/no-git` (exit 6) without git; `engine/git` (exit 6) with its own words when it says no. */
 export async function git(cwd: string, args: readonly string[]): Promise<Result<string>> {
-  const ran = await runProcess("git", args, { cwd, timeoutMs: 30_000, maxBytes: MOST_BYTES });
+  const ran = await runProcess("git", args, { cwd, timeoutMs: 30_000, maxBytes: MOST_BYTES, env: childEnv(ENGLISH) });
   const failure = (code: string, message: string): Failure => ({ code, message, exit: EXIT.environment });
   if (!ran.ok) return err(ran.error.code === "process/not-found" ? failure("engine/no-git", "git is not installed") : ran.error);
   if (ran.value.cut) return err(failure("engine/git", "git printed more than 64 MB"));

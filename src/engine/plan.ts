@@ -37,6 +37,8 @@ export interface Plan {
   readonly nodes: readonly PlanNode[];
   /** Whether anything would or may run: exit 2. */
   readonly work: boolean;
+  /** Gates that refuse the figures as they are, so that what waits for them does not run. Without work: exit 3. */
+  readonly refused: readonly string[];
 }
 
 export interface PlanOptions {
@@ -75,7 +77,7 @@ export async function planRun(o: PlanOptions): Promise<Result<Plan>> {
     if (!planned.ok) return planned;
   }
   const nodes = planner.nodes();
-  return ok({ nodes, work: nodes.some((n) => n.status === "run" || n.status === "maybe") });
+  return ok({ nodes, work: nodes.some((n) => n.status === "run" || n.status === "maybe"), refused: planner.refused() });
 }
 
 class Planner {
@@ -107,6 +109,10 @@ class Planner {
 
   nodes(): PlanNode[] {
     return [...this.#planned.values()];
+  }
+
+  refused(): string[] {
+    return [...this.#refusing];
   }
 
   async add(node: NodeDefinition): Promise<Result<void>> {

@@ -8,6 +8,7 @@
 import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join, relative, sep } from "node:path";
 import { cloneTree, writeFileAtomic } from "../platform/fs.ts";
+import type { Digest } from "../platform/hash.ts";
 import { matchesSnapshot, parseSnapshot, type Snapshot, TICK_MS, takeSnapshot, UnfitTreeError } from "../platform/snapshot.ts";
 import type { StageRecord } from "./record.ts";
 import type { StageDefinition } from "./stage.ts";
@@ -62,6 +63,12 @@ export class Views {
       written.push({ output, path: shown, ...(kept !== undefined && { kept: relative(this.#projectRoot, kept).split(sep).join("/") }) });
     }
     return written;
+  }
+
+  /** Whether a view is the copy of this output that we left there: looks at sizes and times, reads no content. */
+  stands(path: string, digest: Digest | undefined): boolean {
+    const made = this.#made.get(relative(this.#projectRoot, path).split(sep).join("/"));
+    return digest !== undefined && made?.digest === digest && matchesSnapshot(path, made);
   }
 
   /** Keeps what was learned for the next run. Throws the file system's error. */

@@ -16,7 +16,7 @@ export interface ReportInput {
   readonly model: string;
   /** The free loops: what is judged. */
   readonly records: readonly LoopRecord[];
-  /** The same cases under the grammar. */
+  /** The same cases under the grammar: whole loops, or first outputs only. */
   readonly constrained?: readonly LoopRecord[];
   /** The untuned model's records on the same cases, or its figures. */
   readonly baseline?: readonly LoopRecord[] | Figures;
@@ -101,7 +101,9 @@ export function reportMarkdown(report: EvaluationReport): string {
       `| ${name} | ${cells.join(" | ")} | ${f.numerator}/${f.n} | ${f.low === null || f.high === null ? "" : `${f.low.toFixed(3)} to ${f.high.toFixed(3)}`} | ${f.clusters} |`,
     );
   }
-  out.push("", "Cases of one wording count as one cluster. The constrained and the untuned pass stop after the first output.", "");
+  const short = [...(constrained && constrained.loop_completion_rate === undefined ? ["constrained"] : []), ...(baseline ? ["untuned"] : [])];
+  const stops = short.length === 0 ? "" : ` The ${short.join(" and the ")} pass ${short.length === 1 ? "stops" : "stop"} after the first output.`;
+  out.push("", `Cases of one wording count as one cluster.${stops}`, "");
   if (report.slips !== undefined)
     out.push(
       "## Arguments that went wrong",

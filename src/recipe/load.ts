@@ -17,7 +17,7 @@ import { withDefaults } from "./defaults.ts";
 import { locate } from "./locate.ts";
 import { nearest } from "./nearest.ts";
 import { type Problem, problemsOf } from "./problems.ts";
-import { MAX_BYTES, type MapTree, parseTree, type Range, Source, toJson } from "./source.ts";
+import { MAX_BYTES, type MapTree, parseTree, type Range, Source, type Tree, toJson } from "./source.ts";
 import { substitute } from "./substitute.ts";
 import type { LoadedRecipe, RecipePath, ResolvedRecipe } from "./types.ts";
 import { overlay, variantsOf } from "./variant.ts";
@@ -84,6 +84,7 @@ export function readRecipe(source: Source, options: ReadOptions): Result<ReadRec
   if (options.variant !== undefined && chosen === undefined) return err([unknownVariant(options.variant, parsed.value, source)]);
   const main = judge(overlay(parsed.value, chosen?.value), source, options, true);
   problems.push(...main.problems);
+  const recipe = main.recipe && apart(main.recipe, options.variant, chosen?.value);
   for (const [name, member] of variants) {
     if (name === options.variant) continue;
     const other = judge(overlay(parsed.value, member.value), source, options, false);
@@ -92,8 +93,16 @@ export function readRecipe(source: Source, options: ReadOptions): Result<ReadRec
     problems.push(...other.problems.filter((p) => p.at.start >= start && p.at.start < end && p.failure.code !== "recipe/not-available"));
   }
   const failures = sorted(problems);
-  if (failures.length > 0 || main.recipe === undefined) return err(failures);
-  return ok({ recipe: main.recipe, warnings: main.warnings, tree: main.tree, source });
+  if (failures.length > 0 || recipe === undefined) return err(failures);
+  return ok({ recipe, warnings: main.warnings, tree: main.tree, source });
+}
+
+/** A variant that does not say where its bundle goes puts it beside the recipe's own, never over it. */
+function apart(recipe: ResolvedRecipe, variant: string | undefined, over: Tree | undefined): ResolvedRecipe {
+  if (variant === undefined || over?.kind !== "map") return recipe;
+  const bundle = over.members.get("bundle")?.value;
+  if (bundle?.kind === "map" && bundle.members.has("output")) return recipe;
+  return { ...recipe, bundle: { output: `${recipe.bundle.output.replace(/[/\\]+$/, "")}-${variant}` } };
 }
 
 interface Judged {

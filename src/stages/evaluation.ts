@@ -14,6 +14,8 @@ import type { PipelineContext } from "./context.ts";
 
 /** Sequences side by side: what two cores decode fastest (docs/measurements.md). */
 export const SIDE_BY_SIDE = 8;
+/** What the progress line says of a constrained pass. */
+export const UNDER_THE_GRAMMAR = "under the grammar";
 
 export interface EvaluationInputs {
   readonly toolset: Toolset;

@@ -1,11 +1,14 @@
 /** A report's figures by the names that gates read. */
+import { overallScore } from "../evaluation/figures.ts";
 import type { JsonValue } from "../platform/json.ts";
 import type { EvaluationReport, Figures } from "../schemas/generated/evaluation-report.ts";
 
 /** Free figures as they are, those under the grammar as `constrained_NAME`, the base's as `base_NAME`. */
 export function gateFigures(report: EvaluationReport): { readonly [name: string]: JsonValue } {
   const figures = { ...prefixed(report.figures, ""), ...prefixed(report.constrained, "constrained_"), ...prefixed(report.baseline, "base_") };
-  return report.kind === "benchmark" ? { ...figures, overall_score: report.overall_score } : figures;
+  if (report.kind !== "benchmark") return figures;
+  const scored = { ...figures, overall_score: report.overall_score };
+  return report.constrained === undefined ? scored : { ...scored, constrained_overall_score: overallScore(report.constrained) };
 }
 
 const prefixed = (figures: Figures | undefined, prefix: string): Record<string, JsonValue> =>

@@ -6,7 +6,7 @@ import type { GateDefinition, Verdict } from "../engine/stage.ts";
 import type { JsonObject } from "../platform/json.ts";
 import type { PipelineContext } from "./context.ts";
 
-export const VERSION = 1;
+export const VERSION = 2;
 
 /** A figure as stages record it: a plain number, or a rate with its denominator and interval. */
 interface Figure {
@@ -39,7 +39,8 @@ export const gateId = (stage: string): string => `gate:${stage}`;
  */
 export function gate(c: PipelineContext, section: "qa" | "validate" | "benchmark", stage: string): GateDefinition {
   const table = c.recipe.gates[section] as Readonly<Record<string, number>>;
-  const decoding = section === "qa" ? "free" : (c.recipe.gates.decoding ?? "free");
+  const decoding = section === "qa" ? "free" : c.recipe.gates.decoding;
+  const constrained = decoding === "constrained";
   return {
     kind: "gate",
     id: gateId(stage),
@@ -52,10 +53,11 @@ export function gate(c: PipelineContext, section: "qa" | "validate" | "benchmark
       const verdicts: Verdict[] = [];
       const advice: string[] = [];
       for (const [name, threshold] of Object.entries(table)) {
-        const figure = readFigure(decoding === "constrained" ? (figures[`constrained_${name}`] ?? figures[name]) : figures[name]);
+        const figure = readFigure(figures[constrained ? `constrained_${name}` : name]);
         // A threshold of 0 asks for nothing, so not even for a measurement.
         const passed = threshold <= 0 || (figure.value !== null && figure.value >= threshold);
         const notes: string[] = [];
+        if (constrained) notes.push("with the grammar");
         if (figure.value === null) notes.push("not measured: no case asks for it");
         else if (figure.n !== undefined) {
           const needed = Math.ceil(threshold * figure.n - 1e-9);

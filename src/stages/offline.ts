@@ -17,7 +17,7 @@ const LOOPBACK = /^https?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])([:/]|$)/i;
 export async function missingOffline(pipeline: Pipeline, until?: string): Promise<Failure[]> {
   const plan = await planRun({ nodes: pipeline.nodes, projectRoot: pipeline.projectRoot, lockfile: pipeline.lockfile, variant: pipeline.variant, until });
   if (!plan.ok) return [plan.error];
-  const running = plan.value.nodes.filter((n) => n.status !== "cached").map((n) => n.id);
+  const running = plan.value.nodes.filter((n) => n.status !== "cached" && pipeline.given?.has(n.id) !== true).map((n) => n.id);
   const { family, sourceName, source, recipe, loaded } = pipeline.context;
   const missing: Failure[] = [];
   if (running.some((id) => WITH_BASE.test(id)) && source.kind !== "package" && cachedBase(family, sourceName) === undefined) {

@@ -1,6 +1,6 @@
 /**
  * pack: puts the exported models, the tools, the prompt, the figures and smoke tests into one folder that travels by
- * itself. Comes after every gate; `--unproven` packs without them and says so in every file.
+ * itself. Comes after every gate; `--unproven` packs without them, and where one refuses says so in every file.
  */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
@@ -18,7 +18,7 @@ import { evaluationInputs } from "./evaluation-inputs.ts";
 import { gateFigures } from "./figures.ts";
 import { gate, gateId } from "./gates.ts";
 
-export const VERSION = 1;
+export const VERSION = 2;
 
 /** Figures of the README's table, most important first. */
 const SHOWN = [
@@ -42,6 +42,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
     if (measured) perFormat[`benchmark_${format}`] = { stage: `benchmark:${format}`, output: "report" };
   }
   const first = formats[0] as string;
+  const constrained = recipe.gates.decoding === "constrained";
   return {
     kind: "stage",
     id: "pack",
@@ -63,7 +64,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
       train: sampleSource(c),
       training: { stage: "train", output: "training" },
       qa: { stage: "qa", output: "report" },
-      records: { stage: `validate:${first}`, output: "records" },
+      records: { stage: `validate:${first}`, output: constrained ? "constrained" : "records" },
       ...perFormat,
     },
     after: [gateId("qa"), ...formats.flatMap((f) => [gateId(`validate:${f}`), ...(measured ? [gateId(`benchmark:${f}`)] : [])])],
@@ -71,14 +72,16 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
     views: { bundle: resolve(c.loaded.dir, recipe.bundle.output) },
     resources: { cpu: 1 },
     async run({ inputs, outputs, recordedAt, signal, emit }) {
-      const [{ packBundle }, { ensureBase }, { createRenderer }, { toolCallGrammar }, { digestText }, { canonicalJson }] = await Promise.all([
-        import("../bundle/pack.ts"),
-        import("../models/base.ts"),
-        import("../models/render.ts"),
-        import("../evaluation/grammar.ts"),
-        import("../platform/hash.ts"),
-        import("../platform/json.ts"),
-      ]);
+      const [{ packBundle }, { ensureBase }, { createRenderer }, { toolCallGrammar }, { compare, overallScore }, { digestText }, { canonicalJson }] =
+        await Promise.all([
+          import("../bundle/pack.ts"),
+          import("../models/base.ts"),
+          import("../models/render.ts"),
+          import("../evaluation/grammar.ts"),
+          import("../evaluation/figures.ts"),
+          import("../platform/hash.ts"),
+          import("../platform/json.ts"),
+        ]);
       const text = (name: string): Promise<string> => readFile(inputs[name] as string, "utf8");
       const json = async <T>(name: string): Promise<T> => JSON.parse(await text(name)) as T;
       const base = await ensureBase(c.family, c.sourceName, { signal, onProgress: emit });
@@ -89,7 +92,9 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
       const validation = await json<EvaluationReport>(`validation_${first}`);
       const benchmark = measured ? await json<EvaluationReport>(`benchmark_${first}`) : undefined;
       const reasons = unproven ? await refusals(c, formats, json) : [];
-      const rate = (name: string): number | null => validation.figures[name]?.value ?? null;
+      // What ships is what is shown: the figures with the grammar where the bundle is to be run with it.
+      const reached = constrained ? (validation.constrained ?? {}) : validation.figures;
+      const rate = (name: string): number | null => reached[name]?.value ?? null;
       const packed = await packBundle({
         outputDir: outputs.bundle as string,
         name: recipe.name,
@@ -129,19 +134,23 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
           loop_completion_rate: rate("loop_completion_rate"),
           error_handling_rate: rate("error_handling_rate"),
         },
-        benchmark: { executed: measured, overall_score: benchmark?.overall_score ?? null, comparison_to_base: benchmark?.comparison ?? null },
-        figures: SHOWN.flatMap((name) => row(name, validation.figures, benchmark?.baseline)),
+        benchmark: {
+          executed: measured,
+          overall_score: benchmark === undefined ? null : constrained ? overallScore(reached) : benchmark.overall_score,
+          comparison_to_base: (constrained && benchmark?.baseline !== undefined ? compare(reached, benchmark.baseline) : benchmark?.comparison) ?? null,
+        },
+        figures: SHOWN.flatMap((name) => row(name, reached, benchmark?.baseline)),
         cases: parseJsonLines<EvaluationCase>(await text("heldout")),
         records: parseJsonLines<LoopRecord>(await text("records")),
         decoding: recipe.gates.decoding,
-        grammar: recipe.gates.decoding === "constrained" ? toolCallGrammar(toolset) : undefined,
-        unproven: unproven ? { reasons } : undefined,
+        grammar: constrained ? toolCallGrammar(toolset) : undefined,
+        unproven: reasons.length > 0 ? { reasons } : undefined,
       });
       if (!packed.ok) return packed;
       const { files, bytes, smokeTests } = packed.value;
       return ok({
         figures: { files, bytes, smoke_tests: smokeTests },
-        summary: `${(bytes / 1e6).toFixed(0)} MB in ${files} files${unproven ? ", unproven" : ""}`,
+        summary: `${(bytes / 1e6).toFixed(0)} MB in ${files} files${reasons.length > 0 ? ", unproven" : ""}`,
       });
     },
   };

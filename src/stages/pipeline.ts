@@ -35,6 +35,8 @@ export interface Pipeline {
   /** Absolute path of the bundle that `pack` leaves. */
   readonly bundle: string;
   readonly context: PipelineContext;
+  /** Stages that stand in for the recipe's own and take their results from files. */
+  readonly given?: ReadonlySet<string>;
 }
 
 export interface PipelineOptions {

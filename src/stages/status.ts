@@ -6,8 +6,10 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readLast } from "../engine/inspect.ts";
 import { type PlanStatus, planRun } from "../engine/plan.ts";
+import type { StageRecord } from "../engine/record.ts";
 import { listRuns } from "../engine/runs.ts";
-import type { Verdict } from "../engine/stage.ts";
+import type { StageDefinition, Verdict } from "../engine/stage.ts";
+import { Views } from "../engine/views.ts";
 import type { JsonObject } from "../platform/json.ts";
 import { ok, type Result } from "../platform/result.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -34,9 +36,17 @@ export interface NodeStatus {
 export interface StatusReport {
   readonly name: string;
   readonly variant: string | null;
+  /** Every node's record stands, and no gate refuses. */
   readonly upToDate: boolean;
+  /** Gates that refuse the figures as they are. */
+  readonly refused: readonly string[];
   readonly nodes: readonly NodeStatus[];
-  readonly bundle: { readonly path: string; readonly present: boolean };
+  readonly bundle: {
+    readonly path: string;
+    readonly present: boolean;
+    /** Whether it is what the last pack of this recipe and variant made; false too where nobody knows. */
+    readonly current: boolean;
+  };
   /** Absolute path of the last run's folder (events, logs); null before the first. */
   readonly lastRun: string | null;
 }
@@ -51,7 +61,8 @@ export async function readStatus(pipeline: Pipeline): Promise<Result<StatusRepor
   return ok({
     name: pipeline.name,
     variant: variant ?? null,
-    upToDate: !plan.value.work,
+    upToDate: plan.value.nodes.every((n) => n.status === "cached"),
+    refused: plan.value.refused,
     nodes: plan.value.nodes.map(({ id, kind, title, status, reasons }) => {
       const record = last.value.stages.get(id);
       const gate = last.value.gates.get(id);
@@ -69,7 +80,17 @@ export async function readStatus(pipeline: Pipeline): Promise<Result<StatusRepor
         ...(gate === undefined ? {} : { passed: gate.passed, verdicts: gate.verdicts }),
       };
     }),
-    bundle: { path: pipeline.bundle, present: existsSync(join(pipeline.bundle, "agent.yaml")) },
+    bundle: {
+      path: pipeline.bundle,
+      present: existsSync(join(pipeline.bundle, "agent.yaml")),
+      current: isCurrent(pipeline, last.value.stages.get("pack")),
+    },
     lastRun: run === undefined ? null : join(projectRoot, ".mcp-forge", "runs", run),
   });
+}
+
+function isCurrent({ nodes, projectRoot, bundle }: Pipeline, packed: StageRecord | undefined): boolean {
+  const views = Object.entries(nodes.find((n): n is StageDefinition => n.kind === "stage" && n.id === "pack")?.views ?? {});
+  const output = views.find(([, path]) => path === bundle)?.[0];
+  return output !== undefined && new Views(projectRoot).stands(bundle, packed?.outputs[output]?.digest);
 }

@@ -1,6 +1,7 @@
 /**
- * validate: real tool loops on the exported GGUF itself, decoding freely: prompt, call, schema check, execution,
- * result fed back, answer judged. Whole records are kept; the benchmark builds on them.
+ * validate: real tool loops on the exported GGUF itself: prompt, call, schema check, execution, result fed back, answer
+ * judged. The model decodes freely, and once more with the grammar where the recipe's gates judge that. Whole records are
+ * kept; the benchmark and the bundle build on them.
  */
 import { writeFile } from "node:fs/promises";
 import type { StageDefinition } from "../engine/stage.ts";
@@ -14,25 +15,27 @@ import { openSession } from "./tool-session.ts";
 export const VERSION = 4;
 
 export function validateStage(c: PipelineContext, format: string): StageDefinition {
+  const held = c.recipe.gates.decoding === "constrained";
   return {
     kind: "stage",
     id: `validate:${format}`,
     title: `Prove it on tool loops (${format})`,
     version: VERSION,
-    recipe: { tools: toolSlice(c.recipe.tools, { execute: true }), ...modelSlice(c) },
+    recipe: { tools: toolSlice(c.recipe.tools, { execute: true }), ...modelSlice(c), ...(held ? { "gates.decoding": "constrained" } : {}) },
     runtime: llamaRuntime(),
     files: fakedFiles(c),
     inputs: { ...evaluationInputs(c), model: { stage: `export:${format}`, output: "model" } },
-    outputs: { report: "file", markdown: "file", records: "file" },
+    outputs: { report: "file", markdown: "file", records: "file", ...(held ? { constrained: "file" as const } : {}) },
     views: { report: view(c, "reports", `validation_${format}.json`), markdown: view(c, "reports", `validation_${format}.md`) },
     resources: { cpu: 1 },
     async run({ inputs, outputs, signal, emit }) {
-      const [{ openLlama }, { evaluate, readEvaluationInputs, SIDE_BY_SIDE }, { makeReport, reportMarkdown }, { headline }] = await Promise.all([
-        import("../models/llama/client.ts"),
-        import("./evaluation.ts"),
-        import("../evaluation/report.ts"),
-        import("../evaluation/figures.ts"),
-      ]);
+      const [{ openLlama }, { evaluate, readEvaluationInputs, SIDE_BY_SIDE, UNDER_THE_GRAMMAR }, { makeReport, reportMarkdown }, { headline }] =
+        await Promise.all([
+          import("../models/llama/client.ts"),
+          import("./evaluation.ts"),
+          import("../evaluation/report.ts"),
+          import("../evaluation/figures.ts"),
+        ]);
       const given = await readEvaluationInputs(inputs);
       const session = await openSession(c, given.toolset, { signal, emit });
       if (!session.ok) return session;
@@ -40,13 +43,24 @@ export function validateStage(c: PipelineContext, format: string): StageDefiniti
         const engine = await openLlama({ model: inputs.model as string, sequences: SIDE_BY_SIDE, signal });
         if (!engine.ok) return engine;
         try {
-          const records = await evaluate(c, { ...given, engine: engine.value, session: session.value, decoding: "free", firstTurnOnly: false, signal, emit });
+          const ask = { ...given, engine: engine.value, session: session.value, firstTurnOnly: false, signal, emit };
+          const records = await evaluate(c, { ...ask, decoding: "free" });
           if (!records.ok) return records;
-          const report = makeReport({ kind: "validate", model: `${c.recipe.name} ${format}`, records: records.value, sideBySide: SIDE_BY_SIDE });
+          const constrained = held ? await evaluate(c, { ...ask, decoding: "constrained", message: UNDER_THE_GRAMMAR }) : undefined;
+          if (constrained?.ok === false) return constrained;
+          const report = makeReport({
+            kind: "validate",
+            model: `${c.recipe.name} ${format}`,
+            records: records.value,
+            constrained: constrained?.value,
+            sideBySide: SIDE_BY_SIDE,
+          });
           await writeFile(outputs.report as string, `${JSON.stringify(report, null, 2)}\n`);
           await writeFile(outputs.markdown as string, reportMarkdown(report));
           await writeFile(outputs.records as string, toJsonLines(records.value));
-          return ok({ figures: gateFigures(report), summary: headline(report.figures) });
+          if (constrained !== undefined) await writeFile(outputs.constrained as string, toJsonLines(constrained.value));
+          const summary = report.constrained === undefined ? headline(report.figures) : `with the grammar: ${headline(report.constrained)}`;
+          return ok({ figures: gateFigures(report), summary });
         } finally {
           await engine.value.close();
         }

@@ -1,5 +1,5 @@
 /** The real command in temporary folders: usage, exit codes, what is printed where. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CATALOGUE } from "../../src/cli/catalogue.ts";
@@ -128,6 +128,44 @@ describe("apply and plan", () => {
     expect(refused.out).toContain("schema_pass_rate 0.500 < 0.98 (n = 50)");
     expect(refused.out).toContain("look at the dropped samples");
     expect(existsSync(join(dir, "dist"))).toBe(false);
+    expect(refused.out).toContain("marked as unproven: forge pack forge.yaml --unproven");
+    // Nothing is to be done, and all is not well.
+    const plan = await rig.run(dir, ["plan"], env);
+    expect([plan.code, plan.out]).toEqual([3, expect.stringContaining("nothing can run: refused by gate:qa; ")]);
+    expect((await rig.run(dir, ["apply", "--dry-run"], env)).code).toBe(3);
+    const status = await rig.run(dir, ["status"], env);
+    expect([status.code, status.out]).toEqual([0, expect.stringMatching(/^toy: refused by gate:qa\n/)]);
+    expect(JSON.parse((await rig.run(dir, ["status", "--json"], env)).out)).toMatchObject({ upToDate: false, refused: ["gate:qa"] });
+  });
+
+  test("values of a recipe cannot drive the terminal", async () => {
+    const dir = rig.project(RECIPE.replace("name: toy", "name: toy\nmodel: { family: smollm2 }"));
+    await rig.run(dir, ["apply"]);
+    writeFileSync(join(dir, "forge.yaml"), RECIPE.replace("- stub: weather", '- mcp: { command: "x\\x1b[2Jy" }'));
+    for (const args of [["plan"], ["why", "inspect"]]) expect((await rig.run(dir, args)).out).not.toContain("\u001b");
+  });
+
+  test("a variant's bundle and reports lie beside the recipe's own", async () => {
+    const dir = rig.project(`${RECIPE}bundle: { output: out/toy/ }\nvariants: { ci: { data: { samples: 50 } } }\n`);
+    await rig.run(dir, ["apply"]);
+    const proven = readFileSync(join(dir, "out/toy/agent.yaml"), "utf8");
+    const ci = await rig.run(dir, ["apply", "--variant", "ci"]);
+    expect([ci.code, existsSync(join(dir, "out/toy-ci/agent.yaml")), readFileSync(join(dir, "out/toy/agent.yaml"), "utf8")]).toEqual([0, true, proven]);
+    const status = async () => (JSON.parse((await rig.run(dir, ["status", "--json"])).out) as { bundle: { present: boolean; current: boolean } }).bundle;
+    expect(await status()).toMatchObject({ present: true, current: true });
+    writeFileSync(join(dir, "out/toy/agent.yaml"), "another's");
+    expect(await status()).toMatchObject({ present: true, current: false });
+  });
+
+  test("a failure of the surroundings is none of forge's", async () => {
+    const dir = rig.project();
+    mkdirSync(join(dir, ".mcp-forge"));
+    writeFileSync(join(dir, ".mcp-forge/lock"), "");
+    for (const args of [["apply"], ["gc", "--yes"]]) {
+      const ended = await rig.run(dir, args);
+      expect([args, ended.code, ended.err]).toEqual([args, 6, expect.stringMatching(/a file stands where a folder is needed|something else stands/)]);
+      expect(ended.err).not.toMatch(/\n\s+at |a bug/);
+    }
   });
 
   test("a stage that fails: exit 1, the failure with its help on stderr", async () => {

@@ -6,6 +6,8 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { loadRecipe } from "../../src/recipe/load.ts";
 import { missingOffline } from "../../src/stages/offline.ts";
 import { buildPipeline } from "../../src/stages/pipeline.ts";
+import { givenData } from "../../src/stages/single/given.ts";
+import { openSingle } from "../../src/stages/single/project.ts";
 
 let dir: string;
 beforeEach(() => {
@@ -18,6 +20,18 @@ beforeEach(() => {
 afterEach(() => {
   vi.unstubAllEnvs();
   rmSync(dir, { recursive: true, force: true });
+});
+
+test("stages that take their results from files fetch nothing", async () => {
+  const single = openSingle({
+    recipe: { version: 1, name: "x", tools: [{ stub: "weather" }] },
+    given: [givenData(join(dir, "train.jsonl"), { fix: false })],
+  });
+  if (!single.ok) throw new Error("no project");
+  writeFileSync(join(dir, "train.jsonl"), "");
+  expect(await missingOffline(single.value.pipeline, "gate:qa")).toEqual([]);
+  expect(await missingOffline(single.value.pipeline, "train")).not.toEqual([]);
+  single.value.remove();
 });
 
 test.each([

@@ -45,6 +45,24 @@ test("the second Ctrl-C ends at once, children included", async () => {
   expect(alive(pid)).toBe(false);
 });
 
+test.skipIf(!existsSync("/dev/full"))("output that cannot be written is said, and gives 6; a run keeps its work", async () => {
+  for (const args of ["doctor --json", "plan", "apply"]) {
+    const dir = rig.project();
+    const shell = spawn("sh", ["-c", `"${process.execPath}" "${rig.forge}" ${args} > /dev/full`], {
+      cwd: dir,
+      env: { PATH: process.env.PATH, HOME: dir },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let err = "";
+    shell.stderr.on("data", (chunk) => {
+      err += chunk;
+    });
+    const code = await new Promise((done) => shell.once("close", done));
+    expect([args, code, err]).toEqual([args, 6, expect.stringContaining("forge: cannot write its output: ENOSPC")]);
+    expect(err).not.toMatch(/\n\s+at /);
+  }
+});
+
 test("a reader that leaves causes no stack trace", async () => {
   const dir = rig.project();
   const shell = spawn("sh", ["-c", `"${process.execPath}" "${rig.forge}" apply | head -n 1`], {

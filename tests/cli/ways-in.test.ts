@@ -23,6 +23,12 @@ describe("run", () => {
     expect(existsSync(join(dir, "forge.yaml"))).toBe(false);
     const again = await rig.run(dir, ["run", "--resume"]);
     expect(again.out).toMatch(/^up to date: weather-expert/);
+    const stray = await rig.run(dir, ["run", "--resume", "--no-tool-ratio", "0.2"]);
+    expect([stray.code, stray.err]).toEqual([4, expect.stringContaining("--no-tool-ratio would change nothing")]);
+    const folder = await rig.run(dir, ["run", "--stub", "weather", "--save-recipe", "dist"]);
+    expect([folder.code, folder.err]).toEqual([4, expect.stringContaining("--save-recipe dist is a folder")]);
+    const unusable = await rig.run(dir, ["run", "--stub", "weather", "--model", "smolm2", "--save-recipe", "new.yaml"]);
+    expect([unusable.code, unusable.err, existsSync(join(dir, "new.yaml"))]).toEqual([4, expect.stringContaining("did you mean `smollm2`"), false]);
     const saved = await rig.run(dir, ["run", "--stub", "weather", "--samples", "60", "--skip-benchmark", "--save-recipe", "forge.yaml"]);
     expect(saved.code, saved.err).toBe(0);
     expect(parse(readFileSync(join(dir, "forge.yaml"), "utf8"))).toMatchObject({ data: { samples: 60 }, evaluation: { benchmark: false }, exports: ["q8_0"] });
@@ -30,6 +36,21 @@ describe("run", () => {
     const other = await rig.run(dir, ["run", "--stub", "weather", "--save-recipe", "forge.yaml"]);
     expect([other.code, other.err]).toEqual([4, expect.stringContaining("is another recipe")]);
   });
+});
+
+test("run: a plan keeps nothing, and --resume finds the files from any folder of the project", { timeout: 60_000 }, async () => {
+  const dir = rig.project(null);
+  mkdirSync(join(dir, ".git"));
+  mkdirSync(join(dir, "sub/deep"), { recursive: true });
+  writeFileSync(join(dir, "sub/tools.json"), '[{"name":"ping","description":"Pings.","inputSchema":{"type":"object"}}]');
+  const run = (from: string, ...args: string[]) => rig.run(join(dir, from), ["run", ...args]);
+  expect((await run("sub", "--tools-file", "tools.json", "--dry-run")).code).toBe(2);
+  expect(existsSync(join(dir, ".mcp-forge"))).toBe(false);
+  const first = await run("sub", "--tools-file", "tools.json");
+  expect(first, first.err).toMatchObject({ code: 0 });
+  for (const from of [".", "sub/deep"]) expect(await run(from, "--resume")).toMatchObject({ code: 0, err: "" });
+  expect(existsSync(join(dir, "sub/dist"))).toBe(true);
+  expect(existsSync(join(dir, "dist"))).toBe(false);
 });
 
 describe("scenario weights from ratios", () => {
@@ -160,7 +181,7 @@ describe("on GitHub", () => {
     const fine = workflow(dir, {});
     expect(fine.codes, fine.out).toEqual({ "Name the lockfile": 0, Install: 0, Plan: 0, Apply: 0, "Find the bundle": 0 });
     expect(fine.outputs).toMatch(/^lockfile=forge\.lock$/m);
-    expect(fine.outputs).toMatch(/^path=.*dist\/toy$/m);
+    expect(fine.outputs).toMatch(/^path=.*dist\/toy-ci$/m);
     expect(fine.summary).toMatch(/### toy: done[\s\S]*\| gate \| figure \|[\s\S]*\| ✓ qa \| schema_pass_rate \|/);
     const refused = workflow(dir, { locked: "false" }, { TOY_RATE: "0.5" });
     expect(refused.codes).toMatchObject({ Apply: 3 });

@@ -8,6 +8,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import type { Agent } from "../../src/schemas/generated/agent.ts";
+import type { EvaluationReport } from "../../src/schemas/generated/evaluation-report.ts";
 
 const bin = join(import.meta.dirname, "../../dist/forge.js");
 const MINUTE = 60_000;
@@ -130,6 +133,47 @@ describe.sequential("the whole way", () => {
       expect(unproven.code, unproven.stdout + unproven.stderr).toBe(0);
       for (const f of ["README.md", "agent.yaml", "Modelfile", "manifest.json"])
         expect(readFileSync(join(dir, "dist/tiny", f), "utf8").toLowerCase()).toContain("unproven");
+    },
+    8 * MINUTE,
+  );
+
+  it(
+    "judges with the grammar where the recipe says so, and the bundle is what was judged",
+    () => {
+      writeFileSync(join(dir, "forge.yaml"), recipe().replace("gates:\n", "gates:\n  decoding: constrained\n"));
+      const p = plan();
+      expect(p["validate:q8_0"]?.reasons.join()).toContain("`gates.decoding` (not set) → constrained");
+      expect(changed(p).filter((id) => /^(generate|qa|train|export)/.test(id))).toEqual([]);
+      const r = forge("apply", "--json");
+      expect(r.code, r.stdout + r.stderr).toBe(0);
+      const report = JSON.parse(readFileSync(join(dir, ".mcp-forge/reports/validation_q8_0.json"), "utf8")) as EvaluationReport;
+      const held = report.constrained ?? {};
+      expect(held.loop_completion_rate?.n).toBe(report.figures.loop_completion_rate?.n);
+      const verdicts = r.stdout.split("\n").flatMap((line) => {
+        const event = line === "" ? undefined : (JSON.parse(line) as { type: string; node?: string; verdicts?: { figure: string; value: number | null }[] });
+        return event?.type === "gate-judged" && event.node === "gate:validate:q8_0" ? (event.verdicts ?? []) : [];
+      });
+      expect(verdicts.length).toBeGreaterThan(0);
+      for (const { figure, value } of verdicts) expect([figure, value]).toEqual([figure, held[figure]?.value ?? null]);
+      const agent = parse(readFileSync(join(dir, "dist/tiny/agent.yaml"), "utf8")) as Agent;
+      expect(agent.runtime).toMatchObject({ decoding: "constrained", grammar: "tools.gbnf" });
+      expect(agent.validation.tool_call_parse_rate).toBe(held.tool_call_parse_rate?.value);
+      expect(readFileSync(join(dir, "dist/tiny/README.md"), "utf8")).toContain("the figures below were reached that way");
+      expect(forge("verify-bundle", "dist/tiny").code).toBe(0);
+    },
+    8 * MINUTE,
+  );
+
+  it(
+    "packs without a mark what no gate refuses, --unproven or not",
+    () => {
+      rmSync(join(dir, "dist"), { recursive: true });
+      writeFileSync(join(dir, "forge.yaml"), recipe());
+      const r = forge("pack", "--unproven");
+      expect(r.code, r.stdout + r.stderr).toBe(0);
+      for (const f of ["README.md", "agent.yaml", "Modelfile", "manifest.json"])
+        expect(readFileSync(join(dir, "dist/tiny", f), "utf8").toLowerCase()).not.toContain("unproven");
+      expect(forge("apply").code).toBe(0);
     },
     8 * MINUTE,
   );

@@ -81,6 +81,13 @@ describe("variants", () => {
     expect([ci.recipe.data.samples, ci.recipe.data.min_per_tool, ci.recipe.exports, ci.variant]).toEqual([60, 5, ["f16", "q8_0"], "ci"]);
   });
 
+  it("put their bundle beside the recipe's own, unless they say where", async () => {
+    const text = (over: string): string => `${GOOD}bundle: {output: out/x/}\nvariants: {ci: ${over}}\n`;
+    const output = async (over: string) => (await loadGood(text(over), { variant: "ci" })).recipe.bundle.output;
+    expect([await output("{seed: 1}"), await output("{bundle: {output: out/y}}")]).toEqual(["out/x-ci", "out/y"]);
+    expect((await loadGood(recipe, { variant: "ci" })).recipe.bundle.output).toBe("dist/weather-expert-ci");
+  });
+
   it("point into the variant where it says the value", async () => {
     const ci = await loadGood(recipe, { variant: "ci" });
     expect([ci.placeOf(["data", "samples"]).line, ci.placeOf(["data", "min_per_tool"]).line]).toEqual([9, 5]);

@@ -7,7 +7,7 @@ import { listenForInterrupt } from "../interrupt.ts";
 import { jsonText } from "../json.ts";
 import { type RunFlags, runRecipe, withRunFlags } from "../run.ts";
 import { defineStepFlags, runStepCommand } from "../step.ts";
-import type { StepFlagName } from "../step-flags.ts";
+import { type StepFlagName, thresholdsIn } from "../step-flags.ts";
 
 const FLAGS: readonly StepFlagName[] = ["model", "tools", "stub", "server", "execute", "baseline", "samples", "seed", "family", "output"];
 
@@ -16,6 +16,8 @@ interface Flags extends RunFlags {
   readonly allowServers?: boolean;
   readonly model?: string;
 }
+
+const NOT_WITH_BUNDLES = ["variant", "force", "from", "keepGoing", "dryRun", "locked", "waitLock", "refresh"] as const;
 
 export function define(context: CliContext): Command {
   const command = withRunFlags(new Command("benchmark"))
@@ -39,15 +41,28 @@ export function define(context: CliContext): Command {
 }
 
 async function choose(context: CliContext, what: string | undefined, flags: Flags): Promise<ExitCode> {
-  const named = FLAGS.filter((name) => (flags as Readonly<Record<string, unknown>>)[name] !== undefined);
+  const given = flags as Readonly<Record<string, unknown>>;
   if (flags.model !== undefined) return runStepCommand(context, what, flags, "benchmark");
-  if (named.length > 0 && what === undefined) return runStepCommand(context, what, flags, "benchmark");
-  if (named.length > 0)
-    return fail(context, usage("conflict", `--${named[0]} goes with --model, not with \`${what}\``, "name the model by flag: forge benchmark --model FILE …"));
+  const named = FLAGS.find((name) => given[name] !== undefined);
+  const thresholds = thresholdsIn(given, "benchmark");
+  const [threshold] = Object.keys(thresholds);
+  if (what === undefined && (named !== undefined || (threshold !== undefined && flags.cases === undefined)))
+    return runStepCommand(context, what, flags, "benchmark");
+  if (named !== undefined)
+    return fail(context, usage("conflict", `--${named} goes with --model, not with \`${what}\``, "name the model by flag: forge benchmark --model FILE …"));
   if (flags.cases === undefined) {
     const { existsSync } = await import("node:fs");
     const { join } = await import("node:path");
     const bundle = what !== undefined && (what.endsWith(".gguf") || existsSync(join(what, "agent.yaml")));
+    if (!bundle && threshold !== undefined)
+      return fail(
+        context,
+        usage(
+          "conflict",
+          `--${threshold.replaceAll("_", "-")} goes with --model or --cases, not with a recipe`,
+          `set \`gates.benchmark.${threshold}\` in the recipe`,
+        ),
+      );
     if (!bundle) return runRecipe(context, what, { ...flags, until: "gate:benchmark" });
     return fail(
       context,
@@ -55,10 +70,21 @@ async function choose(context: CliContext, what: string | undefined, flags: Flag
     );
   }
   if (what === undefined) return fail(context, usage("missing-argument", "--cases runs a bundle, and none is named", "forge benchmark dist/NAME --cases FILE"));
-  return benchmark(context, what, { ...flags, cases: flags.cases });
+  const stray = NOT_WITH_BUNDLES.find((name) => given[name] !== undefined);
+  if (stray !== undefined)
+    return fail(
+      context,
+      usage("conflict", `--${stray.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} goes with a recipe, not with the bundle \`${what}\``, "leave it out"),
+    );
+  return benchmark(context, what, { ...flags, cases: flags.cases }, thresholds);
 }
 
-async function benchmark(context: CliContext, bundle: string, flags: Flags & { readonly cases: string }): Promise<ExitCode> {
+async function benchmark(
+  context: CliContext,
+  bundle: string,
+  flags: Flags & { readonly cases: string },
+  thresholds: Readonly<Record<string, number>>,
+): Promise<ExitCode> {
   const { terminal } = context;
   const [{ benchmarkBundle }, { safeText }] = await Promise.all([import("../../stages/benchmark-bundle.ts"), import("../../platform/redact.ts")]);
   const interrupt = listenForInterrupt((line) => terminal.err(`${line}\n`));
@@ -75,5 +101,13 @@ async function benchmark(context: CliContext, bundle: string, flags: Flags & { r
   if (!measured.ok) return fail(context, measured.error);
   for (const note of measured.value.notes) terminal.err(`note: ${safeText(note)}\n`);
   terminal.out(flags.json === true ? jsonText(measured.value.json) : `${safeText(measured.value.markdown)}\n`);
-  return EXIT.ok;
+  const { report } = measured.value;
+  let exit: ExitCode = EXIT.ok;
+  for (const [name, threshold] of Object.entries(thresholds)) {
+    const value = name === "overall_score" ? report.overall_score : (report.figures[name]?.value ?? null);
+    if (threshold <= 0 || (value !== null && value >= threshold)) continue;
+    terminal.err(`${terminal.paintErr("red", "refused")}: ${name} is ${value ?? "not measured"}, ${threshold} is wanted\n`);
+    exit = EXIT.gate;
+  }
+  return exit;
 }

@@ -4,6 +4,7 @@ import { Command } from "commander";
 import type { NodeChange } from "../../engine/compare.ts";
 import { EXIT, type ExitCode } from "../../platform/exit.ts";
 import type { JsonValue } from "../../platform/json.ts";
+import { safeText } from "../../platform/redact.ts";
 import { ok, type Result } from "../../platform/result.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail } from "../failure.ts";
@@ -124,7 +125,7 @@ function words(commit: string, recipe: readonly string[] | undefined, nodes: rea
   if (recipe === undefined) lines.push(`${commit} has no recipe here that this version reads.`);
   else if (recipe.length > 0) {
     head("recipe");
-    lines.push(...recipe.map((r) => `  ${r}`));
+    lines.push(...recipe.map((r) => `  ${safeText(r)}`));
   }
   const made = nodes.filter((n) => n.outputs.length > 0 || n.change === "added" || n.change === "removed");
   if (made.length > 0) {

@@ -40,7 +40,7 @@ async function run(context: CliContext, recipe: string | undefined, flags: Flags
     const loaded = await loadRecipe(recipePath(context, recipe), { variant: flags.variant });
     if (!loaded.ok) return fail(context, loaded.error);
     const { model, exports, data } = loaded.value.recipe;
-    if (model.family !== undefined) needs = { family: model.family, exports: exports.length, teacher: data.teacher.provider };
+    if (model.family !== undefined) needs = { family: model.family, source: model.source, exports: exports.length, teacher: data.teacher.provider };
   }
   if (flags.fix === true) {
     const interrupt = listenForInterrupt((line) => terminal.err(`${line}\n`));

@@ -16,7 +16,7 @@ interface Flags {
 export function define(context: CliContext): Command {
   return new Command("plan")
     .description(
-      "Says for each stage whether apply would run it, and why. It starts nothing, reaches no server and writes nothing\n(with --refresh it asks the tool servers what they offer now).\nExit code 0: nothing to do. 2: there is work.",
+      "Says for each stage whether apply would run it, and why. It starts nothing, reaches no server and writes nothing\n(with --refresh it asks the tool servers what they offer now).\nExit code 0: nothing to do. 2: there is work. 3: there is none, and a gate refuses what there is.",
     )
     .argument("[recipe]", "the recipe (default: $MCP_FORGE_CONFIG, else forge.yaml)")
     .option("--variant <name>", "lay this variant of the recipe over it")
@@ -24,7 +24,7 @@ export function define(context: CliContext): Command {
     .option("--refresh", "ask the tool servers whether their tools are still those that were read")
     .option("--json", "print the plan as JSON")
     .option("-q, --quiet", "print nothing; the exit code says it")
-    .addHelpText("after", "\nExample:\n  $ forge plan forge.yaml || echo there is work")
+    .addHelpText("after", "\nExample:\n  $ forge plan forge.yaml ; [ $? -eq 2 ] && echo there is work")
     .action(action(context, (recipe: string | undefined, flags: Flags) => run(context, recipe, flags)));
 }
 

@@ -5,7 +5,22 @@ import type { RunRecipeFlags } from "../../stages/single/run-recipe.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail, usage, warn } from "../failure.ts";
 import { type RunFlags, runOpened, runRecipe, withRunFlags } from "../run.ts";
-import { withStepFlags } from "../step-flags.ts";
+import { type StepFlagName, withStepFlags } from "../step-flags.ts";
+
+const FLAGS: readonly StepFlagName[] = [
+  "server",
+  "stub",
+  "execute",
+  "model",
+  "profile",
+  "samples",
+  "noToolRatio",
+  "errorRatio",
+  "seed",
+  "name",
+  "format",
+  "output",
+];
 
 export function define(context: CliContext): Command {
   const command = withRunFlags(new Command("run"))
@@ -13,10 +28,10 @@ export function define(context: CliContext): Command {
       "The whole pipeline without a recipe file: makes a recipe from its flags and applies it. Run again, only what changed runs.\nThe recipe is kept in .mcp-forge/run, or written where --save-recipe says, to be applied from then on.",
     )
     .option("--tools-file <file>", "the tools, from a file: ours, or OpenAI functions; nothing is executed")
-    .option("--resume", "go on with the last run of this project; its flags need not be repeated")
+    .option("--resume", "go on with the last run of this project, as its flags had it")
     .option("--skip-benchmark", "no benchmark; the bundle says so")
     .option("--save-recipe <file>", "write the recipe here");
-  withStepFlags(command, ["server", "stub", "execute", "model", "profile", "samples", "noToolRatio", "errorRatio", "seed", "name", "format", "output"], {
+  withStepFlags(command, FLAGS, {
     model: "the base model's family (smollm2, nano)",
     samples: "training samples (500)",
     output: "folder for the bundle, inside the project (dist/NAME)",
@@ -56,6 +71,16 @@ async function run(context: CliContext, flags: RunFlags & RunRecipeFlags): Promi
   const sources = toolSources({ ...flags, tools: flags.toolsFile }, words);
   if (!sources.ok) return fail(context, sources.error);
   const resumed = flags.resume === true && sources.value.length === 0;
+  const stray = resumed ? [...FLAGS, "skipBenchmark" as const, "saveRecipe" as const].find((name) => flags[name] !== undefined) : undefined;
+  if (stray !== undefined)
+    return fail(
+      context,
+      usage(
+        "conflict",
+        `--resume goes on with the recipe of the last run, so --${stray.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} would change nothing`,
+        "leave it out, or run again without --resume and with all flags: what did not change is not made again",
+      ),
+    );
   const recipe = resumed
     ? undefined
     : made.recipeOfRun(flags, sources.value, flags.saveRecipe === undefined ? process.cwd() : dirname(resolve(flags.saveRecipe)));
@@ -64,7 +89,7 @@ async function run(context: CliContext, flags: RunFlags & RunRecipeFlags): Promi
     const saved = made.saveRecipe(recipe.value, flags.saveRecipe);
     return saved.ok ? runRecipe(context, flags.saveRecipe, flags) : fail(context, saved.error);
   }
-  const loaded = recipe === undefined ? made.resumeRun() : made.openRun(recipe.value);
+  const loaded = recipe === undefined ? made.resumeRun() : made.openRun(recipe.value, { keep: flags.dryRun !== true });
   if (!loaded.ok) return fail(context, loaded.error);
   warn(context, loaded.value.warnings);
   const pipeline = buildPipeline(loaded.value);

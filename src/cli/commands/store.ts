@@ -6,10 +6,12 @@ import { EXIT, type ExitCode } from "../../platform/exit.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail } from "../failure.ts";
 import { jsonText } from "../json.ts";
+import { seconds, waitSeconds } from "../run.ts";
 import { bytes, plural } from "../words.ts";
 
 interface Flags {
   readonly repair?: boolean;
+  readonly waitLock?: number | true;
   readonly json?: boolean;
 }
 
@@ -21,6 +23,7 @@ export function define(context: CliContext): Command {
       "Reads every byte of the store and compares it with its digest. A run trusts sizes and times; this does not.\nExit code 1: something is damaged. With --repair it is set aside, and the next run makes it again.",
     )
     .option("--repair", "set aside what is damaged")
+    .option("--wait-lock [seconds]", "with --repair: wait for another run in the same project to end, so long at most", seconds)
     .option("--json", "print it as JSON")
     .addHelpText("after", "\nExample:\n  $ forge store verify")
     .action(action(context, (flags: Flags) => run(context, flags)));
@@ -35,7 +38,8 @@ async function run(context: CliContext, flags: Flags): Promise<ExitCode> {
     import("../../recipe/load.ts"),
   ]);
   const root = findProjectRoot(process.cwd());
-  const lock = flags.repair === true && existsSync(join(root, ".mcp-forge")) ? await acquireLock(root) : undefined;
+  const lock =
+    flags.repair === true && existsSync(join(root, ".mcp-forge")) ? await acquireLock(root, { waitSeconds: waitSeconds(flags.waitLock) }) : undefined;
   if (lock?.ok === false) return fail(context, lock.error);
   try {
     const report = await verifyStore(root);

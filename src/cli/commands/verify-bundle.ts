@@ -26,7 +26,7 @@ export function define(context: CliContext): Command {
 async function run(context: CliContext, bundle: string, flags: Flags): Promise<ExitCode> {
   const { terminal } = context;
   const [{ verifyBundle }, { safeText }] = await Promise.all([import("../../bundle/verify.ts"), import("../../platform/redact.ts")]);
-  const interrupt = listenForInterrupt(() => undefined);
+  const interrupt = listenForInterrupt(() => terminal.err("stopping\n"));
   const verified = await verifyBundle(bundle, {
     deep: flags.shallow !== true,
     signal: interrupt.signal,

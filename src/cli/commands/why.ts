@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import type { Explanation } from "../../engine/explain.ts";
 import { EXIT, type ExitCode } from "../../platform/exit.ts";
+import { safeText } from "../../platform/redact.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail } from "../failure.ts";
 import { jsonText } from "../json.ts";
@@ -57,7 +58,7 @@ const STATUS: Readonly<Record<Explanation["status"], string>> = {
 function words(e: Explanation, { paint }: Pick<Terminal, "paint">): string {
   const lines = [`${paint("bold", e.id)} ${STATUS[e.status]}`];
   const say = (name: string, values: readonly string[]): void => {
-    for (const [i, value] of values.entries()) lines.push(`  ${(i === 0 ? name : "").padEnd(11)}${value}`);
+    for (const [i, value] of values.entries()) lines.push(`  ${(i === 0 ? name : "").padEnd(11)}${safeText(value)}`);
   };
   say("because", e.reasons);
   const sources = [...new Set(e.reads.map((r) => r.stage))];

@@ -2,16 +2,20 @@
  * The last words of a run: what it took, how the figures stand against the gates, where the bundle is,
  * and what to type next. One or two lines when nothing had to run.
  */
+import { join } from "node:path";
 import type { RunOutcome } from "../../engine/apply.ts";
 import { EXIT } from "../../platform/exit.ts";
+import type { LoadedRecipe } from "../../recipe/types.ts";
 import type { Pipeline } from "../../stages/pipeline.ts";
 import type { Terminal } from "../terminal.ts";
 import { duration, plural } from "../words.ts";
 import { quote, shortPath } from "./path.ts";
 
 type Paint = Pick<Terminal, "paint">;
+type Place = Pick<LoadedRecipe, "file" | "projectRoot" | "variant">;
 
-export async function closingWords(run: RunOutcome, pipeline: Pick<Pipeline, "name" | "bundle">, terminal: Paint): Promise<string> {
+/** @param recipe what was applied, for the commands that are advised */
+export async function closingWords(run: RunOutcome, pipeline: Pick<Pipeline, "name" | "bundle">, recipe: Place, terminal: Paint): Promise<string> {
   const { paint } = terminal;
   const bundle = shortPath(pipeline.bundle);
   const packed = run.nodes.some((n) => n.id === "pack" && (n.status === "cached" || n.status === "done"));
@@ -37,7 +41,7 @@ export async function closingWords(run: RunOutcome, pipeline: Pick<Pipeline, "na
       const refused = run.gates.filter((g) => !g.passed);
       lines.push(`${paint("red", "refused")} after ${duration(run.seconds)}: ${refused.map((g) => g.id).join(", ")}; nothing was packed`);
       for (const advice of new Set(refused.flatMap((g) => g.advice))) lines.push(`  try: ${advice}`);
-      lines.push("  or pack it all the same, marked as unproven: forge pack --unproven");
+      lines.push(`  or pack it all the same, marked as unproven: ${packCommand(recipe)}`);
       break;
     }
     case EXIT.interrupted:
@@ -47,6 +51,12 @@ export async function closingWords(run: RunOutcome, pipeline: Pick<Pipeline, "na
       lines.push(`${paint("red", "failed")} after ${duration(run.seconds)}; finished stages are kept, the same command goes on from here`);
   }
   return `${lines.join("\n")}\n`;
+}
+
+/** The command that packs this very recipe; one that was made from flags has to be saved first. */
+function packCommand({ file, projectRoot, variant }: Place): string {
+  if (file.startsWith(join(projectRoot, ".mcp-forge"))) return "the same command with --save-recipe forge.yaml, then forge pack forge.yaml --unproven";
+  return `forge pack ${quote(shortPath(file))}${variant === undefined ? "" : ` --variant ${variant}`} --unproven`;
 }
 
 /** A request from the evaluation data, short enough to type; "…" where there is none. */

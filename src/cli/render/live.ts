@@ -55,7 +55,13 @@ export function liveRenderer(terminal: Terminal): Promise<RunRenderer> {
   }, TICK_MS);
 
   // listr2 holds what is written to stdout while it draws, the restored cursor of an early exit included.
-  const restore = (): void => void writeSync(process.stdout.fd, "\u001b[?25h\n");
+  const restore = (): void => {
+    try {
+      writeSync(process.stdout.fd, "\u001b[?25h\n");
+    } catch {
+      // The terminal is gone.
+    }
+  };
   process.once("exit", restore);
 
   const open = (nodes: Extract<RunEvent, { type: "run-started" }>["nodes"]): void => {

@@ -1,6 +1,7 @@
 /** A plan: made, and in words: one line a node, its reasons below. */
 import type { Plan, PlanNode, PlanOptions } from "../../engine/plan.ts";
 import { EXIT, type ExitCode } from "../../platform/exit.ts";
+import { safeText } from "../../platform/redact.ts";
 import type { CliContext } from "../context.ts";
 import { fail } from "../failure.ts";
 import { listenForInterrupt } from "../interrupt.ts";
@@ -30,7 +31,7 @@ export async function planAsTold(context: CliContext, opened: OpenRecipe, flags:
 
 type Shown = Pick<PlanOptions, "until" | "only" | "force" | "from" | "because"> & { readonly json?: boolean; readonly quiet?: boolean };
 
-/** Makes the plan of a graph and prints it; exit 2 where there is work. Starts nothing, writes nothing. */
+/** Makes the plan of a graph and prints it; exit 2 where there is work, 3 where a gate refuses and nothing else is to be done. Starts nothing, writes nothing. */
 async function showPlan(context: CliContext, { loaded, pipeline }: OpenRecipe, flags: Shown): Promise<ExitCode> {
   const { planRun } = await import("../../engine/plan.ts");
   const plan = await planRun({
@@ -47,7 +48,7 @@ async function showPlan(context: CliContext, { loaded, pipeline }: OpenRecipe, f
   if (!plan.ok) return fail(context, plan.error);
   if (flags.json === true) context.terminal.out(jsonText(plan.value));
   else if (flags.quiet !== true) context.terminal.out(planWords(plan.value, context.terminal));
-  return plan.value.work ? EXIT.planned : EXIT.ok;
+  return plan.value.work ? EXIT.planned : plan.value.refused.length > 0 ? EXIT.gate : EXIT.ok;
 }
 
 export function planWords(plan: Plan, terminal: Pick<Terminal, "paint">): string {
@@ -58,7 +59,7 @@ export function planWords(plan: Plan, terminal: Pick<Terminal, "paint">): string
     const { mark, word, style } = WORDS[node.status];
     const took = lastTimeWords(node);
     const time = node.status === "cached" || took === "" ? [] : [`last time ${took}`];
-    const [first, ...more] = [...(node.status === "cached" ? [] : node.reasons), ...time];
+    const [first, ...more] = [...(node.status === "cached" ? [] : node.reasons.map((reason) => safeText(reason))), ...time];
     lines.push(
       `${paint(style, `${mark} ${node.id.padEnd(width)}  ${first === undefined ? word : word.padEnd(WIDEST)}`)}${first === undefined ? "" : `  ${first}`}`,
     );
@@ -74,7 +75,7 @@ export function planWords(plan: Plan, terminal: Pick<Terminal, "paint">): string
     plan.work
       ? `${plural(count("run"), "step")} will run, ${count("maybe")} may run, ${count("blocked")} blocked, ${count("cached")} unchanged${time}`
       : count("blocked") > 0
-        ? `nothing can run: ${count("blocked")} blocked, ${count("cached")} unchanged`
+        ? `nothing can run: ${plan.refused.length > 0 ? `refused by ${plan.refused.join(", ")}; ` : ""}${count("blocked")} blocked, ${count("cached")} unchanged`
         : `nothing to do: all ${plural(plan.nodes.length, "step")} unchanged`,
   );
   return `${lines.join("\n")}\n`;

@@ -13,19 +13,23 @@ export function statusWords(status: StatusReport, terminal: Pick<Terminal, "pain
     rows.map((r) => r.cells),
     { left: [1, 4] },
   );
-  const lines = [
-    `${paint("bold", status.name)}${status.variant === null ? "" : ` (variant ${status.variant})`}: ${status.upToDate ? paint("green", "up to date") : paint("yellow", "an apply has work to do (forge plan says why)")}`,
-    "",
-  ];
+  const lines = [`${paint("bold", status.name)}${status.variant === null ? "" : ` (variant ${status.variant})`}: ${standing(status, paint)}`, ""];
   for (const [i, line] of aligned.entries()) lines.push(paint(styleOf(rows[i]?.node), line));
   const gates = status.nodes
     .filter((n) => n.verdicts !== undefined)
     .map((n) => ({ id: n.id, stage: n.id.replace(/^gate:/, ""), passed: n.passed === true, verdicts: n.verdicts ?? [], advice: [] }));
   const figures = gateTable({ gates, nodes: status.nodes }, terminal);
   if (figures.length > 0) lines.push("", ...figures);
-  lines.push("", `bundle   ${status.bundle.present ? shortPath(status.bundle.path) : `${shortPath(status.bundle.path)} (not there yet)`}`);
+  const { path, present, current } = status.bundle;
+  lines.push("", `bundle   ${shortPath(path)}${present ? (current ? "" : " (not what this recipe packed last)") : " (not there yet)"}`);
   if (status.lastRun !== null) lines.push(`last run ${shortPath(status.lastRun)}`);
   return `${lines.join("\n")}\n`;
+}
+
+function standing({ upToDate, refused, nodes }: StatusReport, paint: Terminal["paint"]): string {
+  if (upToDate) return paint("green", "up to date");
+  if (refused.length > 0 && !nodes.some((n) => n.plan === "run" || n.plan === "maybe")) return paint("red", `refused by ${refused.join(", ")}`);
+  return paint("yellow", "an apply has work to do (forge plan says why)");
 }
 
 function cells(node: NodeStatus): string[] {

@@ -34,7 +34,22 @@ export interface SingleProject {
 
 /** Makes the scratch project. Paths in the recipe are relative to the folder that the user stands in. */
 export function openSingle(o: SingleOptions): Result<SingleProject, readonly Failure[]> {
-  const root = mkdtempSync(join(realpathSync(tmpdir()), "mcp-forge-"));
+  const root = scratchFolder();
+  if (!root.ok) return err([root.error]);
+  return openIn(root.value, o);
+}
+
+function scratchFolder(): Result<string> {
+  try {
+    return ok(mkdtempSync(join(realpathSync(tmpdir()), "mcp-forge-")));
+  } catch (e) {
+    const failure = fsFailure(e, `make a folder in ${tmpdir()}`, "name a folder that is there and can be written to: export TMPDIR=FOLDER");
+    if (failure === undefined) throw e;
+    return err(failure);
+  }
+}
+
+function openIn(root: string, o: SingleOptions): Result<SingleProject, readonly Failure[]> {
   const remove = (): void => {
     process.off("exit", remove);
     rmSync(root, { recursive: true, force: true });
@@ -49,7 +64,7 @@ export function openSingle(o: SingleOptions): Result<SingleProject, readonly Fai
     return err(loaded.ok ? (pipeline.ok ? [] : [pipeline.error].flat()) : loaded.error);
   }
   const nodes = withGiven(pipeline.value.nodes, o.given, new Set(o.without));
-  return ok({ loaded: loaded.value, pipeline: { ...pipeline.value, nodes }, remove });
+  return ok({ loaded: loaded.value, pipeline: { ...pipeline.value, nodes, given: new Set(o.given.map((g) => g.id)) }, remove });
 }
 
 /** The graph with these stages in place of those of the same id. */

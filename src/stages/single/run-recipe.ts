@@ -3,7 +3,7 @@
  * kept in the project's state, from where `--resume` takes it up again.
  */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve, sep } from "node:path";
 import { EXIT } from "../../platform/exit.ts";
 import { fsFailure, writeFileAtomic } from "../../platform/fs.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
@@ -12,6 +12,7 @@ import { locate } from "../../recipe/locate.ts";
 import { loadMade, nameFrom, recipeText } from "../../recipe/made.ts";
 import { Source } from "../../recipe/source.ts";
 import type { LoadedRecipe, Recipe, ToolSource } from "../../recipe/types.ts";
+import { deliverable } from "./project.ts";
 import { formatsOf, type StepFlags, scenarioWeights } from "./steps.ts";
 
 export interface RunRecipeFlags extends StepFlags {
@@ -26,6 +27,8 @@ const usage = (code: string, message: string, hint: string): Failure => ({ code:
 
 /** Where the recipe of the last `forge run` in a project is kept. */
 const kept = (projectRoot: string): string => join(projectRoot, ".mcp-forge", "run", "recipe.yaml");
+/** Beside it the folder that its paths are relative to, from the project's root: `{"version": 1, "folder": "tools"}`. */
+const keptFolder = (projectRoot: string): string => join(projectRoot, ".mcp-forge", "run", "folder.json");
 
 /** The recipe that the flags stand for; its paths are relative to `dir`. */
 export function recipeOfRun(flags: RunRecipeFlags, sources: readonly ToolSource[], dir: string): Result<Recipe> {
@@ -67,22 +70,50 @@ export function recipeOfRun(flags: RunRecipeFlags, sources: readonly ToolSource[
   });
 }
 
-/** Writes the recipe where `--save-recipe` says. A file with something else in it is never written over. */
-export function saveRecipe(recipe: Recipe, file: string): Result<void> {
+/** Writes the recipe where `--save-recipe` says, if it can be used. A file with something else in it is never written over. */
+export function saveRecipe(recipe: Recipe, file: string): Result<void, readonly Failure[]> {
+  const written = save(recipe, file);
+  return written.ok ? written : err([written.error].flat());
+}
+
+function save(recipe: Recipe, file: string): Result<void, Failure | readonly Failure[]> {
   const text = HEAD + recipeText(recipe);
+  const blocked = deliverable(file, "file", `--save-recipe ${file}`);
+  if (blocked !== undefined) return err(blocked);
+  const dir = dirname(resolve(file));
+  const usable = loadMade(recipe, { file: resolve(file), shown: "(the flags, as a recipe)", dir, projectRoot: findProjectRoot(dir) });
+  if (!usable.ok) return usable;
   if (existsSync(file) && readFileSync(file, "utf8") !== text)
     return err(usage("exists", `${file} is already there, and is another recipe`, `name another file, or apply that one: forge apply ${file}`));
   return write(file, text);
 }
 
-/** Loads the flags' recipe in the project that the user stands in, and keeps it for `--resume`. */
-export function openRun(recipe: Recipe): Result<LoadedRecipe, readonly Failure[]> {
+/** Loads the flags' recipe in the project that the user stands in, and keeps it for `--resume` unless only a plan is wanted. */
+export function openRun(recipe: Recipe, o: { readonly keep: boolean }): Result<LoadedRecipe, readonly Failure[]> {
   const projectRoot = findProjectRoot(process.cwd());
   const file = kept(projectRoot);
   const loaded = loadMade(recipe, { file, shown: "(the flags, as a recipe)", dir: process.cwd(), projectRoot });
-  if (!loaded.ok) return loaded;
-  const written = write(file, HEAD + recipeText(recipe));
-  return written.ok ? loaded : err([written.error]);
+  if (!loaded.ok || !o.keep) return loaded;
+  const folder = relative(projectRoot, process.cwd()).split(sep).join("/");
+  for (const [path, text] of [
+    [keptFolder(projectRoot), `${JSON.stringify({ version: 1, folder })}\n`],
+    [file, HEAD + recipeText(recipe)],
+  ] as const) {
+    const written = write(path, text);
+    if (!written.ok) return err([written.error]);
+  }
+  return loaded;
+}
+
+/** The folder that the kept recipe's paths are relative to. */
+function folderOfRun(projectRoot: string): string {
+  try {
+    const { folder } = JSON.parse(readFileSync(keptFolder(projectRoot), "utf8")) as { folder?: unknown };
+    if (typeof folder === "string") return resolve(projectRoot, folder);
+  } catch {
+    // Kept by an earlier version: the project's root is where most people stand.
+  }
+  return projectRoot;
 }
 
 /** The recipe of the last `forge run` in this project. */
@@ -91,10 +122,11 @@ export function resumeRun(): Result<LoadedRecipe, readonly Failure[]> {
   const file = kept(projectRoot);
   if (!existsSync(file))
     return err([usage("nothing-to-resume", "there is no earlier `forge run` in this project", 'name the tools: forge run --server "COMMAND"')]);
-  const read = readRecipe(new Source(relative(process.cwd(), file), readFileSync(file, "utf8")), { dir: process.cwd(), projectRoot, env: process.env });
+  const dir = folderOfRun(projectRoot);
+  const read = readRecipe(new Source(relative(process.cwd(), file), readFileSync(file, "utf8")), { dir, projectRoot, env: process.env });
   if (!read.ok) return read;
   const { recipe, warnings, tree, source } = read.value;
-  return ok({ recipe, file, dir: process.cwd(), projectRoot, name: recipe.name, warnings, placeOf: (at) => source.place(locate(tree, at).range) });
+  return ok({ recipe, file, dir, projectRoot, name: recipe.name, warnings, placeOf: (at) => source.place(locate(tree, at).range) });
 }
 
 function write(file: string, text: string): Result<void> {

@@ -4,7 +4,7 @@
  * mends it.
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { StageDefinition } from "../../engine/stage.ts";
 import { familyByHubId } from "../../models/family.ts";
 import { ggufText } from "../../models/gguf.ts";
@@ -86,6 +86,18 @@ export function prepareStep(step: Step, flags: StepFlags, sources: readonly Tool
   if (problem !== undefined) return err(problem);
   const prepared = STEPS[step](flags, sources);
   if (!prepared.ok) return prepared;
+  const written = new Map<string, string>();
+  for (const { to } of prepared.value.deliveries) {
+    const other = written.get(resolve(to));
+    if (other !== undefined)
+      return err({
+        code: "usage/output",
+        message: `two results would be written to ${to}`,
+        hint: "name the report with the ending .json (--output report.json): its Markdown goes beside it",
+        exit: EXIT.usage,
+      });
+    written.set(resolve(to), to);
+  }
   // Where nothing was said of where it goes, too: nothing that is there may be lost.
   for (const { output, to } of prepared.value.deliveries) {
     const blocked = deliverable(to, output === "adapter" || output === "bundle" ? "folder" : "file", to);
@@ -254,7 +266,8 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
     const recipe = recipeFor({ ...flags, family: familyOf(flags, model) }, tools.value, output, {
       exports: [format],
       evaluation: { benchmark: flags.benchmark !== undefined },
-      ...thresholdsOf(flags),
+      // Without the samples there is nothing to say of them.
+      ...(flags.data === undefined ? { gates: { qa: { schema_pass_rate: 0, min_samples_per_tool: 0 } } } : {}),
     });
     if (!recipe.ok) return recipe;
     const given = [
