@@ -2,8 +2,9 @@
  * The second generator: toolsets and requests that judge the family `nano`, written apart from the curriculum that trains it (src/data/curriculum)
  * and from the builtin teacher. Other trades, other wordings, values of its own. Never training data.
  */
-import { rngFor } from "../../src/data/rng.ts";
+
 import type { JsonObject } from "../../src/platform/json.ts";
+import { rngFor } from "../../src/platform/rng.ts";
 import type { EvaluationCase } from "../../src/schemas/generated/case.ts";
 
 type Rng = ReturnType<typeof rngFor>;

@@ -4,8 +4,8 @@ Spec: `{v: 1, base: {gguf, sha256}, family, rows: rendered.jsonl ({id, segments:
 dropout, learning_rate, epochs, samples_per_step, warmup_steps, max_tokens, batching, row_tokens, weight_decay}, seed,
 output: folder for the adapter, checkpoints: folder, checkpoint_seconds?, head_start?: {adapter: PEFT folder, sha256}, start?: PEFT folder}`.
 
-All samples share one beginning, the recipe's tools. Where there are many toolsets, `group` names a sample's: the samples of a
-group stay together in a step and share theirs.
+All samples share one beginning, the recipe's tools. Where there are several (toolsets, or orders of one's tools), `group` names a
+sample's: the samples of a group stay together in a step and share theirs.
 
 Guarantees: an optimiser step is always `samples_per_step` samples (the last group makes it a few more), whatever memory there is; the loss is the mean over
 all learned tokens of a step; the order of the samples, and so the run, follows from the seed alone. On SIGTERM the last
@@ -314,7 +314,7 @@ def run(step: Step) -> dict[str, Any]:
         "seconds": round(seconds_before + trained, 2),
         "examples_per_second": round((seen - schedule.seen(resumed_from)) / trained, 4) if position > resumed_from else 0.0,
         "peak_memory_bytes": peak_memory_bytes(),
-        "prefix_tokens": prefix,
+        "prefix_tokens": beginning([samples[i] for i in schedule.batches(0)[0]]),
         "learned_tokens": sum(sum(samples[i].learn) for s in range(schedule.steps) for i in schedule.samples(s)),
         "longest_tokens": longest,
         "precision": str(dtype).removeprefix("torch."),

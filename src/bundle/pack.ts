@@ -25,7 +25,7 @@ import { modelfile } from "./modelfile.ts";
 import { readme } from "./readme.ts";
 import { chooseSmokeTests } from "./smoke.ts";
 import { measureTurns, type Turns } from "./turns.ts";
-import type { PackInput, PackOutcome } from "./types.ts";
+import { OPENAI_TOOLS, type PackInput, type PackOutcome } from "./types.ts";
 
 const WARNING = "A gate refused this model; it was packed on request all the same. Do not rely on it.";
 export const GRAMMAR_FILE = "tools.gbnf";
@@ -47,6 +47,7 @@ export async function packBundle(input: PackInput): Promise<Result<PackOutcome>>
   const tests: SmokeTests = { version: 1, model: names[0] as string, ...unproven, tests: smoke };
   const texts: Record<string, string> = {
     "tools.json": json(input.toolset),
+    [OPENAI_TOOLS]: json(openAiTools(input.toolset.tools)),
     "prompt_template.json": json(promptTemplate(input, turns)),
     "agent.yaml": `${notes.map((n) => `# ${oneLine(n)}\n`).join("")}${stringify(agent, { lineWidth: 0, aliasDuplicateObjects: false })}`,
     "tests/validation.json": json(tests),
@@ -159,6 +160,10 @@ function promptTemplate(input: PackInput, turns: Turns): PromptTemplate {
     stop_tokens: [...input.family.stop_tokens],
   };
 }
+
+/** The definitions in the form that a request to OpenAI's interface carries. */
+export const openAiTools = (tools: PackInput["toolset"]["tools"]): object[] =>
+  tools.map(({ name, description, input_schema }) => ({ type: "function", function: { name, description, parameters: input_schema } }));
 
 /** A request that the model answered rightly with a call, for the README. */
 function examplePrompt(input: PackInput): string {

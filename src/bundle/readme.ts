@@ -1,6 +1,6 @@
 /** The bundle's README.md: how to run it, what was measured, what it cannot do, whose it is. */
 import type { Agent } from "../schemas/generated/agent.ts";
-import type { FigureRow } from "./types.ts";
+import { type FigureRow, OPENAI_TOOLS } from "./types.ts";
 
 export interface ReadmeInput {
   readonly agent: Agent;
@@ -23,10 +23,10 @@ export function readme({ agent, figures, examplePrompt }: ReadmeInput): string {
       : [`> **UNPROVEN.** ${plain(agent.unproven.warning)}\n${agent.unproven.reasons.map((r) => `> - ${plain(r)}`).join("\n")}`]),
     `A small language model (${plain(agent.base_model.name)}, fine-tuned) that calls the ${agent.toolset.tools.length} tools below and runs locally. Made by MCP-Forge.`,
     `## Tools\n\n${agent.toolset.tools.map((t) => `- ${inCode(t.name)}: ${plain(t.description).slice(0, 300)}`).join("\n")}\n\nThe model knows exactly these definitions (${inCode(agent.toolset.hash)}); a server whose tools have changed needs a new model.`,
-    `## Run it\n\nWith MCP-Forge, from this folder:\n\n    forge verify-bundle .\n    forge try . ${shell(examplePrompt)}\n\nWith Ollama:\n\n    ollama create ${agent.name} -f Modelfile\n    ollama run ${agent.name} ${shell(examplePrompt)}\n\nOver Ollama's API pass the definitions of \`tools.json\` as \`tools\`: its parser then hands calls over as \`tool_calls\`. The prompt is the same with and without them.\n\nWith llama.cpp:\n\n    llama-server -m ${model} --jinja -c ${agent.runtime.recommended_context_length} --temp 0\n\nand pass the definitions of \`tools.json\` as \`tools\` in each request: the chat template in the model file writes them as in training. \`prompt_template.json\` has every text for other runtimes. Decode greedily (temperature 0)${agent.runtime.decoding === "constrained" ? `, and with the grammar \`${agent.runtime.grammar}\` once the model has opened a call: the figures below were reached that way` : ""}.`,
+    `## Run it\n\nWith MCP-Forge, from this folder:\n\n    forge verify-bundle .\n    forge try . ${shell(examplePrompt)}\n\nWith Ollama:\n\n    ollama create ${agent.name} -f Modelfile\n    ollama run ${agent.name} ${shell(examplePrompt)}\n\nOver Ollama's API pass what \`${OPENAI_TOOLS}\` holds as \`tools\`: its parser then hands calls over as \`tool_calls\`. The prompt is the same with and without them.\n\nWith llama.cpp:\n\n    llama-server -m ${model} --jinja -c ${agent.runtime.recommended_context_length} --temp 0\n\nand pass what \`${OPENAI_TOOLS}\` holds as \`tools\` in each request (OpenAI's interface, \`/v1/chat/completions\`): the chat template in the model file writes them as in training. \`prompt_template.json\` has every text for other runtimes. Decode greedily (temperature 0)${agent.runtime.decoding === "constrained" ? `, and with the grammar \`${agent.runtime.grammar}\` once the model has opened a call: the figures below were reached that way` : ""}.`,
     `## Figures\n\n${figureTable(figures)}\n\nMeasured on held-out requests that share no wording with the training data, with the model file as it is here, by full tool loops. n: what the rate is over; the interval is at 95 %.`,
     `## Limits\n\n- It was trained for the tools above and short conversations of at most ${agent.runtime.recommended_context_length} tokens, the tool list included.\n- It can call a wrong tool or get an argument wrong; check arguments before a call that cannot be undone.\n- Text from tools and users is part of the prompt. MCP-Forge breaks up control words (\`<|im_end|>\`, \`<tool_call>\`) in it; other runtimes may not.`,
-    `## Files\n\n${[...agent.models.map((m) => `- \`${m.file}\`: the model (${m.format})`), "- `tools.json`: the tool definitions", "- `prompt_template.json`: the texts of a prompt", "- `agent.yaml`: what it was made from and what was measured", "- `tests/validation.json`: smoke tests with recorded outputs", "- `Modelfile`: for Ollama", "- `LICENSE`: the base model's licence", "- `manifest.json`: size and SHA-256 of every file"].join("\n")}`,
+    `## Files\n\n${[...agent.models.map((m) => `- \`${m.file}\`: the model (${m.format})`), "- `tools.json`: the tool definitions", `- \`${OPENAI_TOOLS}\`: the same in OpenAI's form, for requests`, "- `prompt_template.json`: the texts of a prompt", "- `agent.yaml`: what it was made from and what was measured", "- `tests/validation.json`: smoke tests with recorded outputs", "- `Modelfile`: for Ollama", "- `LICENSE`: the base model's licence", "- `manifest.json`: size and SHA-256 of every file"].join("\n")}`,
     `## Licence\n\nThe model derives from ${plain(agent.base_model.name)}${agent.base_model.license === undefined ? "" : ` (${plain(agent.base_model.license)})`}; \`LICENSE\` is its licence.`,
   ];
   return `${sections.join("\n\n")}\n`;
@@ -36,7 +36,7 @@ function figureTable(figures: readonly FigureRow[]): string {
   const cell = (v: number | null | undefined): string => (v === null || v === undefined ? "-" : percent(v));
   const rows = figures.map(
     (f) =>
-      `| ${plain(f.figure)} | ${cell(f.value)} | ${f.n ?? "-"} | ${f.interval === undefined ? "-" : `${percent(f.interval[0])} to ${percent(f.interval[1])}`} | ${cell(f.threshold)} | ${cell(f.base)} |`,
+      `| ${plain(f.figure)} | ${cell(f.value)} | ${f.n ?? "-"} | ${f.interval === undefined ? "-" : `${percent(f.interval[0])} to ${percent(f.interval[1])}`} | ${cell(f.base)} |`,
   );
-  return ["| figure | value | n | interval | gate | untuned base |", "| --- | --- | --- | --- | --- | --- |", ...rows].join("\n");
+  return ["| figure | value | n | interval | untuned base |", "| --- | --- | --- | --- | --- |", ...rows].join("\n");
 }

@@ -22,6 +22,8 @@ export interface TryOptions {
   readonly signal?: AbortSignal;
   /** Start the servers that the bundle names: they are programs that its maker chose. Default false. */
   readonly allowServers?: boolean;
+  /** Folder in which they are started. Default: the working directory. */
+  readonly cwd?: string;
   /** Model outputs at most, the answer included. Default 5. */
   readonly maxSteps?: number;
   /** As in `openTools`; for tests. */
@@ -50,7 +52,7 @@ export async function tryBundle(dir: string, prompt: string, o: TryOptions = {})
     return err({ code: "bundle/damaged", message: "agent.yaml names no model file of the bundle", hint: "run `forge verify-bundle` on it", exit: EXIT.failed });
 
   const notes: string[] = [];
-  const session = await openSources(agent, dir, toolset.hash, notes, o);
+  const session = await openSources(agent, toolset.hash, notes, o);
   if (!session.ok) return session;
   try {
     const engine = await (o.openEngine ?? openLlama)({
@@ -99,15 +101,16 @@ export async function tryBundle(dir: string, prompt: string, o: TryOptions = {})
   }
 }
 
-/** Opens what may be opened of the bundle's sources; null when that is nothing. */
-export async function openSources(agent: Agent, dir: string, hash: string, notes: string[], o: TryOptions): Promise<Result<ToolSession | null>> {
+/** Opens what may be opened of the bundle's sources, servers in the working directory; null when that is nothing. */
+export async function openSources(agent: Agent, hash: string, notes: string[], o: TryOptions): Promise<Result<ToolSession | null>> {
   const all: readonly ToolSource[] = agent.toolset.sources ?? [];
   const open = all.filter((s) => typeof s.stub === "string" || (s.mcp !== undefined && o.allowServers === true));
   const held = all.filter((s) => s.mcp !== undefined && !open.includes(s));
   if (held.length > 0) notes.push(`not started: ${held.map(originOf).join(", ")} (a server that the bundle names runs only when you allow it)`);
   if (open.length === 0) return ok(null);
   const session = await openTools(open, {
-    dir,
+    // A path in a server's arguments means a folder of whoever tries it, as it meant one of the recipe's maker: never one of the bundle.
+    dir: o.cwd ?? process.cwd(),
     ...(o.signal === undefined ? {} : { signal: o.signal }),
     ...(o.stubEntry === undefined ? {} : { stubEntry: o.stubEntry }),
   });

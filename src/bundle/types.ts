@@ -18,13 +18,15 @@ export interface RecordedCase {
 }
 
 /** A row of the README's table of figures. */
+/** The tools as OpenAI's interface wants them in a request. */
+export const OPENAI_TOOLS = "tools.openai.json";
+
 export interface FigureRow {
   readonly figure: string;
   readonly value: number | null;
   readonly n?: number;
   /** 95 % interval, when known. */
   readonly interval?: readonly [number, number];
-  readonly threshold?: number;
   /** The untuned base model's value. */
   readonly base?: number | null;
 }

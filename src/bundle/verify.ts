@@ -5,6 +5,7 @@
  */
 import { open } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { runLoops } from "../evaluation/loop.ts";
 import { getFamily } from "../models/family.ts";
 import { openLlama } from "../models/llama/client.ts";
@@ -15,10 +16,11 @@ import { err, ok, type Result } from "../platform/result.ts";
 import { toolsetHash } from "../tools/toolset.ts";
 import { problemsOfFiles, readText } from "./manifest.ts";
 import { templateCommand } from "./modelfile.ts";
+import { openAiTools } from "./pack.ts";
 import { type BundleFiles, checkFolder, readBundle } from "./read.ts";
 import { SMOKE_LEAST } from "./smoke.ts";
 import { measureTurns } from "./turns.ts";
-import type { BundleCheck, VerifyOutcome } from "./types.ts";
+import { type BundleCheck, OPENAI_TOOLS, type VerifyOutcome } from "./types.ts";
 
 export interface VerifyOptions {
   /** Load the models and run the smoke tests. Default true. */
@@ -71,7 +73,7 @@ export async function verifyBundle(dir: string, o: VerifyOptions = {}): Promise<
   const whole: BundleFiles = { manifest, agent, toolset, prompt, tests };
   add(
     "toolset",
-    problemsOfToolset(whole),
+    [...problemsOfToolset(whole), ...(await problemsOfOpenAiTools(dir, whole))],
     `${toolset.tools.length} tools, ${toolset.hash.slice(0, 19)}`,
     "the tools were changed after training: make a new model for them",
   );
@@ -119,6 +121,19 @@ function problemsOfToolset({ toolset, agent, manifest }: BundleFiles): string[] 
   const stated = JSON.stringify(agent.toolset.tools.map((t) => [t.name, t.description]));
   if (stated !== JSON.stringify(toolset.tools.map((t) => [t.name, t.description]))) problems.push("agent.yaml lists other tools than tools.json");
   return problems;
+}
+
+/** That requests carry the tools that the model knows; bundles of earlier versions have no file for them. */
+async function problemsOfOpenAiTools(dir: string, { toolset, manifest }: BundleFiles): Promise<string[]> {
+  if (!manifest.files.some((f) => f.path === OPENAI_TOOLS)) return [];
+  const read = await readText(dir, OPENAI_TOOLS);
+  if ("problem" in read) return [read.problem];
+  try {
+    if (isDeepStrictEqual(JSON.parse(read.text), JSON.parse(JSON.stringify(openAiTools(toolset.tools))))) return [];
+  } catch {
+    // Said below.
+  }
+  return [`${OPENAI_TOOLS} has other tools than tools.json`];
 }
 
 /** That this program would write the same prompt. */

@@ -30,6 +30,7 @@ const ROWS = {
   cases: { flags: "--cases <file>", text: "evaluation cases, one JSON object a line" },
   output: { flags: "-o, --output <path>", text: "where the result goes" },
   samples: { flags: "--samples <n>", text: "how many", parse: count },
+  minPerTool: { flags: "--min-per-tool <n>", text: "at least so many for every tool, in the scenario `standard` alone (10)", parse: count },
   noToolRatio: { flags: "--no-tool-ratio <share>", text: "share of requests that no tool is for (0.15)", parse: share },
   errorRatio: { flags: "--error-ratio <share>", text: "share of requests whose tool fails (0.10)", parse: share },
   seed: { flags: "--seed <n>", text: "the seed (7)", parse: count },

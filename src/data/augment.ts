@@ -8,8 +8,8 @@
  */
 import type { JsonObject, JsonValue } from "../platform/json.ts";
 import { ok, type Result } from "../platform/result.ts";
+import { type Rng, rngFor } from "../platform/rng.ts";
 import { type Known, NOTHING_KNOWN } from "./discover.ts";
-import { type Rng, rngFor } from "./rng.ts";
 import { answerFromAll } from "./teacher/builtin/answers.ts";
 import { dress, type Register } from "./teacher/builtin/dress.ts";
 import { singular } from "./teacher/builtin/english.ts";

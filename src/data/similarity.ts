@@ -3,7 +3,7 @@
  * sets with similarity t or more share one of their first |s| - ceil(t |s|) + 1 elements in any fixed order
  * (Chaudhuri et al. 2006; Bayardo et al. 2007).
  */
-import { hash32 } from "./rng.ts";
+import { hash32 } from "../platform/rng.ts";
 
 /** REFERENCE: near-duplicates are dropped at this similarity. */
 export const NEAR_DUPLICATE = 0.95;

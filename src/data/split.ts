@@ -2,7 +2,7 @@
  * The line between training and evaluation: every frame (wording with values blanked) lies on one side,
  * decided by its own hash, so no list has to be kept and no number of samples moves a frame.
  */
-import { hash32 } from "./rng.ts";
+import { hash32 } from "../platform/rng.ts";
 
 /** Share of all frames that evaluation has to itself: one in this many. */
 const ONE_IN = 4;

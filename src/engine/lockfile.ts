@@ -156,7 +156,7 @@ export function compareLocked(
   const fail = (message: string): Failure => ({
     code: "lockfile/out-of-date",
     message: `${o.file}${of} is not up to date: ${message}`,
-    hint: "run `forge apply` without --locked and commit the lockfile",
+    hint: "run the same command without --locked, and commit the lockfile",
     exit: EXIT.usage,
   });
   if (Object.keys(section).length === 0) return fail("it has no entries for this recipe");

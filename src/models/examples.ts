@@ -2,7 +2,12 @@
  * The examples that training reads, made from the samples: conversations whole, and the assistant's first moves
  * alone, as often as the family's data file says. A first move is short (no result, no answer), so it costs little
  * beside the shared prefix, and it is what is hardest to learn: whether to call, what, and with which arguments.
+ *
+ * A recipe's tools stand in one order in every prompt, so a model can learn their places by heart and never read
+ * what they say. `examplesInSteps` shows them in other orders too: those of an optimiser step share one, so that
+ * the prompt is still computed once a step.
  */
+import { type Rng, rngFor } from "../platform/rng.ts";
 import type { Family } from "../schemas/generated/family.ts";
 import type { Sample } from "../schemas/generated/sample.ts";
 import type { ToolDefinition } from "../schemas/generated/toolset.ts";
@@ -11,6 +16,8 @@ import type { Renderer, Segment } from "./render.ts";
 export interface TrainingExample {
   /** The sample's id; with `#first`, and a number from the second on, for a first move alone. */
   readonly id: string;
+  /** Those of one group have the prompt in common and stay together in a step (python/forge_steps/train.py). */
+  readonly group?: string;
   readonly segments: readonly { readonly text: string; readonly learn: boolean }[];
 }
 
@@ -23,6 +30,14 @@ export const EVERY_SAMPLE_ONCE: ExamplePlan = { whole: 1, first: 0, first_withou
 /** Characters of an answer that are kept where only the decision not to call is to be learned: the first dozen words. */
 const DECISION_CHARS = 72;
 
+/** An example before it is written out. */
+interface Draft {
+  readonly id: string;
+  readonly sample: Sample;
+  /** `decision`: a first move without a call, its answer cut short. */
+  readonly part: "whole" | "call" | "decision";
+}
+
 /** The examples of a recipe's samples, in the samples' order. The same samples give the same examples. */
 export function trainingExamples(
   samples: readonly Sample[],
@@ -30,22 +45,64 @@ export function trainingExamples(
   tools: readonly ToolDefinition[],
   plan: ExamplePlan = EVERY_SAMPLE_ONCE,
 ): TrainingExample[] {
-  const seen = new Map<string, number>();
+  const write = writer(renderer, tools);
+  return drafts(samples, plan).map(write);
+}
+
+/**
+ * The same examples in groups of `size`, drawn by the seed; every second group has the tools in an order of its own, the
+ * others in theirs. A single tool has but one order: then there are no groups.
+ */
+export function examplesInSteps(
+  samples: readonly Sample[],
+  renderer: Renderer,
+  tools: readonly ToolDefinition[],
+  o: { readonly plan?: ExamplePlan; readonly size: number; readonly seed: number },
+): TrainingExample[] {
+  if (tools.length < 2) return trainingExamples(samples, renderer, tools, o.plan);
+  const all = rngFor(o.seed, "steps").shuffle(drafts(samples, o.plan ?? EVERY_SAMPLE_ONCE));
+  const asGiven = writer(renderer, tools);
   const result: TrainingExample[] = [];
+  for (let group = 0; group * o.size < all.length; group++) {
+    const write = group % 2 === 0 ? asGiven : writer(renderer, otherOrder(tools, rngFor(o.seed, "order", group)));
+    for (const draft of all.slice(group * o.size, (group + 1) * o.size)) result.push({ ...write(draft), group: String(group) });
+  }
+  return result;
+}
+
+/** The tools in another order than they are; there are two at least. */
+function otherOrder(tools: readonly ToolDefinition[], rng: Rng): ToolDefinition[] {
+  const order = rng.shuffle(tools);
+  return order.every((t, i) => t === tools[i]) ? [...order.slice(1), order[0] as ToolDefinition] : order;
+}
+
+function drafts(samples: readonly Sample[], plan: ExamplePlan): Draft[] {
+  const seen = new Map<string, number>();
+  const result: Draft[] = [];
   for (const sample of samples) {
-    const group = `${sample.scenario}/${sample.kind}/${sample.tool_name}`;
-    const index = seen.get(group) ?? 0;
-    seen.set(group, index + 1);
-    const segments = renderer.segments(sample.messages, tools);
-    const end = segments.findIndex((s) => s.learn) + 1;
+    const kind = `${sample.scenario}/${sample.kind}/${sample.tool_name}`;
+    const index = seen.get(kind) ?? 0;
+    seen.set(kind, index + 1);
     const calls = sample.messages.find((m) => m.role === "assistant")?.tool_calls !== undefined;
     const times = calls ? plan.first : plan.first_without_call;
     // What failed is told from the result, and a second call comes after one, which only a whole conversation has: of these none is left out.
-    if (sample.scenario === "error" || sample.scenario === "chain" || times === 0 || isPicked(index, plan.whole)) result.push({ id: sample.id, segments });
-    const first = segments.slice(0, end);
-    for (let i = 1; i <= times; i++) result.push({ id: `${sample.id}#first${i > 1 ? i : ""}`, segments: calls ? first : shortened(first) });
+    if (sample.scenario === "error" || sample.scenario === "chain" || times === 0 || isPicked(index, plan.whole))
+      result.push({ id: sample.id, sample, part: "whole" });
+    for (let i = 1; i <= times; i++) result.push({ id: `${sample.id}#first${i > 1 ? i : ""}`, sample, part: calls ? "call" : "decision" });
   }
   return result;
+}
+
+/** Writes drafts out under one list of tools. A sample is rendered once, however many examples it gives in a row. */
+function writer(renderer: Renderer, tools: readonly ToolDefinition[]): (draft: Draft) => TrainingExample {
+  let last: { readonly sample: Sample; readonly segments: readonly Segment[] } | undefined;
+  return ({ id, sample, part }) => {
+    if (last?.sample !== sample) last = { sample, segments: renderer.segments(sample.messages, tools) };
+    const { segments } = last;
+    if (part === "whole") return { id, segments };
+    const first = segments.slice(0, segments.findIndex((s) => s.learn) + 1);
+    return { id, segments: part === "call" ? first : shortened(first) };
+  };
 }
 
 /** Spreads a share evenly over a counted group; its first member is always picked. */

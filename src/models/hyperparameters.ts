@@ -22,6 +22,8 @@ export interface Hyperparameters {
   /** Longest sample with its prompt, in tokens; raised to the longest there is within the model's window. */
   readonly max_tokens: number;
   readonly batching: "shared_prefix" | "padded";
+  /** Whether every second step reads the tools in another order (examples.ts). */
+  readonly shuffle_tools: boolean;
   /** Token budget of a row: the knob for memory. */
   readonly row_tokens: number;
   readonly weight_decay: number;
@@ -30,7 +32,7 @@ export interface Hyperparameters {
 /** One value and who decided it. */
 export interface HyperparameterOrigin {
   readonly name: keyof Hyperparameters;
-  readonly value: number | string;
+  readonly value: number | string | boolean;
   /** `recipe`: the recipe's `train`; `family`: the family's data file; `profile`: the profile's table; `default`: the same everywhere. */
   readonly from: "recipe" | "family" | "profile" | "default";
 }
@@ -71,7 +73,13 @@ export function resolveHyperparameters(o: {
     ...o.onHeadStart,
   };
   const origins: HyperparameterOrigin[] = [];
-  const pick = <T extends number | string>(name: keyof Hyperparameters, recipe: T | undefined, wish: T | undefined, profile: T | undefined, fallback: T): T => {
+  const pick = <T extends number | string | boolean>(
+    name: keyof Hyperparameters,
+    recipe: T | undefined,
+    wish: T | undefined,
+    profile: T | undefined,
+    fallback: T,
+  ): T => {
     const layers: readonly (readonly [T | undefined, HyperparameterOrigin["from"]])[] = [
       [recipe, "recipe"],
       [wish, "family"],
@@ -106,6 +114,7 @@ export function resolveHyperparameters(o: {
     warmup_steps: pick("warmup_steps", train.warmup_steps, wishes.warmup_steps, table.warmup_steps, 5),
     max_tokens: pick("max_tokens", train.max_tokens, undefined, table.max_tokens, 4096),
     batching: pick("batching", train.batching, undefined, table.batching, "shared_prefix"),
+    shuffle_tools: pick("shuffle_tools", train.shuffle_tools, wishes.shuffle_tools, table.shuffle_tools, true),
     row_tokens: pick("row_tokens", train.row_tokens, wishes.row_tokens, table.row_tokens, DEFAULT_ROW_TOKENS),
     weight_decay: pick("weight_decay", train.weight_decay, wishes.weight_decay, table.weight_decay, 0),
   };

@@ -195,6 +195,7 @@ const REASONS: Readonly<Record<string, readonly [code: string, what: string, hin
   EROFS: ["read-only", "the file system is read-only", "use a project folder that can be written to"],
   EACCES: ["no-permission", "permission denied", "check who owns the folder (a run under sudo leaves files of root)"],
   EPERM: ["no-permission", "operation not permitted", "check who owns the folder (a run under sudo leaves files of root)"],
+  ENOENT: ["missing", "there is no such file or folder", "check the path"],
   ENOTDIR: ["not-a-folder", "a file stands where a folder is needed", "move the file away, or use another folder"],
   EEXIST: ["not-a-folder", "something else stands where a folder is needed", "move it away, or use another folder"],
   ENAMETOOLONG: ["name-too-long", "the path is too long", "use a folder with a shorter path"],

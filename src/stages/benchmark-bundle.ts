@@ -7,7 +7,7 @@ import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { loadBundle } from "../bundle/read.ts";
 import { openSources } from "../bundle/try.ts";
-import { readCases } from "../evaluation/cases.ts";
+import { readCases, strayArguments } from "../evaluation/cases.ts";
 import { allFigures } from "../evaluation/figures.ts";
 import { runLoops } from "../evaluation/loop.ts";
 import { benchmarkJson, type EvaluationReport, makeReport, reportMarkdown } from "../evaluation/report.ts";
@@ -37,17 +37,19 @@ export interface BundleBenchmark {
 export async function benchmarkBundle(path: string, o: BundleBenchmarkOptions): Promise<Result<BundleBenchmark>> {
   const isFile = (await stat(path).catch(() => undefined))?.isFile() === true;
   const dir = isFile ? dirname(path) : path;
-  const cases = await readCases(o.cases);
-  if (!cases.ok) return cases;
+  const early = await readCases(o.cases);
+  if (!early.ok) return early;
   const loaded = await loadBundle(dir);
   if (!loaded.ok) return isFile ? err({ ...loaded.error, hint: "name a GGUF that lies in its bundle: the tools and the prompt come from there" }) : loaded;
   const { agent, toolset, renderer } = loaded.value;
+  const cases = await readCases(o.cases, toolset);
+  if (!cases.ok) return cases;
   const file = isFile ? basename(path) : agent.models[0]?.file;
   if (file === undefined)
     return err({ code: "bundle/no-model", message: "the bundle names no model", hint: "run `forge verify-bundle` on it", exit: EXIT.failed });
 
-  const notes: string[] = [];
-  const session = await openSources(agent, dir, toolset.hash, notes, { signal: o.signal, allowServers: o.allowServers === true });
+  const notes: string[] = strayArguments(cases.value, toolset);
+  const session = await openSources(agent, toolset.hash, notes, { signal: o.signal, allowServers: o.allowServers === true });
   if (!session.ok) return session;
   try {
     const engine = await openLlama({ model: join(dir, file), sequences: SIDE_BY_SIDE, signal: o.signal });

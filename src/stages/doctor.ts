@@ -56,6 +56,8 @@ export interface Needs {
   readonly exports: number;
   /** The teacher's provider; without it the builtin one. */
   readonly teacher?: string;
+  /** Names of the secrets that its tool servers get. */
+  readonly secrets?: readonly string[];
 }
 
 const DEFAULT_NEEDS: Needs = { family: "smollm2", exports: 1 };
@@ -88,14 +90,14 @@ export async function examine(o: ExamineOptions): Promise<DoctorReport> {
   const needs = o.needs ?? DEFAULT_NEEDS;
   const findings: Finding[] = [
     node(),
-    ...pythonFindings(python),
+    ...pythonFindings(python, isOffline(env)),
     await llama(env),
     ...(await gpu(env, o.signal)),
     memory(needs),
     ...(await disks(o.projectDir, env, python, needs)),
-    ...baseModels(needs),
+    ...baseModel(needs, isOffline(env)),
     network(env),
-    ...keys(env, o.needs?.teacher),
+    ...keys(env, o.needs),
   ];
   const healthy = findings.every((f) => f.status !== "missing");
   return { version: manifest.version, findings, ready: healthy ? families().map(familyWords) : [] };
@@ -110,7 +112,7 @@ function node(): Finding {
     : { check: "node", status: "missing", message: `${message}: too old`, fix: "install Node 20.19 or newer" };
 }
 
-function pythonFindings(python: PythonState): Finding[] {
+function pythonFindings(python: PythonState, offline: boolean): Finding[] {
   if (python.problem !== undefined) return [{ check: "python", status: "missing", message: python.problem.message, fix: python.problem.hint }];
   const found: Finding = { check: "python", status: "ok", message: `Python ${python.version} (${python.interpreter})` };
   const { absent, packages } = python;
@@ -137,9 +139,8 @@ function pythonFindings(python: PythonState): Finding[] {
     found,
     {
       check: "packages",
-      status: "note",
       message: `forge's own Python environment is not made yet (${size})`,
-      fix: "forge doctor --fix makes it now, forge apply at first need",
+      ...fetched("makes", offline),
     },
   ];
 }
@@ -232,41 +233,52 @@ async function freeBytes(path: string): Promise<number | undefined> {
   }
 }
 
-function baseModels(needs: Needs): Finding[] {
-  return families().map((family) => {
-    const name = family.name === needs.family ? (needs.source ?? "default") : "default";
-    if (cachedBase(family, name) !== undefined) return { check: "model", status: "ok", message: `${family.title} is in the cache` };
-    const source = family.sources[name];
-    if (source?.kind === "hub")
-      return {
-        check: "model",
-        status: "note",
-        message: `${family.title} is not fetched yet; source \`${name}\` is a model hub`,
-        fix: "forge doctor --fix fetches it now, forge apply at first need",
-      };
-    if (source?.kind === "package") return { check: "model", status: "ok", message: `${family.title} comes with forge` };
-    const size = source?.kind === "wheel" ? ` (${Math.round(source.bytes / 1e6)} MB)` : "";
-    return {
-      check: "model",
-      status: "note",
-      message: `${family.title} is not fetched yet${size}`,
-      fix: "forge doctor --fix fetches it now, forge apply at first need",
-    };
-  });
+/** The base model of the recipe (of the default recipe where there is none). */
+function baseModel(needs: Needs, offline: boolean): Finding[] {
+  const family = families().find((f) => f.name === needs.family);
+  if (family === undefined) return [];
+  const name = needs.source ?? "default";
+  if (cachedBase(family, name) !== undefined) return [{ check: "model", status: "ok", message: `${family.title} is in the cache` }];
+  const source = family.sources[name];
+  if (source?.kind === "package") return [{ check: "model", status: "ok", message: `${family.title} comes with forge` }];
+  const what = source?.kind === "wheel" ? ` (${Math.round(source.bytes / 1e6)} MB)` : source?.kind === "hub" ? " (from the model hub)" : "";
+  return [{ check: "model", message: `${family.title} is not fetched yet${what}`, ...fetched("fetches", offline) }];
 }
 
-function keys(env: NodeJS.ProcessEnv, teacher?: string): Finding[] {
+/** What is fetched when it is needed is no lack, unless nothing may be fetched. */
+const fetched = (verb: string, offline: boolean): Pick<Finding, "status" | "fix"> =>
+  offline
+    ? { status: "missing", fix: `with a network: forge doctor --fix ${verb} it; the cache (MCP_FORGE_CACHE_DIR) may then be copied here` }
+    : { status: "note", fix: `forge doctor --fix ${verb} it now, forge apply at first need` };
+
+function keys(env: NodeJS.ProcessEnv, { teacher, secrets = [] }: Partial<Needs> = {}): Finding[] {
+  const unset = secrets.filter((name) => !env[name]);
+  const given = secrets.filter((name) => env[name]);
   const names = ["OPENAI_API_KEY", "HF_TOKEN", ...(teacher === "openai-compatible" ? [OTHER_TEACHER_KEY] : [])];
-  return names.map((name) => {
-    if (env[name]) return { check: "keys", status: "ok", message: `${name} is set` };
-    if (name === "OPENAI_API_KEY" && teacher === "openai")
-      return { check: "keys", status: "missing", message: `${name} is not set, and the recipe's teacher needs it`, fix: `export ${name}=…` };
-    return {
-      check: "keys",
-      status: "note",
-      message: `${name} is not set (${name === OTHER_TEACHER_KEY ? "the teacher's server may want none" : "the default recipe needs no key"})`,
-    };
-  });
+  const ofServers: Finding[] = [
+    ...given.map((name): Finding => ({ check: "keys", status: "ok", message: `${name} is set` })),
+    ...unset.map(
+      (name): Finding => ({
+        check: "keys",
+        status: "missing",
+        message: `${name} is not set, and a tool server of the recipe needs it`,
+        fix: `export ${name}=…`,
+      }),
+    ),
+  ];
+  const ofForge = names
+    .filter((name) => !secrets.includes(name))
+    .map((name): Finding => {
+      if (env[name]) return { check: "keys", status: "ok", message: `${name} is set` };
+      if (name === "OPENAI_API_KEY" && teacher === "openai")
+        return { check: "keys", status: "missing", message: `${name} is not set, and the recipe's teacher needs it`, fix: `export ${name}=…` };
+      return {
+        check: "keys",
+        status: "note",
+        message: `${name} is not set (${name === OTHER_TEACHER_KEY ? "the teacher's server may want none" : "the default recipe needs no key"})`,
+      };
+    });
+  return [...ofServers, ...ofForge];
 }
 
 const families = (): Family[] =>

@@ -21,13 +21,15 @@ const FEW_CASES = 20;
 /** What to try when a figure is under its threshold. */
 const ADVICE: Readonly<Record<string, string>> = {
   schema_pass_rate: "look at the dropped samples in the QC report; a tool's schema may contradict its description",
-  min_samples_per_tool: "raise `data.samples`, or lower `data.min_per_tool` and the gate with it",
+  min_samples_per_tool:
+    "bring more samples of the tools with few (in a recipe: raise `data.samples`), or lower the threshold (`gates.qa.min_samples_per_tool`)",
   tool_call_parse_rate: "raise `data.samples` or `train.epochs`: the model has not yet learned the call's syntax",
-  schema_conformance_rate: "raise `data.samples`; or ship the grammar with `gates.decoding: constrained`",
+  schema_conformance_rate: "raise `data.samples`; or judge and ship the model with its grammar (`gates.decoding: constrained`)",
   tool_selection_accuracy: "make the tools' descriptions say when each is to be used, and raise `data.samples`",
   loop_completion_rate: "read the failed loops in the validation report; raise `train.epochs` if answers break off",
-  error_handling_rate: "raise the weight of `data.scenarios.error`",
-  no_tool_correctness: "raise the weight of `data.scenarios.no_tool`: the model calls tools where none is due",
+  error_handling_rate: "raise `data.scenarios.error` and lower `standard` by as much; name all the shares, they add up to 1",
+  no_tool_correctness:
+    "the model calls tools where none is due: raise `data.scenarios.no_tool` and lower `standard` by as much; name all the shares, they add up to 1",
 };
 
 /** Id of the gate of a stage. */

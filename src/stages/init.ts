@@ -11,6 +11,8 @@ import { EXIT } from "../platform/exit.ts";
 import { fsFailure, writeFileAtomic } from "../platform/fs.ts";
 import { packageRoot } from "../platform/paths.ts";
 import { err, ok, type Result } from "../platform/result.ts";
+import { nearest } from "../recipe/nearest.ts";
+import { STUB_NAMES } from "../tools/stubs/names.ts";
 import type { ToolSource } from "../tools/types.ts";
 
 export interface StarterOptions {
@@ -49,12 +51,18 @@ export async function writeStarter(o: StarterOptions): Promise<Result<Starter>> 
       hint: "Use lower-case letters, digits, dots, dashes and underscores, at most 64.",
       exit: EXIT.usage,
     });
+  const stub = o.source?.stub;
+  if (typeof stub === "string" && !STUB_NAMES.some((name) => name === stub)) {
+    const near = nearest(stub, STUB_NAMES);
+    const hint = near === undefined ? `There are: ${STUB_NAMES.join(", ")}.` : `Did you mean \`${near}\`?`;
+    return err({ code: "init/bad-stub", message: `there is no stub \`${stub.slice(0, 100)}\``, hint, exit: EXIT.usage });
+  }
   const name = o.name ?? (o.source === undefined ? STUB_NAME : nameFromFolder(dir));
   try {
     await mkdir(dir, { recursive: true });
     const schema = await placeSchema(dir);
     writeFileAtomic(file, await starterText(name, o.source, schema));
-    const ignored = await addIgnored(dir, [".mcp-forge/", `dist/${name}/`]);
+    const ignored = await addIgnored(dir, [".mcp-forge/", `dist/${name}/`, `dist/${name}-*/`]);
     return ok({ file, name, schema, ignored });
   } catch (error) {
     const failure = fsFailure(error, `write ${o.file}`);

@@ -14,7 +14,7 @@ import type { Sample } from "../schemas/generated/sample.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { baseSettings, type PipelineContext, plain, sampleSource } from "./context.ts";
 
-export const VERSION = 5;
+export const VERSION = 6;
 
 export function trainStage(c: PipelineContext): StageDefinition {
   const { headStart } = c;
@@ -38,7 +38,7 @@ export function trainStage(c: PipelineContext): StageDefinition {
     outputs: { adapter: "folder", rows: "file", training: "file" },
     resources: { cpu: 1, gpu: 1 },
     async run({ inputs, outputs, scratch, signal, emit, logFile }) {
-      const [{ runStep }, { ensureBase }, { createRenderer }, { trainingExamples }] = await Promise.all([
+      const [{ runStep }, { ensureBase }, { createRenderer }, { examplesInSteps, trainingExamples }] = await Promise.all([
         import("../runners/local.ts"),
         import("../models/base.ts"),
         import("../models/render.ts"),
@@ -52,7 +52,10 @@ export function trainStage(c: PipelineContext): StageDefinition {
       const renderer = createRenderer(c.family);
       const rows = join(scratch, "rendered.jsonl");
       await mkdir(scratch, { recursive: true });
-      await writeFile(rows, toJsonLines(trainingExamples(samples, renderer, toolset.tools, examplePlan)));
+      const examples = hyper.shuffle_tools
+        ? examplesInSteps(samples, renderer, toolset.tools, { plan: examplePlan, size: hyper.samples_per_step, seed: c.recipe.seed })
+        : trainingExamples(samples, renderer, toolset.tools, examplePlan);
+      await writeFile(rows, toJsonLines(examples));
       const result = await runStep(
         "train",
         {

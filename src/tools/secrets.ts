@@ -15,6 +15,11 @@ export interface ResolvedEnv {
   readonly mask: (text: string) => string;
 }
 
+/** The names of the secrets in some texts, each once. */
+export const secretNames = (texts: readonly string[]): string[] => [
+  ...new Set(texts.flatMap((text) => [...text.matchAll(REFERENCE)].map((m) => m[1] as string))),
+];
+
 /** Whether a text names a secret. */
 export const namesSecret = (text: string): boolean => text.search(REFERENCE) >= 0;
 

@@ -109,7 +109,7 @@ describe("packing", () => {
     ],
     ["a name that is a path", "bundle/invalid-name", () => packInput({ name: "../x" })],
     ["no recorded case", "bundle/no-smoke-tests", () => packInput({ records: [] })],
-    ["a model that is not there", "files/enoent", () => packInput({ models: [{ format: "q8_0", path: "/nowhere.gguf" }] })],
+    ["a model that is not there", "files/missing", () => packInput({ models: [{ format: "q8_0", path: "/nowhere.gguf" }] })],
   ])("refuses %s", async (_, code, input) => {
     expect(await packBundle(await input())).toMatchObject({ ok: false, error: { code } });
   });

@@ -269,7 +269,7 @@ describe("init", () => {
     const dir = rig.project(null);
     writeFileSync(join(dir, ".gitignore"), "node_modules");
     expect((await rig.run(dir, ["init"])).out).toContain("added to .gitignore");
-    expect(readFileSync(join(dir, ".gitignore"), "utf8")).toBe("node_modules\n.mcp-forge/\ndist/weather-expert/\n");
+    expect(readFileSync(join(dir, ".gitignore"), "utf8")).toBe("node_modules\n.mcp-forge/\ndist/weather-expert/\ndist/weather-expert-*/\n");
     expect((await rig.run(dir, ["init", "--force"])).out).not.toContain(".gitignore");
     writeFileSync(join(dir, ".gitignore"), ".mcp-forge\n/dist\n");
     expect((await rig.run(dir, ["init", "--force"])).out).not.toContain(".gitignore");
@@ -384,6 +384,12 @@ test("doctor: the recipe at hand, --fix, the proxy without its password", async 
   const ended = await rig.run(rig.project(), ["doctor"], env);
   expect(ended.out).toMatch(/network +through the proxy http:\/\/\[redacted\]@proxy\.example:3128/);
   expect(ended.out).not.toContain("hunter2");
+  const bare = await rig.run(rig.project(), ["doctor", "--offline"], { XDG_CACHE_HOME: join(dir, "nothing") });
+  expect([bare.code, bare.out]).toEqual([6, expect.stringMatching(/✗ packages[\s\S]*✗ model +SmolLM2[\s\S]*with a network: forge doctor --fix/)]);
+  const secret = rig.project(RECIPE.replace("- stub: weather", '- mcp: { command: x, env: { TOKEN: "${secret:SERVER_TOKEN}" } }'));
+  const unset = await rig.run(secret, ["doctor"]);
+  expect([unset.code, unset.out]).toEqual([6, expect.stringContaining("✗ keys      SERVER_TOKEN is not set, and a tool server of the recipe needs it")]);
+  expect((await rig.run(secret, ["doctor"], { SERVER_TOKEN: "s3cr3t-value" })).out).toContain("SERVER_TOKEN is set");
   const offline = await rig.run(rig.project(), ["doctor", "--fix", "--offline"]);
   expect(offline.code).toBe(6);
   expect(offline.err).toMatch(/error\[offline\/missing\]: forge's own Python environment .* and --offline forbids fetching it/);

@@ -6,11 +6,11 @@ import { scrambleNames, scrambleValues, strangeValue } from "../../src/data/curr
 import { makeToolset } from "../../src/data/curriculum/toolsets.ts";
 import { generate } from "../../src/data/generate.ts";
 import { planSynthesis } from "../../src/data/plan.ts";
-import { rngFor } from "../../src/data/rng.ts";
 import type { Sample, Toolset } from "../../src/data/types.ts";
 import { getFamily } from "../../src/models/family.ts";
 import { createRenderer } from "../../src/models/render.ts";
 import type { JsonObject } from "../../src/platform/json.ts";
+import { rngFor } from "../../src/platform/rng.ts";
 import { compileSchema } from "../../src/tools/arguments.ts";
 
 const answerPlain = async (questions: readonly string[]) => ({ ok: true as const, value: questions.map(() => "An answer.") });

@@ -5,7 +5,6 @@ import { realToolset } from "../../src/data/curriculum/real.ts";
 import { makeLeftOut, makeToolset } from "../../src/data/curriculum/toolsets.ts";
 import { generate } from "../../src/data/generate.ts";
 import { planSynthesis } from "../../src/data/plan.ts";
-import { rngFor } from "../../src/data/rng.ts";
 import { splitName } from "../../src/data/teacher/builtin/english.ts";
 import { readToolset } from "../../src/data/teacher/builtin/model.ts";
 import { sayPair } from "../../src/data/teacher/builtin/values/times.ts";
@@ -13,6 +12,7 @@ import { plain } from "../../src/data/teacher/builtin/values/value.ts";
 import { KNOWN_PEOPLE } from "../../src/data/teacher/builtin/words/things.ts";
 import type { ToolDefinition, Toolset } from "../../src/data/types.ts";
 import type { JsonObject } from "../../src/platform/json.ts";
+import { rngFor } from "../../src/platform/rng.ts";
 import { toolsetHash } from "../../src/tools/toolset.ts";
 
 const tool = (name: string, description: string, properties: JsonObject, required: string[]): ToolDefinition => ({

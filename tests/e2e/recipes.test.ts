@@ -45,12 +45,13 @@ const RECIPES: readonly (readonly [file: string, tools: number, executes: boolea
   ["weather.yaml", 3, true],
   ["filesystem.yaml", 14, true],
   ["openai-functions.yaml", 3, false],
+  ["file.yaml", 3, false],
   ["two-servers.yaml", 6, true],
   ["http.yaml", 2, true],
 ];
 
 it("are all listed, here and in their README", () => {
-  const there = readdirSync(folder).filter((f) => f.endsWith(".yaml") && f !== "shop.yaml");
+  const there = readdirSync(folder).filter((f) => f.endsWith(".yaml") && f !== "shop.tools.yaml");
   expect(there.sort()).toEqual(RECIPES.map(([file]) => file).sort());
   const readme = readFileSync(join(folder, "README.md"), "utf8");
   expect(there.filter((f) => !readme.includes(`(${f})`))).toEqual([]);

@@ -2,9 +2,21 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { caseMessages, parseCases, readCases } from "../../src/evaluation/cases.ts";
+import { caseMessages, parseCases, readCases, strayArguments } from "../../src/evaluation/cases.ts";
 import { packageRoot } from "../../src/platform/paths.ts";
+import type { Toolset } from "../../src/schemas/generated/toolset.ts";
 
+const TOOLS: Pick<Toolset, "tools"> = {
+  tools: [
+    {
+      name: "get_weather",
+      description: "",
+      input_schema: { type: "object", properties: { location: { type: "string" } } },
+      source: "stub",
+      origin: "stub:weather",
+    },
+  ],
+};
 const good = '{"id":"a","messages":[{"role":"user","content":"hi"}],"expect":null}';
 
 describe("cases", () => {
@@ -30,6 +42,23 @@ describe("cases", () => {
       ok: false,
       error: { code: "evaluation/bad-cases", message: expect.stringContaining(message) as string, place: { file: "cases.jsonl", line: 3 }, exit: 4 },
     });
+  });
+
+  test("say what an argument must be, and that a tool is none", () => {
+    const expects = (calls: string) => parseCases(good.replace("null", calls), "x", TOOLS);
+    const failed = (calls: string): string => {
+      const read = expects(calls);
+      return read.ok ? "" : read.error.message;
+    };
+    expect(failed('[{"name":"get_weather","arguments":{"location":"Oslo"}}]')).toBe(
+      'expect.0.arguments.location must be the list of values that are accepted: "location": ["Oslo"]',
+    );
+    expect(failed('[{"name":"get_weather"}]')).toBe("expect.0 must have required property 'arguments'");
+    expect(failed('"get_weather"')).toContain("expect must be");
+    expect(failed('[{"name":"get_wether","arguments":{}}]')).toBe('expects a call of "get_wether", which is none of the tools: did you mean "get_weather"?');
+    const read = expects('[{"name":"get_weather","arguments":{"loc":["Oslo"],"location":["Oslo"]}}]');
+    if (!read.ok) throw new Error(read.error.message);
+    expect(strayArguments(read.value, TOOLS)).toEqual(['case "a" expects get_weather with "loc", which is none of its arguments: did you mean "location"?']);
   });
 
   test("that are none, or nowhere, are a failure", async () => {

@@ -1,10 +1,11 @@
 /** The examples of training: which conversations are shown whole, and how often their first moves alone. */
 import fc from "fast-check";
-import { expect, test } from "vitest";
-import { EVERY_SAMPLE_ONCE, trainingExamples } from "../../src/models/examples.ts";
+import { describe, expect, test } from "vitest";
+import { EVERY_SAMPLE_ONCE, examplesInSteps, type TrainingExample, trainingExamples } from "../../src/models/examples.ts";
 import { getFamily } from "../../src/models/family.ts";
 import { createRenderer } from "../../src/models/render.ts";
 import type { Sample } from "../../src/schemas/generated/sample.ts";
+import type { ToolDefinition } from "../../src/schemas/generated/toolset.ts";
 
 const smollm2 = getFamily("smollm2");
 if (!smollm2.ok) throw new Error("smollm2 is gone");
@@ -75,4 +76,44 @@ test("a share of the conversations is shown whole, evenly, and every one in whic
     }),
     { numRuns: 12 },
   );
+});
+
+describe("in steps", () => {
+  const tools: ToolDefinition[] = ["get_weather", "get_forecast", "get_alerts"].map((name) => ({
+    name,
+    description: `Does ${name}.`,
+    input_schema: { type: "object", properties: {} },
+    source: "stub",
+    origin: "stub:weather",
+  }));
+  const samples = Array.from({ length: 23 }, (_, i): Sample => ({ ...sample, id: `standard/${i}` }));
+  const plan = { whole: 0.5, first: 1, first_without_call: 1 };
+  const steps = (seed: number, from: readonly ToolDefinition[] = tools) => examplesInSteps(samples, renderer, from, { plan, size: 5, seed });
+  const prompt = (e: { segments: readonly { text: string }[] }): string => (e.segments[0]?.text ?? "").split("<|im_start|>user")[0] ?? "";
+
+  test("the same examples, each once; a group has one prompt, every second one the recipe's", () => {
+    const made = steps(1);
+    const asGiven = trainingExamples(samples, renderer, tools, plan);
+    expect(made.map((e) => e.id).sort()).toEqual(asGiven.map((e) => e.id).sort());
+    const groups = new Map<string, TrainingExample[]>();
+    for (const e of made) groups.set(e.group ?? "none", [...(groups.get(e.group ?? "none") ?? []), e]);
+    expect([...groups.values()].map((g) => g.length)).toEqual([...Array(Math.floor(made.length / 5)).fill(5), ...(made.length % 5 ? [made.length % 5] : [])]);
+    const prompts = [...groups.values()].map((g) => new Set(g.map(prompt)));
+    expect(prompts.every((p) => p.size === 1)).toBe(true);
+    const own = prompt(asGiven[0] as TrainingExample);
+    expect(prompts.map((p) => p.has(own))).toEqual(prompts.map((_, i) => i % 2 === 0));
+    expect(steps(3, tools.slice(0, 2)).filter((e) => Number(e.group) % 2 === 1 && prompt(e).includes("get_weather")).length).toBeGreaterThan(0);
+    for (const e of made) {
+      const same = asGiven.find((a) => a.id === e.id);
+      // Whatever the order: the same tools are read, and the same is said and learned after them.
+      expect(text(e.segments).length).toBe(text(same?.segments).length);
+      expect(text(e.segments).slice(prompt(e).length)).toBe(text(same?.segments).slice(own.length));
+    }
+  });
+
+  test("follow from the seed; a single tool has one order and no groups", () => {
+    expect(steps(1)).toEqual(steps(1));
+    expect(steps(2)).not.toEqual(steps(1));
+    expect(steps(1, tools.slice(0, 1))).toEqual(trainingExamples(samples, renderer, tools.slice(0, 1), plan));
+  });
 });

@@ -17,7 +17,7 @@ afterAll(() => {
   rmSync(room, { recursive: true, force: true });
 });
 
-it.each(["weather", "filesystem", "openai-functions", "two-servers", "http"])("%s goes from its recipe to a bundle", async (name) => {
+it.each(["weather", "filesystem", "openai-functions", "file", "two-servers", "http"])("%s goes from its recipe to a bundle", async (name) => {
   const env: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: "1", DEMO_TOKEN: "demo-token-for-tests" };
   if (name === "http") {
     // From the repository: the copy has no packages beside it.
@@ -26,9 +26,9 @@ it.each(["weather", "filesystem", "openai-functions", "two-servers", "http"])("%
     env.DEMO_SERVER = line.toString().trim();
   }
   const run = (...args: string[]) => spawnSync(process.execPath, [forge, ...args], { cwd: room, env, encoding: "utf8" });
-  const packed = run("pack", `${name}.yaml`, "--variant", "ci", "--unproven");
+  const packed = run("apply", `${name}.yaml`, "--variant", "ci");
   expect(packed.status, packed.stdout + packed.stderr).toBe(0);
   expect(packed.stdout + packed.stderr).not.toContain("demo-token-for-tests");
-  const verified = run("verify-bundle", join("dist", name), "--shallow");
+  const verified = run("verify-bundle", join("dist", `${name}-ci`), "--shallow");
   expect(verified.status, verified.stdout + verified.stderr).toBe(0);
 });

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { rngFor } from "../../src/data/rng.ts";
+import { rngFor } from "../../src/platform/rng.ts";
 import { World } from "../e2e/support/forge.ts";
 import { goodTeacher, openAiServer } from "../models/openai-server.ts";
 

@@ -93,7 +93,7 @@ describe.each(POLICIES)("execute: %j", (policy, allowed) => {
     const { session, asked, agent, dir } = await counting(policy);
     await session.close();
     const notes: string[] = [];
-    const tried = await openSources(agent, dir, session.toolset.hash, notes, { allowServers: true });
+    const tried = await openSources(agent, session.toolset.hash, notes, { allowServers: true, cwd: dir });
     if (!tried.ok || tried.value === null) throw new Error("it did not open");
     const family = getFamily("smollm2");
     if (!family.ok) throw new Error(family.error.message);
@@ -112,10 +112,10 @@ describe.each(POLICIES)("execute: %j", (policy, allowed) => {
 });
 
 it("is not started by `try` unless that is allowed", async () => {
-  const { session, asked, agent, dir } = await counting("all");
+  const { session, asked, agent } = await counting("all");
   await session.close();
   const notes: string[] = [];
-  expect(await openSources(agent, dir, session.toolset.hash, notes, {})).toEqual({ ok: true, value: null });
+  expect(await openSources(agent, session.toolset.hash, notes, {})).toEqual({ ok: true, value: null });
   expect(notes.join()).toContain("not started");
   expect(asked()).toEqual([]);
 });

@@ -27,7 +27,7 @@ export function define(context: CliContext): Command {
     .requiredOption("--from <file>", "the conversations")
     .requiredOption("--to <form>", NAMES.join(", "))
     .requiredOption("--output <file>", "where to write them")
-    .option("--tools <file>", "the tools that they could have called (a toolset file, OpenAI functions), to be written beside them")
+    .option("--tools <file>", "the tools that they could have called (a toolset file, OpenAI functions), to be written into each line")
     .option("--json", "print what was done as JSON")
     .addHelpText("after", "\nExample:\n  $ forge data convert --from train.jsonl --to sharegpt --output sharegpt.jsonl")
     .action(action(context, (options: Options) => run(context, options)));

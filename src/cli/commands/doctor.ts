@@ -39,8 +39,10 @@ async function run(context: CliContext, recipe: string | undefined, flags: Flags
     const { loadRecipe } = await import("../../recipe/load.ts");
     const loaded = await loadRecipe(recipePath(context, recipe), { variant: flags.variant });
     if (!loaded.ok) return fail(context, loaded.error);
-    const { model, exports, data } = loaded.value.recipe;
-    if (model.family !== undefined) needs = { family: model.family, source: model.source, exports: exports.length, teacher: data.teacher.provider };
+    const { model, exports, data, tools } = loaded.value.recipe;
+    const { secretNames } = await import("../../tools/secrets.ts");
+    const secrets = secretNames(tools.flatMap(({ mcp }) => [...Object.values(mcp?.env ?? {}), ...Object.values(mcp?.headers ?? {})]));
+    if (model.family !== undefined) needs = { secrets, family: model.family, source: model.source, exports: exports.length, teacher: data.teacher.provider };
   }
   if (flags.fix === true) {
     const interrupt = listenForInterrupt((line) => terminal.err(`${line}\n`));

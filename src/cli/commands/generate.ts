@@ -11,7 +11,7 @@ const TEXT: StepCommandText = {
   description:
     "With a recipe: makes its training data and evaluation cases (and first whatever that needs).\nWith --server, --stub or --tools: makes training data for these tools, and nothing else. The tools are written beside it.\nWith --preview: shows a few of the conversations that the recipe's teacher writes, and what all of them would cost.",
   examples: ["forge generate forge.yaml", "forge generate --preview 5", "forge generate --stub weather --samples 200 --output weather.jsonl"],
-  flags: ["server", "stub", "tools", "execute", "samples", "noToolRatio", "errorRatio", "seed", "family", "output", "cases"],
+  flags: ["server", "stub", "tools", "execute", "samples", "minPerTool", "noToolRatio", "errorRatio", "seed", "family", "output", "cases"],
   texts: { samples: "how many samples (500)", output: "the file of samples (train.jsonl)", cases: "also write evaluation cases here" },
 };
 /** Conversations that `--preview` shows without a number. */

@@ -14,6 +14,7 @@ const FLAGS: readonly StepFlagName[] = [
   "model",
   "profile",
   "samples",
+  "minPerTool",
   "noToolRatio",
   "errorRatio",
   "seed",

@@ -39,7 +39,7 @@ export function define(context: CliContext): Command {
     .option("--openai <file>", "read OpenAI function definitions (JSON)")
     .option("--file <file>", "read a YAML or JSON file of tools")
     .option("--variant <name>", "variant of the recipe")
-    .option("-o, --output <file>", "save the toolset as JSON (a path, not overwritten by anything else)")
+    .option("-o, --output <file>", "save the toolset as JSON; a file that is there is replaced")
     .option("--timeout <seconds>", "how long to wait for an answer", "30")
     .option("--json", "print the toolset as JSON")
     .addHelpText(

@@ -6,9 +6,9 @@
 import { type ExamplePlan, type TrainingExample, trainingExamples } from "../../models/examples.ts";
 import type { Renderer } from "../../models/render.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
+import { rngFor } from "../../platform/rng.ts";
 import { generate } from "../generate.ts";
 import { planSynthesis } from "../plan.ts";
-import { rngFor } from "../rng.ts";
 import { declineAnything, readTerritory, touches } from "../teacher/builtin/plain.ts";
 import type { Sample, ScenarioWeights, Toolset } from "../types.ts";
 import { realToolset } from "./real.ts";

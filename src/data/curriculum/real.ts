@@ -2,8 +2,9 @@
  * Toolsets from the tools of real servers: some of one server's tools at a time. Their authors write longer, and otherwise,
  * than any catalogue of ours. Pure; each one follows from the seed and its number.
  */
+
+import { rngFor } from "../../platform/rng.ts";
 import { toolsetHash } from "../../tools/toolset.ts";
-import { rngFor } from "../rng.ts";
 import type { Toolset } from "../types.ts";
 
 /** Characters of a tool's definition beyond which it is left out, and of a toolset's: a prompt of about 2,000 tokens. */

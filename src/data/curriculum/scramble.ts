@@ -4,8 +4,8 @@
  * Pure; sound conversations stay sound (the arguments keep to the schema, a value is the same wherever it stands).
  */
 import type { JsonObject, JsonValue } from "../../platform/json.ts";
+import type { Rng } from "../../platform/rng.ts";
 import { toolsetHash } from "../../tools/toolset.ts";
-import type { Rng } from "../rng.ts";
 import type { Sample, Toolset } from "../types.ts";
 
 /** Shortest value that is replaced, in characters: shorter ones stand in other words by chance. */

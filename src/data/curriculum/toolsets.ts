@@ -4,9 +4,9 @@
  * is to serve any toolset; pure, each one follows from the seed and its number.
  */
 import type { JsonObject, JsonValue } from "../../platform/json.ts";
+import { type Rng, rngFor } from "../../platform/rng.ts";
 import type { ToolDefinition, Toolset } from "../../schemas/generated/toolset.ts";
 import { toolsetHash } from "../../tools/toolset.ts";
-import { type Rng, rngFor } from "../rng.ts";
 import { type Operation, SERVICES, type Service } from "./catalogue.ts";
 import { PARAMETERS } from "./parameters.ts";
 

@@ -13,7 +13,7 @@ import { loadMade, nameFrom, recipeText } from "../../recipe/made.ts";
 import { Source } from "../../recipe/source.ts";
 import type { LoadedRecipe, Recipe, ToolSource } from "../../recipe/types.ts";
 import { deliverable } from "./project.ts";
-import { formatsOf, type StepFlags, scenarioWeights } from "./steps.ts";
+import { countsOf, formatsOf, type StepFlags, scenarioWeights } from "./steps.ts";
 
 export interface RunRecipeFlags extends StepFlags {
   readonly toolsFile?: string;
@@ -55,7 +55,7 @@ export function recipeOfRun(flags: RunRecipeFlags, sources: readonly ToolSource[
       .split(/[/\\]/)
       .at(-1) ?? "";
   const name = flags.name ?? nameFrom(last.replace(/\.[a-z0-9]+$/i, ""), "my-expert");
-  const data = { ...(flags.samples === undefined ? {} : { samples: flags.samples }), ...weights.value };
+  const data = { ...countsOf(flags), ...weights.value };
   return ok({
     version: 1,
     name,

@@ -26,6 +26,7 @@ export interface StepFlags {
   readonly profile?: string;
   readonly seed?: number;
   readonly samples?: number;
+  readonly minPerTool?: number;
   readonly noToolRatio?: number;
   readonly errorRatio?: number;
   readonly format?: readonly string[];
@@ -114,7 +115,7 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
     if (!weights.ok) return weights;
     const output = flags.output ?? "train.jsonl";
     const recipe = recipeFor(flags, sources, output, {
-      data: { ...(flags.samples === undefined ? {} : { samples: flags.samples }), ...weights.value },
+      data: { ...countsOf(flags), ...weights.value },
       ...(flags.cases === undefined ? { evaluation: { samples: 1 } } : {}),
     });
     return recipe.ok
@@ -348,6 +349,12 @@ function recipeFor(flags: StepFlags, sources: readonly ToolSource[], nameSource:
     ...rest,
   });
 }
+
+/** How many conversations, as far as flags say. */
+export const countsOf = (flags: Pick<StepFlags, "samples" | "minPerTool">): NonNullable<Recipe["data"]> => ({
+  ...(flags.samples === undefined ? {} : { samples: flags.samples }),
+  ...(flags.minPerTool === undefined ? {} : { min_per_tool: flags.minPerTool }),
+});
 
 /** `{scenarios}` where a ratio was given, the others scaled; `{}` where none was. */
 export function scenarioWeights(flags: Pick<StepFlags, "noToolRatio" | "errorRatio">): Result<{ scenarios?: Record<string, number> }> {

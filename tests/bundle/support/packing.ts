@@ -60,7 +60,7 @@ export async function packInput(more: Partial<PackInput> = {}): Promise<PackInpu
       error_handling_rate: null,
     },
     benchmark: { executed: true, overall_score: 0.9, comparison_to_base: { tool_selection_accuracy: 0.9 } },
-    figures: [{ figure: "tool_selection_accuracy", value: 0.97, n: 70, interval: [0.9, 0.99], threshold: 0.9, base: 0.05 }],
+    figures: [{ figure: "tool_selection_accuracy", value: 0.97, n: 70, interval: [0.9, 0.99], base: 0.05 }],
     cases: CASES,
     records: CASES.map((c) => ({ id: c.id, calls: callOf(c), answer: "An answer.", ok: true })),
     ...more,

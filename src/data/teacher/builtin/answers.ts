@@ -3,7 +3,7 @@
  * No figure is computed; what failed or is empty is said.
  */
 import type { JsonObject, JsonValue } from "../../../platform/json.ts";
-import type { Rng } from "../../rng.ts";
+import type { Rng } from "../../../platform/rng.ts";
 import { capital, isPlural, listing, participle, plural, singular, tidy } from "./english.ts";
 import { type Fact, factOf, factsOf, isEmptyResult, listOf, parseResult } from "./facts.ts";
 import { sayEmpty, sayError, sayTimeout } from "./failures.ts";

@@ -1,5 +1,5 @@
 /** Asking back for a required argument that was not given, and the replies that give it. */
-import type { Rng } from "../../rng.ts";
+import type { Rng } from "../../../platform/rng.ts";
 import { article, capital, isPlural, listing, singular, tidy } from "./english.ts";
 import { mentionsOf } from "./mentions/index.ts";
 import type { Param, ToolModel } from "./model.ts";

@@ -1,6 +1,6 @@
 /** Draws the arguments of a call, keeps them valid, and makes the exchange that a call is. */
 import type { JsonObject, JsonValue } from "../../../platform/json.ts";
-import type { Rng } from "../../rng.ts";
+import type { Rng } from "../../../platform/rng.ts";
 import { compileArguments } from "../../schema.ts";
 import type { CallOutcome } from "../../types.ts";
 import type { DraftCall, DraftFault, Exchange } from "../teacher.ts";

@@ -2,8 +2,9 @@
  * Requests that take several calls: one thing asked of two values ("in Oslo and in Bergen"), or two requests in one, to be
  * served at once or one after the other. Both requests are written like any other, and every value is said.
  */
+
+import type { Rng } from "../../../platform/rng.ts";
 import { changes } from "../../kinds.ts";
-import type { Rng } from "../../rng.ts";
 import type { Exchange } from "../teacher.ts";
 import { answerFromAll } from "./answers.ts";
 import { callOf, drawBindings, makeValid, otherCalls } from "./calls.ts";

@@ -1,5 +1,5 @@
 /** Dresses a request in a register: greetings, small talk before it, politeness, lower case, missing marks. */
-import type { Rng } from "../../rng.ts";
+import type { Rng } from "../../../platform/rng.ts";
 import { capital, tidy, uncapital } from "./english.ts";
 import type { ToolModel } from "./model.ts";
 import * as P from "./patterns.ts";

@@ -3,7 +3,7 @@
  * them; groups nest. What is in braces stays: `{@place}` becomes the way in which the place is
  * mentioned, `{=place}` the bare blank, other names are filled by the caller.
  */
-import type { Rng } from "../../rng.ts";
+import type { Rng } from "../../../platform/rng.ts";
 
 const GROUP = /\(([^()]*)\)/;
 

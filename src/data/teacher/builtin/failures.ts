@@ -1,6 +1,6 @@
 /** Answers where a tool failed, took too long or had nothing: what happened is said, nothing is invented. */
 import type { JsonObject } from "../../../platform/json.ts";
-import type { Rng } from "../../rng.ts";
+import type { Rng } from "../../../platform/rng.ts";
 import { isPlural, plural, tidy } from "./english.ts";
 import { parseResult } from "./facts.ts";
 import { definite, type ToolModel } from "./model.ts";

@@ -3,8 +3,8 @@
  * key and no network. One recipe a scenario (scenarios.ts); every slot draws from its own stream.
  */
 import { ok } from "../../../platform/result.ts";
+import { rngFor } from "../../../platform/rng.ts";
 import { type Known, NOTHING_KNOWN } from "../../discover.ts";
-import { rngFor } from "../../rng.ts";
 import { isHeldoutFrame } from "../../split.ts";
 import type { Toolset } from "../../types.ts";
 import { type Draft, type DraftRequest, isHeldout, type Teacher } from "../teacher.ts";

@@ -1,5 +1,5 @@
 /** Requests that need no tool: plain questions, and actions that no tool of the set offers. */
-import type { Rng } from "../../rng.ts";
+import type { Rng } from "../../../platform/rng.ts";
 import type { Toolset } from "../../types.ts";
 import { gerund, listing, literally, plural, tidy } from "./english.ts";
 import { expand } from "./expand.ts";

@@ -3,7 +3,7 @@
  * is the request's wording with its values blanked and its dressing (greetings, small talk, thanks) taken off.
  */
 import type { JsonObject, JsonValue } from "../../../platform/json.ts";
-import type { Rng } from "../../rng.ts";
+import type { Rng } from "../../../platform/rng.ts";
 import { dress, lowerOutside, type Register } from "./dress.ts";
 import { capital, gerund, indefinite, isMass, isPlural, literally, participle, plural, singular, splitName, tidy, uncapital } from "./english.ts";
 import { expand, expansions } from "./expand.ts";

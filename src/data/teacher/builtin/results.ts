@@ -3,7 +3,7 @@
  * executed; and the faults that error samples put in a tool's place.
  */
 import type { JsonObject, JsonValue } from "../../../platform/json.ts";
-import type { Rng } from "../../rng.ts";
+import type { Rng } from "../../../platform/rng.ts";
 import { plural, singular, splitName } from "./english.ts";
 import type { ToolModel } from "./model.ts";
 import type { Outcome } from "./subject.ts";

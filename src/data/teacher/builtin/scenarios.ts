@@ -2,8 +2,9 @@
  * How the conversation of each scenario and kind is made. A recipe gets the tool's model and a stream
  * of its own and gives exchanges, or null when its draw cannot be used (it is then asked again).
  */
+
+import type { Rng } from "../../../platform/rng.ts";
 import { rivalsOf } from "../../kinds.ts";
-import type { Rng } from "../../rng.ts";
 import type { Exchange } from "../teacher.ts";
 import { askFor, askForAll, supply } from "./asking.ts";
 import { callExchange, drawBindings, isBounded, makeValid, otherCalls, type Wanted } from "./calls.ts";

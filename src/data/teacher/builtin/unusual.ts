@@ -1,5 +1,5 @@
 /** Input that is unusual in form, not in meaning: shouting, stray white space, rambling, heavy punctuation. */
-import type { Rng } from "../../rng.ts";
+import type { Rng } from "../../../platform/rng.ts";
 import * as P from "./patterns.ts";
 import type { Binding } from "./request.ts";
 

@@ -1,6 +1,7 @@
 /** What the recipes of the scenarios share: what they are, the toolset as read, and what exists behind it. */
+
+import type { Rng } from "../../../platform/rng.ts";
 import type { Known } from "../../discover.ts";
-import type { Rng } from "../../rng.ts";
 import type { Toolset } from "../../types.ts";
 import type { Exchange } from "../teacher.ts";
 import type { ToolModel } from "./model.ts";

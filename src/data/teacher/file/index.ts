@@ -5,7 +5,7 @@
  */
 import { canonicalJson, type JsonObject, type JsonValue } from "../../../platform/json.ts";
 import { ok } from "../../../platform/result.ts";
-import { rngFor } from "../../rng.ts";
+import { rngFor } from "../../../platform/rng.ts";
 import type { Sample, Slot, Toolset } from "../../types.ts";
 import { answerFromAll } from "../builtin/answers.ts";
 import { readToolset, type ToolModel } from "../builtin/model.ts";

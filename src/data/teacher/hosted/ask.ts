@@ -5,7 +5,7 @@
  * Variety is drawn here and not left to the model, which repeats itself: who speaks, how, and what it must be about.
  */
 import type { Request } from "../../../models/hosted/client.ts";
-import { type Rng, rngFor } from "../../rng.ts";
+import { type Rng, rngFor } from "../../../platform/rng.ts";
 import type { Slot, Toolset } from "../../types.ts";
 import type { AnswerRequest, DraftRequest, RewordRequest } from "../teacher.ts";
 

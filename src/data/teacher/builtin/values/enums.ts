@@ -1,6 +1,6 @@
 /** Values of a fixed list, said as people say them: a code by its name, an identifier by its words. */
 import type { JsonValue } from "../../../../platform/json.ts";
-import type { Rng } from "../../../rng.ts";
+import type { Rng } from "../../../../platform/rng.ts";
 import type { Property } from "../../../schema.ts";
 import { numberInWords, splitName } from "../english.ts";
 import { glossesOf, type Role } from "../roles.ts";

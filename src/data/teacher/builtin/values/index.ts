@@ -3,7 +3,7 @@
  * determines what is wanted. Values for held-out cases come from their own part of each list.
  */
 import type { JsonValue } from "../../../../platform/json.ts";
-import type { Rng } from "../../../rng.ts";
+import type { Rng } from "../../../../platform/rng.ts";
 import type { Property } from "../../../schema.ts";
 import { listing, singular } from "../english.ts";
 import { type Role, roleOf } from "../roles.ts";

@@ -1,5 +1,5 @@
 /** Numbers: counts, ratings, amounts, durations; in digits, in words, with what they count. */
-import type { Rng } from "../../../rng.ts";
+import type { Rng } from "../../../../platform/rng.ts";
 import type { Property } from "../../../schema.ts";
 import { numberInWords, singular, splitName } from "../english.ts";
 import type { Role } from "../roles.ts";

@@ -1,5 +1,5 @@
 /** Paths of files and folders: real ones where a server showed them, else invented. */
-import type { Rng } from "../../../rng.ts";
+import type { Rng } from "../../../../platform/rng.ts";
 import type { Role } from "../roles.ts";
 import * as T from "../words/things.ts";
 import { inventedWord, part, type ValueOptions } from "./value.ts";

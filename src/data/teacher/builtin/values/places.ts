@@ -1,5 +1,5 @@
 /** Places, in the form that a description announces and in the forms that people use. */
-import type { Rng } from "../../../rng.ts";
+import type { Rng } from "../../../../platform/rng.ts";
 import type { Role } from "../roles.ts";
 import { COUNTRIES, FAMOUS, NICKNAMES, NOWHERE, STATE_NAMES, US_PLACES, WORLD_PLACES } from "../words/places.ts";
 import { inventedWord, named, part, plain, type Value, type ValueOptions } from "./value.ts";

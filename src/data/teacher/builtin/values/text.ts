@@ -1,5 +1,5 @@
 /** Text values by role: people, addresses, identifiers, paths, titles, queries, messages and names of things. */
-import type { Rng } from "../../../rng.ts";
+import type { Rng } from "../../../../platform/rng.ts";
 import { capital } from "../english.ts";
 import type { Role } from "../roles.ts";
 import { AIRPORTS, FAMOUS } from "../words/places.ts";

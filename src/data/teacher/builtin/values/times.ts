@@ -1,5 +1,5 @@
 /** Dates and times: in the layout that a schema asks for, and in the ways people say them. The year is always said, of a span at least once. */
-import type { Rng } from "../../../rng.ts";
+import type { Rng } from "../../../../platform/rng.ts";
 import { ordinal } from "../english.ts";
 import type { Role } from "../roles.ts";
 import type { Context, Value } from "./value.ts";

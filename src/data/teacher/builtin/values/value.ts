@@ -1,7 +1,7 @@
 /** A value, what it depends on, and the small helpers that all kinds of values share. */
 import type { JsonValue } from "../../../../platform/json.ts";
+import { hash32, type Rng } from "../../../../platform/rng.ts";
 import type { Known } from "../../../discover.ts";
-import { hash32, type Rng } from "../../../rng.ts";
 import { capital } from "../english.ts";
 import { SYLLABLES } from "../words/things.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Seeded randomness of the data layer. Every slot draws from its own stream, made from the seed and
- * the slot's name, so that one sample can be made again alone and more samples change none before.
+ * Seeded randomness. Whatever draws has a stream of its own, made from the seed and its name (a slot of the
+ * data, say), so that one sample can be made again alone and more samples change none before.
  * Not for cryptography.
  */
 
