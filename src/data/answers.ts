@@ -7,10 +7,12 @@ import type { JsonValue } from "../platform/json.ts";
 
 /** Lower case, without punctuation and white space: how words are compared. */
 export const plain = (text: string): string =>
-  text
-    .normalize("NFKC")
-    .toLowerCase()
-    .replaceAll(/[\p{P}\s]/gu, "");
+  isAscii(text)
+    ? text.toLowerCase().replaceAll(/[!-#%-*,-/:;?@[-\]_{}\s]/g, "")
+    : text
+        .normalize("NFKC")
+        .toLowerCase()
+        .replaceAll(/[\p{P}\s]/gu, "");
 
 export interface AnswerSources {
   /** The texts of the tool results that the answer rests on. */
@@ -31,14 +33,16 @@ const SAYS_NONE = /\b(no|not|none|nothing|never|without|n't|empty|zero|clear)\b|
 const WORKED = /^(?:ok(?:ay)?|success(?:ful(?:ly)?)?|succeeded|done|complete[d]?|confirmed|accepted|created|updated|saved|sent|received|processed)$/i;
 
 const NUMBER_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen"];
-const NUMBER_WORD = NUMBER_WORDS.map((word) => new RegExp(`\\b${word}\\b`, "i"));
+const NUMBER_WORD = new RegExp(`\\b(?:${NUMBER_WORDS.join("|")})\\b`, "gi");
 
 /** What is wrong with an answer to a result; empty when nothing is. */
 export function problemsOfAnswer(answer: string, sources: AnswerSources): string[] {
-  const problems = inventedNumbers(answer, sources);
-  const { decisive, empty } = decisiveValues(sources);
+  const read = readSources(sources);
+  const problems = inventedNumbers(answer, read);
+  const { decisive, empty } = decisiveValues(read);
   if (decisive.length > 0) {
-    const held = decisive.filter((v) => holds(answer, v)).length;
+    const holds = holderOf(answer);
+    const held = decisive.filter(holds).length;
     if (held < Math.min(DECISIVE_NEEDED, decisive.length))
       problems.push(`the answer holds ${held} of the result's values (${decisive.slice(0, 4).join(", ")}${decisive.length > 4 ? ", …" : ""})`);
   } else if (empty && !SAYS_NONE.test(straight(answer))) problems.push("the result is empty and the answer does not say so");
@@ -46,39 +50,56 @@ export function problemsOfAnswer(answer: string, sources: AnswerSources): string
 }
 
 /** What an answer makes up: a number that is nowhere in the result, the question or the arguments. */
-export const inventedIn = (answer: string, sources: AnswerSources): string | undefined => inventedNumbers(answer, sources)[0];
+export const inventedIn = (answer: string, sources: AnswerSources): string | undefined => inventedNumbers(answer, readSources(sources))[0];
 
 /** What is wrong with an answer to a failed call: it has to say that it failed, and may invent nothing. */
 export function problemsOfErrorAnswer(answer: string, sources: AnswerSources): string[] {
-  const problems = inventedNumbers(answer, sources);
+  const problems = inventedNumbers(answer, readSources(sources));
   if (!SAYS_FAILED.test(straight(answer))) problems.push("the answer does not say that the call failed");
   return problems;
 }
 
+/** A text, and its value where it is JSON with something inside. */
+interface Read {
+  readonly text: string;
+  readonly value: JsonValue | undefined;
+}
+
+interface ReadSources {
+  readonly results: readonly Read[];
+  readonly given: readonly Read[];
+}
+
+function readSources({ results, given }: AnswerSources): ReadSources {
+  const read = (text: string): Read => ({ text, value: parsed(text) });
+  return { results: results.map(read), given: given.map(read) };
+}
+
 /** Numbers of the answer that are nowhere in the result, the question or the arguments; a result's number may be rounded, a list counted. */
-function inventedNumbers(answer: string, { results, given }: AnswerSources): string[] {
+function inventedNumbers(answer: string, { results, given }: ReadSources): string[] {
   const said = numbers(answer.replaceAll(/^[ \t]*\d{1,2}[.)]\s/gm, "")); // without the ordinals of a list
   if (said.length === 0) return [];
   const known = new Set<number>();
-  for (const text of [...results, ...given]) {
-    for (const n of numbersOf(text)) for (const v of [n, Math.round(n), Math.floor(n), Math.ceil(n), Math.round(n * 10) / 10]) known.add(Math.abs(v));
-    for (const [i, word] of NUMBER_WORD.entries()) if (word.test(text)) known.add(i);
+  for (const read of [...results, ...given]) {
+    for (const n of numbersOf(read)) for (const v of [n, Math.round(n), Math.floor(n), Math.ceil(n), Math.round(n * 10) / 10]) known.add(Math.abs(v));
+    for (const n of numberWords(read.text)) known.add(n);
   }
-  for (const value of results.map(parsed)) for (const length of lengths(value)) known.add(length);
+  for (const { value } of results) for (const length of lengths(value)) known.add(length);
   const invented = [...new Set(said.filter((n) => !known.has(Math.abs(n))))];
   return invented.length === 0 ? [] : [`the answer has ${invented.slice(0, 3).join(", ")}, which is nowhere in the result or the question`];
 }
 
 /** The numbers in a text, in order; `1,234` is one, `12:30` two, and so is the time in `2026-07-05T14:30`. */
 function numbers(text: string): number[] {
+  if (!/\d/.test(text)) return [];
   return [...text.matchAll(/(?:(?<![\p{L}_\d])|(?<=\dT))\d+(?:,\d{3}(?!\d))*(?:\.\d+)?/gu)].map((m) => Number(m[0].replaceAll(",", "")));
 }
 
+/** The small numbers that a text has as words. */
+const numberWords = (text: string): number[] => (text.match(NUMBER_WORD) ?? []).map((word) => NUMBER_WORDS.indexOf(word.toLowerCase()));
+
 /** The numbers in a text or, where it is JSON, in its names and values: the commas of `[450,520]` are none of a number's. */
-function numbersOf(text: string): number[] {
-  const value = parsed(text);
-  return value === undefined ? numbers(text) : [...numbersIn(value)];
-}
+const numbersOf = ({ text, value }: Read): number[] => (value === undefined ? numbers(text) : [...numbersIn(value)]);
 
 function* numbersIn(value: JsonValue): Generator<number> {
   if (typeof value === "number") yield Math.abs(value);
@@ -95,13 +116,12 @@ function* numbersIn(value: JsonValue): Generator<number> {
  * The result's values that an answer should hold: its leaves, without what the user or the call already said. It is empty where it holds nothing at all,
  * or where what it holds is known and a list or a record of it has nothing in it (`{"city": "Oslo", "alerts": []}`).
  */
-function decisiveValues({ results, given }: AnswerSources): { decisive: (string | number)[]; empty: boolean } {
-  const said = plain(given.join(" "));
+function decisiveValues({ results, given }: ReadSources): { decisive: (string | number)[]; empty: boolean } {
+  const said = plain(given.map((g) => g.text).join(" "));
   const saidNumbers = new Set(given.flatMap(numbersOf));
   const decisive: (string | number)[] = [];
   let empty = results.length > 0;
-  for (const text of results) {
-    const value = parsed(text);
+  for (const { text, value } of results) {
     if (value === undefined) {
       // Prose: its numbers where it has any.
       decisive.push(...numbers(text).filter((n) => !saidNumbers.has(n)));
@@ -126,13 +146,20 @@ function hasVoid(value: JsonValue): boolean {
   return inside.length === 0 || inside.some(hasVoid);
 }
 
-function holds(answer: string, value: string | number): boolean {
-  if (typeof value === "string") return plain(answer).includes(plain(value));
-  if (NUMBER_WORD[value]?.test(answer) === true) return true;
-  return numbers(answer).some((n) => n === Math.abs(value) || n === Math.abs(Math.round(value)) || n === Math.abs(Math.round(value * 10) / 10));
+/** Whether an answer holds a value, for any of them. */
+function holderOf(answer: string): (value: string | number) => boolean {
+  const words = plain(answer);
+  const said = new Set(numbers(answer));
+  const inWords = new Set(numberWords(answer));
+  return (value) =>
+    typeof value === "string"
+      ? words.includes(plain(value))
+      : inWords.has(value) || [value, Math.round(value), Math.round(value * 10) / 10].some((v) => said.has(Math.abs(v)));
 }
 
 function parsed(text: string): JsonValue | undefined {
+  // A failed JSON.parse costs as much as a hundred good ones.
+  if (!/^\s*(?:[[{]|null\s*$)/.test(text)) return undefined;
   try {
     const value = JSON.parse(text) as JsonValue;
     return typeof value === "object" ? value : undefined;
@@ -150,5 +177,8 @@ function* lengths(value: JsonValue | undefined): Generator<number> {
   if (Array.isArray(value)) yield value.length;
   if (typeof value === "object" && value !== null) for (const v of Object.values(value) as JsonValue[]) yield* lengths(v);
 }
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
+const isAscii = (text: string): boolean => /^[\x00-\x7f]*$/.test(text);
 
 const straight = (text: string): string => text.replaceAll(/[\u2018\u2019]/g, "'");

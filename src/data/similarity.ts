@@ -37,6 +37,14 @@ export function jaccard(a: Uint32Array, b: Uint32Array): number {
   return union === 0 ? 1 : both / union;
 }
 
+/** The last text's shingles: what is looked for is mostly what is added next. */
+let latest: { readonly text: string; readonly set: Uint32Array } = { text: "", set: shingles("") };
+
+function shinglesOnce(text: string): Uint32Array {
+  if (latest.text !== text) latest = { text, set: shingles(text) };
+  return latest.set;
+}
+
 /** Finds, for texts added one after the other, an earlier one that is a near-duplicate. */
 export class NearIndex {
   private readonly byShingle = new Map<number, number[]>();
@@ -46,7 +54,7 @@ export class NearIndex {
 
   /** Position of an earlier near-duplicate of this text, or -1. */
   find(text: string): number {
-    const s = shingles(text);
+    const s = shinglesOnce(text);
     const seen = new Set<number>();
     for (let i = 0; i < this.prefix(s); i++) {
       for (const k of this.byShingle.get(s[i] as number) ?? []) {
@@ -60,7 +68,7 @@ export class NearIndex {
 
   /** Adds a text; returns its position. */
   add(text: string): number {
-    const s = shingles(text);
+    const s = shinglesOnce(text);
     const at = this.sets.push(s) - 1;
     for (let i = 0; i < this.prefix(s); i++) {
       const list = this.byShingle.get(s[i] as number);

@@ -9,14 +9,21 @@ import { promptKey } from "../split.ts";
 import type { EvaluationCase, Sample } from "../types.ts";
 import { readCalls } from "./check.ts";
 
-/** All the user's words of a conversation, as compared between samples. */
-export const userWords = (messages: readonly { readonly role: string; readonly content: string | null }[]): string =>
-  promptKey(
-    messages
-      .filter((m) => m.role === "user")
-      .map((m) => m.content ?? "")
-      .join(" / "),
-  );
+type Messages = readonly { readonly role: string; readonly content: string | null }[];
+
+/** Every check of a set asks for the same words: they are made once a conversation. */
+const words = new WeakMap<Messages, string>();
+
+/** All the user's words of a conversation, as compared between samples. The messages may not change any more. */
+export function userWords(messages: Messages): string {
+  let found = words.get(messages);
+  if (found === undefined) {
+    const said = messages.filter((m) => m.role === "user").map((m) => m.content ?? "");
+    found = promptKey(said.join(" / "));
+    words.set(messages, found);
+  }
+  return found;
+}
 
 export interface Duplicate {
   readonly id: string;

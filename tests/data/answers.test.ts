@@ -1,0 +1,32 @@
+/** What an answer is judged by: words compared without punctuation, numbers read from text and JSON. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { plain, problemsOfAnswer } from "../../src/data/answers.ts";
+
+test("words of ASCII are compared as any others", () => {
+  const slow = (text: string): string =>
+    text
+      .normalize("NFKC")
+      .toLowerCase()
+      .replaceAll(/[\p{P}\s]/gu, "");
+  fc.assert(fc.property(fc.string({ unit: "binary-ascii" }), (text) => plain(text) === slow(text)));
+  fc.assert(fc.property(fc.string({ unit: "grapheme" }), (text) => plain(text) === slow(text)));
+});
+
+describe("an answer", () => {
+  const of = (answer: string, result: string, given = ""): string[] => problemsOfAnswer(answer, { results: [result], given: [given] });
+  test.each([
+    ["3 °C", '{"temperature_c":3}', true],
+    ["Three degrees.", '{"temperature_c":3}', true],
+    ["4 °C", '{"temperature_c":3}', false],
+    ["About 3.3 °C", '{"temperature_c":3.26}', true],
+    ["There are two alerts.", '[{"a":"x"},{"a":"y"}]', false],
+    ["There are two alerts, x and y.", '[{"a":"x"},{"a":"y"}]', true],
+    ["Nothing is planned.", "[]", true],
+    ["It is planned.", "[]", false],
+    ["It is null and void: nothing.", "null", true],
+    ["It rains.", "  [not JSON", true],
+    ["7 of them", "[not JSON, 7", true],
+    ["8 of them", "[not JSON, 7", false],
+  ])("%j to %s", (answer, result, fine) => expect(of(answer, result).length === 0).toBe(fine));
+});
