@@ -43,6 +43,10 @@ class Trainee:
         """One update with the gathered gradients; returns their norm before clipping. No update when that is not finite."""
         return self._weights.step(learning_rate, max_grad_norm)
 
+    def drop_gradients(self) -> None:
+        """Forgets the gathered gradients, of a step that is done again."""
+        self._weights.drop_gradients()
+
     def gradients(self) -> dict[str, Tensor]:
         """The gathered gradients by parameter name (for tests)."""
         return self._weights.gradients()

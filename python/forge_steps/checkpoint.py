@@ -13,12 +13,14 @@ import torch
 
 
 #: What `Trainee.state` holds, counted: a checkpoint of an earlier layout is not read.
-LAYOUT = 2
+LAYOUT = 3
 
 
 def digest_of(spec: Mapping[str, Any], rows: Sequence[Any]) -> str:
     """What a checkpoint must agree with: everything that decides the run, and nothing of where files lie."""
     decisive = {"layout": LAYOUT, "base": spec["base"].get("sha256"), "hyper": spec["hyper"], "seed": spec["seed"], "rows": rows}
+    if "start" in spec:
+        decisive["start"] = hashlib.sha256((Path(spec["start"]) / "adapter_model.safetensors").read_bytes()).hexdigest()
     if "head_start" in spec:
         decisive["head_start"] = spec["head_start"]["sha256"]
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()

@@ -91,6 +91,11 @@ def shared_prefix(samples: Sequence[Encoded]) -> int:
     return length
 
 
+def weight_of(samples: Sequence[Encoded], prefix: int, weigh: Weigh = Encoded.weights) -> float:
+    """The weights of all tokens that the samples predict; those of the prefix count once."""
+    return sum(sum(weigh(s)[prefix + 1 :]) for s in samples) + sum(weigh(samples[0])[1:prefix])
+
+
 def threads_of(parameters: int, cores: int) -> int:
     """Threads that help a model of so many parameters: a small one gains nothing from a second, and waits for it wherever a core is shared."""
     return 1 if parameters < SMALL_PARAMETERS else cores
@@ -104,6 +109,7 @@ def step_backward(
     on_row: Callable[[int], None] = lambda _: None,
     weigh: Weigh = Encoded.weights,
     positions: Sequence[int] | None = None,
+    whole: float | None = None,
 ) -> tuple[float, int]:
     """Forward and backward pass of one optimiser step; gradients are left on the model's parameters.
 
@@ -112,6 +118,7 @@ def step_backward(
     counts nothing.
     `row_tokens` bounds the tokens whose activations are alive: the prefix's and those of one pass or row.
     `positions`: where the prefix's tokens stand and, last, where the samples go on; by default 0, 1, 2 and so on.
+    `whole`: the weight of all tokens of the optimiser step, where these samples are a part of it; by default their own.
     `on_row` hears how many samples are done. Returns the loss and the number of learned tokens.
     With `prefix` 0 this is the padded batch in its textbook form.
     """
@@ -123,7 +130,7 @@ def step_backward(
     device, dtype = ((p := next(model.parameters())).device, p.dtype)
     learned = sum(sum(s.learn) for s in samples)
     begin = weigh(samples[0])[:prefix]
-    weight = sum(sum(weigh(s)[prefix + 1 :]) for s in samples) + sum(begin[1:])
+    weight = whole if whole is not None else weight_of(samples, prefix, weigh)
     decoder, head = _parts(model)
     cached: list[tuple[torch.Tensor, torch.Tensor]] = []
     leaves: list[tuple[torch.Tensor, torch.Tensor]] = []

@@ -253,7 +253,7 @@ def run_step(step: Step, run: Callable[[Step], Mapping[str, Any]]) -> int:
         return EXIT_ERROR
     except MemoryError:
         traceback.print_exc()
-        step.emit("error", code="step/out-of-memory", message="the machine's memory does not suffice", hint="Lower `train.row_tokens`.")
+        step.emit("error", code="step/out-of-memory", message="the machine's memory does not suffice", hint="Close other programs, or use a smaller family.")
         return EXIT_ERROR
     except OSError as e:
         traceback.print_exc()

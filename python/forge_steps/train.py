@@ -9,7 +9,8 @@ sample's: the samples of a group stay together in a step and share theirs.
 
 Guarantees: an optimiser step is always `samples_per_step` samples (the last group makes it a few more), whatever memory there is; the loss is the mean over
 all learned tokens of a step; the order of the samples, and so the run, follows from the seed alone. On SIGTERM the last
-finished optimiser step is saved within seconds, and a later run with the same spec goes on from it. The adapter appears
+finished optimiser step is saved within seconds, and a later run with the same spec goes on from it. Where memory does not suffice, a step is done
+again in smaller rows, with the same gradients. The adapter appears
 in `output` whole, in PEFT's own form, in float32, for the base as it is: a head start is part of it (see head_start.py).
 `start` is an adapter of the same rank and alpha whose weights are the first ones, where an earlier training is to go on with other rows.
 """
@@ -77,7 +78,7 @@ class Schedule:
 
     def __init__(self, samples: int, hyper: Hyper, seed: int, groups: list[list[int]] | None = None) -> None:
         self._hyper = hyper
-        size = hyper.samples_per_step
+        size = min(hyper.samples_per_step, samples)  # No step shows a sample twice.
         together = groups if groups is not None else [[i] for i in range(samples)]
         wanted = max(1, math.ceil(round(samples * hyper.epochs) / size)) * size
         self._batches: list[list[list[int]]] = []
@@ -172,6 +173,35 @@ def encode_rows(tokenizer: Any, rows: list[dict[str, Any]], window: int, step: S
     return samples
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out: Python's own, CUDA's, and that of PyTorch's allocator on the CPU (a plain RuntimeError)."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+
+
+def out_of_memory(longest: int) -> StepError:
+    return StepError(
+        "step/out-of-memory",
+        f"memory does not suffice for one sample a row (the longest has {longest} tokens, the tools included)",
+        "Close other programs, use fewer tools or a smaller family. What was done is kept; the same command goes on from there.",
+    )
+
+
+def random_state_of() -> list[Any]:
+    """The state of torch's random numbers, on the CPU and on each GPU."""
+    import torch
+
+    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [])]
+
+
+def set_random_state(state: list[Any]) -> None:
+    """Puts a state back; that of GPUs only where there are as many."""
+    import torch
+
+    torch.set_rng_state(state[0])
+    if torch.cuda.is_available() and len(state) == 1 + torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state[1:])
+
+
 def _start_of(spec: Spec, hyper: Hyper) -> Path | None:
     """The spec's `start`, checked against the adapter that is to go on from it."""
     from forge_steps.head_start import read_adapter
@@ -210,7 +240,7 @@ def run(step: Step) -> dict[str, Any]:
     from forge_steps.gguf_once import read_once
     from forge_steps.head_start import head_start_folder, load_with_head_start
     from forge_steps.model import load_base, load_tokenizer, peak_memory_bytes
-    from forge_steps.prefix import shared_prefix, step_backward, threads_of
+    from forge_steps.prefix import shared_prefix, step_backward, threads_of, weight_of
     from forge_steps.shared_attention import install
 
     torch.set_num_threads(usable_cores())
@@ -243,12 +273,15 @@ def run(step: Step) -> dict[str, Any]:
     store = Checkpoints(checkpoints, digest_of(spec.raw(), rows))
     state = store.load()
     position, losses, seconds_before = 0, [], 0.0
+    row_tokens = hyper.row_tokens
     if state is not None:
         trainee.load_state(state["trainee"])
         position, losses, seconds_before = state["position"], state["losses"], state["seconds"]
-        torch.set_rng_state(state["rng"])
+        set_random_state(state["rng"])
         step.log("info", f"going on after step {position} of {schedule.steps}")
     resumed_from = position
+    # As the last finished step left it: what half a step drew is drawn again.
+    random_state = random_state_of()
 
     total = schedule.seen(schedule.steps)
     started = saved_at = time.monotonic()
@@ -261,7 +294,7 @@ def run(step: Step) -> dict[str, Any]:
                 "position": position,
                 "losses": losses,
                 "seconds": seconds_before + time.monotonic() - started,
-                "rng": torch.get_rng_state(),
+                "rng": random_state,
             }
         )
         step.artifact("checkpoint", path)
@@ -275,11 +308,25 @@ def run(step: Step) -> dict[str, Any]:
         while position < schedule.steps:
             # Gradients of several batches add up; the optimiser does not mind their scale (Adam), and their length is cut anyway.
             batches = [[samples[i] for i in batch] for batch in schedule.batches(position)]
+            whole = sum(weight_of(batch, beginning(batch)) for batch in batches)
             loss, before = 0.0, 0
-            for batch in batches:
-                part, _ = step_backward(trainee.model, batch, beginning(batch), hyper.row_tokens, lambda n, before=before: told(before + n))
-                loss += part / len(batches)
-                before += len(batch)
+            try:
+                for batch in batches:
+                    part, _ = step_backward(trainee.model, batch, beginning(batch), row_tokens, lambda n, before=before: told(before + n), whole=whole)
+                    loss += part
+                    before += len(batch)
+            except (MemoryError, RuntimeError) as e:
+                if not is_out_of_memory(e):
+                    raise
+                trainee.drop_gradients()
+                set_random_state(random_state)
+                # A sample needs a row of its own, however long it is.
+                if row_tokens <= longest:
+                    save()
+                    raise out_of_memory(longest) from e
+                row_tokens = max(longest, row_tokens // 2)
+                step.log("warning", f"memory does not suffice: the step is done again in rows of at most {row_tokens} tokens")
+                continue
             rate = schedule.learning_rate(position)
             norm = trainee.step(rate, MAX_GRAD_NORM) if math.isfinite(loss) else math.nan
             if not math.isfinite(norm):
@@ -290,6 +337,7 @@ def run(step: Step) -> dict[str, Any]:
                 )
             losses.append(loss)
             position += 1
+            random_state = random_state_of()
             step.metric("loss", loss, at=position)
             step.metric("learning_rate", rate, at=position)
             step.metric("grad_norm", norm, at=position)
@@ -301,9 +349,10 @@ def run(step: Step) -> dict[str, Any]:
         save()
         raise
     trained = time.monotonic() - started
+    # The checkpoint stays until the caller has the adapter safe: nothing after the last step may cost the training.
+    save()
     trainee.save(output, below)
     step.artifact("adapter", output)
-    store.clear()
     seen = schedule.seen(schedule.steps)
     figures: dict[str, Any] = {
         "final_loss": round(sum(losses[-FINAL_STEPS:]) / len(losses[-FINAL_STEPS:]), 6),

@@ -72,6 +72,13 @@ class TrueWeights:
         self._flat.data.copy_(flat)
         self._copy_in()
 
+    def drop_gradients(self) -> None:
+        """Forgets what was gathered, of a step that is done again."""
+        assert self._flat.grad is not None
+        self._flat.grad.zero_()
+        for p in self._inside.values():
+            p.grad = None
+
     def take_gradients(self, into: Tensor) -> None:
         """Moves the gathered gradients [parameters] into a tensor, and begins anew."""
         assert self._flat.grad is not None

@@ -148,14 +148,18 @@ class TorchPredictor:
 
 
 def read_rows(path: Path) -> list[list[str]]:
-    """Segment texts of at most `_CANDIDATES` rendered samples, spread evenly over the file."""
+    """Segment texts of at most `_CANDIDATES` rendered samples, spread evenly over the file.
+
+    Only those with the tools in the recipe's own order: they begin alike, so that the prompt is computed once and what
+    is compared is what comes after it.
+    """
     with path.open(encoding="utf-8") as file:
         lines = [line for line in file if line.strip()]
     if not lines:
         raise StepError("export/no-rows", f"{path.name} holds no samples to compare the models on")
-    count = min(_CANDIDATES, len(lines))
-    chosen = [lines[i * len(lines) // count] for i in range(count)]
-    return [[segment["text"] for segment in json.loads(line)["segments"]] for line in chosen]
+    rows = [row for line in lines if "reordered" not in (row := json.loads(line))]
+    count = min(_CANDIDATES, len(rows))
+    return [[segment["text"] for segment in rows[i * len(rows) // count]["segments"]] for i in range(count)]
 
 
 def passage(samples: Sequence[Sequence[int]], positions: int) -> Passage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zlib
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from forge_steps import llama_cpp
 from forge_steps.convert import COMMIT, PATHS
 from forge_steps.git_bundle import BundleError, read_tree
 from forge_steps.protocol import StepError
-from forge_steps.verify import CLEAR_MARGIN, Distance, passage
+from forge_steps.verify import CLEAR_MARGIN, Distance, passage, read_rows
 
 # -- git bundles
 
@@ -165,3 +166,17 @@ def test_a_passage_holds_every_sample_once_and_no_more_than_asked(shared: list[i
     available = len(what.prefix) + sum(len(sample) - len(what.prefix) for sample in samples)
     assert compared == min(positions, available)
     assert max(len(what.prefix) + len(tail) for tail in what.tails) <= what.context_tokens
+
+
+def test_models_are_compared_after_the_prompt_that_all_samples_share(tmp_path: Path) -> None:
+    prompt = list(range(400))
+    lines = []
+    for i in range(60):
+        tools = prompt if i // 6 % 2 == 0 else [*prompt[200:], *prompt[:200]]
+        row = {"id": str(i), "group": str(i // 6), "segments": [{"text": " ".join(map(str, tools)), "learn": False}, {"text": f" {1000 + i} 7 8 9", "learn": True}]}
+        lines.append(json.dumps({**row, "reordered": True} if tools is not prompt else row))
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(lines), "utf-8")
+    what = passage([[int(n) for text in row for n in text.split()] for row in read_rows(path)], 100)
+    assert what.prefix == prompt and len(what.tails) >= 25
+    assert all(tail[0] >= 1000 for tail in what.tails)

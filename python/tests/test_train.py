@@ -77,6 +77,11 @@ def values(events: list[dict[str, Any]], name: str) -> dict[int, float]:
     return {e["step"]: e["value"] for e in events if e["type"] == "metric" and e["name"] == name}
 
 
+def figures_of(events: list[dict[str, Any]]) -> dict[str, Any]:
+    assert events[-1]["type"] == "result", events[-1]
+    return dict(events[-1]["figures"])
+
+
 def test_a_run_that_is_stopped_goes_on_to_the_same_result(base: Path, tmp_path: Path) -> None:
     whole = finish(start(write_spec(tmp_path / "whole", base)))
     assert whole[-1]["type"] == "result", whole[-1]
@@ -110,7 +115,10 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_result(base: Path, tmp_path: 
     assert sorted([*before, *after]) == list(range(1, 13)) and min(after) == resumed + 1
     for step, loss in {**before, **after}.items():
         assert loss == pytest.approx(straight[step], rel=1e-3), step
-    assert not list((tmp_path / "cut" / "checkpoints").iterdir())
+    # Whoever asked for the adapter has it safe only later: until then the training can be had again without being done again.
+    (tmp_path / "cut" / "adapter").rename(tmp_path / "lost")
+    again = figures_of(finish(start(spec)))
+    assert again["resumed_from"] == 12 and again["final_loss"] == figures_of(rest)["final_loss"]
     assert sorted(p.name for p in (tmp_path / "cut" / "adapter").iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
     assert str(tmp_path) not in (tmp_path / "cut" / "adapter" / "adapter_config.json").read_text("utf-8")
 
@@ -182,6 +190,7 @@ def hyper(**changes: Any) -> Hyper:
 @given(st.integers(1, 60), st.integers(1, 9), st.sampled_from([0.3, 1.0, 2.5]), st.integers(0, 3))
 def test_every_step_has_its_samples_and_every_sample_its_turn(samples: int, size: int, epochs: float, seed: int) -> None:
     schedule = Schedule(samples, hyper(samples_per_step=size, epochs=epochs), seed)
+    size = min(size, samples)
     taken = [i for s in range(schedule.steps) for i in schedule.samples(s)]
     assert all(len(schedule.samples(s)) == size and len(schedule.batches(s)) == 1 for s in range(schedule.steps))
     assert len(taken) == schedule.seen(schedule.steps) >= round(samples * epochs)
@@ -194,6 +203,7 @@ def test_groups_stay_together(sizes: list[int], size: int, seed: int) -> None:
     ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
     groups = [list(range(end - n, end)) for n, end in zip(sizes, ends, strict=True)]
     schedule = Schedule(sum(sizes), hyper(samples_per_step=size, epochs=1), seed, groups)
+    size = min(size, sum(sizes))
     taken = [batch for s in range(schedule.steps) for batch in schedule.batches(s)]
     assert all(batch in groups for batch in taken)
     assert sorted(taken[: len(groups)]) == groups or len(taken) < len(groups)
@@ -214,3 +224,113 @@ def test_groups_are_trained_each_after_its_own_beginning(base: Path, tmp_path: P
     del rows[3]["group"]
     (tmp_path / "rendered.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), "utf-8")
     assert finish(start(spec))[-1]["message"] == "some samples name a group and others do not"
+
+
+def in_process(spec: Path, events: Path) -> dict[str, Any]:
+    """The step in this process, where a test can reach into it; its events go to a file."""
+    from forge_steps import train
+    from forge_steps.protocol import Step, load_spec
+
+    out = os.open(events, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        return train.run(Step("train", load_spec(str(spec)), out))
+    finally:
+        os.close(out)
+
+
+def told(events: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in events.read_text("utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("error", ["cuda", "cpu", "python"])
+def test_a_step_for_which_memory_does_not_suffice_is_done_again_in_smaller_rows(error: str, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+    from forge_steps import prefix
+
+    errors = {
+        "cuda": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        "cpu": RuntimeError("[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes."),
+        "python": MemoryError(),
+    }
+    changes = {"dropout": 0.1, "row_tokens": 2400}
+    straight = in_process(write_spec(tmp_path / "straight", base, hyper=changes), tmp_path / "straight.jsonl")
+    real, rows = prefix.step_backward, []
+
+    def short(model: Any, samples: Any, length: int, row_tokens: int, *more: Any, **named: Any) -> Any:
+        found = real(model, samples, length, row_tokens, *more, **named)
+        rows.append(row_tokens)
+        if len(rows) > 3 and row_tokens > 700:
+            raise errors[error]  # After its backward pass: what it left must count for nothing.
+        return found
+
+    monkeypatch.setattr(prefix, "step_backward", short)
+    figures = in_process(write_spec(tmp_path / "short", base, hyper=changes), tmp_path / "short.jsonl")
+    assert rows[:4] == [2400] * 4 and rows[4:6] == [1200, 600] and set(rows[6:]) == {600}
+    warnings = [e["message"] for e in told(tmp_path / "short.jsonl") if e["type"] == "log" and e["level"] == "warning"]
+    assert warnings == [f"memory does not suffice: the step is done again in rows of at most {n} tokens" for n in (1200, 600)]
+    losses, wanted = (values(told(tmp_path / f"{name}.jsonl"), "loss") for name in ("short", "straight"))
+    assert losses.keys() == wanted.keys() and figures["steps"] == straight["steps"]
+    # Until then the same to the bit; after it dropout is drawn in other rows.
+    assert [losses[i] for i in (1, 2, 3)] == [wanted[i] for i in (1, 2, 3)]
+    assert figures["final_loss"] == pytest.approx(straight["final_loss"], rel=0.2)
+
+
+def test_where_not_even_one_sample_fits_the_work_is_kept_and_said(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+    from forge_steps import prefix
+    from forge_steps.protocol import StepError
+
+    real, calls = prefix.step_backward, []
+
+    def never(*given: Any, **named: Any) -> Any:
+        calls.append(given[3])
+        if len(calls) > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return real(*given, **named)
+
+    monkeypatch.setattr(prefix, "step_backward", never)
+    spec = write_spec(tmp_path, base)
+    with pytest.raises(StepError, match="one sample a row") as caught:
+        in_process(spec, tmp_path / "events.jsonl")
+    assert caught.value.code == "step/out-of-memory"
+    monkeypatch.setattr(prefix, "step_backward", real)
+    assert in_process(spec, tmp_path / "events.jsonl")["resumed_from"] == 5
+
+
+def test_dropout_is_drawn_the_same_after_half_a_step_was_dropped(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from forge_steps import prefix
+    from forge_steps.protocol import Stopped
+
+    changes = {"hyper": {"dropout": 0.3}}
+    in_process(write_spec(tmp_path / "whole", base, **changes), tmp_path / "whole.jsonl")
+    real, calls = prefix.step_backward, []
+
+    def stopped(*given: Any, **named: Any) -> Any:
+        found = real(*given, **named)
+        calls.append(1)
+        if len(calls) == 5:
+            raise Stopped
+        return found
+
+    monkeypatch.setattr(prefix, "step_backward", stopped)
+    spec = write_spec(tmp_path / "cut", base, **changes)
+    with pytest.raises(Stopped):
+        in_process(spec, tmp_path / "first.jsonl")
+    monkeypatch.setattr(prefix, "step_backward", real)
+    in_process(spec, tmp_path / "rest.jsonl")
+    whole, first, rest = (values(told(tmp_path / f"{name}.jsonl"), "loss") for name in ("whole", "first", "rest"))
+    assert {**first, **rest} == whole
+
+
+def test_a_step_of_several_groups_is_the_mean_over_all_its_tokens(base: Path, tmp_path: Path) -> None:
+    # One group of a single sample, one of eleven: as much as in one group together.
+    def losses(name: str, groups: bool) -> list[float]:
+        spec = write_spec(tmp_path / name, base, hyper={"samples_per_step": 12, "epochs": 1})
+        rows = rendered(12)
+        for i, row in enumerate(rows):
+            row["group"] = "alone" if groups and i == 0 else "others"
+        (tmp_path / name / "rendered.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), "utf-8")
+        in_process(spec, tmp_path / f"{name}.jsonl")
+        return [e["value"] for e in told(tmp_path / f"{name}.jsonl") if e["type"] == "metric" and e["name"] in ("loss", "grad_norm")]
+
+    assert losses("together", False) == pytest.approx(losses("apart", True), rel=0.01)

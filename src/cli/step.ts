@@ -81,14 +81,17 @@ export async function runStepCommand(context: CliContext, recipe: string | undef
   const { openSingle } = await import("../stages/single/project.ts");
   const project = openSingle(prepared.value.single);
   if (!project.ok) return fail(context, project.error);
+  let delivered = false;
   try {
     warn(
       context,
       project.value.loaded.warnings.filter((w) => w.code !== "recipe/doubtful"),
     );
-    return await runOpened(context, project.value, { ...flags, until: prepared.value.until }, (run) => close(context, run, prepared.value, flags));
+    const exit = await runOpened(context, project.value, { ...flags, until: prepared.value.until }, (run) => close(context, run, prepared.value, flags));
+    delivered = exit === EXIT.ok;
+    return exit;
   } finally {
-    project.value.remove();
+    project.value.close(delivered);
   }
 }
 

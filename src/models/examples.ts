@@ -18,6 +18,8 @@ export interface TrainingExample {
   readonly id: string;
   /** Those of one group have the prompt in common and stay together in a step (python/forge_steps/train.py). */
   readonly group?: string;
+  /** The tools stand in another order than the recipe's. */
+  readonly reordered?: true;
   readonly segments: readonly { readonly text: string; readonly learn: boolean }[];
 }
 
@@ -50,8 +52,8 @@ export function trainingExamples(
 }
 
 /**
- * The same examples in groups of `size`, drawn by the seed; every second group has the tools in an order of its own, the
- * others in theirs. A single tool has but one order: then there are no groups.
+ * The same examples in groups of `size` or a little more, drawn by the seed; every second group has the tools in an order of
+ * its own, the others in theirs. A single tool has but one order: then there are no groups.
  */
 export function examplesInSteps(
   samples: readonly Sample[],
@@ -63,9 +65,13 @@ export function examplesInSteps(
   const all = rngFor(o.seed, "steps").shuffle(drafts(samples, o.plan ?? EVERY_SAMPLE_ONCE));
   const asGiven = writer(renderer, tools);
   const result: TrainingExample[] = [];
-  for (let group = 0; group * o.size < all.length; group++) {
-    const write = group % 2 === 0 ? asGiven : writer(renderer, otherOrder(tools, rngFor(o.seed, "order", group)));
-    for (const draft of all.slice(group * o.size, (group + 1) * o.size)) result.push({ ...write(draft), group: String(group) });
+  // None smaller than a step, which would then take two of them.
+  const groups = Math.max(1, Math.floor(all.length / o.size));
+  const start = (group: number): number => Math.floor((group * all.length) / groups);
+  for (let group = 0; group < groups; group++) {
+    const reordered = group % 2 === 1;
+    const write = reordered ? writer(renderer, otherOrder(tools, rngFor(o.seed, "order", group))) : asGiven;
+    for (const draft of all.slice(start(group), start(group + 1))) result.push({ ...write(draft), group: String(group), ...(reordered ? { reordered } : {}) });
   }
   return result;
 }

@@ -5,7 +5,7 @@
  * or downloaded.
  */
 import { existsSync, realpathSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { EXIT } from "../platform/exit.ts";
 import { cacheDir, packageRoot } from "../platform/paths.ts";
 import { err, ok, type Result } from "../platform/result.ts";
@@ -48,7 +48,7 @@ export function findLlamaFiles(o: { root?: string; env?: NodeJS.ProcessEnv } = {
       exit: EXIT.environment,
     });
   }
-  if (env.MCP_FORGE_LLAMA_CPP) return ok({ libraries, converter: { checkout: env.MCP_FORGE_LLAMA_CPP } });
+  if (env.MCP_FORGE_LLAMA_CPP) return ok({ libraries, converter: { checkout: resolve(env.MCP_FORGE_LLAMA_CPP) } });
   const unpacked = join(root, "dist", "llama.cpp");
   if (existsSync(join(unpacked, "conversion"))) return ok({ libraries, converter: { checkout: unpacked } });
   // A repository that was built where there was no Python: the sources themselves are at hand.

@@ -14,6 +14,7 @@ import { redact, safeText } from "../platform/redact.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { StepEvent } from "../schemas/generated/step-event.ts";
 import { validate } from "../schemas/generated/step-event.validate.js";
+import { pythonFolder } from "./python/folder.ts";
 import { ensurePython } from "./python-env.ts";
 
 export interface StepOptions {
@@ -103,6 +104,7 @@ export async function runStep(step: string, spec: JsonObject, o: StepOptions): P
   };
 
   const child = await spawnChild(python.value.python, ["-m", "forge_steps", step, "--spec", specFile], {
+    cwd: pythonFolder(),
     env: stepEnv(o.pythonPath ?? join(packageRoot(), "python")),
     signal: AbortSignal.any([o.signal, stop.signal]),
     graceMs: o.graceMs ?? GRACE_MS,
@@ -162,7 +164,8 @@ const interrupted = (step: string): Failure => ({
 
 function died(step: string, exitCode: number | null, signal: string | null): Failure {
   if (signal === "SIGKILL") {
-    const hint = "The system's memory was probably used up: close other programs, or lower `train.row_tokens`.";
+    const hint =
+      "The system's memory was probably used up: close other programs and run the same command again, it goes on from the last checkpoint. Or lower `train.row_tokens`: training then begins anew.";
     return { code: "step/killed", message: `the step \`${step}\` was killed by the system`, hint, exit: EXIT.failed };
   }
   const how = signal !== null ? `by ${signal}` : `with exit status ${exitCode}`;

@@ -21,6 +21,7 @@ import { err, ok, type Result } from "../platform/result.ts";
 import { type Accelerator, detectAccelerator } from "./python/accelerator.ts";
 import { type BuildOptions, buildEnvironment, install, pythonIn, SIZE_IN_WORDS, STEPS } from "./python/build.ts";
 import { findPython, SUPPORTED, supports } from "./python/find.ts";
+import { interpreter, pythonFolder } from "./python/folder.ts";
 import { DECISIVE_PACKAGES, type Requirements, readRequirements } from "./python/requirements.ts";
 
 export interface PythonOptions {
@@ -56,7 +57,7 @@ export async function ensurePython(o: PythonOptions = {}): Promise<Result<Python
 
 async function locate(o: PythonOptions): Promise<Result<Python>> {
   const named = process.env.MCP_FORGE_PYTHON;
-  if (named) return checkNamed(named, o);
+  if (named) return checkNamed(interpreter(named), o);
   const requirements = readRequirements();
   const accelerator = detectAccelerator();
   return finished(requirements, accelerator) ?? build(requirements, accelerator, o);
@@ -140,7 +141,13 @@ async function checkNamed(python: string, o: PythonOptions): Promise<Result<Pyth
   const script =
     "import sys, json, importlib.metadata as m\ndef v(n):\n  try: return m.version(n)\n  except m.PackageNotFoundError: return None\n" +
     "print(json.dumps({'python': '%d.%d.%d' % sys.version_info[:3], 'packages': {n: v(n) for n in sys.argv[1:]}}))";
-  const r = await runProcess(python, ["-c", script, ...names], { env: childEnv(), stdin: "", timeoutMs: 30_000, ...(o.signal && { signal: o.signal }) });
+  const r = await runProcess(python, ["-c", script, ...names], {
+    cwd: pythonFolder(),
+    env: childEnv(),
+    stdin: "",
+    timeoutMs: 30_000,
+    ...(o.signal && { signal: o.signal }),
+  });
   const hint = "Correct MCP_FORGE_PYTHON, or unset it to let forge make its own environment.";
   const refuse = (message: string) => err({ code: "python/named-unusable", message, hint, exit: EXIT.environment });
   if (!r.ok) return r.error.exit === EXIT.interrupted ? r : refuse(`MCP_FORGE_PYTHON is ${python}, which cannot be started`);
@@ -212,7 +219,11 @@ export async function ensurePythonForTests(o: PythonOptions = {}): Promise<Resul
   const base = await ensurePython(o);
   if (!base.ok) return base;
   const dev = readRequirements("requirements-dev.lock");
-  const version = await runProcess(base.value.python, ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"], { env: childEnv(), stdin: "" });
+  const version = await runProcess(base.value.python, ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"], {
+    cwd: pythonFolder(),
+    env: childEnv(),
+    stdin: "",
+  });
   if (!version.ok) return version;
   const root = environmentsDir();
   const dir = join(root, `${hexOf(dev.digest).slice(0, 16)}-tests-py${version.value.stdout.trim()}`);

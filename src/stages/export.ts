@@ -11,7 +11,7 @@ import { pythonRuntime } from "../runners/python-env.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { baseSettings, converterRuntime, modelSlice, type PipelineContext } from "./context.ts";
 
-export const VERSION = 1;
+export const VERSION = 2;
 
 export function exportF16Stage(c: PipelineContext): StageDefinition {
   return {
@@ -67,14 +67,11 @@ export function quantizeStage(c: PipelineContext, format: string): StageDefiniti
     inputs: {
       model: { stage: "export:f16", output: "model" },
       rows: { stage: "train", output: "rows" },
-      adapter: { stage: "train", output: "adapter" },
     },
     outputs: { model: "file", report: "file" },
     resources: { cpu: 1 },
     async run({ inputs, outputs, scratch, signal, emit, logFile }) {
-      const [{ quantizeModel }, { ensureBase }] = await Promise.all([import("../models/export.ts"), import("../models/base.ts")]);
-      const base = await ensureBase(c.family, c.sourceName, { signal, onProgress: emit });
-      if (!base.ok) return base;
+      const { quantizeModel } = await import("../models/export.ts");
       const made = await quantizeModel(
         { input: inputs.model as string, output: outputs.model as string, format, rows: inputs.rows as string, verify: c.verifyExports },
         { scratch, signal, onEvent: emit, logFile },

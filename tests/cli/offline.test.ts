@@ -31,7 +31,7 @@ test("stages that take their results from files fetch nothing", async () => {
   writeFileSync(join(dir, "train.jsonl"), "");
   expect(await missingOffline(single.value.pipeline, "gate:qa")).toEqual([]);
   expect(await missingOffline(single.value.pipeline, "train")).not.toEqual([]);
-  single.value.remove();
+  single.value.close(true);
 });
 
 test.each([

@@ -2,7 +2,11 @@
  * Training that is interrupted, and training that is killed: the base model nano, forge's own Python environment
  * (or the one that MCP_FORGE_PYTHON names), training of half a minute. The next apply goes on from the last checkpoint.
  */
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { hexOf } from "../../src/platform/digest.ts";
+import { digestText } from "../../src/platform/hash.ts";
 import { cacheDir } from "../../src/platform/paths.ts";
 import { type Running, World } from "./support/forge.ts";
 
@@ -103,6 +107,27 @@ it(
     expect(await world.processesAfter(5000)).toEqual([]);
     // The step hears that its parent is gone, and saves what it has before it leaves.
     expect(await goesOn()).toBeGreaterThan(0);
+  },
+  LONG,
+);
+
+it(
+  "a training on files goes on too, and leaves nothing where its result would be; a stranger's random.py is not run",
+  async () => {
+    world.write("random.py", "raise SystemExit('a file of the folder that the user stands in')\n");
+    await world.run(["generate", "--stub", "weather", "--samples", "100", "--family", "nano", "--output", "train.jsonl"], env);
+    const args = ["train", "--data", "train.jsonl", "--model", "nano", "--output", "adapter", "--json"];
+    const run = world.start(args, env);
+    await run.until('"name":"grad_norm"', 2);
+    run.process.kill("SIGINT");
+    expect((await run.ended).code).toBe(130);
+    expect(existsSync(join(world.project, "adapter"))).toBe(false);
+    const ended = await world.run(args, env);
+    expect(ended, ended.out + ended.err).toMatchObject({ code: 0 });
+    const figures = events(ended.out).find((e) => e.type === "stage-finished" && e.node === "train")?.figures;
+    expect(Number(figures?.resumed_from)).toBeGreaterThanOrEqual(2);
+    expect(readdirSync(join(world.project, "adapter")).sort()).toEqual(["adapter", "model.json", "rows.jsonl", "tools.json", "training.json"]);
+    expect(readdirSync(join(cacheDir(), "steps"))).not.toContain(hexOf(digestText(`train ${join(world.project, "adapter")}`)).slice(0, 16));
   },
   LONG,
 );

@@ -12,6 +12,7 @@ import { redact, safeText } from "../../platform/redact.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import type { Accelerator } from "./accelerator.ts";
 import type { Interpreter } from "./find.ts";
+import { pythonFolder } from "./folder.ts";
 import type { Requirements } from "./requirements.ts";
 
 export interface BuildOptions {
@@ -214,6 +215,7 @@ async function run(
     onLine(line);
   };
   const r = await runProcess(program, args, {
+    cwd: pythonFolder(),
     env: { ...installerEnv(), ...(o.temporary !== undefined && { TMPDIR: o.temporary }), ...extra },
     stdin: "",
     timeoutMs,

@@ -3,15 +3,19 @@
  * place of the stages that would make it, and the results copied to where the user wants them. Guarantees: the
  * user's project gets no lockfile and no state; an output appears whole or not at all; a folder that holds
  * something is never written over; the scratch project goes, whatever happens (a SIGKILL leaves it in the
- * temporary folder).
+ * temporary folder), but for that of a step that can go on where it stopped: it stays in the cache until its results
+ * are delivered.
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, renameSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, renameSync, rmdirSync, rmSync, statSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import type { RunOutcome } from "../../engine/apply.ts";
 import type { NodeDefinition, StageDefinition } from "../../engine/stage.ts";
+import { hexOf } from "../../platform/digest.ts";
 import { EXIT } from "../../platform/exit.ts";
 import { cloneTree, fsFailure, writeFileAtomic } from "../../platform/fs.ts";
+import { digestText } from "../../platform/hash.ts";
+import { CACHE_FIX, cacheDir } from "../../platform/paths.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import { loadMade } from "../../recipe/made.ts";
 import type { LoadedRecipe, Recipe } from "../../recipe/types.ts";
@@ -23,27 +27,52 @@ export interface SingleOptions extends PipelineOptions {
   readonly given: readonly StageDefinition[];
   /** Gates and stages that nothing waits for here (`fine-tuning only`). */
   readonly without?: readonly string[];
+  /** For a step that is long and can go on: what tells it from others (where its result goes). */
+  readonly resumable?: string;
 }
 
 export interface SingleProject {
   readonly loaded: LoadedRecipe;
   readonly pipeline: Pipeline;
-  /** Removes the scratch project. Idempotent. */
-  readonly remove: () => void;
+  /** Removes the scratch project, or leaves what the same step can go on from. Idempotent. */
+  readonly close: (delivered: boolean) => void;
 }
 
 /** Makes the scratch project. Paths in the recipe are relative to the folder that the user stands in. */
 export function openSingle(o: SingleOptions): Result<SingleProject, readonly Failure[]> {
-  const root = scratchFolder();
+  const root = scratchFolder(o.resumable);
   if (!root.ok) return err([root.error]);
   return openIn(root.value, o);
 }
 
-function scratchFolder(): Result<string> {
+/** Scratch projects of steps that were never taken up again. */
+const FORGOTTEN_MS = 30 * 86_400_000;
+
+function scratchFolder(resumable: string | undefined): Result<string> {
+  if (resumable !== undefined) return keptFolder(resumable);
   try {
     return ok(mkdtempSync(join(realpathSync(tmpdir()), "mcp-forge-")));
   } catch (e) {
     const failure = fsFailure(e, `make a folder in ${tmpdir()}`, "name a folder that is there and can be written to: export TMPDIR=FOLDER");
+    if (failure === undefined) throw e;
+    return err(failure);
+  }
+}
+
+function keptFolder(resumable: string): Result<string> {
+  const all = join(cacheDir(), "steps");
+  try {
+    mkdirSync(all, { recursive: true });
+    for (const name of readdirSync(all)) {
+      const path = join(all, name);
+      if (Date.now() - statSync(path).mtimeMs > FORGOTTEN_MS) rmSync(path, { recursive: true, force: true });
+    }
+    const root = join(realpathSync(all), hexOf(digestText(resumable)).slice(0, 16));
+    mkdirSync(root, { recursive: true });
+    utimesSync(root, new Date(), new Date());
+    return ok(root);
+  } catch (e) {
+    const failure = fsFailure(e, "make a folder in the cache", CACHE_FIX);
     if (failure === undefined) throw e;
     return err(failure);
   }
@@ -54,8 +83,8 @@ function openIn(root: string, o: SingleOptions): Result<SingleProject, readonly 
     process.off("exit", remove);
     rmSync(root, { recursive: true, force: true });
   };
-  process.on("exit", remove);
-  mkdirSync(join(root, ".mcp-forge"));
+  if (o.resumable === undefined) process.on("exit", remove);
+  mkdirSync(join(root, ".mcp-forge"), { recursive: true });
   const recipe: Recipe = { ...o.recipe, bundle: { output: join(root, "bundle") } };
   const loaded = loadMade(recipe, { file: join(root, "forge.yaml"), shown: "(the flags, as a recipe)", dir: process.cwd(), projectRoot: root });
   const pipeline = loaded.ok ? buildPipeline(loaded.value, o) : loaded;
@@ -63,8 +92,11 @@ function openIn(root: string, o: SingleOptions): Result<SingleProject, readonly 
     remove();
     return err(loaded.ok ? (pipeline.ok ? [] : [pipeline.error].flat()) : loaded.error);
   }
+  const close = (delivered: boolean): void => {
+    if (delivered || o.resumable === undefined) remove();
+  };
   const nodes = withGiven(pipeline.value.nodes, o.given, new Set(o.without));
-  return ok({ loaded: loaded.value, pipeline: { ...pipeline.value, nodes, given: new Set(o.given.map((g) => g.id)) }, remove });
+  return ok({ loaded: loaded.value, pipeline: { ...pipeline.value, nodes, given: new Set(o.given.map((g) => g.id)) }, close });
 }
 
 /** The graph with these stages in place of those of the same id. */
@@ -97,12 +129,16 @@ export function deliverable(to: string, kind: "file" | "folder", shown = `--outp
   return undefined;
 }
 
-/** Copies outputs of a run to where they were asked for; a stage that did not finish leaves nothing. Returns the paths written, as the user wrote them. */
+/** Copies outputs of a run to where they were asked for: all of them, or none where a stage did not finish. Returns the paths written, as the user wrote them. */
 export async function deliver(run: RunOutcome, deliveries: readonly Delivery[]): Promise<Result<string[]>> {
   const written: string[] = [];
-  for (const d of deliveries) {
-    const from = run.nodes.find((n) => n.id === d.stage && (n.status === "done" || n.status === "cached"))?.outputs[d.output];
-    if (from === undefined) continue;
+  const made = deliveries.map((d) => ({
+    ...d,
+    from: run.nodes.find((n) => n.id === d.stage && (n.status === "done" || n.status === "cached"))?.outputs[d.output],
+  }));
+  if (made.some((d) => d.from === undefined)) return ok([]);
+  for (const d of made) {
+    const from = d.from as string;
     try {
       const to = resolve(d.to);
       mkdirSync(dirname(to), { recursive: true });

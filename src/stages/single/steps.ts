@@ -165,7 +165,7 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
     const folder = flags.output ?? "adapter";
     const to = (name: string): string => join(folder, name);
     return ok({
-      single: { recipe: recipe.value, given: [givenData(flags.data, { fix: false })], without: ["gate:qa"] },
+      single: { recipe: recipe.value, given: [givenData(flags.data, { fix: false })], without: ["gate:qa"], resumable: `train ${resolve(folder)}` },
       until: "train",
       deliveries: [
         { stage: "train", output: "adapter", to: to(TRAINED.adapter) },
