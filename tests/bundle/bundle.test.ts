@@ -36,6 +36,7 @@ describe("packing", () => {
       "model.gguf",
       "model.q4_k_m.gguf",
       "tools.json",
+      "tools.openai.json",
       "prompt_template.json",
       "agent.yaml",
       "tests/validation.json",
@@ -186,6 +187,14 @@ describe("checking after damage", () => {
       "schema: agent.yaml: must NOT have additional properties",
       async (d) => {
         edit(d, "agent.yaml", (t) => `${t}surprise: 1\n`);
+        await rehash(d);
+      },
+    ],
+    [
+      "requests that would carry other tools",
+      "toolset: tools.openai.json has other tools than tools.json",
+      async (d) => {
+        edit(d, "tools.openai.json", (t) => t.replace("Get the current weather", "Get the old weather"));
         await rehash(d);
       },
     ],
