@@ -4,7 +4,8 @@
  * dist/llama.cpp by the build). One release for converting, quantizing, verifying and running; nothing is compiled
  * or downloaded.
  */
-import { existsSync, realpathSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { EXIT } from "../platform/exit.ts";
 import { cacheDir, packageRoot } from "../platform/paths.ts";
@@ -61,6 +62,17 @@ export function findLlamaFiles(o: { root?: string; env?: NodeJS.ProcessEnv } = {
     hint: "Install mcp-forge again (npm ci), or name a checkout of llama.cpp in MCP_FORGE_LLAMA_CPP.",
     exit: EXIT.environment,
   });
+}
+
+/** Digest of the converter in a checkout of llama.cpp: the names and contents of its Python files. */
+export function converterDigest(checkout: string): string {
+  const hash = createHash("sha256");
+  for (const part of [".", "conversion", join("gguf-py", "gguf")]) {
+    const dir = join(checkout, part);
+    if (!existsSync(dir)) continue;
+    for (const name of readdirSync(dir).sort()) if (name.endsWith(".py")) hash.update(`${part}/${name}\n`).update(readFileSync(join(dir, name)));
+  }
+  return `sha256:${hash.digest("hex")}`;
 }
 
 /** Real path of an installed package as Node would find it from `from`, whatever the package exports. */

@@ -7,7 +7,7 @@
  * process and says the same before and after the environment is made.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, isAbsolute, join } from "node:path";
 import { acquireLock } from "../engine/lock.ts";
 import type { StageEvent } from "../engine/stage.ts";
 import { hexOf } from "../platform/digest.ts";
@@ -192,23 +192,36 @@ export function pythonRuntime(): JsonObject {
 /** Versions by the names of the `.dist-info` folders beside an interpreter. Empty where they cannot be found. */
 function installedVersions(python: string): ReadonlyMap<string, string> {
   const versions = new Map<string, string>();
-  const prefix = dirname(dirname(python));
-  const lib = join(prefix, "lib");
-  try {
-    for (const name of readdirSync(lib).filter((n) => /^python3(\.\d+)?$/.test(n))) {
-      for (const packages of ["site-packages", "dist-packages"]) {
-        const dir = join(lib, name, packages);
-        if (!existsSync(dir)) continue;
-        for (const entry of readdirSync(dir)) {
+  const inside = (dir: string): string[] => {
+    try {
+      return readdirSync(dir);
+    } catch {
+      return []; // An interpreter in no environment: its packages count as unknown.
+    }
+  };
+  for (const lib of prefixesOf(python).map((prefix) => join(prefix, "lib")))
+    for (const name of inside(lib).filter((n) => /^python3(\.\d+)?$/.test(n)))
+      for (const packages of ["site-packages", "dist-packages"])
+        for (const entry of inside(join(lib, name, packages))) {
           const match = /^(.+)-([^-]+)\.dist-info$/.exec(entry);
           if (match?.[1] !== undefined && match[2] !== undefined) versions.set(match[1].toLowerCase().replaceAll("_", "-"), match[2]);
         }
-      }
-    }
-  } catch {
-    // An interpreter in no environment: its packages count as unknown.
-  }
   return versions;
+}
+
+/** The folders that an interpreter's packages lie under, what wins last. */
+function prefixesOf(python: string): string[] {
+  const named = interpreter(python);
+  const path = isAbsolute(named)
+    ? named
+    : (process.env.PATH ?? "")
+        .split(delimiter)
+        .map((dir) => join(dir, named))
+        .find(existsSync);
+  if (path === undefined) return [];
+  const prefix = dirname(dirname(path));
+  // Debian keeps what pip installs apart from the system's own.
+  return prefix === "/usr" ? [prefix, "/usr/local"] : [prefix];
 }
 
 /**

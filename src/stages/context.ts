@@ -7,6 +7,7 @@ import program from "../../package.json" with { type: "json" };
 import type { Family, FamilySource } from "../models/family.ts";
 import type { HeadStart } from "../models/head-start.ts";
 import type { ResolvedHyperparameters } from "../models/hyperparameters.ts";
+import { converterDigest } from "../models/llama-files.ts";
 import type { JsonValue } from "../platform/json.ts";
 import type { LoadedRecipe, ResolvedRecipe } from "../recipe/types.ts";
 import type { ToolSource } from "../tools/types.ts";
@@ -71,8 +72,8 @@ export const plain = (value: unknown): JsonValue => JSON.parse(JSON.stringify(va
 /** The llama.cpp that evaluates on this machine: its version can change a token. */
 export const llamaRuntime = (): { readonly [key: string]: JsonValue } => ({ "llama.cpp": program.optionalDependencies["@node-llama-cpp/linux-x64"] });
 
-/** The llama.cpp whose converter writes the f16: the checkout that the environment names, else nothing (ours is pinned with the program). */
+/** The llama.cpp whose converter writes the f16: what is in the checkout that the environment names, else nothing (ours is pinned with the program). */
 export const converterRuntime = (): { readonly [key: string]: JsonValue } => {
   const named = process.env.MCP_FORGE_LLAMA_CPP;
-  return named ? { converter: named } : {};
+  return named ? { converter: converterDigest(resolve(named)) } : {};
 };

@@ -1,8 +1,9 @@
 /** The Python environment: which interpreter, which build of torch, what failures say, and what a fingerprint sees. */
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, join, relative } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { converterDigest } from "../../src/models/llama-files.ts";
 import { detectAccelerator } from "../../src/runners/python/accelerator.ts";
 import { isCpuBuild, pipFailure } from "../../src/runners/python/build.ts";
 import { findPython } from "../../src/runners/python/find.ts";
@@ -136,10 +137,29 @@ describe("what a fingerprint sees", () => {
     for (const [n, v] of readRequirements().versions) add(n.replaceAll("-", "_"), n === "torch" ? `${v}+cpu` : v);
     vi.stubEnv("MCP_FORGE_PYTHON", join(dir, "v", "bin", "python"));
     expect(pythonRuntime()).toEqual(ours);
+    mkdirSync(join(dir, "v", "bin"), { recursive: true });
+    writeFileSync(join(dir, "v", "bin", "python"), "");
+    vi.stubEnv("PATH", `${join(dir, "nowhere")}:${join(dir, "v", "bin")}`);
+    for (const named of ["python", relative(process.cwd(), join(dir, "v", "bin", "python"))]) {
+      vi.stubEnv("MCP_FORGE_PYTHON", named);
+      expect(pythonRuntime(), named).toEqual(ours);
+    }
     rmSync(join(site, `peft-${readRequirements().versions.get("peft")}.dist-info`), { recursive: true });
     add("peft", "0.0.1");
     expect(pythonRuntime()).not.toEqual(ours);
   });
+});
+
+test("a checkout of llama.cpp counts by what its converter is", () => {
+  const [one, two] = [join(dir, "one"), join(dir, "two")];
+  for (const checkout of [one, two]) {
+    mkdirSync(join(checkout, "gguf-py", "gguf"), { recursive: true });
+    writeFileSync(join(checkout, "convert_hf_to_gguf.py"), "import gguf\n");
+    writeFileSync(join(checkout, "gguf-py", "gguf", "constants.py"), "X = 1\n");
+  }
+  expect(converterDigest(two)).toBe(converterDigest(one));
+  writeFileSync(join(two, "gguf-py", "gguf", "constants.py"), "X = 2\n");
+  expect(converterDigest(two)).not.toBe(converterDigest(one));
 });
 
 test("every requirement is pinned, and none names a registry", () => {
