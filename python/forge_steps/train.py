@@ -309,7 +309,7 @@ def run(step: Step) -> dict[str, Any]:
             # Gradients of several batches add up; the optimiser does not mind their scale (Adam), and their length is cut anyway.
             batches = [[samples[i] for i in batch] for batch in schedule.batches(position)]
             whole = sum(weight_of(batch, beginning(batch)) for batch in batches)
-            loss, before = 0.0, 0
+            loss, before, short = 0.0, 0, False
             try:
                 for batch in batches:
                     part, _ = step_backward(trainee.model, batch, beginning(batch), row_tokens, lambda n, before=before: told(before + n), whole=whole)
@@ -318,12 +318,16 @@ def run(step: Step) -> dict[str, Any]:
             except (MemoryError, RuntimeError) as e:
                 if not is_out_of_memory(e):
                     raise
+                short = True  # What the failed step holds is free only once the exception is gone, with the frames that it names.
+            if short:
                 trainee.drop_gradients()
                 set_random_state(random_state)
+                if device.type == "cuda":
+                    torch.cuda.empty_cache()
                 # A sample needs a row of its own, however long it is.
                 if row_tokens <= longest:
                     save()
-                    raise out_of_memory(longest) from e
+                    raise out_of_memory(longest)
                 row_tokens = max(longest, row_tokens // 2)
                 step.log("warning", f"memory does not suffice: the step is done again in rows of at most {row_tokens} tokens")
                 continue

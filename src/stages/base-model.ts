@@ -1,6 +1,7 @@
 /** Opens the untuned base model in llama.cpp, for the stages that ask it something (generate, baseline). */
 import type { StageContext } from "../engine/stage.ts";
 import { ensureBase } from "../models/base.ts";
+import { answersFile, keptAnswers } from "../models/kept-answers.ts";
 import { answerPlain } from "../models/llama/answer-plain.ts";
 import { openLlama } from "../models/llama/client.ts";
 import type { LlamaEngine } from "../models/llama/types.ts";
@@ -22,5 +23,6 @@ export async function openBase(c: PipelineContext, o: Pick<StageContext, "signal
   const renderer = createRenderer(c.family);
   const onAnswer = (done: number, total: number): void =>
     o.emit({ type: "progress", done, total, unit: "answers", message: "the base model answers plain questions" });
-  return ok({ engine: engine.value, answerPlain: answerPlain(engine.value, renderer, onAnswer), close: () => engine.value.close() });
+  const ask = keptAnswers(answersFile(base.value.digest), (questions, told) => answerPlain(engine.value, renderer, told)(questions), onAnswer);
+  return ok({ engine: engine.value, answerPlain: ask, close: () => engine.value.close() });
 }
