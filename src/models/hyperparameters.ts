@@ -114,7 +114,7 @@ export function resolveHyperparameters(o: {
     warmup_steps: pick("warmup_steps", train.warmup_steps, wishes.warmup_steps, table.warmup_steps, 5),
     max_tokens: pick("max_tokens", train.max_tokens, undefined, table.max_tokens, 4096),
     batching: pick("batching", train.batching, undefined, table.batching, "shared_prefix"),
-    shuffle_tools: pick("shuffle_tools", train.shuffle_tools, wishes.shuffle_tools, table.shuffle_tools, true),
+    shuffle_tools: pick("shuffle_tools", train.shuffle_tools, wishes.shuffle_tools, table.shuffle_tools, false),
     row_tokens: pick("row_tokens", train.row_tokens, wishes.row_tokens, table.row_tokens, DEFAULT_ROW_TOKENS),
     weight_decay: pick("weight_decay", train.weight_decay, wishes.weight_decay, table.weight_decay, 0),
   };
