@@ -78,7 +78,7 @@ class Schedule:
 
     def __init__(self, samples: int, hyper: Hyper, seed: int, groups: list[list[int]] | None = None) -> None:
         self._hyper = hyper
-        size = min(hyper.samples_per_step, samples)  # No step shows a sample twice.
+        size = min(hyper.samples_per_step, samples)
         together = groups if groups is not None else [[i] for i in range(samples)]
         wanted = max(1, math.ceil(round(samples * hyper.epochs) / size)) * size
         self._batches: list[list[list[int]]] = []
@@ -354,7 +354,10 @@ def run(step: Step) -> dict[str, Any]:
         raise
     trained = time.monotonic() - started
     # The checkpoint stays until the caller has the adapter safe: nothing after the last step may cost the training.
-    save()
+    try:
+        save()
+    except OSError as e:
+        step.log("warning", f"the last checkpoint could not be written ({e}); the adapter is")
     trainee.save(output, below)
     step.artifact("adapter", output)
     seen = schedule.seen(schedule.steps)

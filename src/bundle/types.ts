@@ -17,10 +17,10 @@ export interface RecordedCase {
   readonly ok: boolean;
 }
 
-/** A row of the README's table of figures. */
 /** The tools as OpenAI's interface wants them in a request. */
 export const OPENAI_TOOLS = "tools.openai.json";
 
+/** A row of the README's table of figures. */
 export interface FigureRow {
   readonly figure: string;
   readonly value: number | null;

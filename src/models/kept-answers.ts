@@ -1,46 +1,56 @@
 /**
  * The base model's answers to plain questions, kept in the cache: an answer takes half a second on two cores, and data is
- * made again whenever one changes its recipe. One file a base model, a line an answer, appended as they come, so that
- * nothing is asked twice, across recipes and after an interruption too.
+ * made again whenever one changes its recipe. One file a base model and a llama.cpp, a line an answer, appended as they come,
+ * so that nothing is asked twice, across recipes and after an interruption too. Where two tokens are all but equally likely an
+ * answer may depend on what was asked beside it, so a cache that was emptied can give a few other words.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, hexOf } from "../platform/digest.ts";
 import { appendLine } from "../platform/fs.ts";
+import { digestJson } from "../platform/hash.ts";
+import type { JsonValue } from "../platform/json.ts";
 import { cacheDir } from "../platform/paths.ts";
 import { type Failure, ok, type Result } from "../platform/result.ts";
 
-/** Raised when other answers would be given to the same questions: another prompt, another cut. */
-const VERSION = 1;
-/** So many are asked at once, and kept together. */
-const BATCH = 32;
+/** Raised when other answers would be kept of what the model says: another length, another cut. */
+const VERSION = 2;
 
 type Answers = Promise<Result<string[], Failure>>;
 
-/** Where the answers of a base model lie. */
-export const answersFile = (base: Digest): string => join(cacheDir(), "answers", `${hexOf(base).slice(0, 32)}-v${VERSION}.jsonl`);
+/** Hears each answer as it comes: of which question, and what. */
+export type Told = (index: number, answer: string) => void;
+
+/**
+ * Where the answers of a base model lie.
+ * @param asked what else decides them: how a question is put to it, and which llama.cpp
+ */
+export const answersFile = (base: Digest, asked: JsonValue): string =>
+  join(cacheDir(), "answers", `${hexOf(digestJson([VERSION, base, asked])).slice(0, 32)}.jsonl`);
 
 /**
  * Answers from the file, and for what is not there from `ask`. A file that cannot be read or written costs time, never an answer.
- * @param ask hears how many of its questions are answered through `told`
+ * @param ask tells each answer as it comes, so that it is kept whatever happens to those after it
  * @param onAnswer hears how many are there of all
  */
 export function keptAnswers(
   file: string,
-  ask: (questions: readonly string[], told: (done: number) => void) => Answers,
+  ask: (questions: readonly string[], told: Told) => Answers,
   onAnswer: (done: number, total: number) => void = () => undefined,
 ): (questions: readonly string[]) => Answers {
   return async (questions) => {
     const known = readAnswers(file);
     const open = [...new Set(questions.filter((q) => !known.has(q)))];
-    const total = questions.length;
-    for (let at = 0; at < open.length; at += BATCH) {
-      const batch = open.slice(at, at + BATCH);
-      const answers = await ask(batch, (done) => onAnswer(total - open.length + at + done, total));
-      if (!answers.ok) return answers;
-      for (const [i, question] of batch.entries()) known.set(question, answers.value[i] ?? "");
-      await keep(file, batch, answers.value);
-    }
+    let told = questions.length - open.length;
+    let kept = Promise.resolve();
+    const answers = await ask(open, (index, answer) => {
+      const question = open[index] as string;
+      known.set(question, answer);
+      kept = kept.then(() => keep(file, question, answer));
+      onAnswer(++told, questions.length);
+    });
+    await kept;
+    if (!answers.ok) return answers;
     return ok(questions.map((q) => known.get(q) ?? ""));
   };
 }
@@ -64,10 +74,10 @@ function readAnswers(file: string): Map<string, string> {
   return known;
 }
 
-async function keep(file: string, questions: readonly string[], answers: readonly string[]): Promise<void> {
+async function keep(file: string, question: string, answer: string): Promise<void> {
   try {
-    await appendLine(file, questions.map((question, i) => JSON.stringify([question, answers[i] ?? ""])).join("\n"));
+    await appendLine(file, JSON.stringify([question, answer]));
   } catch {
-    // A full or read-only cache: they are asked again next time.
+    // A full or read-only cache: it is asked again next time.
   }
 }

@@ -82,12 +82,12 @@ export function readRecipe(source: Source, options: ReadOptions): Result<ReadRec
   const variants = variantsOf(parsed.value);
   const chosen = options.variant === undefined ? undefined : variants.get(options.variant);
   if (options.variant !== undefined && chosen === undefined) return err([unknownVariant(options.variant, parsed.value, source)]);
-  const main = judge(overlay(parsed.value, chosen?.value), source, options, true);
+  const main = judge(overlay(parsed.value, chosen?.value), source, options, { name: options.variant, over: chosen?.value });
   problems.push(...main.problems);
-  const recipe = main.recipe && apart(main.recipe, options.variant, chosen?.value);
+  const { recipe } = main;
   for (const [name, member] of variants) {
     if (name === options.variant) continue;
-    const other = judge(overlay(parsed.value, member.value), source, options, false);
+    const other = judge(overlay(parsed.value, member.value), source, options);
     const { start, end } = member.value.range;
     // What this version cannot do may well be meant for another.
     problems.push(...other.problems.filter((p) => p.at.start >= start && p.at.start < end && p.failure.code !== "recipe/not-available"));
@@ -97,8 +97,14 @@ export function readRecipe(source: Source, options: ReadOptions): Result<ReadRec
   return ok({ recipe, warnings: main.warnings, tree: main.tree, source });
 }
 
+/** What is run: the recipe itself, or one of its variants. */
+interface Chosen {
+  readonly name: string | undefined;
+  readonly over: Tree | undefined;
+}
+
 /** A variant that does not say where its bundle goes puts it beside the recipe's own, never over it. */
-function apart(recipe: ResolvedRecipe, variant: string | undefined, over: Tree | undefined): ResolvedRecipe {
+function apart(recipe: ResolvedRecipe, { name: variant, over }: Chosen): ResolvedRecipe {
   if (variant === undefined || over?.kind !== "map") return recipe;
   const bundle = over.members.get("bundle")?.value;
   if (bundle?.kind === "map" && bundle.members.has("output")) return recipe;
@@ -112,22 +118,25 @@ interface Judged {
   readonly recipe?: ResolvedRecipe;
 }
 
-/** Everything there is to say about one way of laying the recipe together. */
-function judge(laid: MapTree, source: Source, options: ReadOptions, chosen: boolean): Judged {
+/** Everything there is to say about one way of laying the recipe together; of the chosen one also what files say. */
+function judge(laid: MapTree, source: Source, options: ReadOptions, chosen?: Chosen): Judged {
   const { tree, failures } = substitute(laid, source, options.env);
   const at = (c: Complaint): Problem => {
     const { range } = locate(tree, c.path);
     return { at: range, failure: source.failure(c.code, c.message, range, c.hint) };
   };
-  const problems: Problem[] = failures.filter((f) => chosen || f.code !== "recipe/env-missing").map((failure) => ({ at: offsetOf(failure, source), failure }));
+  const problems: Problem[] = failures
+    .filter((f) => chosen !== undefined || f.code !== "recipe/env-missing")
+    .map((failure) => ({ at: offsetOf(failure, source), failure }));
   const data = toJson(tree);
   const valid = isRecipe(data);
   const found = valid ? { problems: [], paths: [] } : problemsOf(validate.errors ?? [], tree, source);
   problems.push(...found.problems);
   const sound = valid ? data : salvage(data, found.paths);
   if (sound === undefined) return { problems, warnings: [], tree };
-  const recipe = withDefaults(sound);
-  const complaints = [...contradictions(sound, recipe), ...(chosen ? fileComplaints(recipe, options.dir, options.projectRoot) : [])];
+  const whole = withDefaults(sound);
+  const recipe = chosen === undefined ? whole : apart(whole, chosen);
+  const complaints = [...contradictions(sound, recipe), ...(chosen !== undefined ? fileComplaints(recipe, options.dir, options.projectRoot) : [])];
   problems.push(...complaints.filter((c) => !isUnknown(tree, c.path)).map(at));
   if (problems.length > 0) return { problems, warnings: [], tree };
   return { problems, warnings: doubts(recipe).map((c) => at(c).failure), tree, recipe };

@@ -21,7 +21,7 @@ import { err, ok, type Result } from "../platform/result.ts";
 import { type Accelerator, detectAccelerator } from "./python/accelerator.ts";
 import { type BuildOptions, buildEnvironment, install, pythonIn, SIZE_IN_WORDS, STEPS } from "./python/build.ts";
 import { findPython, SUPPORTED, supports } from "./python/find.ts";
-import { interpreter, pythonFolder } from "./python/folder.ts";
+import { ISOLATED, interpreter, pythonFolder } from "./python/folder.ts";
 import { DECISIVE_PACKAGES, type Requirements, readRequirements } from "./python/requirements.ts";
 
 export interface PythonOptions {
@@ -248,7 +248,7 @@ export async function ensurePythonForTests(o: PythonOptions = {}): Promise<Resul
     try {
       if (!done()) {
         rmSync(dir, { recursive: true, force: true });
-        const got = await install([base.value.python, "-m", "pip"], ["--target", dir, "--no-deps", "-r", dev.path], buildOptions(o, root));
+        const got = await install([base.value.python, ...ISOLATED, "-m", "pip"], ["--target", dir, "--no-deps", "-r", dev.path], buildOptions(o, root));
         if (!got.ok) {
           rmSync(dir, { recursive: true, force: true });
           return got;

@@ -2,12 +2,12 @@
 import type { StageContext } from "../engine/stage.ts";
 import { ensureBase } from "../models/base.ts";
 import { answersFile, keptAnswers } from "../models/kept-answers.ts";
-import { answerPlain } from "../models/llama/answer-plain.ts";
+import { answerPlain, plainPrompt } from "../models/llama/answer-plain.ts";
 import { openLlama } from "../models/llama/client.ts";
 import type { LlamaEngine } from "../models/llama/types.ts";
 import { createRenderer } from "../models/render.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
-import type { PipelineContext } from "./context.ts";
+import { llamaRuntime, type PipelineContext } from "./context.ts";
 
 export interface OpenBase {
   readonly engine: LlamaEngine;
@@ -23,6 +23,7 @@ export async function openBase(c: PipelineContext, o: Pick<StageContext, "signal
   const renderer = createRenderer(c.family);
   const onAnswer = (done: number, total: number): void =>
     o.emit({ type: "progress", done, total, unit: "answers", message: "the base model answers plain questions" });
-  const ask = keptAnswers(answersFile(base.value.digest), (questions, told) => answerPlain(engine.value, renderer, told)(questions), onAnswer);
+  const file = answersFile(base.value.digest, [plainPrompt(renderer, "…"), llamaRuntime()]);
+  const ask = keptAnswers(file, (questions, told) => answerPlain(engine.value, renderer, told)(questions), onAnswer);
   return ok({ engine: engine.value, answerPlain: ask, close: () => engine.value.close() });
 }

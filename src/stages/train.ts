@@ -55,6 +55,12 @@ export function trainStage(c: PipelineContext): StageDefinition {
       const examples = hyper.shuffle_tools
         ? examplesInSteps(samples, renderer, toolset.tools, { plan: examplePlan, size: hyper.samples_per_step, seed: c.recipe.seed })
         : trainingExamples(samples, renderer, toolset.tools, examplePlan);
+      if (hyper.shuffle_tools && !examples.some((e) => e.reordered))
+        emit({
+          type: "log",
+          level: "warning",
+          message: `\`train.shuffle_tools\` changes nothing here: ${whyInOneOrder(toolset.tools.length, examples.length)}`,
+        });
       await writeFile(rows, toJsonLines(examples));
       const result = await runStep(
         "train",
@@ -85,3 +91,6 @@ export function trainStage(c: PipelineContext): StageDefinition {
     },
   };
 }
+
+const whyInOneOrder = (tools: number, examples: number): string =>
+  tools < 2 ? "there is one tool" : `${examples} examples fill no two optimiser steps, and every second one has an order of its own`;

@@ -6,13 +6,14 @@
 import { writeFile } from "node:fs/promises";
 import type { StageDefinition } from "../engine/stage.ts";
 import { toJsonLines } from "../platform/json.ts";
-import { ok } from "../platform/result.ts";
+import { ok, type Result } from "../platform/result.ts";
+import type { LoopRecord } from "../schemas/generated/loop-record.ts";
 import { fakedFiles, llamaRuntime, modelSlice, type PipelineContext, toolSlice, view } from "./context.ts";
 import { evaluationInputs } from "./evaluation-inputs.ts";
 import { gateFigures } from "./figures.ts";
 import { openSession } from "./tool-session.ts";
 
-export const VERSION = 4;
+export const VERSION = 5;
 
 export function validateStage(c: PipelineContext, format: string): StageDefinition {
   const held = c.recipe.gates.decoding === "constrained";
@@ -37,35 +38,35 @@ export function validateStage(c: PipelineContext, format: string): StageDefiniti
           import("../evaluation/figures.ts"),
         ]);
       const given = await readEvaluationInputs(inputs);
-      const session = await openSession(c, given.toolset, { signal, emit });
-      if (!session.ok) return session;
-      try {
-        const engine = await openLlama({ model: inputs.model as string, sequences: SIDE_BY_SIDE, signal });
-        if (!engine.ok) return engine;
+      const engine = await openLlama({ model: inputs.model as string, sequences: SIDE_BY_SIDE, signal });
+      if (!engine.ok) return engine;
+      // Each way with servers that were just started: one that remembers would judge the second by what the first did to it.
+      const loops = async (decoding: "free" | "constrained"): Promise<Result<LoopRecord[]>> => {
+        const session = await openSession(c, given.toolset, { signal, emit });
+        if (!session.ok) return session;
         try {
-          const ask = { ...given, engine: engine.value, session: session.value, firstTurnOnly: false, signal, emit };
-          const records = await evaluate(c, { ...ask, decoding: "free" });
-          if (!records.ok) return records;
-          const constrained = held ? await evaluate(c, { ...ask, decoding: "constrained", message: UNDER_THE_GRAMMAR }) : undefined;
-          if (constrained?.ok === false) return constrained;
-          const report = makeReport({
-            kind: "validate",
-            model: `${c.recipe.name} ${format}`,
-            records: records.value,
-            constrained: constrained?.value,
-            sideBySide: SIDE_BY_SIDE,
-          });
-          await writeFile(outputs.report as string, `${JSON.stringify(report, null, 2)}\n`);
-          await writeFile(outputs.markdown as string, reportMarkdown(report));
-          await writeFile(outputs.records as string, toJsonLines(records.value));
-          if (constrained !== undefined) await writeFile(outputs.constrained as string, toJsonLines(constrained.value));
-          const summary = report.constrained === undefined ? headline(report.figures) : `with the grammar: ${headline(report.constrained)}`;
-          return ok({ figures: gateFigures(report), summary });
+          const message = decoding === "free" ? {} : { message: UNDER_THE_GRAMMAR };
+          return await evaluate(c, { ...given, engine: engine.value, session: session.value, firstTurnOnly: false, signal, emit, decoding, ...message });
         } finally {
-          await engine.value.close();
+          await session.value.close();
         }
+      };
+      try {
+        // What the gates judge comes first, for servers whose state outlives them (files, say).
+        const constrained = held ? await loops("constrained") : undefined;
+        if (constrained?.ok === false) return constrained;
+        const records = await loops("free");
+        if (!records.ok) return records;
+        const model = `${c.recipe.name} ${format}`;
+        const report = makeReport({ kind: "validate", model, records: records.value, constrained: constrained?.value, sideBySide: SIDE_BY_SIDE });
+        await writeFile(outputs.report as string, `${JSON.stringify(report, null, 2)}\n`);
+        await writeFile(outputs.markdown as string, reportMarkdown(report));
+        await writeFile(outputs.records as string, toJsonLines(records.value));
+        if (constrained !== undefined) await writeFile(outputs.constrained as string, toJsonLines(constrained.value));
+        const summary = report.constrained === undefined ? headline(report.figures) : `with the grammar: ${headline(report.constrained)}`;
+        return ok({ figures: gateFigures(report), summary });
       } finally {
-        await session.value.close();
+        await engine.value.close();
       }
     },
   };

@@ -7,6 +7,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, test, vi } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
+import type { RunOutcome } from "../../src/engine/apply.ts";
+import { type Delivery, deliver } from "../../src/stages/single/project.ts";
 import { treeOf, World } from "../e2e/support/forge.ts";
 
 let world: World;
@@ -228,6 +230,7 @@ describe("flags that are missing or wrong: exit 4, with the flag that mends it",
     [["validate", "--model", "none.gguf", "--stub", "weather"], "`none.gguf` (--model) does not exist", "relative to the folder"],
     [["validate", "--model", "full", "--stub", "weather"], "no model.gguf in `full`", "folder of a bundle"],
     [["validate", "--model", "no.gguf", "--stub", "weather", "--cases", "none.jsonl"], "`none.jsonl` (--cases) does not exist", "relative"],
+    [["generate", "--stub", "weather", "--output", "x.jsonl", "--cases", "x.jsonl"], "two results would be written to x.jsonl", "a name of its own"],
     [["validate", "--model", "no.gguf", "--stub", "weather", "--output", "report.md"], "two results would be written to report.md", "--output report.json"],
     [["benchmark", "--tools", "tools.json"], "needs --model", "--model model.gguf"],
     [["benchmark", "--no-tool-correctness", "0.9"], "needs --model", "--model model.gguf"],
@@ -261,6 +264,50 @@ describe("flags that are missing or wrong: exit 4, with the flag that mends it",
     expect(existsSync(join(world.project, ".mcp-forge"))).toBe(false);
     expect(treeOf(world.tmp)).toEqual({});
   });
+});
+
+test("cases are held against the tools: names that are none are refused, arguments warned about", async () => {
+  world.write("tools.json", TOOLS);
+  const one = (name: string, argument: string): string =>
+    `${JSON.stringify({ id: "a", messages: [{ role: "user", content: "hi" }], expect: [{ name, arguments: { [argument]: ["Oslo"] } }] })}\n`;
+  world.write("cases.jsonl", one("get_wether", "location"));
+  world.write(
+    "train.jsonl",
+    `${JSON.stringify({
+      messages: [
+        { role: "user", content: "hi" },
+        { role: "assistant", content: "Hello." },
+      ],
+    })}\n`,
+  );
+  world.write("m.gguf", "GGUF and no more");
+  const steps = [
+    ["validate", "--model", "m.gguf", "--tools", "tools.json", "--cases", "cases.jsonl"],
+    ["qa", "--data", "train.jsonl", "--tools", "tools.json", "--cases", "cases.jsonl"],
+  ];
+  for (const args of steps) {
+    const ended = await forge(args);
+    expect([ended.code, ended.err]).toEqual([4, expect.stringContaining('did you mean "get_weather"?')]);
+  }
+  world.write("cases.jsonl", one("get_weather", "locaton"));
+  for (const args of steps) expect((await forge(args)).err).toContain('with "locaton", which is none of its arguments: did you mean "location"?');
+});
+
+test("results appear together, or where one cannot be written none, and the next try finds nothing in its way", async () => {
+  world.write("a", "first");
+  world.write("b", "second");
+  const stage = (id: string, output: string) => ({ id, status: "done", outputs: { it: output } });
+  const run = { nodes: [stage("one", "a"), stage("two", "b")] } as unknown as RunOutcome;
+  world.write("there/file", "of the user's");
+  const to = (two: string): Delivery[] => [
+    { stage: "one", output: "it", to: "out/one" },
+    { stage: "two", output: "it", to: two },
+  ];
+  expect(await deliver(run, to("there"), { "out/about": "text" })).toMatchObject({ ok: false, error: { message: expect.stringContaining("there") } });
+  expect(await deliver(run, to("there/file/two"), { "out/about": "text" })).toMatchObject({ ok: false });
+  expect(Object.keys(treeOf(world.project)).filter((path) => /^out\/.|part/.test(path))).toEqual([]);
+  expect(await deliver(run, to("out/two"), { "out/about": "text" })).toEqual({ ok: true, value: ["out/one", "out/two"] });
+  expect(["one", "two", "about"].map((name) => readFileSync(join("out", name), "utf8"))).toEqual(["first", "second", "text"]);
 });
 
 test("without file flags a stage command is apply up to that stage", async () => {

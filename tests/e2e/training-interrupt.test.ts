@@ -122,6 +122,11 @@ it(
     run.process.kill("SIGINT");
     expect((await run.ended).code).toBe(130);
     expect(existsSync(join(world.project, "adapter"))).toBe(false);
+    const slip = await world.run(
+      args.map((a) => (a === "nano" ? "nanno" : a)),
+      env,
+    );
+    expect([slip.code, slip.err]).toEqual([4, expect.stringContaining("did you mean `nano`")]);
     const ended = await world.run(args, env);
     expect(ended, ended.out + ended.err).toMatchObject({ code: 0 });
     const figures = events(ended.out).find((e) => e.type === "stage-finished" && e.node === "train")?.figures;

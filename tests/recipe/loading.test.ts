@@ -88,6 +88,16 @@ describe("variants", () => {
     expect((await loadGood(recipe, { variant: "ci" })).recipe.bundle.output).toBe("dist/weather-expert-ci");
   });
 
+  it("are refused where that place is another's", async () => {
+    const at = (output: string): string => `${GOOD}bundle: {output: ${output}}\nvariants: {ci: {seed: 1}}\n`;
+    // What is wrong of the recipe's own place may be right of the variant's, and the other way round.
+    expect((await loadGood(at("node_modules"), { variant: "ci" })).recipe.bundle.output).toBe("node_modules-ci");
+    expect(await complaints(at("node_modules"))).toEqual([expect.stringMatching(/^bundle-output /)]);
+    expect(await complaints(`${GOOD}bundle: {output: dist/}\nvariants: {ci: {seed: 1}}\n`, { variant: "ci", files: { "dist-ci": "a file" } })).toEqual([
+      expect.stringMatching(/^bundle-output /),
+    ]);
+  });
+
   it("point into the variant where it says the value", async () => {
     const ci = await loadGood(recipe, { variant: "ci" });
     expect([ci.placeOf(["data", "samples"]).line, ci.placeOf(["data", "min_per_tool"]).line]).toEqual([9, 5]);

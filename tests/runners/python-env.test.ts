@@ -58,7 +58,7 @@ describe("a failed build", () => {
   });
   test("with neither venv nor pip says so and leaves nothing", async () => {
     fakePython(
-      'case "$*" in *version_info*) echo 3.11.2 ;; *"-m venv"*) mkdir -p "$3"; echo "ensurepip is not available" >&2; exit 1 ;; *) echo "No module named pip" >&2; exit 1 ;; esac',
+      'case "$*" in *version_info*) echo 3.11.2 ;; *"-m venv"*) mkdir -p "$6"; echo "ensurepip is not available" >&2; exit 1 ;; *) echo "No module named pip" >&2; exit 1 ;; esac',
     );
     expect(await ensurePython()).toMatchObject({ ok: false, error: { code: "python/no-pip", exit: 6, details: expect.stringContaining("ensurepip") } });
     expect(left()).toEqual([]);
@@ -67,7 +67,7 @@ describe("a failed build", () => {
     // venv works, and the environment's pip reaches nobody.
     const inner = 'echo "Max retries exceeded with url: /simple/torch/ (Caused by NameResolutionError)" >&2; exit 1';
     fakePython(
-      `case "$*" in *version_info*) echo 3.11.2 ;; *"-m venv"*) mkdir -p "$3/bin"; printf '#!/bin/sh\\n${inner}\\n' > "$3/bin/python"; chmod +x "$3/bin/python" ;; esac`,
+      `case "$*" in *version_info*) echo 3.11.2 ;; *"-m venv"*) mkdir -p "$6/bin"; printf '#!/bin/sh\\n${inner}\\n' > "$6/bin/python"; chmod +x "$6/bin/python" ;; esac`,
     );
     expect(await ensurePython()).toMatchObject({ ok: false, error: { code: "python/no-network", exit: 6 } });
     expect(left()).toEqual([]);

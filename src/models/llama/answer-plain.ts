@@ -4,7 +4,7 @@
  */
 import { ok, type Result } from "../../platform/result.ts";
 import type { Renderer } from "../render.ts";
-import { completeAll, type LlamaEngine } from "./types.ts";
+import { type Completion, completeAll, type LlamaEngine } from "./types.ts";
 
 /** Answers longer than this are cut at their last full sentence. */
 const MAX_TOKENS = 64;
@@ -16,28 +16,37 @@ const SENTENCE_END = /(?<!(?:^|\n)\s*\d{1,3})[.!?]["')\]]*(?=\s|$)/g;
 const PHRASE_WORDS = 3;
 const CIRCLES = 3;
 
-/** Answers in the order of the questions, "" where the model had nothing but repetition to say; the same questions in the same order give the same answers. The first failure fails all. `onAnswer` hears each as it comes. */
+/**
+ * Answers in the order of the questions, "" where the model had nothing but repetition to say; the same questions in the same order give
+ * the same answers. The first failure fails all.
+ * @param onAnswer hears each as it comes: of which question, and what
+ */
 export function answerPlain(
   engine: LlamaEngine,
   renderer: Renderer,
-  onAnswer?: (done: number, total: number) => void,
+  onAnswer?: (index: number, answer: string) => void,
 ): (questions: readonly string[]) => Promise<Result<string[]>> {
   return async (questions) => {
-    let done = 0;
     const results = await completeAll(
       engine,
-      questions.map((content) => ({ prompt: renderer.prompt([{ role: "user", content }], []), maxTokens: MAX_TOKENS })),
-      () => onAnswer?.(++done, questions.length),
+      questions.map((question) => ({ prompt: plainPrompt(renderer, question), maxTokens: MAX_TOKENS })),
+      (index, result) => {
+        if (result.ok) onAnswer?.(index, answerIn(result.value));
+      },
     );
     const answers: string[] = [];
     for (const r of results) {
       if (!r.ok) return r;
-      const { text, stopped } = r.value;
-      answers.push(cutBeforeRepetition(stopped === "limit" ? cutAtSentence(text) : text.trim()));
+      answers.push(answerIn(r.value));
     }
     return ok(answers);
   };
 }
+
+/** How a plain question is put to the model. */
+export const plainPrompt = (renderer: Renderer, question: string): string => renderer.prompt([{ role: "user", content: question }], []);
+
+const answerIn = ({ text, stopped }: Completion): string => cutBeforeRepetition(stopped === "limit" ? cutAtSentence(text) : text.trim());
 
 /** The text up to its last full sentence or line; where it has none, up to its last full word, with a full stop. */
 export function cutAtSentence(text: string): string {

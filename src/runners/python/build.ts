@@ -12,7 +12,7 @@ import { redact, safeText } from "../../platform/redact.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import type { Accelerator } from "./accelerator.ts";
 import type { Interpreter } from "./find.ts";
-import { pythonFolder } from "./folder.ts";
+import { ISOLATED } from "./folder.ts";
 import type { Requirements } from "./requirements.ts";
 
 export interface BuildOptions {
@@ -42,7 +42,7 @@ export const pythonIn = (dir: string): string => (process.platform === "win32" ?
 
 /** Variables of pip that may hold a private registry's password, which the installer needs and nobody else gets. */
 const PIP_NAMES = ["PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"];
-export const installerEnv = (): Record<string, string> => childEnv({ PIP_DISABLE_PIP_VERSION_CHECK: "1", PYTHONUTF8: "1", PYTHONNOUSERSITE: "1" }, PIP_NAMES);
+export const installerEnv = (): Record<string, string> => childEnv({ PIP_DISABLE_PIP_VERSION_CHECK: "1", PYTHONNOUSERSITE: "1" }, PIP_NAMES);
 
 /** Builds the environment in `dir`, which must not exist. */
 export async function buildEnvironment(
@@ -65,7 +65,7 @@ export async function buildEnvironment(
   o.onPhase(0, `making an environment with Python ${python.version}`);
   const made = await makeEnvironment(dir, python, o);
   if (!made.ok) return made;
-  const pip = [pythonIn(dir), "-m", "pip"];
+  const pip = [pythonIn(dir), ...ISOLATED, "-m", "pip"];
   const torch = `torch==${requirements.versions.get("torch")}`;
   o.onPhase(1, `installing ${torch.replace("==", " ")}`);
   const extra = accelerator === "cpu" && process.platform === "linux" ? await cpuBuildArguments(pip, torch, o) : [];
@@ -75,7 +75,7 @@ export async function buildEnvironment(
   const rest = await install(pip, ["-r", requirements.path], o);
   if (!rest.ok) return rest;
   o.onPhase(3, "trying the environment");
-  const check = await run([pythonIn(dir), "-c", "import torch, transformers, peft, gguf"], o, 300_000);
+  const check = await run([pythonIn(dir), ...ISOLATED, "-c", "import torch, transformers, peft, gguf"], o, 300_000);
   if (!check.ok) return check;
   if (check.value.exitCode !== 0) return err(failed("python/broken", "the new Python environment does not work", check.value.output));
   return ok(undefined);
@@ -90,14 +90,14 @@ async function freeBytes(dir: string): Promise<number | undefined> {
 
 /** `python -m venv`; where that part of Python is missing (Debian's python3-venv), virtualenv from pip, kept nowhere. */
 async function makeEnvironment(dir: string, python: Interpreter, o: BuildOptions): Promise<Result<void>> {
-  const venv = await run([python.command, "-m", "venv", dir], o, 120_000);
+  const venv = await run([python.command, ...ISOLATED, "-m", "venv", dir], o, 120_000);
   if (!venv.ok) return venv;
   if (venv.value.exitCode === 0) return ok(undefined);
   rmSync(dir, { recursive: true, force: true });
   o.onPhase(0, "Python's venv is not installed; taking virtualenv from pip instead");
   const tool = `${dir}.virtualenv`;
   try {
-    const pip = [python.command, "-m", "pip"];
+    const pip = [python.command, ...ISOLATED, "-m", "pip"];
     const present = await run([...pip, "--version"], o, 60_000);
     if (!present.ok) return present;
     if (present.value.exitCode !== 0) {
@@ -106,7 +106,8 @@ async function makeEnvironment(dir: string, python: Interpreter, o: BuildOptions
     }
     const got = await install(pip, ["--target", tool, "virtualenv"], o);
     if (!got.ok) return got;
-    const made = await run([python.command, "-m", "virtualenv", "--no-periodic-update", dir], o, 120_000, { PYTHONPATH: tool });
+    const script = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('virtualenv', run_name='__main__')";
+    const made = await run([python.command, ...ISOLATED, "-c", script, tool, "--no-periodic-update", dir], o, 120_000);
     if (!made.ok) return made;
     return made.value.exitCode === 0 ? ok(undefined) : err(failed("python/no-venv", "virtualenv could not make an environment", made.value.output));
   } finally {
@@ -215,7 +216,7 @@ async function run(
     onLine(line);
   };
   const r = await runProcess(program, args, {
-    cwd: pythonFolder(),
+    // Where the user stands: pip's settings may name files by relative paths.
     env: { ...installerEnv(), ...(o.temporary !== undefined && { TMPDIR: o.temporary }), ...extra },
     stdin: "",
     timeoutMs,

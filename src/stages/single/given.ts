@@ -7,7 +7,7 @@ import { resolve } from "node:path";
 import { importSamples, readBytes, type Unreadable } from "../../data/import.ts";
 import { repairSamples } from "../../data/repair.ts";
 import type { StageDefinition } from "../../engine/stage.ts";
-import { parseCases } from "../../evaluation/cases.ts";
+import { parseCases, strayArguments } from "../../evaluation/cases.ts";
 import { EXIT } from "../../platform/exit.ts";
 import { cloneTree, errorCode } from "../../platform/fs.ts";
 import type { JsonObject } from "../../platform/json.ts";
@@ -64,8 +64,9 @@ export function givenData(path: string, o: { readonly fix: boolean; readonly cas
       files: { data: resolve(path), ...(o.cases === undefined ? {} : { cases: resolve(o.cases) }) },
       async run({ inputs, outputs, emit }) {
         const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
-        const cases = o.cases === undefined ? ok([]) : parseCases(await readFile(inputs.cases as string, "utf8"), o.cases);
+        const cases = o.cases === undefined ? ok([]) : parseCases(await readFile(inputs.cases as string, "utf8"), o.cases, toolset);
         if (!cases.ok) return cases;
+        for (const message of strayArguments(cases.value, toolset)) emit({ type: "log", level: "warning", message });
         const { text, encoding } = readBytes(await readFile(inputs.data as string));
         const read = importSamples(text.replace(/^\ufeff/, ""), o.fix);
         if (read.samples.length === 0) return err(nothingIn(path, read.unreadable));
@@ -128,10 +129,13 @@ export function givenCases(path: string): StageDefinition {
     "Read the cases",
     { train: "file", heldout: "file", plan: "file", statistics: "file" },
     {
+      inputs: { toolset: { stage: "inspect", output: "toolset" } },
       files: { cases: resolve(path) },
-      async run({ inputs, outputs }) {
-        const cases = parseCases(await readFile(inputs.cases as string, "utf8"), path);
+      async run({ inputs, outputs, emit }) {
+        const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
+        const cases = parseCases(await readFile(inputs.cases as string, "utf8"), path, toolset);
         if (!cases.ok) return cases;
+        for (const message of strayArguments(cases.value, toolset)) emit({ type: "log", level: "warning", message });
         await writeFile(outputs.heldout as string, toJsonLines(cases.value));
         for (const name of ["train", "plan", "statistics"]) await writeFile(outputs[name] as string, name === "train" ? "" : "null\n");
         return ok({ figures: { cases: cases.value.length }, summary: `${cases.value.length} cases` });

@@ -40,16 +40,19 @@ export interface SingleProject {
 
 /** Makes the scratch project. Paths in the recipe are relative to the folder that the user stands in. */
 export function openSingle(o: SingleOptions): Result<SingleProject, readonly Failure[]> {
-  const root = scratchFolder(o.resumable);
+  const kept = o.resumable === undefined ? undefined : keptFolder(o.resumable);
+  if (kept?.ok) return openIn(kept.value, o, true);
+  const root = temporaryFolder();
   if (!root.ok) return err([root.error]);
-  return openIn(root.value, o);
+  const opened = openIn(root.value, o, false);
+  if (!opened.ok || kept === undefined) return opened;
+  // A cache that is read only may hold all that is needed, and the training is worth more than going on with it.
+  const { loaded } = opened.value;
+  const warning: Failure = { ...kept.error, message: `${kept.error.message}; if this is interrupted it cannot go on where it stopped` };
+  return ok({ ...opened.value, loaded: { ...loaded, warnings: [...loaded.warnings, warning] } });
 }
 
-/** Scratch projects of steps that were never taken up again. */
-const FORGOTTEN_MS = 30 * 86_400_000;
-
-function scratchFolder(resumable: string | undefined): Result<string> {
-  if (resumable !== undefined) return keptFolder(resumable);
+function temporaryFolder(): Result<string> {
   try {
     return ok(mkdtempSync(join(realpathSync(tmpdir()), "mcp-forge-")));
   } catch (e) {
@@ -59,13 +62,18 @@ function scratchFolder(resumable: string | undefined): Result<string> {
   }
 }
 
+/** Scratch projects of steps that were never taken up again. */
+const FORGOTTEN_MS = 30 * 86_400_000;
+
+/** The folder of a step that can go on, made or found; those of others that nobody came back to go. */
 function keptFolder(resumable: string): Result<string> {
   const all = join(cacheDir(), "steps");
   try {
     mkdirSync(all, { recursive: true });
     for (const name of readdirSync(all)) {
       const path = join(all, name);
-      if (Date.now() - statSync(path).mtimeMs > FORGOTTEN_MS) rmSync(path, { recursive: true, force: true });
+      const found = statSync(path, { throwIfNoEntry: false }); // Another training may just have delivered.
+      if (found !== undefined && Date.now() - found.mtimeMs > FORGOTTEN_MS) rmSync(path, { recursive: true, force: true });
     }
     const root = join(realpathSync(all), hexOf(digestText(resumable)).slice(0, 16));
     mkdirSync(root, { recursive: true });
@@ -78,22 +86,24 @@ function keptFolder(resumable: string): Result<string> {
   }
 }
 
-function openIn(root: string, o: SingleOptions): Result<SingleProject, readonly Failure[]> {
+/** @param kept whether what is there, or comes to be there, outlasts a run that does not end well */
+function openIn(root: string, o: SingleOptions, kept: boolean): Result<SingleProject, readonly Failure[]> {
   const remove = (): void => {
     process.off("exit", remove);
     rmSync(root, { recursive: true, force: true });
   };
-  if (o.resumable === undefined) process.on("exit", remove);
-  mkdirSync(join(root, ".mcp-forge"), { recursive: true });
+  if (!kept) process.on("exit", remove);
   const recipe: Recipe = { ...o.recipe, bundle: { output: join(root, "bundle") } };
   const loaded = loadMade(recipe, { file: join(root, "forge.yaml"), shown: "(the flags, as a recipe)", dir: process.cwd(), projectRoot: root });
   const pipeline = loaded.ok ? buildPipeline(loaded.value, o) : loaded;
   if (!loaded.ok || !pipeline.ok) {
-    remove();
+    // A slip of the pen costs no training that is kept there, or goes on there.
+    if (!kept) remove();
     return err(loaded.ok ? (pipeline.ok ? [] : [pipeline.error].flat()) : loaded.error);
   }
+  mkdirSync(join(root, ".mcp-forge"), { recursive: true });
   const close = (delivered: boolean): void => {
-    if (delivered || o.resumable === undefined) remove();
+    if (delivered || !kept) remove();
   };
   const nodes = withGiven(pipeline.value.nodes, o.given, new Set(o.without));
   return ok({ loaded: loaded.value, pipeline: { ...pipeline.value, nodes, given: new Set(o.given.map((g) => g.id)) }, close });
@@ -129,44 +139,45 @@ export function deliverable(to: string, kind: "file" | "folder", shown = `--outp
   return undefined;
 }
 
-/** Copies outputs of a run to where they were asked for: all of them, or none where a stage did not finish. Returns the paths written, as the user wrote them. */
-export async function deliver(run: RunOutcome, deliveries: readonly Delivery[]): Promise<Result<string[]>> {
-  const written: string[] = [];
+/**
+ * Puts outputs of a run where they were asked for: all of them, or none where a stage did not finish or one cannot be written (a full
+ * disk). Texts that `beside` holds by path go with them.
+ * @returns the outputs' paths, as the user wrote them
+ */
+export async function deliver(run: RunOutcome, deliveries: readonly Delivery[], beside: Readonly<Record<string, string>> = {}): Promise<Result<string[]>> {
   const made = deliveries.map((d) => ({
-    ...d,
     from: run.nodes.find((n) => n.id === d.stage && (n.status === "done" || n.status === "cached"))?.outputs[d.output],
+    to: d.to,
   }));
   if (made.some((d) => d.from === undefined)) return ok([]);
-  for (const d of made) {
-    const from = d.from as string;
-    try {
-      const to = resolve(d.to);
-      mkdirSync(dirname(to), { recursive: true });
-      const part = join(dirname(to), `.${basename(to)}.${process.pid}.part`);
-      rmSync(part, { recursive: true, force: true });
-      await cloneTree(from, part);
-      // An empty folder may give way; what has something in it stays, whatever came into it meanwhile.
-      if (existsSync(to) && statSync(to).isDirectory()) rmdirSync(to);
-      renameSync(part, to);
-      written.push(d.to);
-    } catch (e) {
-      const failure = fsFailure(e, `write ${d.to}`);
-      if (failure === undefined) throw e;
-      return err(failure);
-    }
-  }
-  return ok(written);
-}
-
-/** Writes a small text beside what was delivered. */
-export function writeBeside(path: string, text: string): Result<void> {
+  const all = [...made, ...Object.entries(beside).map(([to, text]) => ({ text, to }))].map((d) => ({ ...d, path: resolve(d.to), part: partOf(d.to) }));
+  const ours: string[] = [];
+  let at = "";
   try {
-    mkdirSync(dirname(resolve(path)), { recursive: true });
-    writeFileAtomic(resolve(path), text);
-    return ok(undefined);
+    for (const d of all) {
+      at = d.to;
+      mkdirSync(dirname(d.path), { recursive: true });
+      rmSync(d.part, { recursive: true, force: true });
+      ours.push(d.part);
+      if ("text" in d) writeFileAtomic(d.part, d.text);
+      else await cloneTree(d.from as string, d.part);
+    }
+    for (const d of all) {
+      at = d.to;
+      const replaced = statSync(d.path, { throwIfNoEntry: false })?.isFile() === true;
+      // An empty folder may give way; what has something in it stays, whatever came into it meanwhile.
+      if (!replaced && existsSync(d.path)) rmdirSync(d.path);
+      renameSync(d.part, d.path);
+      if (!replaced) ours.push(d.path);
+    }
+    return ok(deliveries.map((d) => d.to));
   } catch (e) {
-    const failure = fsFailure(e, `write ${path}`);
+    // Half of it would stand in the way of the next try.
+    for (const path of ours) rmSync(path, { recursive: true, force: true });
+    const failure = fsFailure(e, `write ${at}`);
     if (failure === undefined) throw e;
     return err(failure);
   }
 }
+
+const partOf = (to: string): string => join(dirname(resolve(to)), `.${basename(to)}.${process.pid}.part`);

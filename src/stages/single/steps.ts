@@ -94,7 +94,7 @@ export function prepareStep(step: Step, flags: StepFlags, sources: readonly Tool
       return err({
         code: "usage/output",
         message: `two results would be written to ${to}`,
-        hint: "name the report with the ending .json (--output report.json): its Markdown goes beside it",
+        hint: to.endsWith(".md") ? "name the report with the ending .json (--output report.json): its Markdown goes beside it" : "give each a name of its own",
         exit: EXIT.usage,
       });
     written.set(resolve(to), to);
