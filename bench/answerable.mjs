@@ -11,6 +11,13 @@ import { jsonLines, requestsOf } from "./lib.mjs";
 const NUMBER_WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split(" ");
 /** Words that may mean a number, and what. */
 const MEANING = { a: 1, an: 1, single: 1, first: 1, couple: 2, pair: 2, noon: 12, half: 0.5, perfect: 5, myself: 1, me: 1, hour: 1, day: 1, week: 1 };
+"thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split(" ").forEach((word, i) => {
+  MEANING[word] = 13 + i;
+});
+"twenty thirty forty fifty sixty seventy eighty ninety hundred".split(" ").forEach((word, i) => {
+  MEANING[word] = 20 + 10 * i;
+});
+const SCALES = { "%": 0.01, percent: 0.01, k: 1e3, thousand: 1e3, million: 1e6, m: 1e6, billion: 1e9 };
 /** Seconds, minutes and so on of each other. */
 const UNITS = [1, 60, 3600, 86_400, 604_800];
 
@@ -59,9 +66,14 @@ function firstReason(calls, found, tools) {
 
 function fits(value, schema) {
   if (schema.enum !== undefined && !schema.enum.includes(value)) return false;
-  if (schema.type === "integer") return Number.isInteger(value);
-  if (schema.type === "array") return Array.isArray(value) && (schema.items?.enum === undefined || value.every((v) => schema.items.enum.includes(v)));
-  return typeof value === (schema.type ?? typeof value);
+  return schema.type === undefined || [schema.type].flat().some((type) => isOf(type, value, schema));
+}
+
+function isOf(type, value, schema) {
+  if (type === "integer") return Number.isInteger(value);
+  if (type === "null") return value === null;
+  if (type === "array") return Array.isArray(value) && (schema.items?.enum === undefined || value.every((v) => schema.items.enum.includes(v)));
+  return typeof value === type;
 }
 
 /** The numbers that a text may be said to hold; of an identifier only what stands there in digits, dates and times taken out. */
@@ -73,6 +85,8 @@ function numbersIn(text, identifier) {
     : text;
   const found = (plain.match(/\d+(?:,\d{3})*(?:\.\d+)?/g) ?? []).map((n) => Number(n.replaceAll(",", "")));
   if (identifier) return new Set(found);
+  const written = text.matchAll(/(\d+(?:,\d{3})*(?:\.\d+)?)\s*(%|percent|k|thousand|million|m|billion)(?![a-z])/g);
+  for (const [, digits, scale] of written) found.push(Number(digits.replaceAll(",", "")) * SCALES[scale]);
   for (const word of text.match(/[a-z]+/g) ?? []) {
     if (NUMBER_WORDS.includes(word)) found.push(NUMBER_WORDS.indexOf(word));
     if (Object.hasOwn(MEANING, word)) found.push(MEANING[word]);
@@ -80,5 +94,5 @@ function numbersIn(text, identifier) {
     if (Object.hasOwn(MEANING, one)) found.push(MEANING[one]);
   }
   const sums = found.flatMap((a) => found.map((b) => a + b));
-  return new Set([...found, ...sums].flatMap((n) => UNITS.map((u) => n * u)));
+  return new Set([...found, ...sums].flatMap((n) => UNITS.flatMap((u) => [n * u, -n * u])));
 }

@@ -5,6 +5,7 @@
  */
 
 import { lstat } from "node:fs/promises";
+import { join } from "node:path";
 import { parse } from "yaml";
 import { type Family, getFamily } from "../models/family.ts";
 import { createRenderer, type Renderer } from "../models/render.ts";
@@ -106,7 +107,9 @@ async function checkCases(tests: readonly { case: unknown; recorded: RecordedOut
   return undefined;
 }
 
-/** The texts of a bundle that is to be used; a failure with everything that is wrong when it cannot be. */
+const FRESH_COPY = "run `forge verify-bundle` on it, and take a fresh copy from whoever made it";
+
+/** The texts of a bundle that is to be used, its models being there; a failure with everything that is wrong when it cannot be. */
 export async function loadBundle(dir: string): Promise<Result<BundleFiles & { readonly family: Family; readonly renderer: Renderer }>> {
   const missing = await checkFolder(dir);
   if (missing !== undefined) return err(missing);
@@ -115,11 +118,14 @@ export async function loadBundle(dir: string): Promise<Result<BundleFiles & { re
     return err({
       code: "bundle/damaged",
       message: `the bundle cannot be used: ${problems[0]}`,
-      hint: "run `forge verify-bundle` on it, and take a fresh copy from whoever made it",
+      hint: FRESH_COPY,
       details: problems.join("\n"),
       exit: EXIT.failed,
     });
   }
+  for (const { file } of agent.models)
+    if ((await lstat(join(dir, file)).catch(() => undefined))?.isFile() !== true)
+      return err({ code: "bundle/damaged", message: `the bundle cannot be used: ${file} is no file in it`, hint: FRESH_COPY, exit: EXIT.failed });
   const family = getFamily(prompt.family);
   if (!family.ok) return family;
   return ok({ manifest, agent, toolset, prompt, tests, family: family.value, renderer: createRenderer(family.value) });

@@ -27,6 +27,8 @@ const LONGEST_DECISIVE = 60;
 
 const SAYS_FAILED =
   /\b(could ?n[o']t|can ?not|can't|unable|fail(?:ed|s|ure)?|errors?|not (?:found|available|find|respond|answer|reach|able|get|known|exist|recogni[sz]ed|valid|return)|unavailable|unknown|invalid|timed? ?-?out|too long|nothing|empty|(?:do|does|did|was|is|has|have) ?n[o']t|was not|is not|sorry|unfortunately|denied|refused|wrong|ran into|there (?:is|was) (?:a|an|some) (?:\w+ )?(?:problem|issue)|(?:a|an|the|some) (?:\w+ )?(?:problem|issue)s? (?:with|occurred|arose|came up|when|while|connecting|reaching|getting|calling)|no (?:such|results?|match(?:es|ing)?|data|records?|answer|response|reply|longer|luck|success|access|permission|\w+ (?:was|were|is|are|could|came|has|have)))\b/i;
+/** What sounds like a failure and says that there was none. */
+const SAYS_WORKED = /\b(?:without|no|zero) (?:any )?(?:errors?|problems?|issues?|trouble)\b/gi;
 const SAYS_NONE = /\b(no|not|none|nothing|never|without|n't|empty|zero|clear)\b|n't\b|\b0\b/i;
 
 /** A status that says no more than that it worked: an answer says so in its own words ("has been booked"). */
@@ -55,7 +57,7 @@ export const inventedIn = (answer: string, sources: AnswerSources): string | und
 /** What is wrong with an answer to a failed call: it has to say that it failed, and may invent nothing. */
 export function problemsOfErrorAnswer(answer: string, sources: AnswerSources): string[] {
   const problems = inventedNumbers(answer, readSources(sources));
-  if (!SAYS_FAILED.test(straight(answer))) problems.push("the answer does not say that the call failed");
+  if (!SAYS_FAILED.test(straight(answer).replaceAll(SAYS_WORKED, ""))) problems.push("the answer does not say that the call failed");
   return problems;
 }
 
@@ -75,24 +77,30 @@ function readSources({ results, given }: AnswerSources): ReadSources {
   return { results: results.map(read), given: given.map(read) };
 }
 
-/** Numbers of the answer that are nowhere in the result, the question or the arguments; a result's number may be rounded, a list counted. */
+/** Words that turn a number round: of -5 one may say "5 below zero", "fell by 5", "5 W", "owes 5". */
+const TURNS_ROUND =
+  /\b(?:minus|negative|below|under|sub-?zero|less|lower|fewer|down|drop\w*|f[ae]ll\w*|decreas\w*|declin\w*|reduc\w*|los[est]\w*|losing|behind|short|shortfall|debt|deficit|ow\w+|overdr\w+|withdr\w+|refund\w*|ago|before|west\w*|south\w*)\b|[\d°]\s*[ws]\b/i;
+
+/** Numbers of the answer that are nowhere in the result, the question or the arguments, or only with the other sign; a result's number may be rounded, a list counted. */
 function inventedNumbers(answer: string, { results, given }: ReadSources): string[] {
   const said = numbers(answer.replaceAll(/^[ \t]*\d{1,2}[.)]\s/gm, "")); // without the ordinals of a list
   if (said.length === 0) return [];
   const known = new Set<number>();
   for (const read of [...results, ...given]) {
-    for (const n of numbersOf(read)) for (const v of [n, Math.round(n), Math.floor(n), Math.ceil(n), Math.round(n * 10) / 10]) known.add(Math.abs(v));
+    for (const n of numbersOf(read)) for (const v of [n, Math.round(n), Math.floor(n), Math.ceil(n), Math.round(n * 10) / 10]) known.add(v);
     for (const n of numberWords(read.text)) known.add(n);
   }
   for (const { value } of results) for (const length of lengths(value)) known.add(length);
-  const invented = [...new Set(said.filter((n) => !known.has(Math.abs(n))))];
+  const turned = TURNS_ROUND.test(answer);
+  const invented = [...new Set(said.filter((n) => !known.has(n) && !(known.has(-n) && (n === 0 || turned))))];
   return invented.length === 0 ? [] : [`the answer has ${invented.slice(0, 3).join(", ")}, which is nowhere in the result or the question`];
 }
 
-/** The numbers in a text, in order; `1,234` is one, `12:30` two, and so is the time in `2026-07-05T14:30`. */
+/** The numbers in a text, in order, with a sign that stands before them; `1,234` is one, `12:30` two, and so is the time in `2026-07-05T14:30`. */
 function numbers(text: string): number[] {
   if (!/\d/.test(text)) return [];
-  return [...text.matchAll(/(?:(?<![\p{L}_\d])|(?<=\dT))\d+(?:,\d{3}(?!\d))*(?:\.\d+)?/gu)].map((m) => Number(m[0].replaceAll(",", "")));
+  const found = text.matchAll(/(?:(?<![\p{L}_\d)\]])([-−])\p{Sc}?)?(?:(?<![\p{L}_\d])|(?<=\dT))(\d+(?:,\d{3}(?!\d))*(?:\.\d+)?)/gu);
+  return [...found].map(([, sign, digits = ""]) => Number(digits.replaceAll(",", "")) * (sign === undefined ? 1 : -1));
 }
 
 /** The small numbers that a text has as words. */
@@ -102,7 +110,7 @@ const numberWords = (text: string): number[] => (text.match(NUMBER_WORD) ?? []).
 const numbersOf = ({ text, value }: Read): number[] => (value === undefined ? numbers(text) : [...numbersIn(value)]);
 
 function* numbersIn(value: JsonValue): Generator<number> {
-  if (typeof value === "number") yield Math.abs(value);
+  if (typeof value === "number") yield value;
   else if (typeof value === "string") yield* numbers(value);
   else if (Array.isArray(value)) for (const v of value as readonly JsonValue[]) yield* numbersIn(v);
   else if (typeof value === "object" && value !== null)
@@ -118,13 +126,13 @@ function* numbersIn(value: JsonValue): Generator<number> {
  */
 function decisiveValues({ results, given }: ReadSources): { decisive: (string | number)[]; empty: boolean } {
   const said = plain(given.map((g) => g.text).join(" "));
-  const saidNumbers = new Set(given.flatMap(numbersOf));
+  const saidNumbers = new Set(given.flatMap(numbersOf).map(Math.abs));
   const decisive: (string | number)[] = [];
   let empty = results.length > 0;
   for (const { text, value } of results) {
     if (value === undefined) {
       // Prose: its numbers where it has any.
-      decisive.push(...numbers(text).filter((n) => !saidNumbers.has(n)));
+      decisive.push(...numbers(text).filter((n) => !saidNumbers.has(Math.abs(n))));
       if (text.trim() !== "") empty = false;
       continue;
     }
@@ -149,7 +157,7 @@ function hasVoid(value: JsonValue): boolean {
 /** Whether an answer holds a value, for any of them. */
 function holderOf(answer: string): (value: string | number) => boolean {
   const words = plain(answer);
-  const said = new Set(numbers(answer));
+  const said = new Set(numbers(answer).map(Math.abs));
   const inWords = new Set(numberWords(answer));
   return (value) =>
     typeof value === "string"

@@ -46,7 +46,8 @@ export function judge(transcript: Transcript, found: EvaluationCase, allowed?: A
   const errorLoop = !transcript.first_turn_only && due !== "none" && (found.fault !== undefined || found.scenario === "error" || failed);
   const sources = sourcesOf(transcript, found);
   const answer = completed ? (transcript.answer ?? "") : "";
-  const answerProblems = !completed || results.length === 0 ? [] : errorLoop ? problemsOfErrorAnswer(answer, sources) : problemsOfAnswer(answer, sources);
+  const judged = completed && (results.length > 0 || sources.results.length > 0);
+  const answerProblems = !judged ? [] : errorLoop ? problemsAfterError(answer, transcript, sources) : problemsOfAnswer(answer, sources);
   const errorHandled = errorLoop && completed && results.length > 0 && answerProblems.length === 0;
 
   const reasons: string[] = [];
@@ -73,11 +74,42 @@ export function judge(transcript: Transcript, found: EvaluationCase, allowed?: A
       completed,
       error_loop: errorLoop,
       error_handled: errorHandled,
-      grounded: errorLoop || !completed || results.length === 0 ? null : answerProblems.length === 0,
+      grounded: errorLoop || !judged ? null : answerProblems.length === 0,
       ...(match.slips.length === 0 ? {} : { slips: [...match.slips] }),
       reasons,
     },
   };
+}
+
+/** Whether a loop's first turn would be right if it were all that is seen, as a bundle's smoke tests see it. */
+export function rightAtFirst(record: LoopRecord, found: EvaluationCase | undefined): boolean {
+  const step = record.steps[0];
+  if (step === undefined || found === undefined) return false;
+  const alone = record.steps.length === 1 && step.calls.length === 0;
+  return judge(
+    {
+      ...record,
+      steps: [{ ...step, results: [] }],
+      calls: step.calls,
+      first_turn_only: true,
+      ended: alone ? record.ended : "first_turn",
+      answer: alone ? record.answer : null,
+      ...(alone ? {} : { problem: undefined }),
+    },
+    found,
+  ).ok;
+}
+
+/**
+ * What is wrong with the answer of an error loop: it has to say that the call failed; or, where in the end one did not (a second try, or a
+ * tool that failed by finding nothing), what came of that.
+ */
+function problemsAfterError(answer: string, { steps }: Transcript, sources: AnswerSources): string[] {
+  const problems = problemsOfErrorAnswer(answer, sources);
+  const last = steps.findLast((s) => s.results.length > 0)?.results ?? [];
+  const failed = last.length === 0 || last.some((r) => r.is_error || r.timed_out);
+  if (problems.length === 0 || failed) return problems;
+  return problemsOfAnswer(answer, { ...sources, results: last.map((r) => r.text) }).length === 0 ? [] : problems;
 }
 
 /** The calls up to the first that fails: what is tried after a failure is a way out of it, and no call too many. */
@@ -88,38 +120,72 @@ function untilFailure(steps: Transcript["steps"]): readonly MadeCall[] {
 
 /** The texts that an answer may draw on. */
 function sourcesOf(transcript: Transcript, found: EvaluationCase): AnswerSources {
-  const earlier = found.messages.filter((m) => m.role === "tool").map((m) => m.content ?? "");
+  // A case that ends in results asks for the answer to them.
+  const asked = found.messages.findLastIndex((m) => m.role !== "tool") + 1;
+  const text = (m: { readonly content: string | null }): string => m.content ?? "";
   return {
-    results: transcript.steps.flatMap((s) => s.results.map((r) => r.text)),
-    given: [
-      ...found.messages.filter((m) => m.role !== "tool").map((m) => m.content ?? ""),
-      ...earlier,
-      ...transcript.calls.map((c) => JSON.stringify(c.arguments)),
-    ],
+    results: [...found.messages.slice(asked).map(text), ...transcript.steps.flatMap((s) => s.results.map((r) => r.text))],
+    given: [...found.messages.slice(0, asked).map(text), ...transcript.calls.map((c) => JSON.stringify(c.arguments))],
   };
 }
 
-/** Compares calls with expected ones, whatever their order: each expected call takes the made call that fits it best. */
+/** Compares calls with expected ones, whatever their order: expected and made calls are put together so that most is right. */
 export function matchCalls(made: readonly MadeCall[], expected: readonly ExpectedCall[], allowed?: AllowedValues): Match {
-  const left = [...made];
+  const pairs = expected.flatMap((call, due) =>
+    made.flatMap((m, i) => (m.name === call.name ? [{ due, made: i, ...compareArguments(m.arguments as JsonObject, call) }] : [])),
+  );
+  const chosen = new Map(assign(pairs).map((pair) => [pair.due, pair]));
   const slips: Slip[] = [];
-  let slotsDue = 0;
-  let slotsRight = 0;
-  let exact = made.length === expected.length;
-  for (const call of expected) {
-    slotsDue += Object.keys(call.arguments).length;
-    const same = left.filter((m) => m.name === call.name).map((m) => ({ made: m, ...compareArguments(m.arguments as JsonObject, call) }));
-    const chosen = same.sort((a, b) => Number(b.exact) - Number(a.exact) || b.right - a.right)[0];
-    if (chosen === undefined) exact = false;
-    else {
-      left.splice(left.indexOf(chosen.made), 1);
-      slotsRight += chosen.right;
-      exact &&= chosen.exact;
-      slips.push(...slipsOf(chosen.made.arguments as JsonObject, call, allowed));
-    }
+  for (const [due, call] of expected.entries()) {
+    const pair = chosen.get(due);
+    if (pair !== undefined) slips.push(...slipsOf(made[pair.made]?.arguments as JsonObject, call, allowed));
   }
-  return { toolRight: expected.some((e) => e.name === made[0]?.name), slotsDue, slotsRight, exact, slips };
+  return {
+    toolRight: expected.some((e) => e.name === made[0]?.name),
+    slotsDue: expected.reduce((n, e) => n + Object.keys(e.arguments).length, 0),
+    slotsRight: [...chosen.values()].reduce((n, pair) => n + pair.right, 0),
+    exact: made.length === expected.length && chosen.size === expected.length && [...chosen.values()].every((pair) => pair.exact),
+    slips,
+  };
 }
+
+interface Pair {
+  readonly due: number;
+  readonly made: number;
+  readonly right: number;
+  readonly exact: boolean;
+}
+
+/** Of so many calls and pairs every way is tried; more are put together the best first. */
+const MOST_CALLS = 6;
+const MOST_PAIRS = 24;
+
+/** Pairs of which none shares a call with another: as many calls as can be, of these ways the one with most exact, then most right slots. */
+function assign(pairs: readonly Pair[]): readonly Pair[] {
+  const sorted = [...pairs].sort((a, b) => Number(b.exact) - Number(a.exact) || b.right - a.right || a.due - b.due || a.made - b.made);
+  const dues = [...new Set(sorted.map((p) => p.due))];
+  if (dues.length > MOST_CALLS || sorted.length > MOST_PAIRS) {
+    const taken: Pair[] = [];
+    for (const pair of sorted) if (taken.every((t) => apart(t, pair))) taken.push(pair);
+    return taken;
+  }
+  const worth = (chosen: readonly Pair[]): number[] => [chosen.length, chosen.filter((p) => p.exact).length, chosen.reduce((n, p) => n + p.right, 0)];
+  let best: readonly Pair[] = [];
+  const tryAll = (at: number, chosen: readonly Pair[]): void => {
+    if (at === dues.length) {
+      const [a, b] = [worth(chosen), worth(best)];
+      const differs = a.findIndex((value, i) => value !== b[i]);
+      if (differs >= 0 && (a[differs] as number) > (b[differs] as number)) best = chosen;
+      return;
+    }
+    for (const pair of sorted) if (pair.due === dues[at] && chosen.every((c) => apart(c, pair))) tryAll(at + 1, [...chosen, pair]);
+    tryAll(at + 1, chosen);
+  };
+  tryAll(0, []);
+  return best;
+}
+
+const apart = (a: Pair, b: Pair): boolean => a.due !== b.due && a.made !== b.made;
 
 /** Slots of one call: those that the expected call names; an argument beyond them makes the call inexact. */
 function compareArguments(given: JsonObject, expected: ExpectedCall): { right: number; exact: boolean } {

@@ -41,6 +41,8 @@ export interface LoopOptions {
   readonly decoding?: "free" | "constrained";
   /** Stop after the model's first output; of answers only the beginning is decoded. */
   readonly firstTurnOnly?: boolean;
+  /** With `firstTurnOnly`: every output to its end, for what a user waits; else one without a call is cut short, as nobody reads it. */
+  readonly uncut?: boolean;
   /** Cases in flight at once. Default: all; the engine shares them over its sequences. 1 measures what one user waits. */
   readonly concurrency?: number;
   /** How many first cases count as warm-up. Default: a tenth, at most 8. */
@@ -130,7 +132,8 @@ async function advance(live: readonly Loop[], run: Run): Promise<Failure | undef
       ...(signal === undefined ? {} : { signal }),
     }),
   );
-  const outputs = run.o.firstTurnOnly ? await completeFirstTurns(engine, requests, run.onOutput) : await completeAll(engine, requests, run.onOutput);
+  const outputs =
+    run.o.firstTurnOnly && !run.o.uncut ? await completeFirstTurns(engine, requests, run.onOutput) : await completeAll(engine, requests, run.onOutput);
   const calling: { loop: Loop; step: LoopStep; parsed: ParsedOutput }[] = [];
   for (const [i, loop] of live.entries()) {
     const output = outputs[i];

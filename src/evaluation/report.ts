@@ -14,12 +14,14 @@ export interface ReportInput {
   readonly kind: "validate" | "benchmark";
   /** A name for people. */
   readonly model: string;
-  /** The free loops: what is judged. */
+  /** The loops as the model decodes by itself; of a bundle as its maker means it to decode. */
   readonly records: readonly LoopRecord[];
   /** The same cases under the grammar: whole loops, or first outputs only. */
   readonly constrained?: readonly LoopRecord[];
   /** The untuned model's records on the same cases, or its figures. */
   readonly baseline?: readonly LoopRecord[] | Figures;
+  /** The loops that are judged, told in detail: `constrained` for those of that name. Default: `records`. */
+  readonly judged?: "free" | "constrained";
   /** How many requests shared the machine. */
   readonly sideBySide: number;
   readonly unproven?: boolean;
@@ -32,23 +34,25 @@ const MOST_OUTPUT = 500;
 export function makeReport(o: ReportInput): EvaluationReport {
   const { records, constrained, baseline } = o;
   const figures = figuresOf(records);
+  const judged = (o.judged === "constrained" ? constrained : undefined) ?? records;
   const base = baseline === undefined ? undefined : isRecords(baseline) ? firstTurnFigures(baseline) : baseline;
   return {
     version: 1,
     kind: o.kind,
     model: o.model,
     ...(o.unproven ? { unproven: true } : {}),
+    decoding: judged[0]?.decoding ?? "free",
     cases: records.length,
     figures,
     ...(constrained === undefined ? {} : { constrained: figuresOf(constrained) }),
     ...(base === undefined ? {} : { baseline: base, comparison: compare(figures, base) }),
-    ...slipCounts(records),
-    per_tool: figuresBy(records, (r) => r.tool_name),
-    per_scenario: figuresBy(records, (r) => r.scenario ?? r.kind ?? null),
+    ...slipCounts(judged),
+    per_tool: figuresBy(judged, (r) => r.tool_name),
+    per_scenario: figuresBy(judged, (r) => r.scenario ?? r.kind ?? null),
     latency: latency(records, o.sideBySide),
-    overall_score: overallScore(figures),
-    notes: notesOn(figures, records),
-    failures: records
+    overall_score: overallScore(judged === records ? figures : figuresOf(judged)),
+    notes: notesOn(judged === records ? figures : figuresOf(judged), judged),
+    failures: judged
       .filter((r) => !r.ok)
       .slice(0, MOST_FAILURES)
       .map((r) => ({
@@ -88,7 +92,13 @@ export function reportMarkdown(report: EvaluationReport): string {
   if (report.unproven) out.push("**Unproven: the gates of this model did not pass.**", "");
   const score = report.overall_score === null ? "not measured" : report.overall_score.toFixed(3);
   out.push(`${report.cases} cases. Overall score: ${score} (mean of parse, conformance, selection, slots, loop completion, error handling, no-tool).`, "");
-  const columns = ["free", ...(constrained ? ["constrained"] : []), ...(baseline ? ["untuned model", "difference"] : [])];
+  const held = report.decoding === "constrained";
+  if (held && constrained) out.push("Score, arguments, groups and cases below are those with the grammar, which is what the gates judge.", "");
+  const columns = [
+    held && !constrained ? "with the grammar" : "free",
+    ...(constrained ? ["constrained"] : []),
+    ...(baseline ? ["untuned model", "difference"] : []),
+  ];
   out.push(`| figure | ${columns.join(" | ")} | n | 95 % interval | clusters |`, `| --- |${" ---: |".repeat(columns.length + 3)}`);
   for (const [name, f] of Object.entries(figures)) {
     const difference = report.comparison?.[name];
@@ -137,7 +147,7 @@ export function reportMarkdown(report: EvaluationReport): string {
     out.push("## Cases that are not right", "");
     for (const f of report.failures)
       out.push(
-        `- \`${inline(f.id)}\` ${inline(f.question)}`,
+        `- ${code(f.id)} ${inline(f.question)}`,
         `  - wrote: ${code(f.output)}`,
         ...(f.answer ? [`  - answered: ${code(f.answer)}`] : []),
         ...f.reasons.map((r) => `  - ${inline(r)}`),

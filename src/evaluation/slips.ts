@@ -71,7 +71,7 @@ function howWrong(argument: string, value: JsonValue, accepted: readonly unknown
   const others = Object.entries(due.arguments).filter(([name]) => name !== argument);
   // Small numbers and booleans are too common to say that they are another argument's.
   if (isTelling(value) && others.some(([, values]) => isAccepted(value, values))) return "wrong_slot";
-  if (allowed !== undefined && typeof value !== "object") return "wrong_enum_value";
+  if (allowed !== undefined && typeof value !== "object" && isAccepted(value, allowed)) return "wrong_enum_value";
   return mayBeLeftOut(accepted) ? "invented" : "wrong_value";
 }
 
@@ -79,6 +79,9 @@ function howWrong(argument: string, value: JsonValue, accepted: readonly unknown
 function sameButForm(value: JsonValue, accepted: unknown): boolean {
   const [a, b] = [words(value), words(accepted)];
   if (a === "" || b === "") return false;
+  // Of numbers no part, sign or point is a matter of form.
+  const number = (text: string): number => (/^\s*[-+]?[\d,]*\.?\d+\s*$/.test(text) ? Number(text.replaceAll(",", "")) : Number.NaN);
+  if (!Number.isNaN(number(a)) && !Number.isNaN(number(b))) return number(a) === number(b);
   if (plain(a) === plain(b)) return true;
   const sorted = (text: string): string =>
     (text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [])
@@ -86,8 +89,6 @@ function sameButForm(value: JsonValue, accepted: unknown): boolean {
       .sort()
       .join(" ");
   if (sorted(a) === sorted(b)) return true;
-  const number = (text: string): number => (/^\s*[-+]?[\d,]*\.?\d+\s*$/.test(text) ? Number(text.replaceAll(",", "")) : Number.NaN);
-  if (number(a) === number(b)) return true;
   const [short, long] = plain(a).length < plain(b).length ? [plain(a), plain(b)] : [plain(b), plain(a)];
   return short.length >= 3 && long.includes(short);
 }

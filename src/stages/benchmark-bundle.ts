@@ -41,7 +41,7 @@ export async function benchmarkBundle(path: string, o: BundleBenchmarkOptions): 
   if (!early.ok) return early;
   const loaded = await loadBundle(dir);
   if (!loaded.ok) return isFile ? err({ ...loaded.error, hint: "name a GGUF that lies in its bundle: the tools and the prompt come from there" }) : loaded;
-  const { agent, toolset, renderer } = loaded.value;
+  const { agent, manifest, toolset, renderer } = loaded.value;
   const cases = await readCases(o.cases, toolset);
   if (!cases.ok) return cases;
   const file = isFile ? basename(path) : agent.models[0]?.file;
@@ -66,7 +66,8 @@ export async function benchmarkBundle(path: string, o: BundleBenchmarkOptions): 
         onProgress: o.onProgress,
       });
       if (!records.ok) return records;
-      const report = makeReport({ kind: "benchmark", model: `${agent.name} ${file}`, records: records.value, sideBySide: SIDE_BY_SIDE });
+      const unproven = manifest.unproven === true || agent.unproven !== undefined;
+      const report = makeReport({ kind: "benchmark", model: `${agent.name} ${file}`, records: records.value, sideBySide: SIDE_BY_SIDE, unproven });
       return ok({ json: benchmarkJson(records.value, allFigures(records.value)), markdown: reportMarkdown(report), report, notes });
     } finally {
       await engine.value.close();

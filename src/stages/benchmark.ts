@@ -12,7 +12,7 @@ import { llamaRuntime, modelSlice, type PipelineContext, view } from "./context.
 import { evaluationInputs } from "./evaluation-inputs.ts";
 import { gateFigures } from "./figures.ts";
 
-export const VERSION = 4;
+export const VERSION = 5;
 
 /** Requests that are timed one at a time, the warm-up's first among them. */
 const TIMED = 24;
@@ -62,6 +62,7 @@ export function benchmarkStage(c: PipelineContext, format: string): StageDefinit
           cases: spread(given.cases, TIMED),
           decoding: "free",
           concurrency: 1,
+          uncut: true,
           warmUp: WARM_UP,
           message: "one at a time",
         });
@@ -71,6 +72,7 @@ export function benchmarkStage(c: PipelineContext, format: string): StageDefinit
           model: `${c.recipe.name} ${format}`,
           records,
           constrained: constrained ? held.value : undefined,
+          judged: validated ? "constrained" : "free",
           baseline: base,
           sideBySide: SIDE_BY_SIDE,
         });

@@ -37,6 +37,8 @@ export interface EvaluateOptions extends EvaluationInputs, Pick<StageContext, "s
   readonly decoding: "free" | "constrained";
   readonly firstTurnOnly: boolean;
   readonly concurrency?: number;
+  /** First turns are decoded to their end, also where no call is in them. */
+  readonly uncut?: boolean;
   readonly warmUp?: number;
   /** What is being done, for the progress line. */
   readonly message?: string;
@@ -53,6 +55,7 @@ export const evaluate = (c: PipelineContext, o: EvaluateOptions): Promise<Result
     decoding: o.decoding,
     firstTurnOnly: o.firstTurnOnly,
     concurrency: o.concurrency,
+    uncut: o.uncut,
     warmUp: o.warmUp,
     signal: o.signal,
     onProgress: (done, total) => o.emit({ type: "progress", done, total, unit: "cases", message: o.message }),

@@ -7,8 +7,10 @@ import type { EvaluationReport, Figures } from "../schemas/generated/evaluation-
 export function gateFigures(report: EvaluationReport): { readonly [name: string]: JsonValue } {
   const figures = { ...prefixed(report.figures, ""), ...prefixed(report.constrained, "constrained_"), ...prefixed(report.baseline, "base_") };
   if (report.kind !== "benchmark") return figures;
-  const scored = { ...figures, overall_score: report.overall_score };
-  return report.constrained === undefined ? scored : { ...scored, constrained_overall_score: overallScore(report.constrained) };
+  const scored = { ...figures, overall_score: overallScore(report.figures) };
+  // First outputs have fewer figures: a mean of those says something else.
+  const whole = report.constrained?.loop_completion_rate === undefined ? undefined : report.constrained;
+  return whole === undefined ? scored : { ...scored, constrained_overall_score: overallScore(whole) };
 }
 
 const prefixed = (figures: Figures | undefined, prefix: string): Record<string, JsonValue> =>

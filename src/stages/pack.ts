@@ -18,7 +18,7 @@ import { evaluationInputs } from "./evaluation-inputs.ts";
 import { gateFigures } from "./figures.ts";
 import { gate, gateId } from "./gates.ts";
 
-export const VERSION = 2;
+export const VERSION = 3;
 
 /** Figures of the README's table, most important first. */
 const SHOWN = [
@@ -38,6 +38,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
   const perFormat: Record<string, InputRef> = {};
   for (const format of formats) {
     perFormat[`model_${format}`] = { stage: `export:${format}`, output: "model" };
+    perFormat[`records_${format}`] = { stage: `validate:${format}`, output: recipe.gates.decoding === "constrained" ? "constrained" : "records" };
     perFormat[`validation_${format}`] = { stage: `validate:${format}`, output: "report" };
     if (measured) perFormat[`benchmark_${format}`] = { stage: `benchmark:${format}`, output: "report" };
   }
@@ -64,7 +65,6 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
       train: sampleSource(c),
       training: { stage: "train", output: "training" },
       qa: { stage: "qa", output: "report" },
-      records: { stage: `validate:${first}`, output: constrained ? "constrained" : "records" },
       ...perFormat,
     },
     after: [gateId("qa"), ...formats.flatMap((f) => [gateId(`validate:${f}`), ...(measured ? [gateId(`benchmark:${f}`)] : [])])],
@@ -95,6 +95,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
       // What ships is what is shown: the figures with the grammar where the bundle is to be run with it.
       const reached = constrained ? (validation.constrained ?? {}) : validation.figures;
       const rate = (name: string): number | null => reached[name]?.value ?? null;
+      const cases = parseJsonLines<EvaluationCase>(await text("heldout"));
       const packed = await packBundle({
         outputDir: outputs.bundle as string,
         name: recipe.name,
@@ -140,8 +141,8 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
           comparison_to_base: (constrained && benchmark?.baseline !== undefined ? compare(reached, benchmark.baseline) : benchmark?.comparison) ?? null,
         },
         figures: SHOWN.flatMap((name) => row(name, reached, benchmark?.baseline)),
-        cases: parseJsonLines<EvaluationCase>(await text("heldout")),
-        records: parseJsonLines<LoopRecord>(await text("records")),
+        cases,
+        records: await provable(cases, await Promise.all(formats.map(async (f) => parseJsonLines<LoopRecord>(await text(`records_${f}`))))),
         decoding: recipe.gates.decoding,
         grammar: constrained ? toolCallGrammar(toolset) : undefined,
         unproven: reasons.length > 0 ? { reasons } : undefined,
@@ -154,6 +155,17 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
       });
     },
   };
+}
+
+/**
+ * The first format's records, of which only those count as right that every format shows right at its first turn: a smoke test is
+ * recorded once and judges each.
+ */
+async function provable(cases: readonly EvaluationCase[], [first = [], ...others]: readonly LoopRecord[][]): Promise<LoopRecord[]> {
+  const { rightAtFirst } = await import("../evaluation/judge.ts");
+  const found = new Map(cases.map((one) => [one.id, one]));
+  const right = [first, ...others].map((records) => new Set(records.filter((r) => rightAtFirst(r, found.get(r.id))).map((r) => r.id)));
+  return first.map((r) => ({ ...r, ok: r.ok && right.every((ids) => ids.has(r.id)) }));
 }
 
 /** Context that the bundle asks a runtime for: four times the longest sample, in steps of 1,024, at least 4,096, at most the model's window. */

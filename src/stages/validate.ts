@@ -58,7 +58,14 @@ export function validateStage(c: PipelineContext, format: string): StageDefiniti
         const records = await loops("free");
         if (!records.ok) return records;
         const model = `${c.recipe.name} ${format}`;
-        const report = makeReport({ kind: "validate", model, records: records.value, constrained: constrained?.value, sideBySide: SIDE_BY_SIDE });
+        const report = makeReport({
+          kind: "validate",
+          model,
+          records: records.value,
+          constrained: constrained?.value,
+          judged: held ? "constrained" : "free",
+          sideBySide: SIDE_BY_SIDE,
+        });
         await writeFile(outputs.report as string, `${JSON.stringify(report, null, 2)}\n`);
         await writeFile(outputs.markdown as string, reportMarkdown(report));
         await writeFile(outputs.records as string, toJsonLines(records.value));

@@ -248,7 +248,7 @@ describe("checking after damage", () => {
     ],
     [
       "a model outside the bundle",
-      "model: ../../model.gguf is no file of the manifest",
+      "schema: agent.yaml at /models/0/file",
       async (d) => {
         const agent = parse(readFileSync(join(d, "agent.yaml"), "utf8")) as { models: { file: string }[] };
         (agent.models[0] as { file: string }).file = "../../model.gguf";

@@ -28,5 +28,15 @@ describe("an answer", () => {
     ["It rains.", "  [not JSON", true],
     ["7 of them", "[not JSON, 7", true],
     ["8 of them", "[not JSON, 7", false],
+    // A sign counts, unless the answer's words turn the number round.
+    ["It is 12 °C in Oslo.", '{"city":"Oslo","temperature":-12}', false],
+    ["It is -12 °C in Oslo.", '{"city":"Oslo","temperature":-12}', true],
+    ["It is \u221212 °C in Oslo.", '{"city":"Oslo","temperature":-12}', true],
+    ["It's 12 degrees below zero in Oslo.", '{"city":"Oslo","temperature":-12}', true],
+    ["It is -12 °C in Oslo.", '{"city":"Oslo","temperature":12}', false],
+    ["Oslo, 5-12 °C.", '{"city":"Oslo","low":5,"high":12}', true],
+    ["Sales fell by 4 % to 96.", '{"change":-4,"sales":96}', true],
+    ["You owe $12: the balance is -$12.", '{"balance":-12}', true],
+    ["Due on 2026-07-05.", '{"due":"2026-07-05"}', true],
   ])("%j to %s", (answer, result, fine) => expect(of(answer, result).length === 0).toBe(fine));
 });

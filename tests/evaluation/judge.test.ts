@@ -1,9 +1,11 @@
 /** Accepted values, moves and answers, judged by rule. */
 import { describe, expect, test } from "vitest";
 import { problemsOfAnswer, problemsOfErrorAnswer } from "../../src/data/answers.ts";
-import { matchCalls } from "../../src/evaluation/judge.ts";
+import { judge, matchCalls, rightAtFirst, type Transcript } from "../../src/evaluation/judge.ts";
 import { isAccepted } from "../../src/evaluation/values.ts";
 import type { JsonValue } from "../../src/platform/json.ts";
+import type { EvaluationCase } from "../../src/schemas/generated/case.ts";
+import type { LoopRecord } from "../../src/schemas/generated/loop-record.ts";
 
 describe("a value is accepted", () => {
   test.each<[JsonValue, unknown[], boolean]>([
@@ -13,7 +15,8 @@ describe("a value is accepted", () => {
     ["Phoenix, Arizona", ["Phoenix", "Phoenix Arizona"], true],
     ["São Paulo", ["Sao Paulo"], false],
     ["Paris", [""], false],
-    ["", [""], false],
+    ["", [""], true],
+    ["", ["x", ""], true],
     ["!", ["?"], false],
     ["/data/a_1.txt", ["/data/a-1.txt"], false],
     ["/Data/a.txt", ["/data/a.txt"], false],
@@ -30,6 +33,27 @@ describe("a value is accepted", () => {
     [["b", "a"], [["a", "b"]], false],
     [{ x: 1, y: "A" }, [{ y: "a", x: 1 }], true],
     [{ x: 1 }, [{ x: 1, y: 2 }], false],
+    // Of members the leaderboard lists what is accepted.
+    [{ city: "paris" }, [{ city: ["Paris"], state: ["TX", ""] }], true],
+    [{ city: "Oslo" }, [{ city: ["Paris"] }], false],
+    [{ tags: ["a"] }, [{ tags: ["a"] }], true],
+    [{ tags: ["a"] }, [{ tags: [["b"], ["A"]] }], true],
+    [{ state: "TX" }, [{ city: ["Paris"], state: ["TX"] }], false],
+    // In a sentence too, words whose marks carry meaning are compared as they are.
+    ["1.5 kg", ["15 kg"], false],
+    ["-5 degrees", ["5 degrees"], false],
+    ["33.8688, 151.2093", ["33.8688, -151.2093"], false],
+    ["12 / 4", ["12 * 4"], false],
+    ["10:30 12/5", ["10:30 1/25"], false],
+    ["My Documents/report2.TXT", ["my documents/Report 2.txt"], false],
+    ["C", ["C#"], false],
+    ["A-", ["A"], false],
+    ["a job in C# in Oslo", ["A job in C in Oslo"], false],
+    ["12 Main St., Lot 5", ["12 Main St, Lot 5."], true],
+    ["10,000 steps", ["10000 steps"], true],
+    ["2-bedroom flat", ["2 bedroom flat"], true],
+    ["COVID-19 vaccine (adult)", ["covid 19 vaccine adult"], true],
+    ["U.S. and/or Canada", ["US and or Canada"], true],
   ])("%j of %j: %s", (value, accepted, right) => {
     expect(isAccepted(value, accepted)).toBe(right);
   });
@@ -67,7 +91,130 @@ describe("calls are compared with the expected ones", () => {
     const made = (...values: string[]) => values.map((a) => ({ name: "f", arguments: { a } }));
     expect(matchCalls(made("y", "x"), two).exact).toBe(true);
     expect(matchCalls(made("x", "x"), two)).toMatchObject({ exact: false, slotsRight: 1 });
+    // What was made counts for what it fits, whichever is due first.
+    expect(matchCalls(made("y"), two)).toMatchObject({ exact: false, slotsDue: 2, slotsRight: 1, slips: [] });
+    const either = [
+      { name: "f", arguments: { a: ["x", "y"] } },
+      { name: "f", arguments: { a: ["x"] } },
+    ];
+    expect(matchCalls(made("x", "y"), either).exact).toBe(true);
   });
+
+  test("of any number, in time", () => {
+    const due = Array.from({ length: 40 }, (_, i) => ({ name: "f", arguments: { a: [`v${i}`] } }));
+    const made = due.map((d) => ({ name: "f", arguments: { a: d.arguments.a[0] as string } })).reverse();
+    expect(matchCalls(made, due)).toMatchObject({ exact: true, slotsRight: 40 });
+  });
+});
+
+describe("an error loop", () => {
+  const base = { wording: null, scenario: "error", kind: "x", tool_name: "f", frame: "f" } as const;
+  const loop = (results: [text: string, error: boolean][], answer: string, fault?: EvaluationCase["fault"]) => {
+    const steps = results.map(([text, is_error]) => ({
+      output: "",
+      calls: [{ name: "f", arguments: {} }],
+      attempted: true,
+      conforming: 1,
+      results: [{ text, is_error, timed_out: false, origin: "fault" }],
+    }));
+    const found = { id: "a", messages: [{ role: "user", content: "weather?" }], expect: [{ name: "f", arguments: {} }], ...(fault ? { fault } : {}) };
+    const transcript = {
+      ...base,
+      id: "a",
+      steps: [...steps, { output: answer, calls: [], attempted: false, results: [] }],
+      calls: steps.flatMap((x) => x.calls),
+      ended: "answer",
+      answer,
+    };
+    return judge({ first_turn_only: false, ...transcript } as unknown as Transcript, found as EvaluationCase).judgement;
+  };
+  const empty = { kind: "empty", text: '{"alerts":[]}' } as const;
+  test.each<[string, [string, boolean][], string, EvaluationCase["fault"], boolean]>([
+    ["told", [["503", true]], "The service failed.", { kind: "error", text: "503" }, true],
+    ["hidden", [["503", true]], "It is sunny.", { kind: "error", text: "503" }, false],
+    ["called success", [["503", true]], "The file was saved without errors.", { kind: "error", text: "503" }, false],
+    ["nothing found, said so", [[empty.text, false]], "There are no storm warnings for Oslo.", empty, true],
+    ["nothing found, as a failure", [[empty.text, false]], "I could not find any alerts.", empty, true],
+    ["nothing found, made up", [[empty.text, false]], "Oslo has a storm warning.", empty, false],
+    [
+      "tried again and told",
+      [
+        ["503", true],
+        ['{"temperature":12}', false],
+      ],
+      "It is 12 degrees in Oslo.",
+      undefined,
+      true,
+    ],
+    [
+      "tried again and made up",
+      [
+        ["503", true],
+        ['{"temperature":12}', false],
+      ],
+      "It is 15 degrees in Oslo.",
+      undefined,
+      false,
+    ],
+    [
+      "tried again, failed again",
+      [
+        ["503", true],
+        ["503", true],
+      ],
+      "It is 12 degrees in Oslo.",
+      undefined,
+      false,
+    ],
+  ])("%s", (_, results, answer, fault, handled) => {
+    expect(loop(results, answer, fault)).toMatchObject({ error_loop: true, error_handled: handled });
+  });
+});
+
+test("a case that ends in a result is judged by the answer to it", () => {
+  const found = {
+    id: "a",
+    expect: null,
+    messages: [
+      { role: "user", content: "weather?" },
+      { role: "assistant", content: null, tool_calls: [{ id: "1", type: "function", function: { name: "f", arguments: "{}" } }] },
+      { role: "tool", content: '{"temperature":12}', tool_call_id: "1" },
+    ],
+  } as unknown as EvaluationCase;
+  const of = (answer: string) =>
+    judge(
+      {
+        id: "a",
+        steps: [{ output: answer, calls: [], attempted: false, results: [] }],
+        calls: [],
+        ended: "answer",
+        answer,
+        first_turn_only: false,
+      } as unknown as Transcript,
+      found,
+    );
+  expect(of("It is 12 degrees.")).toMatchObject({ ok: true, judgement: { grounded: true } });
+  expect(of("It is 99 degrees.")).toMatchObject({ ok: false, judgement: { grounded: false } });
+});
+
+test("a loop's first turn by itself", () => {
+  const due = ["x", "y"].map((a) => ({ name: "f", arguments: { a: [a] } }));
+  const found = { id: "a", messages: [{ role: "user", content: "both" }], expect: due } as EvaluationCase;
+  const call = (a: string) => ({
+    output: "",
+    calls: [{ name: "f", arguments: { a } }],
+    attempted: true,
+    conforming: 1,
+    results: [{ text: '{"v":"ok"}', is_error: false, timed_out: false }],
+  });
+  const both = { ...call("x"), calls: [...call("x").calls, ...call("y").calls], conforming: 2 };
+  const last = { output: "v is ok", calls: [], attempted: false, results: [] };
+  const record = (...steps: unknown[]) =>
+    ({ id: "a", steps, calls: [], ended: "answer", answer: "v is ok", first_turn_only: false, ok: true }) as unknown as LoopRecord;
+  expect(rightAtFirst(record(both, last), found)).toBe(true);
+  expect(rightAtFirst(record(call("x"), call("y"), last), found)).toBe(false);
+  expect(rightAtFirst(record(last), { ...found, expect: null })).toBe(true);
+  expect(rightAtFirst(record(), found)).toBe(false);
 });
 
 describe("an answer to a result", () => {

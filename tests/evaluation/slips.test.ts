@@ -34,6 +34,9 @@ test.each<[string, JsonObject, string[]]>([
   ["a part of the value", { ...right, airline: "Delta" }, ["airline wrong_form"]],
   ["a list of one", { ...right, airline: ["Delta Airlines"] }, ["airline wrong_form"]],
   ["another allowed value", { ...right, class: "business" }, ["class wrong_enum_value"]],
+  ["a word that is none of the allowed values", { ...right, class: "blorp" }, ["class invented"]],
+  ["a number that is a part of another", { ...right, seats: 20 }, ["seats wrong_value"]],
+  ["a number with the other sign", { ...right, seats: -2 }, ["seats wrong_value"]],
   ["anything else", { ...right, city: "Oslo", seats: 3 }, ["city wrong_value", "seats wrong_value"]],
 ])("%s", (_, given, expected) => {
   expect(slipsOf(given, due, allowedValues(tools)).map((s) => `${s.argument} ${s.how}`)).toEqual(expected);

@@ -34,7 +34,7 @@ export function gateRows(run: GateFigures): { head: readonly string[]; rows: { c
       rows.push([
         `${verdict.passed ? "✓" : "✗"} ${gate.stage}`,
         verdict.figure,
-        figure(free.value ?? verdict.value),
+        figure(free.value === undefined ? verdict.value : free.value),
         figure(constrained.value),
         figure(verdict.threshold),
         free.n === undefined ? "-" : String(free.n),
