@@ -148,7 +148,8 @@ function vary(from: Draft, { slot, attempt }: DraftRequest, world: World, rng: R
   const register = rng.pick(REGISTERS);
   const exchanges = from.exchanges.map((e, i): Exchange => {
     const user = reworded(e.user, changes, (blanked) => (i === 0 ? dressed(blanked, model, rng, register) : blanked));
-    if (e.kind !== "call") return { ...e, user };
+    if (e.kind === "say") return { ...e, user, answer: reworded(e.answer, changes) };
+    if (e.kind === "plain") return { ...e, user };
     const call = changed(e.call, changes);
     const more = (e.more ?? []).map((m) => {
       const other = changed(m.call, changes);

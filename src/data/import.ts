@@ -30,12 +30,22 @@ export const LONGEST_LINE = 4_000_000;
 
 /** Bytes of a file as text: UTF-8 or UTF-16 with or without a mark, else Windows-1252 (the usual cause of a broken é). */
 export function readBytes(bytes: Uint8Array): { readonly text: string; readonly encoding: "utf-8" | "utf-16" | "windows-1252" } {
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) return { text: new TextDecoder("utf-16le").decode(bytes), encoding: "utf-16" };
+  const wide = wideOf(bytes);
+  if (wide !== undefined) return { text: new TextDecoder(wide).decode(bytes), encoding: "utf-16" };
   try {
     return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), encoding: "utf-8" };
   } catch {
     return { text: new TextDecoder("windows-1252").decode(bytes), encoding: "windows-1252" };
   }
+}
+
+/** Which UTF-16 it is: by its mark, else by the zeros beside the ASCII that JSON begins with. */
+function wideOf(bytes: Uint8Array): "utf-16le" | "utf-16be" | undefined {
+  const [a, b] = bytes;
+  if (a === 0xff && b === 0xfe) return "utf-16le";
+  if (a === 0xfe && b === 0xff) return "utf-16be";
+  if (a === 0 && b !== undefined && b !== 0) return "utf-16be";
+  return b === 0 && a !== undefined && a !== 0 ? "utf-16le" : undefined;
 }
 
 /** @param fix also read lines that were cut off after a whole value, by closing what is open. */
@@ -123,7 +133,8 @@ export function asSample(value: unknown, line: number): Sample | string {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return "is no object";
   const given = withMessages(value as Record<string, unknown>);
   if (!Array.isArray(given.messages)) return "has no list `messages`";
-  const messages = given.messages.map((m, i, all) => asMessage(m, i, all));
+  const stated = given.messages.map(asToolCall);
+  const messages = inOrderOfCalls(stated.map((m, i) => asMessage(m, i, stated)));
   const first = calledTool(messages);
   const request = messages.find((m) => (m as Message | null)?.role === "user") as { content?: unknown } | undefined;
   const sample = {
@@ -140,6 +151,27 @@ export function asSample(value: unknown, line: number): Sample | string {
   if (validate(sample)) return sample as unknown as Sample;
   const problem = (validate.errors ?? []).find((e) => e.keyword !== "oneOf" && e.keyword !== "const") ?? validate.errors?.[0];
   return `is no conversation: ${problem?.instancePath ? `${problem.instancePath.slice(1).replaceAll("/", ".")} ` : ""}${problem?.message ?? "its form is not known"}`;
+}
+
+/** OpenAI's older form: a `function_call` in place of `tool_calls`, answered by a `function`. */
+function asToolCall(value: unknown): unknown {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
+  const { function_call: call, ...rest } = value as Record<string, unknown>;
+  if (rest.role === "function") return { ...rest, role: "tool" };
+  return rest.role === "assistant" && rest.tool_calls === undefined && call !== null && typeof call === "object" ? { ...rest, tool_calls: [call] } : value;
+}
+
+/** Results of one turn's calls may come in any order; ours stand in that of the calls. */
+function inOrderOfCalls(messages: readonly unknown[]): unknown[] {
+  const out = [...messages];
+  for (const [at, m] of messages.entries()) {
+    const calls = (m as { tool_calls?: readonly { id?: unknown }[] } | null)?.tool_calls;
+    if (!Array.isArray(calls) || calls.length < 2) continue;
+    const results = messages.slice(at + 1, at + 1 + calls.length) as ({ role?: unknown; tool_call_id?: unknown } | null)[];
+    const sorted = calls.map((c) => results.find((r) => r?.role === "tool" && r.tool_call_id === c?.id));
+    if (sorted.every((r) => r !== undefined) && new Set(sorted).size === calls.length) out.splice(at + 1, calls.length, ...sorted);
+  }
+  return out;
 }
 
 /** Arguments that stand as an object (as MCP and many tools write them) become the text that OpenAI's form has; a call gets an id. */

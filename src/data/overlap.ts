@@ -3,16 +3,14 @@
  * case's (case, punctuation and white space aside), or nearly the same, is taken out. Compared on the
  * user's words only; the system prompt is shared by all and proves nothing.
  */
+import { wordsOf } from "./similarity.ts";
 import type { EvaluationCase, Sample } from "./types.ts";
 
 /** Jaccard similarity of word bigrams at which two requests count as one (REFERENCE: near-duplicate 0.95 on whole samples; a request is short, so less is already the same). */
 const NEAR = 0.8;
 
-/** Words of a text: lower case, letters and digits of any script. */
-const words = (text: string): string[] => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
-
 const bigrams = (text: string): Set<string> => {
-  const w = words(text);
+  const w = wordsOf(text);
   return new Set(w.length < 2 ? w : w.slice(1).map((word, i) => `${w[i]} ${word}`));
 };
 

@@ -4,11 +4,11 @@
  * form is certain (`"3"` where an integer is due), enum values in the wrong case. Nothing is invented: a missing
  * argument, an unknown tool, a text cut off in its middle are reasons to drop.
  */
-import type { JsonObject } from "../platform/json.ts";
+import type { JsonObject, JsonValue } from "../platform/json.ts";
 import { sampleChecker } from "./checks/index.ts";
 import { findDuplicates } from "./checks/set-checks.ts";
 import { closeJson } from "./import.ts";
-import { type Property, readProperties } from "./schema.ts";
+import { type ArgumentCheck, compileArguments, type Property, readProperties } from "./schema.ts";
 import type { Message, Sample, Toolset } from "./types.ts";
 
 export interface RepairOutcome {
@@ -21,7 +21,7 @@ export interface RepairOutcome {
 
 export function repairSamples(samples: readonly Sample[], toolset: Toolset): RepairOutcome {
   const check = sampleChecker(toolset);
-  const properties = new Map(toolset.tools.map((t) => [t.name, readProperties(t)]));
+  const tools = new Map(toolset.tools.map((t): [string, Form] => [t.name, { properties: readProperties(t), check: compileArguments(t) }]));
   const repaired: Record<string, number> = {};
   const dropped: Record<string, number> = {};
   const count = (table: Record<string, number>, name: string): void => {
@@ -30,7 +30,7 @@ export function repairSamples(samples: readonly Sample[], toolset: Toolset): Rep
   const whole: Sample[] = [];
   for (const sample of samples) {
     const kinds = new Set<string>();
-    const mended = { ...sample, messages: sample.messages.map((m) => mendMessage(m, properties, kinds)) };
+    const mended = { ...sample, messages: sample.messages.map((m) => mendMessage(m, tools, kinds)) };
     const failure = check(mended);
     if (failure !== null && !failure.check.ruleOfThumb) count(dropped, failure.check.name);
     else {
@@ -47,12 +47,18 @@ export function repairSamples(samples: readonly Sample[], toolset: Toolset): Rep
   return { samples: kept, repaired, dropped };
 }
 
-function mendMessage(message: Message, properties: ReadonlyMap<string, readonly Property[]>, kinds: Set<string>): Message {
+/** What a tool's arguments should be. */
+interface Form {
+  readonly properties: readonly Property[];
+  readonly check: ArgumentCheck;
+}
+
+function mendMessage(message: Message, tools: ReadonlyMap<string, Form>, kinds: Set<string>): Message {
   const content = message.content === null ? null : mendText(message.content, kinds);
   if (message.role !== "assistant" || message.tool_calls === undefined) return { ...message, content } as Message;
   const calls = message.tool_calls.map((call) => ({
     ...call,
-    function: { name: call.function.name.trim(), arguments: mendArguments(call.function.arguments, properties.get(call.function.name.trim()) ?? [], kinds) },
+    function: { name: call.function.name.trim(), arguments: mendArguments(call.function.arguments, tools.get(call.function.name.trim()), kinds) },
   }));
   return { ...message, content, tool_calls: calls as typeof message.tool_calls };
 }
@@ -95,35 +101,59 @@ function fromMojibake(text: string): string {
   }
 }
 
-function mendArguments(text: string, properties: readonly Property[], kinds: Set<string>): string {
+function mendArguments(text: string, form: Form | undefined, kinds: Set<string>): string {
   let value = parseObject(text);
-  let changed = false;
+  const mine = new Set<string>();
   if (value === undefined) {
     const closed = closeJson(text.trim());
     value = closed === undefined ? undefined : parseObject(closed);
     if (value === undefined) return text;
-    kinds.add("truncation");
-    changed = true;
+    mine.add("truncation");
   }
-  const mended: Record<string, unknown> = {};
+  const mended: Record<string, JsonValue> = {};
+  const set = (name: string, to: JsonValue): void => {
+    Object.defineProperty(mended, name, { value: to, enumerable: true, configurable: true, writable: true });
+  };
   for (const [name, given] of Object.entries(value)) {
-    const property = properties.find((p) => p.name === name);
-    const better = property === undefined ? given : mendValue(given, property, kinds);
-    changed ||= better !== given;
-    Object.defineProperty(mended, name, { value: better, enumerable: true, configurable: true, writable: true });
+    const isText = typeof given === "string" && form?.properties.find((p) => p.name === name)?.type === "string";
+    // White space around a value may be part of it (a file's content): only what an encoding did is undone.
+    set(name, isText ? mendEncoding(given, mine) : given);
   }
-  // As it was where nothing was wrong: a number of many digits would not survive.
-  return changed ? JSON.stringify(mended) : text;
+  // Only what the schema refuses has a wrong form: each value once, until nothing more is refused.
+  const tried = new Set<string>();
+  for (let name = refused(mended, form); name !== undefined && !tried.has(name); name = refused(mended, form)) {
+    tried.add(name);
+    const property = form?.properties.find((p) => p.name === name);
+    if (property !== undefined) set(name, mendValue(mended[name] as JsonValue, property, mine));
+  }
+  // As it was where nothing was wrong, and where a number of many digits would not survive.
+  if (mine.size === 0 || holdsLongNumber(text)) return text;
+  for (const kind of mine) kinds.add(kind);
+  return JSON.stringify(mended);
 }
 
-function mendValue(value: unknown, property: Property, kinds: Set<string>): unknown {
+/** The argument that a schema refuses first; of several those that are there. */
+function refused(args: JsonObject, form: Form | undefined): string | undefined {
+  for (const { keyword, path } of form?.check(args) ?? []) {
+    const name = (path.split("/")[1] ?? "").replaceAll("~1", "/").replaceAll("~0", "~");
+    if (keyword !== "required" && Object.hasOwn(args, name)) return name;
+  }
+  return undefined;
+}
+
+/** Digits that JavaScript's numbers hold for sure. */
+const SAFE_DIGITS = 15;
+const holdsLongNumber = (json: string): boolean =>
+  (json.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""').match(/\d[\d.]*/g) ?? []).some((n) => n.replace(".", "").replace(/^0+/, "").length > SAFE_DIGITS);
+
+function mendValue(value: JsonValue, property: Property, kinds: Set<string>): JsonValue {
   const named = property.enum;
   if (named !== undefined && !named.some((v) => v === value)) {
     const word = String(value).trim().toLowerCase();
     const meant = named.filter((v) => String(v).toLowerCase() === word);
     if (meant.length === 1) {
       kinds.add("schema");
-      return meant[0];
+      return meant[0] as JsonValue;
     }
   }
   if (typeof value !== "string") {
@@ -140,8 +170,7 @@ function mendValue(value: unknown, property: Property, kinds: Set<string>): unkn
     kinds.add("schema");
     return text.toLowerCase() === "true";
   }
-  // White space around a value may be part of it (a file's content): only what an encoding did is undone.
-  return property.type === "string" ? mendEncoding(value, kinds) : value;
+  return value;
 }
 
 function parseObject(text: string): JsonObject | undefined {

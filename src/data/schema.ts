@@ -4,8 +4,9 @@
  * needs; `compileArguments` makes a validator that cannot run away.
  */
 import Ajv, { type ErrorObject, type ValidateFunction } from "ajv";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
-import { boundedRegExp } from "../platform/bounded-regexp.ts";
+import { boundedRegExp, isPattern } from "../platform/bounded-regexp.ts";
 import type { JsonObject, JsonValue } from "../platform/json.ts";
 import { schemaCompiler } from "../platform/schema-compiler.ts";
 import type { ToolDefinition } from "./types.ts";
@@ -17,34 +18,46 @@ const LIMITS = {
   nodes: 4_000,
 } as const;
 
-/** One property of an object schema, resolved (`$ref` followed, first usable branch of anyOf/oneOf taken). */
+/** One property of an object schema, resolved (`$ref` followed, `allOf` put together, constants of anyOf/oneOf made one enum, else its first usable branch taken). */
 export interface Property {
   readonly name: string;
+  /** A call has to hold it, and somebody has to say it. */
   readonly required: boolean;
+  /** A call has to hold it, and null where nobody said it (OpenAI's strict schemas write what is optional so). */
+  readonly nullWhenUnsaid?: true;
   readonly type: "string" | "integer" | "number" | "boolean" | "array" | "object" | "any";
   readonly nullable: boolean;
   readonly description: string;
   readonly schema: JsonObject;
   readonly enum?: readonly JsonValue[];
   readonly items?: Property;
+  /** Of a list whose places differ: each place. */
+  readonly places?: readonly Property[];
   readonly properties?: readonly Property[];
+  /** Of an object whose names are the caller's: what stands under each. */
+  readonly values?: Property;
 }
 
 const isObject = (v: unknown): v is JsonObject => typeof v === "object" && v !== null && !Array.isArray(v);
 const asObject = (v: unknown): JsonObject => (isObject(v) ? v : {});
 
-/** The properties of a tool's arguments, in the schema's order. Names that would reach a prototype are left out. */
+/** The properties of a tool's arguments, in the schema's order, then those that it only requires. A name that would reach a prototype is left out. */
 export function readProperties(tool: ToolDefinition): Property[] {
   const root = asObject(tool.input_schema);
-  return propertiesOf(root, root, 0);
+  return propertiesOf(resolve(root, root, 0).schema, root, 0);
 }
 
 function propertiesOf(schema: JsonObject, root: JsonObject, depth: number): Property[] {
   const required = new Set(Array.isArray(schema.required) ? schema.required.filter((x): x is string => typeof x === "string") : []);
-  return Object.entries(asObject(schema.properties))
-    .filter(([name]) => name !== "__proto__" && name !== "constructor" && name !== "prototype")
+  const stated = asObject(schema.properties);
+  const unstated = [...required].filter((name) => !Object.hasOwn(stated, name)).map((name): [string, JsonValue] => [name, {}]);
+  return [...Object.entries(stated), ...unstated]
+    .filter(([name]) => name !== "__proto__")
     .slice(0, 64)
-    .map(([name, s]) => property(name, required.has(name), asObject(s), root, depth + 1));
+    .map(([name, s]) => {
+      const read = property(name, required.has(name), asObject(s), root, depth + 1);
+      return read.required && read.nullable ? { ...read, required: false, nullWhenUnsaid: true as const } : read;
+    });
 }
 
 function property(name: string, required: boolean, raw: JsonObject, root: JsonObject, depth: number): Property {
@@ -57,43 +70,89 @@ function property(name: string, required: boolean, raw: JsonObject, root: JsonOb
     types.find((t) => t !== "null") ?? (values ? typeOfValue(values[0]) : isObject(schema.properties) ? "object" : isObject(schema.items) ? "array" : "any");
   const type = (["string", "integer", "number", "boolean", "array", "object"].includes(known) ? known : "any") as Property["type"];
   const deep = depth < 6;
+  const places = [schema.prefixItems, schema.items].find(Array.isArray) as readonly JsonValue[] | undefined;
+  const entries = asObject(schema.additionalProperties);
   return {
     name,
     required,
     type,
-    nullable: nullable || types.includes("null"),
+    nullable: nullable || types.includes("null") || (values?.includes(null) ?? false) || schema.nullable === true,
     description,
     schema,
     ...(values ? { enum: values.filter((v) => v !== null) } : {}),
     ...(type === "array" && deep ? { items: property(name, true, asObject(schema.items), root, depth + 1) } : {}),
+    ...(type === "array" && deep && places !== undefined
+      ? { places: places.slice(0, 16).map((place) => property(name, true, asObject(place), root, depth + 1)) }
+      : {}),
     ...(type === "object" && deep ? { properties: propertiesOf(schema, root, depth) } : {}),
+    ...(type === "object" && deep && Object.keys(entries).length > 0 ? { values: property("value", true, entries, root, depth + 1) } : {}),
   };
 }
 
 const typeOfValue = (v: unknown): string => (typeof v === "number" ? (Number.isInteger(v) ? "integer" : "number") : Array.isArray(v) ? "array" : typeof v);
 
-/** Follows local references and takes the first branch that is not `null`; at most 8 steps. */
+/** Follows local references, puts `allOf` together and takes of a choice the constants, or the first branch that is not `null`; at most 8 steps. */
 function resolve(raw: JsonObject, root: JsonObject, depth: number): { schema: JsonObject; nullable: boolean } {
   let schema = raw;
   let nullable = false;
   for (let i = 0; i < 8 && depth < 12; i++) {
-    if (typeof schema.$ref === "string" && schema.$ref.startsWith("#/")) {
-      let target: unknown = root;
-      for (const part of schema.$ref.slice(2).split("/")) target = isObject(target) && Object.hasOwn(target, part) ? target[part] : undefined;
-      const { $ref: _, ...rest } = schema;
-      schema = { ...asObject(target), ...rest };
+    if (typeof schema.$ref === "string" && schema.$ref.startsWith("#")) {
+      const { $ref, ...rest } = schema;
+      schema = { ...lookUp($ref, root), ...rest };
       continue;
     }
-    const branches = [schema.anyOf, schema.oneOf, schema.allOf].find(Array.isArray) as readonly JsonValue[] | undefined;
+    if (Array.isArray(schema.allOf)) {
+      const { allOf, ...rest } = schema;
+      schema = (allOf as readonly JsonValue[]).filter(isObject).reduce((all, branch) => together(all, resolve(branch, root, depth + 1).schema), rest);
+      continue;
+    }
+    const branches = [schema.anyOf, schema.oneOf].find(Array.isArray) as readonly JsonValue[] | undefined;
     if (!branches) break;
     const objects = branches.filter(isObject);
-    if (objects.some((b) => b.type === "null")) nullable = true;
-    const chosen = objects.find((b) => b.type !== "null");
+    if (objects.some((b) => b.type === "null" || b.const === null)) nullable = true;
+    const usable = objects.filter((b) => b.type !== "null" && b.const !== null);
+    const [chosen] = usable;
     if (!chosen) break;
-    const { anyOf: _a, oneOf: _o, allOf: _l, ...rest } = schema;
-    schema = { ...rest, ...chosen };
+    const { anyOf: _a, oneOf: _o, ...rest } = schema;
+    const choices = usable.map((b) => (Array.isArray(b.enum) ? (b.enum as readonly JsonValue[]) : "const" in b ? [b.const as JsonValue] : undefined));
+    // Generators write an enum as a choice of constants.
+    if (usable.length > 1 && choices.every((c) => c !== undefined)) {
+      const { const: _, ...first } = chosen;
+      schema = { ...rest, ...(first.type === undefined ? {} : { type: first.type }), enum: [...new Set(choices.flat())] };
+      continue;
+    }
+    schema = together(rest, chosen);
   }
   return { schema, nullable };
+}
+
+/** Two schemas that both hold: members and required names of both, of any other word the second's. */
+function together(a: JsonObject, b: JsonObject): JsonObject {
+  const names = [a.required, b.required].flatMap((r) => (Array.isArray(r) ? (r as readonly JsonValue[]) : []));
+  return {
+    ...a,
+    ...b,
+    ...(isObject(a.properties) || isObject(b.properties) ? { properties: { ...asObject(a.properties), ...asObject(b.properties) } } : {}),
+    ...(names.length > 0 ? { required: [...new Set(names)] } : {}),
+  };
+}
+
+/** What a local JSON pointer (RFC 6901) leads to; an empty schema where it leads nowhere. */
+function lookUp(ref: string, root: JsonObject): JsonObject {
+  let at: unknown = root;
+  for (const part of ref.slice(1).split("/").slice(1)) {
+    const key = unescaped(part).replaceAll("~1", "/").replaceAll("~0", "~");
+    at = typeof at === "object" && at !== null && Object.hasOwn(at, key) ? (at as Readonly<Record<string, unknown>>)[key] : undefined;
+  }
+  return asObject(at);
+}
+
+function unescaped(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // A percent sign that escapes nothing.
+  }
 }
 
 /** Why arguments do not fit: a JSON pointer and what was expected. */
@@ -127,28 +186,30 @@ function build(tool: ToolDefinition): ArgumentCheck {
   return (args) => (compiled(args) ? [] : (compiled.errors ?? []).slice(0, 20).map(problemOf));
 }
 
-const compile = schemaCompiler(() =>
-  addFormats.default(
-    new Ajv.default({
-      strict: false,
-      allErrors: false,
-      validateFormats: true,
-      unicodeRegExp: false,
-      logger: false,
-      // A definition that is referred to often would be written out as often.
-      inlineRefs: false,
-      code: { regExp: boundedRegExp },
-    }),
-    { mode: "fast" },
-  ),
-);
+const OPTIONS = {
+  strict: false,
+  allErrors: false,
+  validateFormats: true,
+  logger: false,
+  // A definition that is referred to often would be written out as often.
+  inlineRefs: false,
+  multipleOfPrecision: 6,
+  code: { regExp: boundedRegExp },
+} as const;
+/** In the order of tools/arguments.ts, so that data and models are held to the same. */
+const DIALECTS = [
+  schemaCompiler(() => addFormats.default(new Ajv2020(OPTIONS), { mode: "fast" })),
+  schemaCompiler(() => addFormats.default(new Ajv.default(OPTIONS), { mode: "fast" })),
+];
 
 function tryCompile(schema: JsonObject): ValidateFunction | null {
-  try {
-    return compile(schema);
-  } catch {
-    return null; // a schema that ajv refuses; plainCheck still stands
-  }
+  for (const compile of DIALECTS)
+    try {
+      return compile(schema);
+    } catch {
+      // The other dialect may read it; else plainCheck still stands.
+    }
+  return null;
 }
 
 const problemOf = (e: ErrorObject): ArgumentProblem => ({
@@ -185,22 +246,13 @@ function simplify(value: JsonValue, depth: number, counter: { nodes: number }): 
   return asObject(walk(value, depth, false));
 }
 
-function isPattern(pattern: string): boolean {
-  try {
-    new RegExp(pattern);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** What is checked when a schema cannot be compiled: an object, required names present, plain types right. */
 function plainCheck(tool: ToolDefinition, args: JsonValue): ArgumentProblem[] {
   if (!isObject(args)) return [{ keyword: "type", path: "", message: "must be object" }];
   const out: ArgumentProblem[] = [];
   for (const p of readProperties(tool)) {
     const present = Object.hasOwn(args, p.name);
-    if (!present && p.required)
+    if (!present && (p.required || p.nullWhenUnsaid))
       out.push({
         keyword: "required",
         path: `/${p.name}`,

@@ -9,9 +9,18 @@ import { hash32 } from "../platform/rng.ts";
 export const NEAR_DUPLICATE = 0.95;
 const SHINGLE = 3;
 
+/**
+ * Words of a text: letters, with the marks that belong to them, and digits of any script, in lower case. So that "-40" is not "40", "C#" not "C"
+ * and "5 - 3" not "5 + 3", signs before and behind words and between blanks count.
+ */
+export const wordsOf = (text: string): string[] =>
+  text
+    .toLowerCase()
+    .match(/(?<![\p{L}\p{M}\p{N}])[-+$\u20ac\u2212](?=\p{N})[\p{L}\p{M}\p{N}]+%?|[\p{L}\p{M}\p{N}]+(?:#|\+{1,2}|%)?|(?<=\s)[-+*/%<>=](?=\s)/gu) ?? [];
+
 /** Hashes of the word 3-grams of a text, sorted; texts of fewer words count as one shingle. */
 export function shingles(text: string): Uint32Array {
-  const words = text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  const words = wordsOf(text);
   const out = new Set<number>();
   if (words.length <= SHINGLE) out.add(hash32(words.join(" ")));
   for (let i = 0; i + SHINGLE <= words.length; i++) out.add(hash32(`${words[i]} ${words[i + 1]} ${words[i + 2]}`));

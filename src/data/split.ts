@@ -10,11 +10,17 @@ const ONE_IN = 4;
 /** Whether a frame belongs to evaluation. */
 export const isHeldoutFrame = (frame: string): boolean => hash32(`frame:${frame}`) % ONE_IN === 0;
 
-/** A prompt as compared between samples: lower case, without punctuation and extra space. */
+/**
+ * A prompt as compared between samples: lower case, without punctuation and extra space. Signs of numbers, of sums (`5 - 3`) and of names
+ * (`C#`) are no punctuation, and marks of vowels are letters.
+ */
 export const promptKey = (text: string): string =>
   text
     .normalize("NFKC")
     .toLowerCase()
-    .replace(/[^\p{L}\p{N}/._@:+-]+/gu, " ")
-    .replace(/(?<![.:_-])[.:_-]+(?=\s|$)/g, "")
+    .replace(/[^\p{L}\p{M}\p{N}/._@:+*%#<>=$\u20ac-]+/gu, " ")
+    .replace(/(?<![.:_-])[.:_-]+(?=\s|$)/g, (marks, at: number, all: string) => (SUM.test(all.slice(Math.max(0, at - 2), at + marks.length + 2)) ? marks : ""))
     .trim();
+
+/** A minus between two numbers. */
+const SUM = /\d -+ \d/;

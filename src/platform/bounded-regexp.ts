@@ -22,9 +22,9 @@ export interface BoundedRegExp {
   toString(): string;
 }
 
-/** Compiles a foreign pattern. Throws a SyntaxError where it is none. */
+/** Compiles a foreign pattern; what is none under the flag `u` (`[\\w-.]`, `\\-`) is read as the web does. Throws a SyntaxError where it is none. */
 export function boundedRegExp(pattern: string, flags: string): BoundedRegExp {
-  const compiled = new RegExp(pattern, flags);
+  const compiled = compiledAs(pattern, flags);
   if (!REPEATS.test(pattern)) return compiled;
   const context = createContext({ pattern: compiled, text: "" });
   const within = (timeout: number): boolean | "late" => {
@@ -48,6 +48,25 @@ export function boundedRegExp(pattern: string, flags: string): BoundedRegExp {
       return found === true;
     },
   };
+}
+
+/** Whether `boundedRegExp` takes it. */
+export function isPattern(pattern: string): boolean {
+  try {
+    compiledAs(pattern, "u");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function compiledAs(pattern: string, flags: string): RegExp {
+  try {
+    return new RegExp(pattern, flags);
+  } catch (e) {
+    if (!flags.includes("u")) throw e;
+    return new RegExp(pattern, flags.replace("u", ""));
+  }
 }
 
 /** ajv writes this into the code of a standalone validator; none is made here. */

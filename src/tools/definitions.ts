@@ -18,8 +18,8 @@ const MAX_BYTES = 5 * 1024 * 1024;
 const SHAPE = "Write a list of tools, or an object with one under `tools`: each with name, description and input_schema (OpenAI: parameters).";
 
 /** Opens a file of definitions as a source that supports no execution. */
-export async function openDefinitions(kind: "openai" | "file", file: string, dir: string): Promise<Result<OpenSource>> {
-  const tools = await readDefinitions(kind, file, dir);
+export async function openDefinitions(kind: "openai" | "file", file: string, dir: string, wanted?: (name: string) => boolean): Promise<Result<OpenSource>> {
+  const tools = await readDefinitions(kind, file, dir, wanted);
   if (!tools.ok) return tools;
   return ok({
     tools: tools.value,
@@ -32,8 +32,14 @@ export async function openDefinitions(kind: "openai" | "file", file: string, dir
 /**
  * The checked definitions of a file; a relative path starts at `dir`.
  * @param stated the file's kind; "any" looks at what is in it
+ * @param wanted see `normaliseTools`
  */
-export async function readDefinitions(stated: "openai" | "file" | "any", file: string, dir: string): Promise<Result<ToolDefinition[]>> {
+export async function readDefinitions(
+  stated: "openai" | "file" | "any",
+  file: string,
+  dir: string,
+  wanted?: (name: string) => boolean,
+): Promise<Result<ToolDefinition[]>> {
   const text = await readText(file, dir);
   if (!text.ok) return text;
   const parsed = parse(text.value, stated, file);
@@ -45,7 +51,7 @@ export async function readDefinitions(stated: "openai" | "file" | "any", file: s
   if (list.length === 0) return err(emptyFile(file, SHAPE));
   if (list.length > MAX_TOOLS)
     return err(unreadableFile(file, `it holds ${list.length} tools, more than ${MAX_TOOLS}`, "Keep only the tools that the model shall learn."));
-  const tools = await normaliseTools(list.map(rawTool), kind, origin);
+  const tools = await normaliseTools(list.map(rawTool), kind, origin, wanted);
   // What is wrong in a file is the user's to mend, unlike what a server offers.
   return tools.ok ? tools : err({ ...tools.error, exit: EXIT.usage });
 }

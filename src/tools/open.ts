@@ -10,7 +10,7 @@ import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import { duplicateTool, plainUrl, serverNotFound, unknownPolicyTool, unknownStub } from "./failures.ts";
 import { withPrefix } from "./prefix.ts";
 import { resolveSecrets } from "./secrets.ts";
-import { select } from "./select.ts";
+import { isSelected, select } from "./select.ts";
 import { isStubName, STUB_NAMES } from "./stubs/names.ts";
 import { makeToolset } from "./toolset.ts";
 import type { ExecutePolicy, OpenSource, OpenToolsOptions, ServerSource, ToolDefinition, ToolResult, ToolSession, ToolSource } from "./types.ts";
@@ -108,17 +108,20 @@ function allows(policy: ExecutePolicy, tool: ToolDefinition): boolean {
 const refusal = (text: string): ToolResult => ({ text, isError: true, timedOut: false, ms: 0, executed: false });
 
 async function openSource(source: ToolSource, o: OpenToolsOptions): Promise<Result<OpenSource>> {
-  const opened = await openKind(source, o);
+  const wanted = (name: string): boolean => isSelected(`${source.prefix ?? ""}${name}`, source);
+  const opened = await openKind(source, o, wanted);
   const named = opened.ok && source.prefix !== undefined && source.prefix !== "" ? await withPrefix(opened.value, source.prefix, originOf(source)) : opened;
   return named.ok && (source.include !== undefined || source.exclude !== undefined) ? select(named.value, source, originOf(source)) : named;
 }
 
-async function openKind(source: ToolSource, o: OpenToolsOptions): Promise<Result<OpenSource>> {
+type Wanted = (name: string) => boolean;
+
+async function openKind(source: ToolSource, o: OpenToolsOptions, wanted: Wanted): Promise<Result<OpenSource>> {
   if (source.stub !== undefined) return openStub(source.stub, originOf(source), o);
-  if (source.mcp !== undefined) return openServer(source.mcp, originOf(source), o);
+  if (source.mcp !== undefined) return openServer(source.mcp, originOf(source), o, wanted);
   const { openDefinitions } = await import("./definitions.ts");
-  if (source.openai !== undefined) return openDefinitions("openai", source.openai, o.dir);
-  if (source.file !== undefined) return openDefinitions("file", source.file, o.dir);
+  if (source.openai !== undefined) return openDefinitions("openai", source.openai, o.dir, wanted);
+  if (source.file !== undefined) return openDefinitions("file", source.file, o.dir, wanted);
   throw new Error("a source of tools names none of stub, mcp, openai and file: the recipe's schema forbids that");
 }
 
@@ -145,9 +148,9 @@ async function openStub(stub: NonNullable<ToolSource["stub"]>, origin: string, o
   });
 }
 
-async function openServer(server: ServerSource, origin: string, o: OpenToolsOptions): Promise<Result<OpenSource>> {
+async function openServer(server: ServerSource, origin: string, o: OpenToolsOptions, wanted: Wanted): Promise<Result<OpenSource>> {
   const timeoutMs = server.timeout !== undefined ? server.timeout * 1000 : (o.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-  const shared = { timeoutMs, source: "mcp" as const, origin, ...common(o) };
+  const shared = { timeoutMs, source: "mcp" as const, origin, wanted, ...common(o) };
   const secrets = resolveSecrets((server.url === undefined ? server.env : server.headers) ?? {}, `\`${origin}\``, o.env ?? process.env);
   if (server.url !== undefined) {
     if (!secrets.ok) return secrets;

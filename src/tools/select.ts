@@ -15,13 +15,17 @@ export async function select(source: OpenSource, { include, exclude }: Pick<Tool
     await source.close();
     return err(unknownSelectedTool(key, unknown, origin, names));
   }
-  const tools = source.tools.filter((t) => (include === undefined || include.some((p) => fits(t.name, p))) && exclude?.some((p) => fits(t.name, p)) !== true);
+  const tools = source.tools.filter((t) => isSelected(t.name, { include, exclude }));
   if (tools.length === 0) {
     await source.close();
     return err(nothingSelected(origin));
   }
   return ok({ ...source, tools });
 }
+
+/** Whether a tool of this name, as the model sees it, is among those that a source is asked for. */
+export const isSelected = (name: string, { include, exclude }: Pick<ToolSource, "include" | "exclude">): boolean =>
+  (include === undefined || include.some((p) => fits(name, p))) && exclude?.some((p) => fits(name, p)) !== true;
 
 /** Whether a name fits a pattern in which `*` stands for any characters. Linear in the length of both. */
 export function fits(name: string, pattern: string): boolean {

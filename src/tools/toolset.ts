@@ -57,8 +57,14 @@ export function makeToolset(tools: readonly ToolDefinition[]): Result<Toolset> {
 /**
  * Checks and normalises what one source offers.
  * @param origin which source, in the words of the recipe: `stub:weather`, `mcp:npx server-filesystem`
+ * @param wanted false for tools that are left out afterwards (select.ts): a schema of theirs that cannot be used stops nothing
  */
-export async function normaliseTools(raw: readonly RawTool[], source: ToolDefinition["source"], origin: string): Promise<Result<ToolDefinition[]>> {
+export async function normaliseTools(
+  raw: readonly RawTool[],
+  source: ToolDefinition["source"],
+  origin: string,
+  wanted: (name: string) => boolean = () => true,
+): Promise<Result<ToolDefinition[]>> {
   const { compileSchema } = await import("./arguments.ts"); // ajv is loaded only where schemas are read
   const tools: ToolDefinition[] = [];
   const names = new Set<string>();
@@ -66,8 +72,9 @@ export async function normaliseTools(raw: readonly RawTool[], source: ToolDefini
     if (typeof tool.name !== "string" || !NAME.test(tool.name)) return err(badToolName(origin, String(tool.name)));
     if (names.has(tool.name)) return err(duplicateTool(tool.name, origin, origin));
     names.add(tool.name);
-    const schema = normaliseSchema(tool.input_schema, compileSchema);
-    if (typeof schema === "string") return err(badToolSchema(origin, tool.name, schema));
+    const read = normaliseSchema(tool.input_schema, compileSchema);
+    if (typeof read === "string" && wanted(tool.name)) return err(badToolSchema(origin, tool.name, read));
+    const schema = typeof read === "string" ? { type: "object", properties: {} } : read;
     const annotations = hints(tool.annotations);
     const output = tool.output_schema === undefined ? undefined : normaliseSchema(tool.output_schema, compileSchema);
     tools.push({
@@ -122,6 +129,7 @@ function mendChoices(node: unknown, isTable = false): unknown {
   if (Array.isArray(node)) return node.map((x) => mendChoices(x));
   if (node === null || typeof node !== "object") return node;
   const out = Object.fromEntries(Object.entries(node).map(([k, v]) => [k, !isTable && VALUES.has(k) ? v : mendChoices(v, !isTable && TABLES.has(k))]));
+  if (!isTable) mendWords(out);
   const { enum: choices, type, items } = out;
   if (isTable || !Array.isArray(choices) || choices.length === 0 || typeof type !== "string" || choices.some((c) => isOfType(c, type))) return out;
   const types = new Set(choices.map((c) => typeof c));
@@ -131,6 +139,16 @@ function mendChoices(node: unknown, isTable = false): unknown {
   if (items !== undefined && (items === null || typeof items !== "object" || Array.isArray(items) || "enum" in items || "$ref" in items)) return out;
   const { enum: _, ...list } = out;
   return { ...list, items: mendChoices({ type: only, ...items, enum: choices }) };
+}
+
+/** Takes out words that make ajv refuse a schema which everybody else reads: OpenAPI's `nullable` beside no type, texts that are none. */
+function mendWords(schema: Record<string, unknown>): void {
+  if ("nullable" in schema && (schema.type === undefined || typeof schema.nullable !== "boolean")) {
+    // What it says beside an `enum` is that null is one of the choices.
+    if (schema.nullable === true && Array.isArray(schema.enum) && !schema.enum.includes(null)) schema.enum = [...schema.enum, null];
+    delete schema.nullable;
+  }
+  for (const word of ["title", "description", "$comment"]) if (word in schema && typeof schema[word] !== "string") delete schema[word];
 }
 
 const isOfType = (value: unknown, type: string): boolean =>

@@ -164,6 +164,23 @@ describe("some of a source's tools", () => {
     expect(await names({ include: ["n.get_*"], exclude: ["n.get_b"], prefix: "n." })).toEqual(["n.get_a"]);
   });
 
+  it("need no schema that can be used where they are left out", async () => {
+    const bad = () =>
+      fakeServer(
+        `on["tools/list"] = () => ({ tools: [tool("good"), { ...tool("bad"), inputSchema: { type: "object", properties: { a: { type: "strin" } } } }] });`,
+      );
+    const open = async (source: object) => {
+      const a = bad();
+      const session = await openTools([{ ...a.source, ...source }], { dir: a.dir });
+      if (!session.ok) return session.error;
+      await session.value.close();
+      return session.value.toolset.tools.map((t) => t.name);
+    };
+    expect(await open({})).toMatchObject({ code: "tools/invalid-schema", hint: expect.stringContaining("exclude: [bad]") });
+    expect(await open({ exclude: ["bad"] })).toEqual(["good"]);
+    expect(await open({ prefix: "p_", include: ["p_good"] })).toEqual(["p_good"]);
+  });
+
   it("can be named wrongly, which is told with the names that there are", async () => {
     expect(await names({ include: ["get_c"] })).toMatchObject({ code: "tools/unknown-tool", exit: 4, hint: expect.stringContaining("get_a, get_b") });
     expect(await names({ exclude: ["put_*"] })).toMatchObject({ code: "tools/unknown-tool", message: expect.stringContaining("`exclude`") });

@@ -52,7 +52,7 @@ export const sharegpt: Format = {
     const { conversations, system, ...rest } = line;
     if (!Array.isArray(conversations) || "messages" in line) return undefined;
     const messages: unknown[] = typeof system === "string" && system !== "" ? [{ role: "system", content: system }] : [];
-    for (const turn of conversations as unknown[]) messages.push(...messagesOf(turn, messages));
+    for (const turn of conversations as unknown[]) messages.push(...messagesOf(turn));
     const { tools: _, ...known } = rest;
     return { ...known, messages };
   },
@@ -66,13 +66,14 @@ function observation(messages: readonly Message[], from: number): string {
 }
 
 /** A turn as messages. One of no form that is known stays as it is, for the check to name. */
-function messagesOf(turn: unknown, before: readonly unknown[]): unknown[] {
+function messagesOf(turn: unknown): unknown[] {
   if (turn === null || typeof turn !== "object") return [turn];
   const { from, value } = turn as Record<string, unknown>;
   const role = typeof from === "string" ? ROLES[from] : undefined;
   if (role === undefined || typeof value !== "string") return [turn];
   if (role === "call") return [calling(objectIn(value), null)];
-  if (role === "tool") return resultsIn(value).map((content, i) => ({ role: "tool", content, tool_call_id: lastCallOf(before, i) }));
+  // Which call a result is of follows from its place (import.ts).
+  if (role === "tool") return resultsIn(value).map((content) => ({ role: "tool", content }));
   if (role === "assistant" && value.includes(CALL_TAG)) {
     const said = value.slice(0, value.indexOf(CALL_TAG)).trim();
     return [
@@ -102,9 +103,3 @@ function resultsIn(value: string): string[] {
     .slice(1)
     .map((part) => (part.split(RESPONSE_END)[0] as string).trim());
 }
-
-/** The id that the last call gets when it has none of its own: `asSample` makes it from the call's place. `more`: results of the same turn before this one. */
-const lastCallOf = (before: readonly unknown[], more: number): string => {
-  const at = before.findLastIndex((m) => (m as { tool_calls?: unknown } | null)?.tool_calls !== undefined);
-  return `call_${at}_${before.length - at - 1 + more}`;
-};

@@ -30,6 +30,8 @@ export interface ClientOptions {
   /** Kind and name of the source in the toolset. */
   readonly source: ToolDefinition["source"];
   readonly origin: string;
+  /** See `normaliseTools`. */
+  readonly wanted?: (name: string) => boolean;
   /** Takes the server's own secrets out of what it says, should it repeat them. */
   readonly mask?: (text: string) => string;
 }
@@ -60,7 +62,7 @@ export async function openMcpClient(link: ServerLink, o: ClientOptions): Promise
   const raw = await readList(client, link, o, () => changes);
   if (!raw.ok) return giveUp(raw.error);
   if (raw.value.length === 0) return giveUp(noTools(o.origin));
-  const tools = await normaliseTools(raw.value, o.source, o.origin);
+  const tools = await normaliseTools(raw.value, o.source, o.origin, o.wanted);
   if (!tools.ok) return giveUp(tools.error);
 
   return ok({

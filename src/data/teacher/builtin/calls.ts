@@ -136,7 +136,8 @@ export function callOf(model: ToolModel, bindings: readonly Binding[]): DraftCal
     if (b) {
       accepted[p.property.name] = [...new Map(b.value.accepted.map((v) => [JSON.stringify(v), v])).values()];
       said[p.property.name] = b.value.said;
-    } else if (!p.property.required)
+    } else if (p.property.nullWhenUnsaid) accepted[p.property.name] = [null];
+    else if (!p.property.required)
       accepted[p.property.name] = fallback !== undefined && fallback !== null && fallback !== "" ? [fallback as JsonValue, ""] : [""];
   }
   return { name: model.tool.name, arguments: argumentsOf(bindings, model), accepted, said };
@@ -167,6 +168,7 @@ export function acceptedFor(rival: ToolModel, bindings: readonly Binding[]): Rec
   for (const p of rival.params) {
     const b = bindings.find((x) => x.param.property.name === p.property.name);
     if (b) out[p.property.name] = [...b.value.accepted];
+    else if (p.property.nullWhenUnsaid) out[p.property.name] = [null];
     else if (!p.property.required)
       out[p.property.name] =
         p.property.schema.default !== undefined && p.property.schema.default !== null ? [p.property.schema.default as JsonValue, ""] : [""];

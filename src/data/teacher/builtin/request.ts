@@ -42,6 +42,7 @@ export function argumentsOf(bindings: readonly Binding[], model: ToolModel): Jso
   for (const p of model.params) {
     const b = bindings.find((x) => x.param === p);
     if (b) out[p.property.name] = b.value.json;
+    else if (p.property.nullWhenUnsaid) out[p.property.name] = null;
   }
   return out;
 }

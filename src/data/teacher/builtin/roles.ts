@@ -142,6 +142,7 @@ function kindOf(p: Property, words: readonly string[], name: string, d: string):
   if (format === "uri" || format === "url") return "url";
   if (format === "date") return "date";
   if (format === "date-time") return "datetime";
+  if (format === "time") return "time";
   if (format === "uuid") return "id";
   if (/(^|_| )(to|until) '?yyyy|range/.test(`${name} ${d}`) && has(d, /yyyy-mm-dd to yyyy-mm-dd/)) return "range";
   for (const [re, kind] of STRING_NAMES) if (re.test(name)) return kind === "date" && /yyyy.{0,8}hh:mm/.test(d) ? "datetime" : kind;
@@ -359,6 +360,8 @@ function layoutOf(kind: RoleKind, p: Property, d: string): string {
     if (/yyyy-mm-dd(?!.?t?hh)/.test(d) && !/hh:mm|iso 8601|timestamp/.test(d) && p.schema.format !== "date-time") return "YYYY-MM-DD";
     return "YYYY-MM-DDTHH:mm:ssZ";
   }
+  // JSON Schema's `time` is RFC 3339's, with its zone.
+  if (kind === "time" && p.schema.format === "time") return "HH:mm:ssZ";
   if (kind === "time") return /am|pm/.test(d) && !/24/.test(d) ? "h:mm AM" : "HH:mm";
   return "";
 }

@@ -2,6 +2,8 @@
  * Plausible argument values: what the schema wants, and how a person says it. What is said always
  * determines what is wanted. Values for held-out cases come from their own part of each list.
  */
+
+import { boundedRegExp, isPattern } from "../../../../platform/bounded-regexp.ts";
 import type { JsonValue } from "../../../../platform/json.ts";
 import type { Rng } from "../../../../platform/rng.ts";
 import type { Property } from "../../../schema.ts";
@@ -10,24 +12,45 @@ import { type Role, roleOf } from "../roles.ts";
 import * as T from "../words/things.ts";
 import { enumValue, yesShare } from "./enums.ts";
 import { numberValue } from "./numbers.ts";
+import { textLike } from "./patterns.ts";
 import { placeValue } from "./places.ts";
 import { textValue } from "./text.ts";
 import { datetimeValue, dateValue, rangeValue, timeValue } from "./times.ts";
-import { type Context, part, plain, type Value, type ValueOptions } from "./value.ts";
+import { type Context, literal, part, plain, type Value, type ValueOptions } from "./value.ts";
 
 export type { Context, Value, ValueOptions } from "./value.ts";
 
 /** Makes a value for a property, or null where none can be said (a constant, an unusable enum). */
 export function makeValue(p: Property, role: Role, rng: Rng, ctx: Context, o: ValueOptions): Value | null {
   for (let i = 0; i < 6; i++) {
-    const v = draw(p, role, rng, ctx, o);
-    if (v === null) return null;
+    const drawn = draw(p, role, rng, ctx, o);
+    if (drawn === null) return null;
+    const v = inForm(drawn, p, rng);
     if (typeof v.json !== "string" || role.kind === "enum" || role.kind === "flag" || role.kind === "constant") return v;
     if (ctx.used.has(v.json) || !fitsLength(v.json, p)) continue;
     ctx.used.add(v.json);
     return v;
   }
   return null;
+}
+
+/** A text in the form that the schema states, where a usual one has another. */
+function inForm(v: Value, { schema }: Property, rng: Rng): Value {
+  if (typeof v.json !== "string") return v;
+  if (schema.format === "uuid") return literal(uuid(rng));
+  if (typeof schema.pattern !== "string" || takes(schema.pattern, v.json)) return v;
+  for (let i = 0; i < 3; i++) {
+    const made = textLike(schema.pattern, rng);
+    if (made !== null && takes(schema.pattern, made)) return literal(made);
+  }
+  return v;
+}
+
+const takes = (pattern: string, text: string): boolean => !isPattern(pattern) || boundedRegExp(pattern, "u").test(text);
+
+function uuid(rng: Rng): string {
+  const hex = (n: number): string => Array.from({ length: n }, () => rng.int(0, 15).toString(16)).join("");
+  return `${hex(8)}-${hex(4)}-4${hex(3)}-a${hex(3)}-${hex(12)}`;
 }
 
 const fitsLength = (s: string, p: Property) =>
@@ -75,6 +98,7 @@ function draw(p: Property, role: Role, rng: Rng, ctx: Context, o: ValueOptions):
 const asString = (v: Value): Value => plain(String(v.json), v.said, v.caseless);
 
 function listValue(p: Property, rng: Rng, ctx: Context, o: ValueOptions): Value | null {
+  if (p.places !== undefined) return placesValue(p.places, rng, ctx, o);
   const items = p.items;
   if (!items) return null;
   const source: Property =
@@ -106,6 +130,21 @@ function listValue(p: Property, rng: Rng, ctx: Context, o: ValueOptions): Value 
   );
 }
 
+/** A list whose places differ, each said in its turn. */
+function placesValue(places: readonly Property[], rng: Rng, ctx: Context, o: ValueOptions): Value | null {
+  const values: Value[] = [];
+  for (const place of places) {
+    const v = makeValue(place, roleOf(place, o.topic), rng, ctx, o);
+    if (v === null) return null;
+    values.push(v);
+  }
+  if (values.length === 0) return null;
+  return plain(
+    values.map((v) => v.json),
+    listing(values.map((v) => v.said)),
+  );
+}
+
 function nestedList(p: Property, item: Property, rng: Rng, ctx: Context, o: ValueOptions): Value | null {
   if (!p.required) return null;
   const v = objectValue(item, rng, ctx, o);
@@ -125,7 +164,7 @@ function editValue(p: Property, rng: Rng, o: ValueOptions): Value | null {
 /** Required members of an object, said as `name x and size y`. */
 function objectValue(p: Property, rng: Rng, ctx: Context, o: ValueOptions): Value | null {
   const members = (p.properties ?? []).filter((q) => q.required || rng.chance(0.3)).slice(0, 4);
-  if (members.length === 0) return null;
+  if (members.length === 0) return p.values === undefined ? null : entryValue(p.values, rng, ctx, o);
   const json: Record<string, JsonValue> = {};
   const said: string[] = [];
   for (const q of members) {
@@ -139,4 +178,11 @@ function objectValue(p: Property, rng: Rng, ctx: Context, o: ValueOptions): Valu
     said.push(q.type === "boolean" ? `${role.noun} ${v.json ? "on" : "off"}` : `${role.noun} ${v.said}`);
   }
   return said.length > 0 ? plain(json, listing(said)) : null;
+}
+
+/** An object of somebody's own names: one of them. */
+function entryValue(values: Property, rng: Rng, ctx: Context, o: ValueOptions): Value | null {
+  const name = rng.pick(part(T.WORDS, o.heldout));
+  const v = makeValue(values, roleOf(values, o.topic), rng, ctx, o);
+  return v === null ? null : plain({ [name]: v.json }, `${name} ${v.said}`);
 }

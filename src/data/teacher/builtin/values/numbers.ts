@@ -1,4 +1,5 @@
 /** Numbers: counts, ratings, amounts, durations; in digits, in words, with what they count. */
+import type { JsonValue } from "../../../../platform/json.ts";
 import type { Rng } from "../../../../platform/rng.ts";
 import type { Property } from "../../../schema.ts";
 import { numberInWords, singular, splitName } from "../english.ts";
@@ -11,6 +12,8 @@ const UNITS: readonly (readonly [number, string])[] = [
   [3600, "hour"],
   [60, "minute"],
 ];
+
+const DAY = 86400;
 
 /** Seconds in words: `30 seconds`, `an hour`, `two days`. Exact. */
 export function sayDuration(seconds: number, rng: Rng): string {
@@ -33,8 +36,23 @@ function limits(p: Property, lo: number, hi: number): [number, number] {
   const capped = (value: unknown): value is number => typeof value === "number" && value < 1e9;
   const min = typeof s.minimum === "number" ? s.minimum : typeof s.exclusiveMinimum === "number" ? s.exclusiveMinimum + 1 : said ? Number(said[1]) : lo;
   const max = capped(s.maximum) ? s.maximum : capped(s.exclusiveMaximum) ? s.exclusiveMaximum - 1 : said ? Number(said[2]) : Math.max(hi, min + 4);
-  return min <= max ? [min, max] : [lo, hi];
+  if (min <= max) return [min, max];
+  // A bound that is stated holds, and the usual range lies beside it.
+  return capped(s.maximum) || capped(s.exclusiveMaximum) ? [max - (hi - lo), max] : [lo, hi];
 }
+
+/** The open or closed ends of a range so narrow that whole steps leave nothing between them; undefined for any other. */
+function narrow({ schema: s, type }: Property): [number, number] | undefined {
+  if (type !== "number" || s.multipleOf !== undefined) return undefined;
+  const of = (closed: JsonValue | undefined, open: JsonValue | undefined, inward: number): number | undefined =>
+    typeof closed === "number" ? closed : typeof open === "number" ? open + inward : undefined;
+  const min = of(s.minimum, s.exclusiveMinimum, HUNDREDTH);
+  const max = of(s.maximum, s.exclusiveMaximum, -HUNDREDTH);
+  return min !== undefined && max !== undefined && min <= max && Math.floor(max) - Math.ceil(min) < 1 ? [min, max] : undefined;
+}
+
+const HUNDREDTH = 0.01;
+const hundredths = (n: number): number => Math.round(n * 100) / 100;
 
 const RANGES: Readonly<Record<string, readonly [number, number]>> = {
   count: [1, 12],
@@ -71,10 +89,24 @@ export function numberValue(p: Property, role: Role, rng: Rng, o: ValueOptions):
   if (role.kind === "count" && /result|entries|item|page/.test(role.noun)) [min, max] = limits(p, 3, 50);
   if (/^port$/.test(role.noun)) [min, max] = [1024, 9999];
   if (role.kind === "seconds" && (max > 3000 || /timespan|period|window|lookback|range/.test(role.noun))) {
-    if (max <= 3000) max = 2_592_000;
-    const n = rng.pick([600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 259200, 604800, 1209600].filter((s) => s >= min && s <= max));
-    const said = sayDuration(n, rng);
-    return plain(n, /timespan|period|window|lookback/.test(role.noun) ? said.replace(/^(an?|1) /, "") : said);
+    if (max <= 3000 && p.schema.maximum === undefined && p.schema.exclusiveMaximum === undefined) max = 2_592_000;
+    const usual = [600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 259200, 604800, 1209600].filter((s) => s >= min && s <= max);
+    if (usual.length > 0) {
+      const n = rng.pick(usual);
+      const said = sayDuration(n, rng);
+      return plain(n, /timespan|period|window|lookback/.test(role.noun) ? said.replace(/^(an?|1) /, "") : said);
+    }
+    // Of other ranges the days, hours or minutes in them: nobody says 14,508,935 seconds.
+    const unit = UNITS.map(([size]) => size).find((size) => size <= DAY && Math.floor(max / size) - Math.ceil(min / size) >= 2);
+    if (unit !== undefined) {
+      const n = rng.int(Math.ceil(min / unit), Math.floor(max / unit)) * unit;
+      return plain(n, sayDuration(n, rng));
+    }
+  }
+  const ends = narrow(p);
+  if (ends !== undefined) {
+    const n = hundredths(o.extreme ? rng.pick(ends) : ends[0] + rng.next() * (ends[1] - ends[0]));
+    return plain(n, String(n), true);
   }
   if (max - min > 200 && role.kind === "count") max = min + 50;
   const step = typeof p.schema.multipleOf === "number" && p.schema.multipleOf > 0 ? p.schema.multipleOf : 1;
@@ -82,7 +114,7 @@ export function numberValue(p: Property, role: Role, rng: Rng, o: ValueOptions):
   let n = o.extreme ? rng.pick([min, max]) : rng.int(Math.ceil(min / step), Math.floor((few ? FEW : max) / step)) * step;
   if (p.type === "number" && role.kind !== "count" && !WHOLE.test(splitName(p.name).join(" ")) && !o.extreme && rng.chance(0.4) && step === 1 && n + 0.5 <= max)
     n += role.kind === "rating" ? rng.int(1, Math.min(9, Math.floor((max - n) * 10))) / 10 : 0.5;
-  n = Math.round(n * 10) / 10;
+  n = step < 1 ? Number(n.toFixed(6)) : Math.round(n * 10) / 10;
   return plain(n, sayNumber(n, role, rng), true);
 }
 

@@ -103,7 +103,8 @@ export function timeValue(role: Role, rng: Rng): Value {
   const h = rng.int(6, 22);
   const m = rng.pick([0, 0, 15, 30, 45]);
   const h12 = h % 12 === 0 ? 12 : h % 12;
-  const json = role.layout === "h:mm AM" ? `${h12}:${two(m)} ${h < 12 ? "AM" : "PM"}` : `${two(h)}:${two(m)}`;
+  const clock = `${two(h)}:${two(m)}`;
+  const json = role.layout === "h:mm AM" ? `${h12}:${two(m)} ${h < 12 ? "AM" : "PM"}` : role.layout === "HH:mm:ssZ" ? `${clock}:00Z` : clock;
   return { json, said: rng.chance(0.3) ? json : sayClock(h, m, rng), accepted: [json], caseless: true };
 }
 

@@ -43,7 +43,8 @@ export interface ValueOptions {
 /** The part of a list that training (or evaluation) may use. Short lists are shared: they cannot be split. */
 export function part<T>(list: readonly T[], heldout: boolean, key: (v: T) => string = String): readonly T[] {
   if (list.length < 14) return list;
-  return list.filter((v) => (hash32(`value:${key(v)}`) % 5 === 0) === heldout);
+  const own = list.filter((v) => (hash32(`value:${key(v)}`) % 5 === 0) === heldout);
+  return own.length === 0 ? list : own; // Chance may leave one side without any.
 }
 
 /** An invented word of two or three syllables. */
