@@ -2,10 +2,10 @@
 
 Spec: `{v: 1, base: {gguf, sha256}, family, rows: rendered.jsonl ({id, segments: [{text, learn}], group?}), hyper: {rank, alpha,
 dropout, learning_rate, epochs, samples_per_step, warmup_steps, max_tokens, batching, row_tokens, weight_decay}, seed,
-output: folder for the adapter, checkpoints: folder, checkpoint_seconds?, in_order?: bool, head_start?: {adapter: PEFT folder, sha256}, start?: PEFT folder}`.
+output: folder for the adapter, checkpoints: folder, checkpoint_seconds?, head_start?: {adapter: PEFT folder, sha256}, start?: PEFT folder}`.
 
 All samples share one beginning, the recipe's tools. Where there are several (toolsets, or orders of one's tools), `group` names a
-sample's: the samples of a group stay together in a step and share theirs. `in_order` takes the groups as they come in place of drawing them.
+sample's: the samples of a group stay together in a step and share theirs.
 
 Guarantees: an optimiser step is always `samples_per_step` samples (the last group makes it a few more), whatever memory there is; the loss is the mean over
 all learned tokens of a step; the order of the samples, and so the run, follows from the seed alone. On SIGTERM the last
@@ -73,10 +73,10 @@ class Schedule:
 
     Epochs are shuffles of the samples, one after the other; a step takes the next `samples_per_step` of that stream. The
     last step is filled from the next shuffle, so that no step is smaller and noisier than the others. With groups it is
-    groups that are shuffled (unless `in_order`), and a step takes whole ones until it has so many samples.
+    groups that are shuffled, and a step takes whole ones until it has so many samples.
     """
 
-    def __init__(self, samples: int, hyper: Hyper, seed: int, groups: list[list[int]] | None = None, in_order: bool = False) -> None:
+    def __init__(self, samples: int, hyper: Hyper, seed: int, groups: list[list[int]] | None = None) -> None:
         self._hyper = hyper
         size = min(hyper.samples_per_step, samples)
         together = groups if groups is not None else [[i] for i in range(samples)]
@@ -86,8 +86,7 @@ class Schedule:
         seen, epoch, step = 0, 0, []
         while seen < wanted:
             shuffled = list(together)
-            if not in_order:
-                random.Random(f"{seed}/{epoch}").shuffle(shuffled)
+            random.Random(f"{seed}/{epoch}").shuffle(shuffled)
             epoch += 1
             for group in shuffled:
                 step.append(group)
@@ -256,8 +255,8 @@ def run(step: Step) -> dict[str, Any]:
     longest = max(len(s.ids) for s in samples)
     if longest > hyper.max_tokens:
         step.log("info", f"the longest sample has {longest} tokens; `max_tokens` is raised from {hyper.max_tokens} to that")
-    groups, in_order = groups_of(rows), spec.flag("in_order", False)
-    schedule = Schedule(len(samples), hyper, seed, groups, in_order)
+    groups = groups_of(rows)
+    schedule = Schedule(len(samples), hyper, seed, groups)
     # Without groups all samples have one beginning: looked for once, not in each step's few.
     prefix = shared_prefix(samples) if hyper.batching == "shared_prefix" and groups is None else 0
 
@@ -367,7 +366,7 @@ def run(step: Step) -> dict[str, Any]:
         "first_loss": round(losses[0], 6),
         "examples": seen,
         "steps": schedule.steps,
-        "epochs": round(seen / (len({s.id for s in samples}) if in_order else len(samples)), 4),
+        "epochs": round(seen / len(samples), 4),
         "seconds": round(seconds_before + trained, 2),
         "examples_per_second": round((seen - schedule.seen(resumed_from)) / trained, 4) if position > resumed_from else 0.0,
         "peak_memory_bytes": peak_memory_bytes(),

@@ -211,18 +211,6 @@ def test_groups_stay_together(sizes: list[int], size: int, seed: int) -> None:
         assert len(schedule.samples(s)) >= size > len(schedule.samples(s)) - len(schedule.batches(s)[-1])
 
 
-@given(st.lists(st.integers(1, 5), min_size=1, max_size=20), st.integers(1, 12), st.integers(0, 3))
-def test_groups_in_order_are_taken_as_they_come(sizes: list[int], size: int, seed: int) -> None:
-    ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
-    groups = [list(range(end - n, end)) for n, end in zip(sizes, ends, strict=True)]
-    schedule = Schedule(sum(sizes), hyper(samples_per_step=size, epochs=1), seed, groups, in_order=True)
-    taken = [i for s in range(schedule.steps) for i in schedule.samples(s)]
-    assert taken[: sum(sizes)] == list(range(sum(sizes)))[: len(taken)]
-    # Groups that are all a step's are its steps.
-    steps = Schedule(6 * size, hyper(samples_per_step=size, epochs=1), seed, [list(range(i * size, (i + 1) * size)) for i in range(6)], in_order=True)
-    assert [steps.samples(s) for s in range(steps.steps)] == [list(range(i * size, (i + 1) * size)) for i in range(6)]
-
-
 def test_groups_are_trained_each_after_its_own_beginning(base: Path, tmp_path: Path) -> None:
     spec = write_spec(tmp_path, base, hyper={"samples_per_step": 12})
     rows = []
@@ -233,13 +221,6 @@ def test_groups_are_trained_each_after_its_own_beginning(base: Path, tmp_path: P
     (tmp_path / "rendered.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), "utf-8")
     figures = finish(start(spec))[-1]["figures"]
     assert figures["steps"] == 4 and figures["examples"] == 48 and figures["final_loss"] < figures["first_loss"]
-    # In order the rows may show a sample several times: epochs are counted by samples.
-    ordered = write_spec(tmp_path / "ordered", base, hyper={"samples_per_step": 12, "epochs": 1}, in_order=True)
-    twice = [{**r, "group": f"{r['group']} {i}"} for i in range(2) for r in rows]
-    (tmp_path / "ordered" / "rendered.jsonl").write_text("".join(json.dumps(r) + "\n" for r in twice), "utf-8")
-    again = finish(start(ordered))[-1]["figures"]
-    assert (again["steps"], again["examples"], again["epochs"]) == (4, 48, 2)
-    assert failure(write_spec(tmp_path / "flag", base, in_order="yes"))["message"].endswith("true or false")
     del rows[3]["group"]
     (tmp_path / "rendered.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), "utf-8")
     assert finish(start(spec))[-1]["message"] == "some samples name a group and others do not"

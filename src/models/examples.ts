@@ -52,30 +52,26 @@ export function trainingExamples(
 }
 
 /**
- * The examples of a whole training, step by step (a `group` each, samples of one prompt): in the first half of the steps the tools stand in
- * orders drawn by the seed, in the other half in theirs. So what they say is learned before where they stand, and what is asked last is what
- * will be asked. The steps go through the examples as often as `epochs` says, in an order drawn by the seed. A single tool has but one order:
- * then these are the plain examples, for the trainer to draw from.
+ * The same examples in groups of `size` or a little more, drawn by the seed; every second group has the tools in an order of
+ * its own, the others in theirs. A single tool has but one order: then there are no groups.
  */
 export function examplesInSteps(
   samples: readonly Sample[],
   renderer: Renderer,
   tools: readonly ToolDefinition[],
-  o: { readonly plan?: ExamplePlan; readonly size: number; readonly epochs: number; readonly seed: number },
+  o: { readonly plan?: ExamplePlan; readonly size: number; readonly seed: number },
 ): TrainingExample[] {
-  const all = drafts(samples, o.plan ?? EVERY_SAMPLE_ONCE);
-  if (tools.length < 2 || all.length === 0) return trainingExamples(samples, renderer, tools, o.plan);
-  const size = Math.min(o.size, all.length);
-  const steps = Math.max(1, Math.ceil(Math.round(all.length * o.epochs) / size));
-  const stream: Draft[] = [];
-  for (let epoch = 0; stream.length < steps * size; epoch++) stream.push(...rngFor(o.seed, "steps", epoch).shuffle(all));
+  if (tools.length < 2) return trainingExamples(samples, renderer, tools, o.plan);
+  const all = rngFor(o.seed, "steps").shuffle(drafts(samples, o.plan ?? EVERY_SAMPLE_ONCE));
   const asGiven = writer(renderer, tools);
   const result: TrainingExample[] = [];
-  for (let step = 0; step < steps; step++) {
-    const reordered = step < Math.floor(steps / 2);
-    const write = reordered ? writer(renderer, otherOrder(tools, rngFor(o.seed, "order", step))) : asGiven;
-    for (const draft of stream.slice(step * size, (step + 1) * size))
-      result.push({ ...write(draft), group: String(step), ...(reordered ? { reordered } : {}) });
+  // None smaller than a step, which would then take two of them.
+  const groups = Math.max(1, Math.floor(all.length / o.size));
+  const start = (group: number): number => Math.floor((group * all.length) / groups);
+  for (let group = 0; group < groups; group++) {
+    const reordered = group % 2 === 1;
+    const write = reordered ? writer(renderer, otherOrder(tools, rngFor(o.seed, "order", group))) : asGiven;
+    for (const draft of all.slice(start(group), start(group + 1))) result.push({ ...write(draft), group: String(group), ...(reordered ? { reordered } : {}) });
   }
   return result;
 }

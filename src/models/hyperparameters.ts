@@ -22,7 +22,7 @@ export interface Hyperparameters {
   /** Longest sample with its prompt, in tokens; raised to the longest there is within the model's window. */
   readonly max_tokens: number;
   readonly batching: "shared_prefix" | "padded";
-  /** Whether the first half of the training reads the tools in other orders (examples.ts). */
+  /** Whether every second step reads the tools in another order (examples.ts). */
   readonly shuffle_tools: boolean;
   /** Token budget of a row: the knob for memory. */
   readonly row_tokens: number;

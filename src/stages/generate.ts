@@ -55,7 +55,10 @@ export function generateStage(c: PipelineContext): StageDefinition {
       const made = await makeData(c, { toolset, plan, open, signal, emit, ...(file !== undefined && { file }) });
       if (!made.ok) return made;
       const { spent } = made.value;
-      const { train, heldout, statistics } = made.value.generation;
+      const { train, heldout, statistics: counted } = made.value.generation;
+      const missing = await notMade(c, toolset, counted.short.length);
+      const statistics = { ...counted, warnings: [...counted.warnings, ...missing] };
+      for (const message of statistics.warnings) emit({ type: "log", level: "warning", message });
       await writeFile(outputs.train as string, toJsonLines(train));
       await writeFile(outputs.heldout as string, toJsonLines(heldout));
       await writeFile(outputs.plan as string, `${JSON.stringify(plan, null, 2)}\n`);
@@ -74,6 +77,13 @@ export function generateStage(c: PipelineContext): StageDefinition {
       });
     },
   };
+}
+
+/** Of which tools no conversation could be made and why, where that was the builtin teacher's to do. */
+async function notMade(c: PipelineContext, toolset: Toolset, short: number): Promise<string[]> {
+  if (short === 0 || c.recipe.data.teacher.provider !== "builtin") return [];
+  const { unsayable } = await import("../data/teacher/builtin/unsayable.ts");
+  return unsayable(toolset);
 }
 
 /** The quotas that the recipe asks for. */

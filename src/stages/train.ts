@@ -14,7 +14,7 @@ import type { Sample } from "../schemas/generated/sample.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { baseSettings, type PipelineContext, plain, sampleSource } from "./context.ts";
 
-export const VERSION = 7;
+export const VERSION = 6;
 
 export function trainStage(c: PipelineContext): StageDefinition {
   const { headStart } = c;
@@ -53,10 +53,9 @@ export function trainStage(c: PipelineContext): StageDefinition {
       const rows = join(scratch, "rendered.jsonl");
       await mkdir(scratch, { recursive: true });
       const examples = hyper.shuffle_tools
-        ? examplesInSteps(samples, renderer, toolset.tools, { plan: examplePlan, size: hyper.samples_per_step, epochs: hyper.epochs, seed: c.recipe.seed })
+        ? examplesInSteps(samples, renderer, toolset.tools, { plan: examplePlan, size: hyper.samples_per_step, seed: c.recipe.seed })
         : trainingExamples(samples, renderer, toolset.tools, examplePlan);
-      const inSteps = examples[0]?.group !== undefined;
-      if (c.hyperparameters.values.shuffle_tools && !examples.some((e) => e.reordered))
+      if (hyper.shuffle_tools && !examples.some((e) => e.reordered))
         emit({
           type: "log",
           level: "warning",
@@ -71,9 +70,7 @@ export function trainStage(c: PipelineContext): StageDefinition {
           ...(headStart === undefined ? {} : { head_start: { adapter: headStart.adapter, sha256: headStart.digest } }),
           family: c.family.name,
           rows,
-          // Examples in steps are those of the whole training.
-          ...(inSteps ? { in_order: true } : {}),
-          hyper: { ...hyper, ...(inSteps ? { epochs: 1 } : {}) },
+          hyper: { ...hyper },
           seed: c.recipe.seed,
           output: outputs.adapter as string,
           checkpoints: join(scratch, "checkpoints"),

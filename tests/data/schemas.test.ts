@@ -5,6 +5,7 @@ import { readCalls } from "../../src/data/checks/check.ts";
 import { generate } from "../../src/data/generate.ts";
 import { planSynthesis } from "../../src/data/plan.ts";
 import { compileArguments, readProperties } from "../../src/data/schema.ts";
+import { unsayable } from "../../src/data/teacher/builtin/unsayable.ts";
 import { textLike } from "../../src/data/teacher/builtin/values/patterns.ts";
 import type { JsonObject, JsonValue } from "../../src/platform/json.ts";
 import { rngFor } from "../../src/platform/rng.ts";
@@ -113,6 +114,15 @@ test("what is required and may be null is null where nobody says it", async () =
   };
   const calls = await callsOf(schema);
   expect(new Set(calls.map((a) => a.unit))).toEqual(new Set(["celsius", "fahrenheit", null]));
+});
+
+test("of what cannot be called it is told what stands in the way", async () => {
+  const of = async (schema: JsonObject) => unsayable(toolset(await toolOf(schema)));
+  expect(await of(required("city", { type: "string" }))).toEqual([]);
+  expect(await of(required("code", { type: "string", pattern: "^(?!x)(a)\\\\1$" }))).toEqual([
+    expect.stringMatching(/no call of `list_issues`: it finds no value of `code` that its `pattern` takes.*exclude: \[list_issues\]/),
+  ]);
+  expect(await of({ ...required("city", { type: "string" }), not: {} })).toEqual([expect.stringContaining("refuses every combination")]);
 });
 
 describe("a text like a pattern", () => {
