@@ -5,7 +5,6 @@
  */
 
 import { lstat } from "node:fs/promises";
-import { join } from "node:path";
 import { parse } from "yaml";
 import { type Family, getFamily } from "../models/family.ts";
 import { createRenderer, type Renderer } from "../models/render.ts";
@@ -109,7 +108,7 @@ async function checkCases(tests: readonly { case: unknown; recorded: RecordedOut
 
 const FRESH_COPY = "run `forge verify-bundle` on it, and take a fresh copy from whoever made it";
 
-/** The texts of a bundle that is to be used, its models being there; a failure with everything that is wrong when it cannot be. */
+/** The texts of a bundle that is to be used; a failure with everything that is wrong when it cannot be. */
 export async function loadBundle(dir: string): Promise<Result<BundleFiles & { readonly family: Family; readonly renderer: Renderer }>> {
   const missing = await checkFolder(dir);
   if (missing !== undefined) return err(missing);
@@ -123,9 +122,6 @@ export async function loadBundle(dir: string): Promise<Result<BundleFiles & { re
       exit: EXIT.failed,
     });
   }
-  for (const { file } of agent.models)
-    if ((await lstat(join(dir, file)).catch(() => undefined))?.isFile() !== true)
-      return err({ code: "bundle/damaged", message: `the bundle cannot be used: ${file} is no file in it`, hint: FRESH_COPY, exit: EXIT.failed });
   const family = getFamily(prompt.family);
   if (!family.ok) return family;
   return ok({ manifest, agent, toolset, prompt, tests, family: family.value, renderer: createRenderer(family.value) });

@@ -17,9 +17,19 @@ if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
   await keepCompiled();
   const { runCli } = await import("./program.ts");
   process.exitCode = await runCli(args);
+  await Promise.all([written(process.stdout), written(process.stderr)]);
   // A handle that somebody forgot must not keep a finished command in the terminal. The timer itself
   // holds nothing open: a clean end does not wait for it.
   setTimeout(() => process.exit(), 500).unref();
+}
+
+/** Resolves when a slow reader (`forge logs | less`) has taken everything, or is gone. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  if (stream.writableLength === 0 || stream.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    stream.once("close", resolve).once("error", () => resolve());
+    stream.write("", () => resolve());
+  });
 }
 
 /** Node 22.1 and up can keep compiled code between starts, beside what else is kept per user; where the folder cannot be written it goes without. */

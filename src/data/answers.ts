@@ -28,7 +28,8 @@ const LONGEST_DECISIVE = 60;
 const SAYS_FAILED =
   /\b(could ?n[o']t|can ?not|can't|unable|fail(?:ed|s|ure)?|errors?|not (?:found|available|find|respond|answer|reach|able|get|known|exist|recogni[sz]ed|valid|return)|unavailable|unknown|invalid|timed? ?-?out|too long|nothing|empty|(?:do|does|did|was|is|has|have) ?n[o']t|was not|is not|sorry|unfortunately|denied|refused|wrong|ran into|there (?:is|was) (?:a|an|some) (?:\w+ )?(?:problem|issue)|(?:a|an|the|some) (?:\w+ )?(?:problem|issue)s? (?:with|occurred|arose|came up|when|while|connecting|reaching|getting|calling)|no (?:such|results?|match(?:es|ing)?|data|records?|answer|response|reply|longer|luck|success|access|permission|\w+ (?:was|were|is|are|could|came|has|have)))\b/i;
 /** What sounds like a failure and says that there was none. */
-const SAYS_WORKED = /\b(?:without|no|zero) (?:any )?(?:errors?|problems?|issues?|trouble)\b/gi;
+const SAYS_WORKED =
+  /\b(?:without|with no|(?:there (?:were|was|are|is)|had|has|have|and|with|,) (?:no|zero)|^no) (?:any )?(?:errors?|problems?|issues?|trouble)\b(?!\s+(?:\w+\s+)?(?:was|were|is|are|could|match|exist|with|found))/gi;
 const SAYS_NONE = /\b(no|not|none|nothing|never|without|n't|empty|zero|clear)\b|n't\b|\b0\b/i;
 
 /** A status that says no more than that it worked: an answer says so in its own words ("has been booked"). */
@@ -61,6 +62,26 @@ export function problemsOfErrorAnswer(answer: string, sources: AnswerSources): s
   return problems;
 }
 
+const FAILED = /^\W*(?:(?:\w+ )?(?:error|exception)\b(?:\s+\d{3})?\s*[:(]|error\b|timed? ?out\b|timeout\b|failed\b|failure\b|traceback\b)/i;
+
+/** Whether a result reads like one of a failure; whether it is one is not written on it. */
+export function looksFailed(result: string): boolean {
+  const record = recordOf(result);
+  if (record === undefined) return FAILED.test(result);
+  const { error, success, ok, status } = record;
+  return Boolean(error) || success === false || ok === false || /^(?:error|failed|failure)$/i.test(String(status ?? ""));
+}
+
+/** A result that is JSON, as a record (a list too); undefined for prose. */
+export function recordOf(result: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(result);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** A text, and its value where it is JSON with something inside. */
 interface Read {
   readonly text: string;
@@ -77,13 +98,15 @@ function readSources({ results, given }: AnswerSources): ReadSources {
   return { results: results.map(read), given: given.map(read) };
 }
 
-/** Words that turn a number round: of -5 one may say "5 below zero", "fell by 5", "5 W", "owes 5". */
+/** Words that turn the numbers beside them round: of -5 one may say "5 below zero", "fell by 5", "5 °W", "owes 5", "spent 5". */
 const TURNS_ROUND =
-  /\b(?:minus|negative|below|under|sub-?zero|less|lower|fewer|down|drop\w*|f[ae]ll\w*|decreas\w*|declin\w*|reduc\w*|los[est]\w*|losing|behind|short|shortfall|debt|deficit|ow\w+|overdr\w+|withdr\w+|refund\w*|ago|before|west\w*|south\w*)\b|[\d°]\s*[ws]\b/i;
+  /^(?:minus|negative|below|under|sub-?zero|less|lower|fewer|down|drop\w*|f[ae]ll\w*|decreas\w*|declin\w*|reduc\w*|los(?:e|es|s|ses|t|ing)|behind|short\w*|debt|deficit|debit\w*|owe[sd]?|owing|overdr\w+|withdr\w+|refund\w*|spen[dt]s?|spending|paid|pays?|payment|charged?|charges|cost|costs|purchase\w*|red|ago|before|earlier|west\w*|south\w*|[ws])$/i;
+/** How many words away such a word may stand. */
+const BESIDE = 4;
 
 /** Numbers of the answer that are nowhere in the result, the question or the arguments, or only with the other sign; a result's number may be rounded, a list counted. */
 function inventedNumbers(answer: string, { results, given }: ReadSources): string[] {
-  const said = numbers(answer.replaceAll(/^[ \t]*\d{1,2}[.)]\s/gm, "")); // without the ordinals of a list
+  const said = numbersAt(answer.replaceAll(/^[ \t]*\d{1,2}[.)]\s/gm, "")); // without the ordinals of a list
   if (said.length === 0) return [];
   const known = new Set<number>();
   for (const read of [...results, ...given]) {
@@ -91,16 +114,32 @@ function inventedNumbers(answer: string, { results, given }: ReadSources): strin
     for (const n of numberWords(read.text)) known.add(n);
   }
   for (const { value } of results) for (const length of lengths(value)) known.add(length);
-  const turned = TURNS_ROUND.test(answer);
-  const invented = [...new Set(said.filter((n) => !known.has(n) && !(known.has(-n) && (n === 0 || turned))))];
-  return invented.length === 0 ? [] : [`the answer has ${invented.slice(0, 3).join(", ")}, which is nowhere in the result or the question`];
+  const invented = new Set(
+    said.filter(({ n, beside }) => !known.has(n) && !(known.has(-n) && (n === 0 || beside.some((w) => TURNS_ROUND.test(w))))).map(({ n }) => n),
+  );
+  return invented.size === 0 ? [] : [`the answer has ${[...invented].slice(0, 3).join(", ")}, which is nowhere in the result or the question`];
 }
 
-/** The numbers in a text, in order, with a sign that stands before them; `1,234` is one, `12:30` two, and so is the time in `2026-07-05T14:30`. */
+/** A number, with a minus that stands before it: not one that joins (`5-12`, `A-3`, `10 -15`), but that of a time zone (`UTC-5`). `1,234` is one number, `12:30` two, and so is the time in `2026-07-05T14:30`. */
+const NUMBER =
+  /(?:(?<![\p{L}\p{N}_)\]:]|\d\s)([-\u2212\u2013])\p{Sc}?|(?<=\b(?:UTC|GMT))([-\u2212\u2013]))?(?:(?<![\p{L}_\d])|(?<=\dT))(\d+(?:,\d{3}(?!\d))*(?:\.\d+)?)/gu;
+
+const numberIn = (m: RegExpMatchArray): number => Number((m[3] ?? "").replaceAll(",", "")) * (m[1] === undefined && m[2] === undefined ? 1 : -1);
+
+/** The numbers in a text, in order. */
 function numbers(text: string): number[] {
+  return /\d/.test(text) ? [...text.matchAll(NUMBER)].map(numberIn) : [];
+}
+
+/** The same with the words beside each. */
+function numbersAt(text: string): { readonly n: number; readonly beside: readonly string[] }[] {
   if (!/\d/.test(text)) return [];
-  const found = text.matchAll(/(?:(?<![\p{L}_\d)\]])([-−])\p{Sc}?)?(?:(?<![\p{L}_\d])|(?<=\dT))(\d+(?:,\d{3}(?!\d))*(?:\.\d+)?)/gu);
-  return [...found].map(([, sign, digits = ""]) => Number(digits.replaceAll(",", "")) * (sign === undefined ? 1 : -1));
+  const wordsIn = (part: string): string[] => part.match(/[\p{L}-]+/gu) ?? [];
+  return [...text.matchAll(NUMBER)].map((m) => {
+    const end = m.index + m[0].length;
+    const near = [...wordsIn(text.slice(Math.max(0, m.index - 60), m.index)).slice(-BESIDE), ...wordsIn(text.slice(end, end + 60)).slice(0, BESIDE)];
+    return { n: numberIn(m), beside: near };
+  });
 }
 
 /** The small numbers that a text has as words. */

@@ -62,7 +62,7 @@ function pickLister(tools: readonly ToolDefinition[]): { tool: ToolDefinition; p
 
 /** Paths that tools without arguments name, else the usual beginnings. */
 async function findRoots(tools: readonly ToolDefinition[], executor: Executor): Promise<string[]> {
-  const free = tools.filter((t) => readProperties(t).every((p) => !p.required)).slice(0, 6);
+  const free = tools.filter((t) => readProperties(t).every((p) => !p.required && !p.nullWhenUnsaid)).slice(0, 6);
   await executor.run(free.map((t) => ({ name: t.name, args: {} })));
   const found = new Set<string>();
   for (const t of free) {

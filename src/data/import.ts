@@ -158,7 +158,8 @@ function asToolCall(value: unknown): unknown {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
   const { function_call: call, ...rest } = value as Record<string, unknown>;
   if (rest.role === "function") return { ...rest, role: "tool" };
-  return rest.role === "assistant" && rest.tool_calls === undefined && call !== null && typeof call === "object" ? { ...rest, tool_calls: [call] } : value;
+  const called = Array.isArray(rest.tool_calls) && rest.tool_calls.length > 0;
+  return rest.role === "assistant" && !called && call !== null && typeof call === "object" ? { ...rest, tool_calls: [call] } : value;
 }
 
 /** Results of one turn's calls may come in any order; ours stand in that of the calls. */

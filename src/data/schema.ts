@@ -91,11 +91,14 @@ function property(name: string, required: boolean, raw: JsonObject, root: JsonOb
 
 const typeOfValue = (v: unknown): string => (typeof v === "number" ? (Number.isInteger(v) ? "integer" : "number") : Array.isArray(v) ? "array" : typeof v);
 
-/** Follows local references, puts `allOf` together and takes of a choice the constants, or the first branch that is not `null`; at most 8 steps. */
-function resolve(raw: JsonObject, root: JsonObject, depth: number): { schema: JsonObject; nullable: boolean } {
+/** Rounds of one whole resolution, its branches included: a schema may refer to itself in many places. */
+const MOST_ROUNDS = 60;
+
+/** Follows local references, puts `allOf` together and takes of a choice the constants, or the first branch that is not `null`. */
+function resolve(raw: JsonObject, root: JsonObject, depth: number, budget = { rounds: MOST_ROUNDS }): { schema: JsonObject; nullable: boolean } {
   let schema = raw;
   let nullable = false;
-  for (let i = 0; i < 8 && depth < 12; i++) {
+  for (let i = 0; i < 8 && depth < 12 && budget.rounds-- > 0; i++) {
     if (typeof schema.$ref === "string" && schema.$ref.startsWith("#")) {
       const { $ref, ...rest } = schema;
       schema = { ...lookUp($ref, root), ...rest };
@@ -103,7 +106,10 @@ function resolve(raw: JsonObject, root: JsonObject, depth: number): { schema: Js
     }
     if (Array.isArray(schema.allOf)) {
       const { allOf, ...rest } = schema;
-      schema = (allOf as readonly JsonValue[]).filter(isObject).reduce((all, branch) => together(all, resolve(branch, root, depth + 1).schema), rest);
+      const branches = (allOf as readonly JsonValue[]).filter(isObject).map((branch) => resolve(branch, root, depth + 1, budget));
+      // Null has to be right for each.
+      nullable ||= branches.length > 0 && branches.every((b) => b.nullable);
+      schema = branches.reduce((all, branch) => together(all, branch.schema), rest);
       continue;
     }
     const branches = [schema.anyOf, schema.oneOf].find(Array.isArray) as readonly JsonValue[] | undefined;
@@ -194,6 +200,7 @@ const OPTIONS = {
   // A definition that is referred to often would be written out as often.
   inlineRefs: false,
   multipleOfPrecision: 6,
+  ownProperties: true,
   code: { regExp: boundedRegExp },
 } as const;
 /** In the order of tools/arguments.ts, so that data and models are held to the same. */
@@ -219,7 +226,7 @@ const problemOf = (e: ErrorObject): ArgumentProblem => ({
 });
 
 /** Keywords whose value is a table of schemas by names that somebody chose: no name in it is a keyword. */
-const TABLES = new Set(["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"]);
+const TABLES = new Set(["properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependentRequired", "dependencies"]);
 
 /** Copies a schema without what makes validation unbounded or remote: `$schema`, ids, foreign references, patterns that are none. */
 function simplify(value: JsonValue, depth: number, counter: { nodes: number }): JsonObject {

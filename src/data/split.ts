@@ -17,6 +17,7 @@ export const isHeldoutFrame = (frame: string): boolean => hash32(`frame:${frame}
 export const promptKey = (text: string): string =>
   text
     .normalize("NFKC")
+    .replaceAll("\u2212", "-")
     .toLowerCase()
     .replace(/[^\p{L}\p{M}\p{N}/._@:+*%#<>=$\u20ac-]+/gu, " ")
     .replace(/(?<![.:_-])[.:_-]+(?=\s|$)/g, (marks, at: number, all: string) => (SUM.test(all.slice(Math.max(0, at - 2), at + marks.length + 2)) ? marks : ""))

@@ -9,16 +9,16 @@
 import { join } from "node:path";
 import { EXIT } from "../platform/exit.ts";
 import { fsFailure } from "../platform/fs.ts";
-import { err, type Failure, ok, type Result } from "../platform/result.ts";
+import { err, ok, type Result } from "../platform/result.ts";
 import type { Known } from "./decide.ts";
 import { EventStream, type RunListener } from "./events.ts";
 import { FileDigests } from "./files.ts";
 import { buildGraph, forcedNodes, type Graph, onlyNodes, upTo } from "./graph.ts";
-import { type Keys, keysOf } from "./key.ts";
+import { keysOf } from "./key.ts";
 import { acquireLock } from "./lock.ts";
-import { compareLocked, LockfileWriter, readLockfile } from "./lockfile.ts";
+import { lockedDifference } from "./locked.ts";
+import { LockfileWriter, readLockfile } from "./lockfile.ts";
 import type { RunOutcome } from "./outcome.ts";
-import { stageReasons } from "./reasons.ts";
 import { Run } from "./run.ts";
 import { listRuns } from "./runs.ts";
 import { schedule } from "./schedule.ts";
@@ -129,27 +129,13 @@ async function applyGraph(
       events.emit({ type: "notice", level: "info", message: `took over the lock of ${lock.value.tookOver}, which is gone` });
     await schedule(graph, { ...SLOTS, ...o.slots }, (node) => run.resourcesOf(node), run);
     const outcome = run.end((performance.now() - started) / 1000);
-    if (outcome.exit === EXIT.ok && graph.nodes.length === whole.nodes.length) writer?.keepOnly(new Set(whole.byId.keys()));
+    if ((outcome.exit === EXIT.ok || outcome.exit === EXIT.gate) && graph.nodes.length === whole.nodes.length) writer?.keepOnly(new Set(whole.byId.keys()));
     writer?.save();
     return ok(outcome);
   } finally {
     events.close();
     lock.value.release();
   }
-}
-
-function lockedDifference(o: ApplyOptions, graph: Graph, keys: ReadonlyMap<string, Keys>, store: Store): Failure | undefined {
-  const lockfile = readLockfile(o.lockfile);
-  if (!lockfile.ok) return lockfile.error;
-  const state = new State(o.projectRoot, o.lockfile, o.variant);
-  const reasonsOf = (id: string): string[] => {
-    const node = graph.byId.get(id);
-    const print = state.stage(id);
-    const last = print && store.readRecord(print);
-    return node?.kind === "stage" && last ? stageReasons(node, last, {}) : [];
-  };
-  const file = o.lockfile.slice(o.lockfile.lastIndexOf("/") + 1);
-  return compareLocked(graph, keys, lockfile.value, { variant: o.variant, file, whole: o.until === undefined && o.only === undefined, reasonsOf });
 }
 
 /** Sortable by time, and after `last` also where the clock was set back; unique enough for one project: runs are one at a time. */

@@ -7,7 +7,7 @@
  * Guarantees: nothing that is kept is touched; records go before the artifacts that they name, so a kill leaves a store
  * that is whole; deleting happens under the project's lock; a branch that cannot be read stops it.
  */
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { EXIT } from "../platform/exit.ts";
 import { errorCode } from "../platform/fs.ts";
@@ -36,8 +36,9 @@ export interface Garbage {
   readonly objects: readonly { readonly digest: Digest; readonly bytes: number }[];
   /** Absolute paths of what interrupted stages left to go on from, untouched for a month. */
   readonly scratch: readonly string[];
-  /** Artifacts that were edited and set aside. */
+  /** Artifacts that were edited and set aside, and what they were set aside before (milliseconds since 1970). */
   readonly damaged: number;
+  readonly damagedBefore: number;
   /** Of `objects` together. */
   readonly bytes: number;
   /** Of what stays. */
@@ -62,6 +63,7 @@ export async function findGarbage(projectRoot: string, o: CollectOptions = {}): 
   );
   const now = o.now ?? Date.now();
   const isOld = (r: StageRecord): boolean => o.olderThanSeconds === undefined || Date.parse(r.createdAt) <= now - o.olderThanSeconds * 1000;
+  const damagedBefore = now - (o.olderThanSeconds ?? 0) * 1000;
   const digestsOf = (r: StageRecord): Digest[] => Object.values(r.outputs).map((x) => x.digest);
   const isKept = (r: StageRecord): boolean => current.has(r.fingerprint) || digestsOf(r).some((d) => named.value.digests.has(d));
   const candidates = records.filter((r) => !isKept(r) && isOld(r)).sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1));
@@ -95,7 +97,8 @@ export async function findGarbage(projectRoot: string, o: CollectOptions = {}): 
     records: gone.map(({ fingerprint, node, createdAt }) => ({ fingerprint, stage: node, createdAt })),
     objects: [...leaving].map((digest) => ({ digest, bytes: bytesOf.get(digest) ?? 0 })),
     scratch: oldScratch(projectRoot, now),
-    damaged: store.value.damaged().length,
+    damaged: store.value.damaged(damagedBefore).length,
+    damagedBefore,
     bytes: total - left,
     keptBytes: left,
     lookedAt: named.value.lookedAt,
@@ -109,7 +112,7 @@ export function removeGarbage(projectRoot: string, garbage: Garbage): Result<voi
   for (const { fingerprint } of garbage.records) store.value.removeRecord(fingerprint);
   for (const { digest } of garbage.objects) store.value.removeObject(digest);
   for (const folder of garbage.scratch) rmSync(folder, { recursive: true, force: true });
-  store.value.removeDamaged();
+  if (garbage.damaged > 0) store.value.removeDamaged(garbage.damagedBefore);
   for (const { file, lockfile } of listStates(projectRoot)) if (!hasRecipe(projectRoot, lockfile)) rmSync(file, { force: true });
   return ok(undefined);
 }
@@ -153,9 +156,15 @@ async function namedDigests(projectRoot: string, ignoreBranches: boolean): Promi
       if (errorCode(e) !== "ENOENT") throw e;
     }
   }
+  // One that was moved, or whose state is lost, names what it names. Other programs have lockfiles too.
+  for (const path of lockfilesIn(projectRoot)) {
+    const text = textOf(path);
+    if (/"lockfileVersion"/.test(text)) add(text, path);
+  }
   if (ignoreBranches) return ok({ digests, lookedAt });
-  // No repository, or no git: there are no branches.
-  if (!(await isRepository(projectRoot))) return ok({ digests, lookedAt });
+  const repository = await isRepository(projectRoot);
+  if (!repository.ok) return unreadable(repository.error);
+  if (!repository.value) return ok({ digests, lookedAt });
   const branches = await git(projectRoot, ["for-each-ref", "--format=%(refname)", "refs/heads"]);
   if (!branches.ok) return unreadable(branches.error);
   for (const ref of branches.value.split("\n").filter((r) => r !== "")) {
@@ -172,10 +181,45 @@ async function namedDigests(projectRoot: string, ignoreBranches: boolean): Promi
   return ok({ digests, lookedAt });
 }
 
+/** Folders that hold no recipe of the user's. */
+const OTHERS = new Set([".git", ".mcp-forge", "node_modules"]);
+const DEEPEST = 8;
+const MOST_FOLDERS = 20_000;
+/** A lockfile has some kilobytes. */
+const LARGEST = 4 << 20;
+
+/** The `*.lock` files below a folder; links are not followed. */
+function lockfilesIn(root: string): string[] {
+  const found: string[] = [];
+  const open = [{ path: root, depth: 0 }];
+  for (let i = 0; i < open.length && i < MOST_FOLDERS; i++) {
+    const { path, depth } = open[i] as (typeof open)[number];
+    let entries: Dirent[];
+    try {
+      entries = readdirSync(path, { withFileTypes: true });
+    } catch {
+      continue; // A folder of somebody else.
+    }
+    for (const e of entries) {
+      if (e.isDirectory() && depth < DEEPEST && !OTHERS.has(e.name)) open.push({ path: join(path, e.name), depth: depth + 1 });
+      else if (e.isFile() && e.name.endsWith(".lock")) found.push(join(path, e.name));
+    }
+  }
+  return found;
+}
+
+function textOf(path: string): string {
+  try {
+    return statSync(path).size > LARGEST ? "" : readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
 const unreadable = (failure: Failure): Result<never> =>
   err({
     code: "engine/branches",
     message: `the lockfiles of this repository's branches cannot be read: ${failure.message}`,
-    hint: "mend the repository, or use --ignore-branches",
+    hint: "mend the repository (`git status` says more), or use --ignore-branches",
     exit: EXIT.environment,
   });

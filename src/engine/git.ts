@@ -2,6 +2,8 @@
  * What git knows of a project, by asking the `git` on the path. Reads only; never fetches.
  * Guarantee: a name from outside is never taken for an option.
  */
+import { existsSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { EXIT } from "../platform/exit.ts";
 import { childEnv, runProcess } from "../platform/process.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
@@ -20,10 +22,18 @@ export async function git(cwd: string, args: readonly string[]): Promise<Result<
   return err(failure("engine/git", ran.value.stderr.trim().split("\n")[0]?.slice(0, 300) || `git ${args[0]} ended with ${ran.value.exitCode}`));
 }
 
-/** Whether a folder lies in the work tree of a repository (and there is a git to ask). */
-export async function isRepository(cwd: string): Promise<boolean> {
+/** Whether a folder lies in the work tree of a repository. A repository that git does not read, or that there is no git for, is a failure: not none. */
+export async function isRepository(cwd: string): Promise<Result<boolean>> {
   const inside = await git(cwd, ["rev-parse", "--is-inside-work-tree"]);
-  return inside.ok && inside.value.trim() === "true";
+  if (inside.ok) return ok(inside.value.trim() === "true");
+  return hasGitFolder(cwd) ? inside : ok(false);
+}
+
+function hasGitFolder(dir: string): boolean {
+  for (let at = resolve(dir); ; at = dirname(at)) {
+    if (existsSync(join(at, ".git"))) return true;
+    if (dirname(at) === at) return false;
+  }
 }
 
 /** A commit's full name. Fails (exit 4) on a word that names none. */

@@ -53,7 +53,8 @@ export function parseHolder(value: unknown): Holder | undefined {
 
 function bootId(): string {
   if (process.platform === "linux") return read("/proc/sys/kernel/random/boot_id");
-  if (process.platform === "darwin") return ask("sysctl", ["-n", "kern.boottime"]);
+  // Not `kern.boottime`, which moves when the clock is set.
+  if (process.platform === "darwin") return ask("sysctl", ["-n", "kern.bootsessionuuid"]);
   return "";
 }
 

@@ -10,6 +10,7 @@
  * Guarantees: at most one holder; a dead holder's lock (holder.ts) is taken over; one of another host or container
  * never, only `breakLock` (`forge unlock`) ends it. A kill leaves nothing that needs cleaning up.
  */
+import { randomBytes } from "node:crypto";
 import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { EXIT } from "../platform/exit.ts";
@@ -96,7 +97,7 @@ function tryLock(folder: string): Result<ProjectLock, Holder | "raced"> {
 /** Makes the numbered file, whole; false when another was quicker. */
 function create(folder: string, path: string): boolean {
   const text = `${JSON.stringify(thisProcess())}\n`;
-  const beside = join(folder, `.${process.pid}.tmp`);
+  const beside = join(folder, `.${process.pid}-${randomBytes(4).toString("hex")}.tmp`);
   writeFileSync(beside, text);
   try {
     linkSync(beside, path);

@@ -160,8 +160,17 @@ export function compareLocked(
     exit: EXIT.usage,
   });
   if (Object.keys(section).length === 0) return fail("it has no entries for this recipe");
+  const entryOf = (id: string): LockSection[string] | undefined => (Object.hasOwn(section, id) ? section[id] : undefined);
+  // Behind a gate that said no nothing was made: this run ends there too.
+  const stopped = new Set<string>();
   for (const node of graph.nodes) {
-    const locked = Object.hasOwn(section, node.id) ? section[node.id] : undefined;
+    const before = [...Object.values(node.inputs).map((i) => i.stage), ...(node.after ?? []), ...(node.kind === "gate" ? [node.stage] : [])];
+    if (before.some((id) => stopped.has(id))) {
+      stopped.add(node.id);
+      continue;
+    }
+    const locked = entryOf(node.id);
+    if (node.kind === "gate" && locked?.passed === false && locked.key === keys.get(node.id)?.recipe) stopped.add(node.id);
     if (locked === undefined) return fail(`${node.id} is not in it`);
     if (locked.key === keys.get(node.id)?.recipe) continue;
     const reasons = locked.version === node.version ? o.reasonsOf(node.id) : [`stage ${node.id}: version ${locked.version} → ${node.version}`];

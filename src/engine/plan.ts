@@ -6,12 +6,13 @@
 import { existsSync } from "node:fs";
 import { relative } from "node:path";
 import type { Digest } from "../platform/hash.ts";
-import { ok, type Result } from "../platform/result.ts";
+import { err, ok, type Result } from "../platform/result.ts";
 import { decide, filesOf, type Known } from "./decide.ts";
 import { FileDigests } from "./files.ts";
 import { judge } from "./gate.ts";
 import { buildGraph, forcedNodes, type Graph, onlyNodes, upTo } from "./graph.ts";
 import { type Keys, keysOf } from "./key.ts";
+import { lockedDifference } from "./locked.ts";
 import { gateReasons, NEVER_JUDGED, stageReasons } from "./reasons.ts";
 import { type LastTime, lastTime, type StageRecord } from "./record.ts";
 import type { GateDefinition, NodeDefinition, StageDefinition } from "./stage.ts";
@@ -39,6 +40,8 @@ export interface Plan {
   readonly work: boolean;
   /** Gates that refuse the figures as they are, so that what waits for them does not run. Without work: exit 3. */
   readonly refused: readonly string[];
+  /** Nodes that would have to run first, where `only` keeps them from it: a run would fail. */
+  readonly kept: readonly string[];
 }
 
 export interface PlanOptions {
@@ -58,9 +61,11 @@ export interface PlanOptions {
   readonly from?: string;
   /** What was found out beside the engine (a server that offers other tools now): these nodes (ids) run, for these reasons. */
   readonly because?: ReadonlyMap<string, readonly string[]>;
+  /** Fails where the lockfile has another recipe, as a locked run does. */
+  readonly locked?: boolean;
 }
 
-/** Fails on an unknown name in `until` or `force`, a missing user's file, a store of a newer version. */
+/** Fails on an unknown name in `until` or `force`, a missing user's file, a store of a newer version, and with `locked`. */
 export async function planRun(o: PlanOptions): Promise<Result<Plan>> {
   const graph = upTo(buildGraph(o.nodes), o.only ?? o.until);
   if (!graph.ok) return graph;
@@ -71,13 +76,16 @@ export async function planRun(o: PlanOptions): Promise<Result<Plan>> {
   const store = Store.open(o.projectRoot);
   if (!store.ok) return store;
   const known: Known = { store: store.value, state: new State(o.projectRoot, o.lockfile, o.variant), files: new FileDigests(o.projectRoot), writing: false };
-  const planner = new Planner(graph.value, keysOf(graph.value), { forced: forced.value, only: only.value }, known, o.projectRoot);
+  const keys = keysOf(graph.value);
+  const difference = o.locked === true ? lockedDifference(o, graph.value, keys, store.value) : undefined;
+  if (difference !== undefined) return err(difference);
+  const planner = new Planner(graph.value, keys, { forced: forced.value, only: only.value }, known, o.projectRoot);
   for (const node of graph.value.nodes) {
     const planned = await planner.add(node);
     if (!planned.ok) return planned;
   }
   const nodes = planner.nodes();
-  return ok({ nodes, work: nodes.some((n) => n.status === "run" || n.status === "maybe"), refused: planner.refused() });
+  return ok({ nodes, work: nodes.some((n) => n.status === "run" || n.status === "maybe"), refused: planner.refused(), kept: planner.kept() });
 }
 
 class Planner {
@@ -91,6 +99,8 @@ class Planner {
   readonly #records = new Map<string, StageRecord>();
   /** Gates that were judged and said no; others that are blocked only wait for what is. */
   readonly #refusing = new Set<string>();
+  /** Nodes that `only` keeps from running though they would have to. */
+  readonly #kept: string[] = [];
 
   constructor(
     graph: Graph,
@@ -211,8 +221,13 @@ class Planner {
     return print && this.#known.store.readRecord(print);
   }
 
+  kept(): readonly string[] {
+    return this.#kept;
+  }
+
   #put(node: NodeDefinition, found: PlanStatus, why: readonly string[], estimate: LastTime = {}): void {
     const kept = node.kind === "stage" && (found === "run" || found === "maybe") && this.#only?.has(node.id) === false;
+    if (kept) this.#kept.push(node.id);
     const status = kept ? "blocked" : found;
     const reasons = kept ? [`would have to run first: ${why.join("; ")}`] : why;
     this.#planned.set(node.id, { id: node.id, kind: node.kind, title: node.title, status, reasons, ...estimate });

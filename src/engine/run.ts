@@ -59,9 +59,19 @@ export class Run implements Work {
   /** Settles the books and says how it went. */
   end(seconds: number): RunOutcome {
     const { state, files } = this.#p.known;
-    state.save();
-    files.save();
-    this.#p.views.save();
+    try {
+      state.save();
+      files.save();
+      this.#p.views.save();
+    } catch (e) {
+      // Whoever listens is told how the run ended, all the same.
+      this.#firstFailure ??= this.#cannotWrite(e, "write down what was done");
+      this.#p.events.emit({
+        type: "notice",
+        level: "warning",
+        message: `${this.#firstFailure.message}${this.#firstFailure.hint === undefined ? "" : ` (${this.#firstFailure.hint})`}`,
+      });
+    }
     const nodes = this.#p.graph.nodes.map((n) => this.#outcomes.get(n.id)).filter((n) => n !== undefined);
     const counts: Record<string, number> = {};
     for (const { status } of nodes) counts[status] = (counts[status] ?? 0) + 1;
@@ -149,9 +159,7 @@ export class Run implements Work {
       for (const view of written) events.emit({ type: "view-written", node: stage.id, ...view });
       return undefined;
     } catch (e) {
-      const failure = fsFailure(e, `write what ${stage.id} made`);
-      if (failure === undefined) throw e;
-      return failure;
+      return this.#cannotWrite(e, `write what ${stage.id} made`);
     }
   }
 
@@ -169,10 +177,14 @@ export class Run implements Work {
       passed: judgement.passed,
       verdicts,
     });
-    known.state.save();
     const table = Object.fromEntries(verdicts.map(({ figure, value, threshold, passed }) => [figure, { value, threshold, passed }]));
     lockfile?.set(gate.id, { key: recipeKey, version: gate.version, passed: judgement.passed, verdicts: table });
-    lockfile?.save();
+    try {
+      known.state.save();
+      lockfile?.save();
+    } catch (e) {
+      return this.#fail(gate, this.#cannotWrite(e, `write down what ${gate.id} judged`), 0);
+    }
     this.#gates.push({ id: gate.id, stage: gate.stage, passed: judgement.passed, verdicts, advice: judgement.advice });
     this.#note(gate, judgement.passed ? "passed" : "refused", { summary: judgement.summary });
     events.emit({
@@ -187,7 +199,13 @@ export class Run implements Work {
     return judgement.passed ? "good" : "bad";
   }
 
-  #fail(stage: StageDefinition, failure: Failure, seconds: number, logFile = ""): "bad" {
+  #cannotWrite(e: unknown, what: string): Failure {
+    const failure = fsFailure(e, what);
+    if (failure === undefined) throw e;
+    return failure;
+  }
+
+  #fail(stage: NodeDefinition, failure: Failure, seconds: number, logFile = ""): "bad" {
     const interrupted = failure.exit === EXIT.interrupted;
     if (!interrupted) this.#firstFailure ??= failure;
     this.#note(stage, interrupted ? "interrupted" : "failed", { seconds, summary: failure.message, failure });

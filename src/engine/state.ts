@@ -6,7 +6,7 @@
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { writeFileAtomic } from "../platform/fs.ts";
-import { type Digest, isDigest } from "../platform/hash.ts";
+import { type Digest, digestText, hexOf, isDigest } from "../platform/hash.ts";
 import type { JsonObject } from "../platform/json.ts";
 import type { Verdict } from "./stage.ts";
 
@@ -24,14 +24,19 @@ export function listStates(projectRoot: string): { readonly file: string; readon
   const folder = join(projectRoot, ".mcp-forge", "state");
   let names: string[];
   try {
-    names = readdirSync(folder).filter((n) => n.endsWith(".json"));
+    names = readdirSync(folder).filter((n) => n.endsWith(".json") && !n.endsWith(".json.tmp"));
   } catch {
     return [];
   }
   return names.flatMap((name) => {
     try {
-      const { stages = {} } = JSON.parse(readFileSync(join(folder, name), "utf8")) as { stages?: Record<string, unknown> };
-      const lockfile = decodeURIComponent(name.slice(0, -".json".length).split("@")[0] as string);
+      const { stages = {}, lockfile: stated } = JSON.parse(readFileSync(join(folder, name), "utf8")) as {
+        stages?: Record<string, unknown>;
+        lockfile?: unknown;
+      };
+      const lockfile = typeof stated === "string" ? stated : decodeURIComponent(name.slice(0, -".json".length).split("@")[0] as string);
+      // Other books lie in the same folder.
+      if (!lockfile.endsWith(".lock")) return [];
       return [{ file: join(folder, name), lockfile, stages: Object.values(stages).filter(isDigest) }];
     } catch {
       return [];
@@ -39,16 +44,25 @@ export function listStates(projectRoot: string): { readonly file: string; readon
   });
 }
 
+/** File systems take 255 bytes, and a temporary name is longer. */
+const LONGEST_NAME = 180;
+
 export class State {
   readonly #path: string;
   #stages = new Map<string, Digest>();
   #gates = new Map<string, GateState>();
   #saved = "";
+  /** Said inside where the file's name cannot: a letter of other alphabets takes up to nine there. */
+  #lockfile: string | undefined;
 
   /** @param lockfile tells recipes of one project apart. Reads; creates nothing. */
   constructor(projectRoot: string, lockfile: string, variant: string | undefined) {
-    const recipe = encodeURIComponent(relative(projectRoot, lockfile).split(sep).join("/"));
-    this.#path = join(projectRoot, ".mcp-forge", "state", `${recipe}${variant === undefined ? "" : `@${encodeURIComponent(variant)}`}.json`);
+    const path = relative(projectRoot, lockfile).split(sep).join("/");
+    const recipe = encodeURIComponent(path);
+    const name = `${recipe}${variant === undefined ? "" : `@${encodeURIComponent(variant)}`}`;
+    const tooLong = name.length > LONGEST_NAME;
+    if (tooLong) this.#lockfile = path;
+    this.#path = join(projectRoot, ".mcp-forge", "state", `${tooLong ? hexOf(digestText(name)) : name}.json`);
     try {
       this.#saved = readFileSync(this.#path, "utf8");
       const value = JSON.parse(this.#saved) as { stages?: Record<string, unknown>; gates?: Record<string, GateState> };
@@ -83,7 +97,7 @@ export class State {
 
   /** Writes it if it changed. Only under the project's lock. Throws the file system's error. */
   save(): void {
-    const text = JSON.stringify({ stages: Object.fromEntries(this.#stages), gates: Object.fromEntries(this.#gates) });
+    const text = JSON.stringify({ lockfile: this.#lockfile, stages: Object.fromEntries(this.#stages), gates: Object.fromEntries(this.#gates) });
     if (text === this.#saved) return;
     mkdirSync(dirname(this.#path), { recursive: true });
     writeFileAtomic(this.#path, text, { durable: false, temporary: `${this.#path}.tmp` });

@@ -13,7 +13,7 @@
  * bytes; a record is written after all its objects and names only such; an object whose bytes are not those of its
  * digest is never handed out; nothing is deleted but staging, and what collect.ts says (`forge gc`).
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { EXIT } from "../platform/exit.ts";
 import { errorCode, makeReadOnly, syncFolder, syncTree, writeFileAtomic } from "../platform/fs.ts";
@@ -181,9 +181,10 @@ export class Store {
     return Promise.all(this.#digests().map(async (digest) => ({ digest, bytes: (await this.#readSnapshot(digest))?.bytes ?? 0 })));
   }
 
-  /** Names of what was set aside as damaged. */
-  damaged(): string[] {
-    return entries(join(this.#root, "damaged"));
+  /** Names of what was set aside as damaged, up to a time (milliseconds since 1970). */
+  damaged(before: number): string[] {
+    const folder = join(this.#root, "damaged");
+    return entries(folder).filter((name) => (statSync(join(folder, name), { throwIfNoEntry: false })?.ctimeMs ?? 0) <= before);
   }
 
   /** Forgets that a stage finished; its artifacts stay. Only under the project's lock. */
@@ -198,9 +199,10 @@ export class Store {
     rmSync(this.#objectFolder(digest), { recursive: true, force: true });
   }
 
-  /** Deletes what was set aside. Only under the project's lock. */
-  removeDamaged(): void {
-    rmSync(join(this.#root, "damaged"), { recursive: true, force: true });
+  /** Deletes what was set aside up to a time. Only under the project's lock. */
+  removeDamaged(before: number): void {
+    for (const name of this.damaged(before)) rmSync(join(this.#root, "damaged", name), { recursive: true, force: true });
+    if (entries(join(this.#root, "damaged")).length === 0) rmSync(join(this.#root, "damaged"), { recursive: true, force: true });
   }
 
   async #adopt(staged: string, snapshot: Snapshot): Promise<void> {

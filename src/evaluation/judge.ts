@@ -3,7 +3,7 @@
  * the answer grounded. Pure: a transcript and a case in, a judgement out. The report's figures are sums
  * over judgements.
  */
-import { type AnswerSources, problemsOfAnswer, problemsOfErrorAnswer } from "../data/answers.ts";
+import { type AnswerSources, looksFailed, problemsOfAnswer, problemsOfErrorAnswer } from "../data/answers.ts";
 import type { JsonObject, JsonValue } from "../platform/json.ts";
 import type { EvaluationCase, ExpectedCall } from "../schemas/generated/case.ts";
 import type { Judgement, LoopRecord, MadeCall } from "../schemas/generated/loop-record.ts";
@@ -46,8 +46,13 @@ export function judge(transcript: Transcript, found: EvaluationCase, allowed?: A
   const errorLoop = !transcript.first_turn_only && due !== "none" && (found.fault !== undefined || found.scenario === "error" || failed);
   const sources = sourcesOf(transcript, found);
   const answer = completed ? (transcript.answer ?? "") : "";
-  const judged = completed && (results.length > 0 || sources.results.length > 0);
-  const answerProblems = !judged ? [] : errorLoop ? problemsAfterError(answer, transcript, sources) : problemsOfAnswer(answer, sources);
+  // A first turn that is all there is to see was cut short where no call is in it.
+  const judged = completed && (results.length > 0 || (sources.results.length > 0 && !transcript.first_turn_only));
+  const answerProblems = !judged
+    ? []
+    : errorLoop
+      ? problemsAfterError(answer, transcript, sources)
+      : problemsOfResultAnswer(answer, sources, results.length > 0);
   const errorHandled = errorLoop && completed && results.length > 0 && answerProblems.length === 0;
 
   const reasons: string[] = [];
@@ -112,6 +117,12 @@ function problemsAfterError(answer: string, { steps }: Transcript, sources: Answ
   return problemsOfAnswer(answer, { ...sources, results: last.map((r) => r.text) }).length === 0 ? [] : problems;
 }
 
+/** What is wrong with the answer to results; where the case itself ends in them nothing says whether they are of a failure, but they may look so. */
+function problemsOfResultAnswer(answer: string, sources: AnswerSources, executed: boolean): string[] {
+  const problems = problemsOfAnswer(answer, sources);
+  return problems.length === 0 || executed || !sources.results.some(looksFailed) ? problems : problemsOfErrorAnswer(answer, sources);
+}
+
 /** The calls up to the first that fails: what is tried after a failure is a way out of it, and no call too many. */
 function untilFailure(steps: Transcript["steps"]): readonly MadeCall[] {
   const at = steps.findIndex((s) => s.results.some((r) => r.is_error || r.timed_out));
@@ -120,11 +131,12 @@ function untilFailure(steps: Transcript["steps"]): readonly MadeCall[] {
 
 /** The texts that an answer may draw on. */
 function sourcesOf(transcript: Transcript, found: EvaluationCase): AnswerSources {
-  // A case that ends in results asks for the answer to them.
-  const asked = found.messages.findLastIndex((m) => m.role !== "tool") + 1;
+  const results = transcript.steps.flatMap((s) => s.results.map((r) => r.text));
+  // A case that ends in results asks for the answer to them, unless more is called for.
+  const asked = results.length > 0 ? found.messages.length : found.messages.findLastIndex((m) => m.role !== "tool") + 1;
   const text = (m: { readonly content: string | null }): string => m.content ?? "";
   return {
-    results: [...found.messages.slice(asked).map(text), ...transcript.steps.flatMap((s) => s.results.map((r) => r.text))],
+    results: [...results, ...found.messages.slice(asked).map(text)],
     given: [...found.messages.slice(0, asked).map(text), ...transcript.calls.map((c) => JSON.stringify(c.arguments))],
   };
 }

@@ -49,18 +49,28 @@ function sameText(value: string, accepted: string): boolean {
 const isLiteral = (text: string): boolean =>
   !/\s/.test(text) && (/[/\\@:_]|\S\.\S|^\p{L}[-#+]+$/u.test(text) || (/\d/.test(text) && /[\p{P}\p{S}]/u.test(text)));
 
-/** The words of a sentence that are such, and the signs of its sums. Marks at a word's end are the sentence's, commas of thousands nobody's. */
+/**
+ * The words of a sentence that are such, in lower case, and the signs of its sums. Marks at a word's end are the sentence's, commas of thousands nobody's,
+ * and a unit belongs to its number (`10 %`, `3:00 PM`, `9:00 - 17:00`).
+ */
 function exactWords(text: string): string {
   const words = text
-    .normalize("NFC")
+    .normalize("NFKC")
+    .toLowerCase()
+    .replaceAll(/[\u2018\u2019]/g, "'")
+    .replaceAll(/[\u2010-\u2015\u2212]/g, "-")
     .replaceAll(/(?<=\d),(?=\d{3}(?!\d))/g, "")
+    .replaceAll(/(?<=\d),(?=\d)/g, ", ")
+    .replaceAll(/(?<=\d)\s+(?=(?:%|°[cf]?|[ap]\.?m\b))/g, "")
+    .replaceAll(/(?<=\d:\d\d) - (?=\d)/g, "-")
     .split(/\s+/)
-    .map((word) => word.replaceAll(/^[.,;:!?"'()[\]]+|[.,;:!?"'()[\]]+$/g, ""));
-  return words.filter((word) => SIGN.test(word) || (isLiteral(word) && !JOINED.test(word))).join(" ");
+    .map((word) => word.replaceAll(/^[^\p{L}\p{N}+\-/*=<>^#@$]+|[^\p{L}\p{N}+\-/*=<>^#%°]+$/gu, "").replace(/'s$/, ""));
+  const isSum = (i: number): boolean => SIGN.test(words[i] ?? "") && /\d$/.test(words[i - 1] ?? "") && /^\d/.test(words[i + 1] ?? "");
+  return words.filter((word, i) => isSum(i) || (isLiteral(word) && !JOINED.test(word) && /[\p{L}\p{N}]/u.test(word))).join(" ");
 }
 
-const SIGN = /^[+*/=<>^]+$/;
-/** `2-bedroom`, `COVID-19`, `and/or`, `U.S`: what people write with or without the mark. */
-const JOINED = /^(?:\d+\p{L}*-\p{L}{3,}|\p{L}{2,}-\d+|\p{L}+(?:\/\p{L}+)+|\p{L}+(?:\.\p{L}+)+)$/u;
+const SIGN = /^[-+*/=<>^]+$/;
+/** `2-bedroom`, `30-day-trial`, `COVID-19`, `F-16`, `and/or`, `U.S`, `o'clock`: what people write with or without the mark. */
+const JOINED = /^(?:\d+(?:-\p{L}{2,})+|\d+\p{L}+(?:-\p{L}{2,})+|\p{L}+-\d+\p{L}*|\p{L}+(?:\/\p{L}+)+|\p{L}+(?:\.\p{L}+)+|\d+'\p{L}+)$/u;
 
 const isObject = (v: unknown): v is JsonObject => typeof v === "object" && v !== null && !Array.isArray(v);

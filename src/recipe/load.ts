@@ -5,9 +5,9 @@
  * sorted by place; reads the recipe once, starts nothing, writes nothing. Variants that were not
  * asked for are checked too, except for what only their own environment can tell (settings, files).
  */
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
-import { dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { EXIT } from "../platform/exit.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { Recipe } from "../schemas/generated/forge.ts";
@@ -37,7 +37,8 @@ export async function loadRecipe(file: string, options: LoadOptions = {}): Promi
   const shown = displayPath(path);
   const text = await readText(path, shown);
   if (!text.ok) return err([text.error]);
-  const dir = dirname(path);
+  // A folder that a link leads to is the folder: its project lies above it there.
+  const dir = realpathSync(dirname(path));
   const projectRoot = findProjectRoot(dir);
   const result = readRecipe(new Source(shown, text.value), {
     dir,
@@ -49,7 +50,7 @@ export async function loadRecipe(file: string, options: LoadOptions = {}): Promi
   const { recipe, warnings, tree, source } = result.value;
   return ok({
     recipe,
-    file: path,
+    file: join(dir, basename(path)),
     dir,
     projectRoot,
     name: recipe.name,
@@ -64,6 +65,8 @@ export interface ReadOptions {
   readonly projectRoot: string;
   readonly env: NodeJS.ProcessEnv;
   readonly variant?: string;
+  /** Nothing is said of files that the recipe names: it is one of another time. */
+  readonly withoutFiles?: boolean;
 }
 
 export interface ReadRecipe {
@@ -136,7 +139,10 @@ function judge(laid: MapTree, source: Source, options: ReadOptions, chosen?: Cho
   if (sound === undefined) return { problems, warnings: [], tree };
   const whole = withDefaults(sound);
   const recipe = chosen === undefined ? whole : apart(whole, chosen);
-  const complaints = [...contradictions(sound, recipe), ...(chosen !== undefined ? fileComplaints(recipe, options.dir, options.projectRoot) : [])];
+  const complaints = [
+    ...contradictions(sound, recipe),
+    ...(chosen !== undefined && options.withoutFiles !== true ? fileComplaints(recipe, options.dir, options.projectRoot) : []),
+  ];
   problems.push(...complaints.filter((c) => !isUnknown(tree, c.path)).map(at));
   if (problems.length > 0) return { problems, warnings: [], tree };
   return { problems, warnings: doubts(recipe).map((c) => at(c).failure), tree, recipe };

@@ -49,7 +49,8 @@ function leaf(node: Leaf, path: RecipePath, source: Source, env: NodeJS.ProcessE
     return reference;
   };
   const value = text.replace(REFERENCE, (whole, kind: string, body: string) => {
-    if (whole.startsWith("$$")) return whole.slice(1);
+    // Where secrets may stand they are put in later (tools/secrets.ts), and what is none has to be told from them until then.
+    if (whole.startsWith("$$")) return kind === "secret" && mayHoldSecret(path) ? whole : whole.slice(1);
     if (kind === "secret") {
       if (!NAME.test(body))
         return fail(
@@ -78,7 +79,8 @@ function leaf(node: Leaf, path: RecipePath, source: Source, env: NodeJS.ProcessE
           "letters, digits and underscores, as in ${env:SAMPLES} or ${env:SAMPLES:-300}",
         );
       const found = env[name];
-      if (found !== undefined && found !== "" && found.length <= MAX_VALUE) return found;
+      if (found !== undefined && found !== "" && found.length <= MAX_VALUE)
+        return mayHoldSecret(path) ? found.replaceAll("${secret:", () => "$${secret:") : found;
       if (found !== undefined && found.length > MAX_VALUE)
         return fail(whole, "env-value", `the environment variable ${name} holds more than ${MAX_VALUE} characters`, "give a shorter value");
       if (split !== -1) return body.slice(split + 2);

@@ -2,7 +2,7 @@
  * What every stage is made from: the recipe, its base model's family, and where things lie. Built once
  * by pipeline.ts; a stage takes from it only what it then names in its `recipe` slice and `settings`.
  */
-import { join, resolve } from "node:path";
+import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import program from "../../package.json" with { type: "json" };
 import type { Family, FamilySource } from "../models/family.ts";
 import type { HeadStart } from "../models/head-start.ts";
@@ -35,9 +35,16 @@ export interface PipelineContext {
 export const view = ({ loaded }: PipelineContext, ...parts: string[]): string =>
   join(loaded.projectRoot, ".mcp-forge", ...(loaded.variant === undefined ? [] : ["variants", loaded.variant]), ...parts);
 
-/** The tool sources as the recipe's slice: `${secret:NAME}` stays a name, so no value can enter a key. */
-export const toolSlice = (sources: readonly ToolSource[], o: { execute: boolean }): JsonValue =>
-  plain(sources.map((s) => (o.execute ? s : { ...s, execute: undefined })));
+/**
+ * The tool sources as the recipe's slice: `${secret:NAME}` stays a name, so no value can enter a key. A server that is started has the recipe's
+ * folder as its own, where the same words may mean another server: in a folder of the project that counts too.
+ */
+export function toolSlice({ recipe, loaded }: PipelineContext, o: { execute: boolean }): JsonValue {
+  const folder = relative(loaded.projectRoot, loaded.dir).split(sep).join("/");
+  const inside = folder !== "" && !folder.startsWith("..") && !isAbsolute(folder);
+  const started = (s: ToolSource): boolean => s.mcp?.command !== undefined;
+  return plain(recipe.tools.map((s) => ({ ...s, ...(o.execute ? {} : { execute: undefined }), ...(inside && started(s) ? { folder } : {}) })));
+}
 
 /** Files that the tool sources name, so that an edit of one is noticed. */
 export function toolFiles(c: PipelineContext): Record<string, string> {

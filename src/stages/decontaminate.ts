@@ -11,7 +11,7 @@ import type { Sample } from "../schemas/generated/sample.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import type { PipelineContext } from "./context.ts";
 
-export const VERSION = 1;
+export const VERSION = 2;
 
 export function decontaminateStage(c: PipelineContext, cases: string): StageDefinition {
   return {

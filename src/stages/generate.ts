@@ -34,7 +34,7 @@ export function generateStage(c: PipelineContext): StageDefinition {
       "data.augment": { ...recipe.data.augment },
       "data.scenarios": { ...recipe.data.scenarios },
       "evaluation.samples": recipe.evaluation.samples,
-      tools: toolSlice(recipe.tools, { execute: true }),
+      tools: toolSlice(c, { execute: true }),
       ...modelSlice(c),
     },
     settings: baseSettings(c),

@@ -17,7 +17,7 @@ export function inspectStage(c: PipelineContext): StageDefinition {
     id: "inspect",
     title: "Read the tools",
     version: VERSION,
-    recipe: { tools: toolSlice(c.recipe.tools, { execute: false }) },
+    recipe: { tools: toolSlice(c, { execute: false }) },
     inputs: {},
     files: toolFiles(c),
     outputs: { toolset: "file" },

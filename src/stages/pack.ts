@@ -53,7 +53,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
       name: recipe.name,
       profile: recipe.profile,
       exports: [...formats],
-      tools: toolSlice(recipe.tools, { execute: true }),
+      tools: toolSlice(c, { execute: true }),
       "gates.decoding": recipe.gates.decoding,
       ...(measured ? {} : { "evaluation.benchmark": false }),
       ...(unproven ? { gates: plain(recipe.gates) } : {}),

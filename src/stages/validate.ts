@@ -22,7 +22,7 @@ export function validateStage(c: PipelineContext, format: string): StageDefiniti
     id: `validate:${format}`,
     title: `Prove it on tool loops (${format})`,
     version: VERSION,
-    recipe: { tools: toolSlice(c.recipe.tools, { execute: true }), ...modelSlice(c), ...(held ? { "gates.decoding": "constrained" } : {}) },
+    recipe: { tools: toolSlice(c, { execute: true }), ...modelSlice(c), ...(held ? { "gates.decoding": "constrained" } : {}) },
     runtime: llamaRuntime(),
     files: fakedFiles(c),
     inputs: { ...evaluationInputs(c), model: { stage: `export:${format}`, output: "model" } },

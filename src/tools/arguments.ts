@@ -16,7 +16,15 @@ import type { ToolDefinition } from "./types.ts";
 export type ArgumentCheck = (args: unknown) => { readonly valid: boolean; readonly problems: readonly string[] };
 
 /** Without `inlineRefs` off, a definition that is referred to often is written out as often: a small schema takes all memory. */
-const OPTIONS = { strict: false, allErrors: true, logger: false, inlineRefs: false, multipleOfPrecision: 6, code: { regExp: boundedRegExp } } as const;
+const OPTIONS = {
+  strict: false,
+  allErrors: true,
+  logger: false,
+  inlineRefs: false,
+  multipleOfPrecision: 6,
+  ownProperties: true,
+  code: { regExp: boundedRegExp },
+} as const;
 
 const draft7 = schemaCompiler(() => addFormats.default(new Ajv(OPTIONS)));
 const draft2020 = schemaCompiler(() => addFormats.default(new Ajv2020(OPTIONS)));

@@ -6,7 +6,9 @@ import { registerSecret } from "../platform/redact.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import { missingSecret } from "./failures.ts";
 
-const REFERENCE = /\$\{secret:([A-Za-z_][A-Za-z0-9_]*)\}/g;
+const REFERENCE = /(?<!\$)\$\{secret:([A-Za-z_][A-Za-z0-9_]*)\}/g;
+/** A reference, or `$${secret:`, which is the text `${secret:`. */
+const REFERENCE_OR_TEXT = /\$\$\{secret:|\$\{secret:([A-Za-z_][A-Za-z0-9_]*)\}/g;
 const MASK = "[redacted]";
 
 export interface ResolvedEnv {
@@ -29,7 +31,8 @@ export function resolveSecrets(stated: Readonly<Record<string, string>>, where: 
   const values = new Set<string>();
   for (const [key, text] of Object.entries(stated)) {
     let missing: string | undefined;
-    env[key] = text.replace(REFERENCE, (_, name: string) => {
+    env[key] = text.replace(REFERENCE_OR_TEXT, (found, name: string | undefined) => {
+      if (name === undefined) return found.slice(1);
       const value = environment[name];
       if (value === undefined || value === "") missing ??= name;
       else {

@@ -118,7 +118,7 @@ function normaliseSchema(stated: unknown, compile: typeof compileSchema): ToolDe
 }
 
 /** Keywords whose value is a table by names that somebody chose, and those whose value is no schema. */
-const TABLES = new Set(["properties", "patternProperties", "$defs", "definitions", "dependentSchemas"]);
+const TABLES = new Set(["properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependentRequired", "dependencies"]);
 const VALUES = new Set(["enum", "const", "default", "examples", "required"]);
 
 /**

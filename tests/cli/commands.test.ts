@@ -207,6 +207,8 @@ describe("apply and plan", () => {
     const locked = await rig.run(dir, ["apply", "--locked"]);
     expect(locked.code).toBe(4);
     expect(locked.err).toContain("forge.lock");
+    const dry = await rig.run(dir, ["apply", "--locked", "--dry-run"]);
+    expect([dry.code, dry.err]).toEqual([4, locked.err]);
   });
 
   test("--force runs a stage though nothing changed; an unknown one is exit 4", async () => {

@@ -89,6 +89,7 @@ test("--only runs that stage alone, and nothing where what it reads would have t
   writeFileSync(join(dir, "forge.yaml"), `${RECIPE.replace("100", "200")}train: { epochs: 3 }\n`);
   expect(await rig.run(dir, ["apply", "--only", "train"], driver.env)).toMatchObject({ code: 4 });
   const dry = await rig.run(dir, ["apply", "--only", "train", "--dry-run"]);
+  expect(dry.code).toBe(4);
   expect(dry.out).toMatch(/generate +blocked +would have to run first: `data\.samples` 100 → 200/);
   expect(dry.out).toMatch(/train +blocked +generate is blocked\n +gate:qa is blocked[\s\S]*nothing can run: 4 blocked, 1 unchanged/);
   expect(await rig.run(dir, ["apply", "--only", "train", "--until", "qa"])).toMatchObject({ code: 4, out: "" });

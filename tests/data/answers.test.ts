@@ -37,6 +37,12 @@ describe("an answer", () => {
     ["Oslo, 5-12 °C.", '{"city":"Oslo","low":5,"high":12}', true],
     ["Sales fell by 4 % to 96.", '{"change":-4,"sales":96}', true],
     ["You owe $12: the balance is -$12.", '{"balance":-12}', true],
+    ["New York is at UTC-5.", '{"utc_offset":-5}', true],
+    ["It is \u20135 °C.", '{"temperature":-5}', true],
+    ["You spent $42.10 at Starbucks.", '{"amount":-42.1,"at":"Starbucks"}', true],
+    ["Seats:-5 left, 10 -15 of them", '{"left":5,"range":[10,15]}', true],
+    ["In Owensboro it is 12 °C.", '{"city":"Owensboro","t":-12}', false],
+    ["The wind is at 12 km/h from the west, and the air is at 7 °C.", '{"wind":12,"temp":-7}', false],
     ["Due on 2026-07-05.", '{"due":"2026-07-05"}', true],
   ])("%j to %s", (answer, result, fine) => expect(of(answer, result).length === 0).toBe(fine));
 });

@@ -110,7 +110,7 @@ describe("forms that are read", () => {
     const [sample] = read({
       messages: [
         { role: "user", content: "Do it." },
-        { role: "assistant", content: "Let me see.", function_call: { name: "f", arguments: "{}" } },
+        { role: "assistant", content: "Let me see.", function_call: { name: "f", arguments: "{}" }, tool_calls: null },
         { role: "function", name: "f", content: '{"status":"ok"}' },
         { role: "assistant", content: "It is done." },
       ],

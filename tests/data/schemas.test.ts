@@ -116,6 +116,46 @@ test("what is required and may be null is null where nobody says it", async () =
   expect(new Set(calls.map((a) => a.unit))).toEqual(new Set(["celsius", "fahrenheit", null]));
 });
 
+test("so it is in objects, and where the null comes through allOf", async () => {
+  const text = { type: ["string", "null"] };
+  const guest = {
+    type: "object",
+    properties: { name: { type: "string" }, email: text, note: text, city: text },
+    required: ["name", "email", "note", "city"],
+    additionalProperties: false,
+  };
+  const calls = await callsOf(required("guest", guest));
+  expect(calls.some((a) => (a.guest as JsonObject).email === null) && calls.every((a) => "note" in (a.guest as JsonObject))).toBe(true);
+  const [property] = readProperties({
+    input_schema: required("x", { allOf: [{ $ref: "#/$defs/n" }] }, { $defs: { n: { anyOf: [{ type: "string" }, { type: "null" }] } } }),
+  } as never);
+  expect(property).toMatchObject({ type: "string", nullWhenUnsaid: true });
+});
+
+test("a schema that refers to itself everywhere is read all the same", () => {
+  const twice = { allOf: [{ $ref: "#/$defs/a" }, { $ref: "#/$defs/a" }, { $ref: "#/$defs/b" }] };
+  expect(readProperties({ input_schema: required("x", { $ref: "#/$defs/a" }, { $defs: { a: twice, b: { allOf: [twice, twice] } } }) } as never)).toHaveLength(
+    1,
+  );
+});
+
+test("a usual value that fits a pattern comes before one that is made up; items of lists have their form too", async () => {
+  const cities = (await values("city", { type: "string", pattern: "^[A-Za-z ]+$" })) as string[];
+  expect(cities.filter((c) => /[a-z][A-Z]/.test(c))).toEqual([]);
+  const ids = (await values("ids", { type: "array", items: { type: "string", format: "uuid" }, minItems: 1 })) as string[][];
+  expect(ids.flat().every((id) => /^[0-9a-f]{8}-/.test(id))).toBe(true);
+});
+
+test("names that somebody chose are no keywords", async () => {
+  const schema = {
+    type: "object",
+    properties: { nullable: { type: "string" }, title: { type: "string" } },
+    dependentRequired: { title: ["nullable"] },
+    dependencies: { nullable: ["title"] },
+  };
+  expect((await toolOf(schema))[0]?.input_schema).toEqual(schema);
+});
+
 test("of what cannot be called it is told what stands in the way", async () => {
   const of = async (schema: JsonObject) => unsayable(toolset(await toolOf(schema)));
   expect(await of(required("city", { type: "string" }))).toEqual([]);

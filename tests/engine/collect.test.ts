@@ -1,6 +1,6 @@
 /** What the store may forget: never what is current or named by a lockfile, on any branch; and what is left is whole. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -114,7 +114,51 @@ describe("what may be forgotten", () => {
     expect((await collect(rig)).records.length).toBe(2);
     expect(readdirSync(scratch)).toEqual(["b".repeat(64)]);
     expect(existsSync(join(rig.root, ".mcp-forge/store/damaged"))).toBe(false);
-    expect(readdirSync(join(rig.root, ".mcp-forge/state"))).toEqual([]);
+    // The books that are of no recipe stay.
+    expect(readdirSync(join(rig.root, ".mcp-forge/state")).filter((name) => name.includes("lock"))).toEqual([]);
+    expect(readdirSync(join(rig.root, ".mcp-forge/state"))).toContain("views.json");
+    expect(existsSync(join(rig.root, ".mcp-forge/store/damaged"))).toBe(false);
+  });
+
+  it("spares what was set aside lately, where an age is named", async () => {
+    const rig = withRecipe();
+    await rig.outcome(chain(rig, 1));
+    mkdirSync(join(rig.root, ".mcp-forge/store/damaged/x-1"), { recursive: true });
+    expect((await collect(rig, { olderThanSeconds: 3600 })).damaged).toBe(0);
+    expect(existsSync(join(rig.root, ".mcp-forge/store/damaged/x-1"))).toBe(true);
+  });
+
+  it("is not what a lockfile names whose recipe was moved, nor is a folder of the project's taken for a book", async () => {
+    const rig = withRecipe();
+    await rig.outcome(chain(rig, 1));
+    mkdirSync(join(rig.root, "views"));
+    mkdirSync(join(rig.root, "moved"));
+    renameSync(rig.lockfile, join(rig.root, "moved", "w.lock"));
+    rmSync(join(rig.root, "forge.yaml"));
+    writeFileSync(join(rig.root, "yarn.lock"), "# no JSON\n");
+    writeFileSync(join(rig.root, "bun.lock"), '{ "lockfileVersion": 1, }');
+    expect((await collect(rig)).records).toEqual([]);
+  });
+
+  it("is found where a recipe's path is too long for a file's name", async () => {
+    const rig = withRecipe();
+    const folder = join(rig.root, "агенты-помощники", "погодный-ассистент");
+    mkdirSync(folder, { recursive: true });
+    const lockfile = join(folder, "рецепт.lock");
+    expect(await rig.statuses(chain(rig, 1), { lockfile })).toEqual({ generate: "done", train: "done" });
+    expect(await rig.statuses(chain(rig, 1), { lockfile })).toEqual({ generate: "cached", train: "cached" });
+    expect((await collect(rig)).records).toEqual([]);
+    rmSync(lockfile);
+    expect((await collect(rig)).records).toHaveLength(2);
+  });
+
+  it("is nothing while git does not say what its branches name", async () => {
+    const rig = withRecipe();
+    await rig.outcome(chain(rig, 1));
+    mkdirSync(join(rig.root, ".git"));
+    writeFileSync(join(rig.root, ".git", "HEAD"), "nonsense");
+    expect(await findGarbage(rig.root)).toMatchObject({ ok: false, error: { code: "engine/branches", exit: 6 } });
+    expect(await findGarbage(rig.root, { ignoreBranches: true })).toMatchObject({ ok: true });
   });
 
   it("leaves a store in which everything that is named is there, after any runs", { timeout: 60_000 }, async () => {

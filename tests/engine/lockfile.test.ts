@@ -103,6 +103,20 @@ describe("--locked", () => {
     expect(statSync(ci.lockfile).mtimeMs).toBe(mtimeMs);
   });
 
+  it("comes to the gate that refuses, and says what that says", async () => {
+    const rig = new Rig();
+    const refused = () => [rig.stage({ id: "a" }), gate("g", "a", 5), rig.stage({ id: "z", after: ["g"] })];
+    expect((await rig.outcome(refused())).exit).toBe(3);
+    expect((await rig.outcome(refused(), { locked: true })).exit).toBe(3);
+    // Another threshold is another recipe.
+    const other = [rig.stage({ id: "a" }), { ...gate("g", "a", 6), recipe: { "gates.x": 6 } }, rig.stage({ id: "z", after: ["g"] })];
+    expect(await rig.apply(other, { locked: true })).toMatchObject({ ok: false, error: { code: "lockfile/out-of-date" } });
+    // A node that the recipe no longer has leaves the lockfile, also where a gate refuses.
+    await rig.outcome([...refused(), rig.stage({ id: "extra" })]);
+    await rig.outcome(refused());
+    expect(Object.keys((JSON.parse(readFileSync(rig.lockfile, "utf8")) as { recipe: object }).recipe).sort()).toEqual(["a", "g"]);
+  });
+
   it("fails with exit 4, runs nothing, and names node and reason", async () => {
     const rig = new Rig();
     expect(await rig.apply(nodes(rig), { locked: true })).toMatchObject({ ok: false, error: { code: "lockfile/out-of-date", exit: 4 } });

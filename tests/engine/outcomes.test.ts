@@ -246,6 +246,29 @@ describe("the event stream", () => {
     expect(JSON.stringify(lines)).not.toMatch(/hunter2|sk-abc|too late/);
   });
 
+  it("stays what it is, whatever a secret looks like", async () => {
+    for (const secret of ["true", "stage-log", "1234", "node"]) registerSecret(secret);
+    const rig = new Rig();
+    const node = rig.stage({
+      id: "inspect",
+      run: async (c) => {
+        c.emit({ type: "progress", done: 1234, total: 12345, unit: "samples" });
+        c.emit({ type: "log", level: "info", message: "the PIN is 1234, -----BEGIN RSA PRIVATE KEY----- and no end" });
+        writeFileSync(c.outputs.out as string, "");
+        return ok({ figures: { n: 1 }, summary: "it is true" });
+      },
+    });
+    const { run } = await rig.outcome([node]);
+    const lines = readFileSync(join(rig.root, ".mcp-forge/runs", run, "events.jsonl"), "utf8")
+      .trim()
+      .split("\n");
+    for (const line of lines.map((l) => JSON.parse(l) as { type: string }))
+      expect([line.type, validate(line), validate.errors]).toEqual([line.type, true, null]);
+    expect(lines.join("\n")).not.toMatch(/PIN is 1234|it is true|BEGIN RSA/);
+    expect(rig.events.map((e) => e.type)).toEqual(["run-started", "stage-started", "stage-progress", "stage-log", "stage-finished", "run-finished"]);
+    expect(rig.events[2]).toMatchObject({ node: "inspect", done: 1234 });
+  });
+
   it("outlives a listener that throws", async () => {
     const rig = new Rig();
     expect(

@@ -54,6 +54,19 @@ describe("a value is accepted", () => {
     ["2-bedroom flat", ["2 bedroom flat"], true],
     ["COVID-19 vaccine (adult)", ["covid 19 vaccine adult"], true],
     ["U.S. and/or Canada", ["US and or Canada"], true],
+    ["Dentist at 3:00 PM", ["dentist at 3:00pm"], true],
+    ["Email Bob@x.com today", ["email bob@x.com today"], true],
+    ["raise by 10 %", ["raise by 10%"], true],
+    ["below 20 °C", ["below 20°C"], true],
+    ["Read “1984”", ['Read "1984"'], true],
+    ["2024’s best films", ["2024's best films"], true],
+    ["pages 3–5", ["pages 3-5"], true],
+    ["the 5-year-old child", ["the 5 year old child"], true],
+    ["F-16 jets", ["F 16 jets"], true],
+    ["open 9:00-17:00 daily", ["open 9:00 - 17:00 daily"], true],
+    ["numbers 3,4,5", ["numbers 3, 4, 5"], true],
+    ["on July 5,2026", ["on July 5, 2026"], true],
+    ["* milk\n* eggs", ["milk, eggs"], true],
   ])("%j of %j: %s", (value, accepted, right) => {
     expect(isAccepted(value, accepted)).toBe(right);
   });
@@ -195,6 +208,35 @@ test("a case that ends in a result is judged by the answer to it", () => {
     );
   expect(of("It is 12 degrees.")).toMatchObject({ ok: true, judgement: { grounded: true } });
   expect(of("It is 99 degrees.")).toMatchObject({ ok: false, judgement: { grounded: false } });
+  // Cut short, nothing can be said of it.
+  const short = {
+    id: "a",
+    steps: [{ output: "", calls: [], attempted: false, results: [] }],
+    calls: [],
+    ended: "answer",
+    answer: "The weather in Oslo",
+    first_turn_only: true,
+  };
+  expect(judge(short as unknown as Transcript, found)).toMatchObject({ ok: true, judgement: { grounded: null } });
+  const failed = {
+    ...found,
+    messages: [...found.messages.slice(0, 2), { role: "tool", content: '{"error":"upstream timeout"}', tool_call_id: "1" }],
+  } as unknown as EvaluationCase;
+  const told = { ...short, answer: "Sorry, the weather service failed to answer.", first_turn_only: false };
+  expect(judge(told as unknown as Transcript, failed)).toMatchObject({ ok: true });
+  // Where more is called for, the answer is to that.
+  const more = { ...found, expect: [{ name: "f", arguments: {} }] } as EvaluationCase;
+  const step = {
+    output: "",
+    calls: [{ name: "f", arguments: {} }],
+    attempted: true,
+    conforming: 1,
+    results: [{ text: '{"wind":7}', is_error: false, timed_out: false }],
+  };
+  const answered = (answer: string) =>
+    ({ ...short, steps: [step, ...short.steps], calls: step.calls, answer, first_turn_only: false }) as unknown as Transcript;
+  expect(judge(answered("It is 12 degrees."), more).judgement.grounded).toBe(false);
+  expect(judge(answered("The wind is at 7."), more).judgement.grounded).toBe(true);
 });
 
 test("a loop's first turn by itself", () => {
@@ -261,6 +303,9 @@ describe("an answer to a result", () => {
     "No results came back.",
     "I ran into an issue: access was denied.",
     "An issue occurred while creating it.",
+    "No issues were found in that repository.",
+    "No error logs were found for today.",
+    "No problem was found with that id.",
   ])("of failure is told as one: %s", (answer) => {
     expect(problemsOfErrorAnswer(answer, { results: ["Error: 403 Forbidden"], given })).toEqual([]);
   });

@@ -7,6 +7,7 @@ import { FAMILIES } from "../../src/recipe/available.ts";
 import { DEFAULT_SCENARIOS } from "../../src/recipe/defaults.ts";
 import { loadRecipe } from "../../src/recipe/load.ts";
 import { PROFILES } from "../../src/recipe/profiles.ts";
+import { resolveSecrets } from "../../src/tools/secrets.ts";
 import { complaints, GOOD, load, loadGood, only } from "./support.ts";
 
 describe("defaults", () => {
@@ -160,6 +161,21 @@ describe("secrets", () => {
     const { recipe } = await loadGood(server(`{command: x, env: {TOKEN: "Bearer \${secret:API_TOKEN}"}}`), { env: { API_TOKEN: "hunter2" } });
     expect(recipe.tools[0]?.mcp?.env).toEqual({ TOKEN: "Bearer ${secret:API_TOKEN}" });
     expect(JSON.stringify(recipe)).not.toContain("hunter2");
+  });
+
+  it("are not what a setting or an escape brings", async () => {
+    const { recipe } = await loadGood(server(`{command: x, env: {A: "\${env:FOO}", B: "$\${secret:NOPE}", C: "\${env:FOO} \${secret:REAL}"}}`), {
+      env: { FOO: "${secret:NOPE}" },
+    });
+    const env = recipe.tools[0]?.mcp?.env ?? {};
+    expect(resolveSecrets({ A: env.A ?? "", B: env.B ?? "" }, "x", {})).toMatchObject({
+      ok: true,
+      value: { env: { A: "${secret:NOPE}", B: "${secret:NOPE}" } },
+    });
+    expect(resolveSecrets({ C: env.C ?? "" }, "x", { REAL: "hunter2", NOPE: "taken" })).toMatchObject({
+      ok: true,
+      value: { env: { C: "${secret:NOPE} hunter2" } },
+    });
   });
 
   it.each([`{command: "\${secret:A}"}`, `{command: x, args: ["\${secret:A}"]}`])("may not stand in %s", async (mcp) => {

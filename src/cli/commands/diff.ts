@@ -60,7 +60,9 @@ async function run(context: CliContext, commit: string, flags: Flags): Promise<E
     import("../../recipe/load.ts"),
     import("../../engine/graph.ts"),
   ]);
-  if (!(await isRepository(loaded.dir)))
+  const repository = await isRepository(loaded.dir);
+  if (!repository.ok) return fail(context, { ...repository.error, hint: "`git status` in this folder says more" });
+  if (!repository.value)
     return fail(context, {
       code: "engine/no-repository",
       message: "this folder is in no git repository, so there is no commit to compare with",
@@ -81,6 +83,8 @@ async function run(context: CliContext, commit: string, flags: Flags): Promise<E
       dir: loaded.dir,
       projectRoot: loaded.projectRoot,
       env: process.env,
+      // Its files were those of then.
+      withoutFiles: true,
       ...(loaded.variant === undefined ? {} : { variant: loaded.variant }),
     };
     const read = recipe.value === undefined ? undefined : readRecipe(new Source(names.recipe, recipe.value), options);

@@ -29,7 +29,7 @@ export async function planAsTold(context: CliContext, opened: OpenRecipe, flags:
   return because.ok ? showPlan(context, opened, { ...flags, because: because.value }) : fail(context, because.error);
 }
 
-type Shown = Pick<PlanOptions, "until" | "only" | "force" | "from" | "because"> & { readonly json?: boolean; readonly quiet?: boolean };
+type Shown = Pick<PlanOptions, "until" | "only" | "force" | "from" | "because" | "locked"> & { readonly json?: boolean; readonly quiet?: boolean };
 
 /** Makes the plan of a graph and prints it; exit 2 where there is work, 3 where a gate refuses and nothing else is to be done. Starts nothing, writes nothing. */
 async function showPlan(context: CliContext, { loaded, pipeline }: OpenRecipe, flags: Shown): Promise<ExitCode> {
@@ -44,10 +44,12 @@ async function showPlan(context: CliContext, { loaded, pipeline }: OpenRecipe, f
     force: flags.force,
     from: flags.from,
     because: flags.because,
+    locked: flags.locked,
   });
   if (!plan.ok) return fail(context, plan.error);
   if (flags.json === true) context.terminal.out(jsonText(plan.value));
   else if (flags.quiet !== true) context.terminal.out(planWords(plan.value, context.terminal));
+  if (plan.value.kept.length > 0) return EXIT.usage;
   return plan.value.work ? EXIT.planned : plan.value.refused.length > 0 ? EXIT.gate : EXIT.ok;
 }
 

@@ -3,7 +3,7 @@
  * judges a model's answers (answers.ts), so training data that it refuses would teach what evaluation counts as wrong. A rule of thumb: an answer may
  * leave out what nobody asked for, and do sums. `inventsNumbers` is the part that a teacher's own answers are held to.
  */
-import { type AnswerSources, inventedIn, problemsOfAnswer, problemsOfErrorAnswer } from "../answers.ts";
+import { type AnswerSources, inventedIn, looksFailed, problemsOfAnswer, problemsOfErrorAnswer, recordOf } from "../answers.ts";
 import type { Sample } from "../types.ts";
 import type { SampleCheck } from "./check.ts";
 
@@ -41,30 +41,13 @@ function problemOf(sample: Sample, answer: string, sources: AnswerSources): stri
   // A tool that acts often gives nothing back, and "Done." is what there is to say.
   if (sample.kind !== "empty" && sources.results.every((r) => NOTHING.test(r))) return undefined;
   const { results } = sources;
-  if ((sample.scenario === "error" && sample.kind !== "empty") || results.some((r) => recordOf(r) === undefined && FAILED.test(r)))
+  if ((sample.scenario === "error" && sample.kind !== "empty") || results.some((r) => recordOf(r) === undefined && looksFailed(r)))
     return problemsOfErrorAnswer(answer, sources)[0];
   // Of prose nobody can say which of its numbers matter.
   if (results.some((r) => recordOf(r) === undefined)) return inventedIn(answer, sources);
   const problem = problemsOfAnswer(answer, sources)[0];
   // Whether a record is of a failure is not written on it: what looks so may be told so.
   return problem !== undefined && results.some(looksFailed) ? problemsOfErrorAnswer(answer, sources)[0] : problem;
-}
-
-const FAILED = /^\W*(?:(?:\w+ )?(?:error|exception)\b\s*[:(]|error\b|timed? ?out\b|timeout\b|failed\b|failure\b|traceback\b)/i;
-
-function looksFailed(result: string): boolean {
-  const { error, success, ok, status } = recordOf(result) ?? {};
-  return Boolean(error) || success === false || ok === false || /^(?:error|failed|failure)$/i.test(String(status ?? ""));
-}
-
-/** A result that is JSON, as a record (a list too); undefined for prose. */
-function recordOf(result: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(result);
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** What a thinking model says aloud. */

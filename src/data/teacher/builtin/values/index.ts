@@ -25,7 +25,9 @@ export function makeValue(p: Property, role: Role, rng: Rng, ctx: Context, o: Va
   for (let i = 0; i < 6; i++) {
     const drawn = draw(p, role, rng, ctx, o);
     if (drawn === null) return null;
-    const v = inForm(drawn, p, rng);
+    // Another usual value may fit where this one does not: one made of the pattern is nobody's word.
+    const v = inForm(drawn, p, rng, i >= 3);
+    if (v === null) continue;
     if (typeof v.json !== "string" || role.kind === "enum" || role.kind === "flag" || role.kind === "constant") return v;
     if (ctx.used.has(v.json) || !fitsLength(v.json, p)) continue;
     ctx.used.add(v.json);
@@ -34,11 +36,12 @@ export function makeValue(p: Property, role: Role, rng: Rng, ctx: Context, o: Va
   return null;
 }
 
-/** A text in the form that the schema states, where a usual one has another. */
-function inForm(v: Value, { schema }: Property, rng: Rng): Value {
+/** A text in the form that the schema states; null where it has another, and none is to be made up yet. */
+function inForm(v: Value, { schema }: Property, rng: Rng, makeUp: boolean): Value | null {
   if (typeof v.json !== "string") return v;
   if (schema.format === "uuid") return literal(uuid(rng));
   if (typeof schema.pattern !== "string" || takes(schema.pattern, v.json)) return v;
+  if (!makeUp) return null;
   for (let i = 0; i < 3; i++) {
     const made = textLike(schema.pattern, rng);
     if (made !== null && takes(schema.pattern, made)) return literal(made);
@@ -120,7 +123,8 @@ function listValue(p: Property, rng: Rng, ctx: Context, o: ValueOptions): Value 
   const values: Value[] = [];
   for (let i = 0; i < n * 4 && values.length < n; i++) {
     const fromExample = quotes.length > 1 && role.kind !== "path" && rng.chance(0.85) ? rng.pick(quotes) : null;
-    const v = fromExample !== null ? plain(fromExample, fromExample) : draw(source, role, rng, ctx, o);
+    const drawn = fromExample !== null ? plain(fromExample, fromExample) : draw(source, role, rng, ctx, o);
+    const v = drawn === null ? null : inForm(drawn, source, rng, i >= n);
     if (v && !values.some((w) => JSON.stringify(w.json) === JSON.stringify(v.json))) values.push(v);
   }
   if (values.length === 0) return null;
@@ -166,6 +170,7 @@ function objectValue(p: Property, rng: Rng, ctx: Context, o: ValueOptions): Valu
   const members = (p.properties ?? []).filter((q) => q.required || rng.chance(0.3)).slice(0, 4);
   if (members.length === 0) return p.values === undefined ? null : entryValue(p.values, rng, ctx, o);
   const json: Record<string, JsonValue> = {};
+  for (const q of p.properties ?? []) if (q.nullWhenUnsaid) json[q.name] = null;
   const said: string[] = [];
   for (const q of members) {
     const role = roleOf(q, o.topic);
