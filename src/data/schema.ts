@@ -6,9 +6,9 @@
 import Ajv, { type ErrorObject, type ValidateFunction } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
-import { boundedRegExp, isPattern } from "../platform/bounded-regexp.ts";
+import { isPattern } from "../platform/bounded-regexp.ts";
 import type { JsonObject, JsonValue } from "../platform/json.ts";
-import { schemaCompiler } from "../platform/schema-compiler.ts";
+import { FOREIGN_SCHEMAS, schemaCompiler } from "../platform/schema-compiler.ts";
 import type { ToolDefinition } from "./types.ts";
 
 /** Bounds on a foreign schema; beyond them only types, enums and required names are checked. */
@@ -192,21 +192,10 @@ function build(tool: ToolDefinition): ArgumentCheck {
   return (args) => (compiled(args) ? [] : (compiled.errors ?? []).slice(0, 20).map(problemOf));
 }
 
-const OPTIONS = {
-  strict: false,
-  allErrors: false,
-  validateFormats: true,
-  logger: false,
-  // A definition that is referred to often would be written out as often.
-  inlineRefs: false,
-  multipleOfPrecision: 6,
-  ownProperties: true,
-  code: { regExp: boundedRegExp },
-} as const;
 /** In the order of tools/arguments.ts, so that data and models are held to the same. */
 const DIALECTS = [
-  schemaCompiler(() => addFormats.default(new Ajv2020(OPTIONS), { mode: "fast" })),
-  schemaCompiler(() => addFormats.default(new Ajv.default(OPTIONS), { mode: "fast" })),
+  schemaCompiler(() => addFormats.default(new Ajv2020(FOREIGN_SCHEMAS), { mode: "fast" })),
+  schemaCompiler(() => addFormats.default(new Ajv.default(FOREIGN_SCHEMAS), { mode: "fast" })),
 ];
 
 function tryCompile(schema: JsonObject): ValidateFunction | null {

@@ -3,6 +3,19 @@
  * the schema of a tool: it compiles the dialect's own schema first (30 ms against 3 ms).
  */
 import type { ValidateFunction } from "ajv";
+import { boundedRegExp } from "./bounded-regexp.ts";
+
+/** How schemas of strangers are read: what nobody knows is ignored, patterns get a limited time, and `0.07` is a multiple of `0.01`. */
+export const FOREIGN_SCHEMAS = {
+  strict: false,
+  logger: false,
+  // A definition that is referred to often would be written out as often: a small schema takes all memory.
+  inlineRefs: false,
+  multipleOfPrecision: 6,
+  // A parameter may be called `constructor`.
+  ownProperties: true,
+  code: { regExp: boundedRegExp },
+} as const;
 
 export interface SchemaCompiler {
   compile(schema: object): ValidateFunction;

@@ -6,25 +6,15 @@
 import { Ajv, type ErrorObject } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
-import { boundedRegExp } from "../platform/bounded-regexp.ts";
 import type { JsonObject } from "../platform/json.ts";
 import { err, ok, type Result } from "../platform/result.ts";
-import { schemaCompiler } from "../platform/schema-compiler.ts";
+import { FOREIGN_SCHEMAS, schemaCompiler } from "../platform/schema-compiler.ts";
 import type { ToolDefinition } from "./types.ts";
 
 /** Says whether arguments are valid; when not, one short line for each problem. */
 export type ArgumentCheck = (args: unknown) => { readonly valid: boolean; readonly problems: readonly string[] };
 
-/** Without `inlineRefs` off, a definition that is referred to often is written out as often: a small schema takes all memory. */
-const OPTIONS = {
-  strict: false,
-  allErrors: true,
-  logger: false,
-  inlineRefs: false,
-  multipleOfPrecision: 6,
-  ownProperties: true,
-  code: { regExp: boundedRegExp },
-} as const;
+const OPTIONS = { ...FOREIGN_SCHEMAS, allErrors: true } as const;
 
 const draft7 = schemaCompiler(() => addFormats.default(new Ajv(OPTIONS)));
 const draft2020 = schemaCompiler(() => addFormats.default(new Ajv2020(OPTIONS)));

@@ -158,7 +158,7 @@ describe.sequential("the whole way", () => {
       const agent = parse(readFileSync(join(dir, "dist/tiny/agent.yaml"), "utf8")) as Agent;
       expect(agent.runtime).toMatchObject({ decoding: "constrained", grammar: "tools.gbnf" });
       expect(agent.validation.tool_call_parse_rate).toBe(held.tool_call_parse_rate?.value);
-      expect(readFileSync(join(dir, "dist/tiny/README.md"), "utf8")).toContain("the figures below were reached that way");
+      expect(readFileSync(join(dir, "dist/tiny/README.md"), "utf8")).toContain("The figures below were reached with the grammar `tools.gbnf`");
       expect(forge("verify-bundle", "dist/tiny").code).toBe(0);
     },
     8 * MINUTE,
