@@ -239,6 +239,7 @@ def run(step: Step) -> dict[str, Any]:
     from forge_steps.checkpoint import Checkpoints, digest_of
     from forge_steps.gguf_once import read_once
     from forge_steps.head_start import head_start_folder, load_with_head_start
+    from forge_steps.heap import Heap
     from forge_steps.model import load_base, load_tokenizer, peak_memory_bytes
     from forge_steps.prefix import shared_prefix, step_backward, threads_of, weight_of
     from forge_steps.shared_attention import install
@@ -304,6 +305,7 @@ def run(step: Step) -> dict[str, Any]:
         rate = (done - rate_from) / max(1e-9, time.monotonic() - started)
         step.progress(done, total, "examples", eta_s=round((total - done) / rate, 1) if rate > 0 else None)
 
+    heap = Heap()
     try:
         while position < schedule.steps:
             # Gradients of several batches add up; the optimiser does not mind their scale (Adam), and their length is cut anyway.
@@ -341,6 +343,7 @@ def run(step: Step) -> dict[str, Any]:
                 )
             losses.append(loss)
             position += 1
+            heap.after_step()
             random_state = random_state_of()
             step.metric("loss", loss, at=position)
             step.metric("learning_rate", rate, at=position)

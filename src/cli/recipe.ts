@@ -1,9 +1,12 @@
-/** The recipe that a command is about, and the graph made from it. */
+/** The recipe that a command is about, the graph made from it, and the project that it lies in. */
+import { existsSync, realpathSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import type { Command } from "commander";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { LoadedRecipe } from "../recipe/types.ts";
 import type { Pipeline } from "../stages/pipeline.ts";
 import type { CliContext } from "./context.ts";
-import { warn } from "./failure.ts";
+import { usage, warn } from "./failure.ts";
 
 export const DEFAULT_RECIPE = "forge.yaml";
 
@@ -28,4 +31,17 @@ export async function openRecipe(
   warn(context, loaded.value.warnings);
   const pipeline = buildPipeline(loaded.value, { unproven: o.unproven === true });
   return pipeline.ok ? ok({ loaded: loaded.value, pipeline: pipeline.value }) : err([pipeline.error]);
+}
+
+/** Gives a command that is about a project, and not about what its recipe says, the flag for a recipe elsewhere. */
+export const withProject = (command: Command): Command =>
+  command.option("--recipe <file>", "of the project that this recipe lies in (default: $MCP_FORGE_CONFIG, else the folder that you are in)");
+
+/** The root of the project that `--recipe` means, where `apply` with the same recipe keeps everything. Fails (exit 4) when it names no file. */
+export async function projectOf(context: CliContext, recipe: string | undefined): Promise<Result<string>> {
+  const { findProjectRoot } = await import("../recipe/load.ts");
+  const named = recipe ?? (context.env.MCP_FORGE_CONFIG || undefined);
+  if (named === undefined) return ok(findProjectRoot(process.cwd()));
+  if (!existsSync(named)) return err(usage("no-recipe", `there is no recipe \`${named}\``, "name the recipe that `forge apply` was given"));
+  return ok(findProjectRoot(realpathSync(dirname(resolve(named)))));
 }

@@ -18,7 +18,7 @@ export interface Explanation extends PlanNode {
   readonly files: readonly string[];
   /** Nodes that read from it or wait for it. */
   readonly before: readonly string[];
-  /** Its last finished run; null where there is none, and for gates. */
+  /** Its last result: when its record was first published (running again with the same fingerprint keeps that time), and what the last run took; null where there is none, and for gates. */
   readonly last: { readonly at: string; readonly seconds: number; readonly summary: string } | null;
 }
 

@@ -17,7 +17,7 @@ test("why: reasons, sources and followers; an unknown stage is exit 4 with those
   expect(fresh.out).toMatch(/^train will run\n {2}because +never ran\n/);
   expect(existsSync(join(dir, ".mcp-forge"))).toBe(false);
   await rig.run(dir, ["apply"]);
-  expect((await rig.run(dir, ["why", "train"])).out).toMatch(/^train is up to date\n[\s\S]* {2}then +[\s\S]* {2}last run +20\d\d-/);
+  expect((await rig.run(dir, ["why", "train"])).out).toMatch(/^train is up to date\n[\s\S]* {2}then +[\s\S]* {2}first made +20\d\d-/);
   writeFileSync(join(dir, "forge.yaml"), RECIPE.replace("100", "200"));
   expect((await rig.run(dir, ["why", "train"])).out).toMatch(/reads +[\s\S]*will run: `data\.samples` 100 → 200/);
   const [json] = JSON.parse((await rig.run(dir, ["why", "generate", "--json"])).out) as { id: string; reasons: string[] }[];
@@ -25,6 +25,20 @@ test("why: reasons, sources and followers; an unknown stage is exit 4 with those
   const wrong = await rig.run(dir, ["why", "trian"]);
   expect(wrong).toMatchObject({ code: 4, out: "" });
   expect(wrong.err).toMatch(/trian[\s\S]*train/);
+});
+
+test("--recipe: what is about a project looks where apply with that recipe keeps everything", async () => {
+  const [project, elsewhere] = [rig.project(), rig.project()];
+  const recipe = join(project, "forge.yaml");
+  expect((await rig.run(elsewhere, ["apply", recipe])).code).toBe(0);
+  expect((await rig.run(elsewhere, ["runs"])).out).toBe("Nothing ran in this project yet.\n");
+  expect((await rig.run(elsewhere, ["runs", "--recipe", recipe])).out).toMatch(/exit 0/);
+  expect((await rig.run(elsewhere, ["runs"], { MCP_FORGE_CONFIG: recipe })).out).toMatch(/exit 0/);
+  expect((await rig.run(elsewhere, ["logs", "--recipe", recipe])).out).toMatch(/train/);
+  expect((await rig.run(elsewhere, ["store", "verify", "--recipe", recipe])).out).toMatch(/^Every byte is right/);
+  expect((await rig.run(elsewhere, ["gc", "--recipe", recipe])).out).toMatch(/^Nothing to forget/);
+  expect((await rig.run(elsewhere, ["unlock", "--recipe", recipe])).out).toBe("This project is not locked.\n");
+  expect(await rig.run(elsewhere, ["runs", "--recipe", "no.yaml"])).toMatchObject({ code: 4, out: "" });
 });
 
 test("graph: three notations, and no other", async () => {

@@ -6,6 +6,7 @@ import { EXIT, type ExitCode } from "../../platform/exit.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail } from "../failure.ts";
 import { jsonText } from "../json.ts";
+import { projectOf, withProject } from "../recipe.ts";
 import { seconds, waitSeconds } from "../run.ts";
 import { bytes, plural } from "../words.ts";
 
@@ -15,6 +16,7 @@ interface Flags {
   readonly maxSize?: number;
   readonly ignoreBranches?: boolean;
   readonly waitLock?: number | true;
+  readonly recipe?: string;
   readonly json?: boolean;
 }
 
@@ -33,7 +35,7 @@ export function size(text: string): number {
 }
 
 export function define(context: CliContext): Command {
-  return new Command("gc")
+  return withProject(new Command("gc"))
     .description(
       "Shows what the store of this project may forget: results that no recipe's last run ended with, and that no lockfile names, in the working tree or on any local branch.\nWith --yes it is deleted. What is gone can be made again by running.",
     )
@@ -49,13 +51,14 @@ export function define(context: CliContext): Command {
 
 async function run(context: CliContext, flags: Flags): Promise<ExitCode> {
   const { terminal } = context;
-  const [{ findGarbage, removeGarbage }, { acquireLock }, { findProjectRoot }, { fsFailure }] = await Promise.all([
+  const [{ findGarbage, removeGarbage }, { acquireLock }, { fsFailure }, project] = await Promise.all([
     import("../../engine/collect.ts"),
     import("../../engine/lock.ts"),
-    import("../../recipe/load.ts"),
     import("../../platform/fs.ts"),
+    projectOf(context, flags.recipe),
   ]);
-  const root = findProjectRoot(process.cwd());
+  if (!project.ok) return fail(context, project.error);
+  const root = project.value;
   const options = { olderThanSeconds: flags.olderThan, maxBytes: flags.maxSize, ignoreBranches: flags.ignoreBranches === true };
   const lock = flags.yes === true && existsSync(join(root, ".mcp-forge")) ? await acquireLock(root, { waitSeconds: waitSeconds(flags.waitLock) }) : undefined;
   if (lock?.ok === false) return fail(context, lock.error);

@@ -6,11 +6,13 @@ import { action, type CliContext } from "../context.ts";
 import { fail, usage } from "../failure.ts";
 import { listenForInterrupt } from "../interrupt.ts";
 import { jsonText } from "../json.ts";
+import { projectOf, withProject } from "../recipe.ts";
 
 interface Flags {
   readonly run?: string;
   readonly follow?: boolean;
   readonly lines?: number;
+  readonly recipe?: string;
   readonly json?: boolean;
 }
 
@@ -20,7 +22,7 @@ const whole = (text: string): number => {
 };
 
 export function define(context: CliContext): Command {
-  return new Command("logs")
+  return withProject(new Command("logs"))
     .description(
       "Shows the last run of this project: every event but progress, a line each. With a stage also what its processes printed (its log file).\nA stage is an id (export:q8_0) or the part before the colon.",
     )
@@ -35,13 +37,14 @@ export function define(context: CliContext): Command {
 
 async function run(context: CliContext, stage: string | undefined, flags: Flags): Promise<ExitCode> {
   const { terminal } = context;
-  const [{ listRuns }, { followRunLog, readRunLog }, { findProjectRoot }, { safeText }] = await Promise.all([
+  const [{ listRuns }, { followRunLog, readRunLog }, { safeText }, project] = await Promise.all([
     import("../../engine/runs.ts"),
     import("../../engine/run-log.ts"),
-    import("../../recipe/load.ts"),
     import("../../platform/redact.ts"),
+    projectOf(context, flags.recipe),
   ]);
-  const root = findProjectRoot(process.cwd());
+  if (!project.ok) return fail(context, project.error);
+  const root = project.value;
   const runs = listRuns(root);
   const id = flags.run ?? runs.at(-1);
   if (id === undefined) return fail(context, usage("no-runs", "nothing ran in this project yet", "forge apply"));

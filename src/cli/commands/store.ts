@@ -6,19 +6,20 @@ import { EXIT, type ExitCode } from "../../platform/exit.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail } from "../failure.ts";
 import { jsonText } from "../json.ts";
+import { projectOf, withProject } from "../recipe.ts";
 import { seconds, waitSeconds } from "../run.ts";
 import { bytes, plural } from "../words.ts";
 
 interface Flags {
   readonly repair?: boolean;
   readonly waitLock?: number | true;
+  readonly recipe?: string;
   readonly json?: boolean;
 }
 
 export function define(context: CliContext): Command {
   const store = new Command("store").description("What lies in this project's store (.mcp-forge/store).");
-  store
-    .command("verify")
+  withProject(store.command("verify"))
     .description(
       "Reads every byte of the store and compares it with its digest. A run trusts sizes and times; this does not.\nExit code 1: something is damaged. With --repair it is set aside, and the next run makes it again.",
     )
@@ -32,12 +33,13 @@ export function define(context: CliContext): Command {
 
 async function run(context: CliContext, flags: Flags): Promise<ExitCode> {
   const { terminal } = context;
-  const [{ setAsideDamaged, verifyStore }, { acquireLock }, { findProjectRoot }] = await Promise.all([
+  const [{ setAsideDamaged, verifyStore }, { acquireLock }, project] = await Promise.all([
     import("../../engine/verify.ts"),
     import("../../engine/lock.ts"),
-    import("../../recipe/load.ts"),
+    projectOf(context, flags.recipe),
   ]);
-  const root = findProjectRoot(process.cwd());
+  if (!project.ok) return fail(context, project.error);
+  const root = project.value;
   const lock =
     flags.repair === true && existsSync(join(root, ".mcp-forge")) ? await acquireLock(root, { waitSeconds: waitSeconds(flags.waitLock) }) : undefined;
   if (lock?.ok === false) return fail(context, lock.error);

@@ -3,24 +3,31 @@ import { Command } from "commander";
 import { EXIT, type ExitCode } from "../../platform/exit.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail } from "../failure.ts";
+import { projectOf, withProject } from "../recipe.ts";
+
+interface Flags {
+  readonly force?: boolean;
+  readonly recipe?: string;
+}
 
 export function define(context: CliContext): Command {
-  return new Command("unlock")
+  return withProject(new Command("unlock"))
     .description(
       "Ends this project's lock when the run that holds it is gone, but was on another machine or in another container, so that forge cannot know. The lock of a dead process on this machine is taken over without it.\nA run that lives on this machine keeps its lock unless --force is given: two runs at once would spoil each other's work.",
     )
     .option("--force", "also end the lock of a process that lives on this machine")
     .addHelpText("after", "\nExample:\n  $ forge unlock")
-    .action(action(context, (flags: { readonly force?: boolean }) => run(context, flags.force === true)));
+    .action(action(context, (flags: Flags) => run(context, flags)));
 }
 
-async function run(context: CliContext, force: boolean): Promise<ExitCode> {
-  const [{ breakLock, lockHolder }, { describeHolder, liveness }, { findProjectRoot }] = await Promise.all([
+async function run(context: CliContext, { force = false, recipe }: Flags): Promise<ExitCode> {
+  const [{ breakLock, lockHolder }, { describeHolder, liveness }, project] = await Promise.all([
     import("../../engine/lock.ts"),
     import("../../engine/holder.ts"),
-    import("../../recipe/load.ts"),
+    projectOf(context, recipe),
   ]);
-  const root = findProjectRoot(process.cwd());
+  if (!project.ok) return fail(context, project.error);
+  const root = project.value;
   const holder = lockHolder(root);
   if (holder === undefined) {
     context.terminal.out("This project is not locked.\n");

@@ -18,7 +18,7 @@ interface Flags {
 export function define(context: CliContext): Command {
   return new Command("why")
     .description(
-      "Says of one stage or gate whether apply would run it and why, when it last ran, which part of the recipe it reads, and what waits for it. It starts nothing.\nA stage is an id (export:q8_0) or the part before the colon.",
+      "Says of one stage or gate whether apply would run it and why, when its result was first made and how long it last took, which part of the recipe it reads, and what waits for it. It starts nothing.\nA stage is an id (export:q8_0) or the part before the colon.",
     )
     .argument("<stage>", "the stage or gate")
     .argument("[recipe]", "the recipe (default: $MCP_FORGE_CONFIG, else forge.yaml)")
@@ -74,6 +74,8 @@ function words(e: Explanation, { paint }: Pick<Terminal, "paint">): string {
   say("files", e.files);
   if (e.before.length > 0) say("then", [e.before.join(", ")]);
   if (e.last !== null)
-    say("last run", [`${e.last.at.slice(0, 16).replace("T", " ")} UTC, ${duration(e.last.seconds)}${e.last.summary === "" ? "" : `: ${e.last.summary}`}`]);
+    say("first made", [
+      `${e.last.at.slice(0, 16).replace("T", " ")} UTC; took ${duration(e.last.seconds)}${e.last.summary === "" ? "" : `: ${e.last.summary}`}`,
+    ]);
   return `${lines.join("\n")}\n`;
 }
