@@ -103,6 +103,8 @@ export async function runOpened(context: CliContext, { loaded, pipeline }: OpenR
   const { terminal } = context;
   if (flags.only !== undefined && (flags.until !== undefined || flags.from !== undefined))
     return fail(context, usage("conflict", "--only goes with neither --until nor --from"));
+  if (flags.unproven === true && flags.locked === true)
+    return fail(context, usage("conflict", "--unproven does not go with --locked: no lockfile has a bundle that goes past its gates"));
   if (flags.dryRun === true) {
     const { planAsTold } = await import("./render/plan.ts");
     return planAsTold(context, { loaded, pipeline }, flags);
@@ -134,6 +136,8 @@ export async function runOpened(context: CliContext, { loaded, pipeline }: OpenR
       keepGoing: flags.keepGoing,
       ...(flags.jobs === undefined ? {} : { slots: { cpu: flags.jobs } }),
       locked: flags.locked,
+      // Without its gates the graph is not the one that the recipe is locked by.
+      ...(flags.unproven === true && { apart: true }),
       waitLockSeconds: waitSeconds(flags.waitLock),
     });
     await renderer.finish();

@@ -17,7 +17,7 @@ import { buildGraph, forcedNodes, type Graph, onlyNodes, upTo } from "./graph.ts
 import { keysOf } from "./key.ts";
 import { acquireLock } from "./lock.ts";
 import { lockedDifference } from "./locked.ts";
-import { LockfileWriter, readLockfile } from "./lockfile.ts";
+import { type Lockfile, LockfileWriter, readLockfile } from "./lockfile.ts";
 import type { RunOutcome } from "./outcome.ts";
 import { Run } from "./run.ts";
 import { listRuns } from "./runs.ts";
@@ -50,6 +50,8 @@ export interface ApplyOptions {
   readonly from?: string;
   /** Fail, with exit 4, when a recipe key is not the lockfile's; the lockfile is not written. */
   readonly locked?: boolean;
+  /** The graph is another than the recipe's own (`pack --unproven`): the lockfile is not written, and of nodes that are not in the graph the last state is kept. */
+  readonly apart?: boolean;
   /** Seconds to wait for another process's lock; default 0. */
   readonly waitLockSeconds?: number;
   /** After a failure go on with what does not depend on it. */
@@ -69,7 +71,7 @@ export async function applyRun(o: ApplyOptions): Promise<Result<RunOutcome>> {
   const whole = buildGraph(o.nodes);
   const graph = upTo(whole, o.only ?? o.until);
   if (!graph.ok) return graph;
-  const forced = forcedNodes(graph.value, o);
+  const forced = forcedNodes(whole, graph.value, o);
   if (!forced.ok) return forced;
   const only = onlyNodes(whole, o.only);
   if (!only.ok) return only;
@@ -95,8 +97,11 @@ async function applyGraph(
   if (!store.ok) return store;
   const events = new EventStream(o.onEvent === undefined ? [] : [o.onEvent]);
   const signal = o.signal ?? new AbortController().signal;
+  const differs = (lockfile: Lockfile | undefined) => (o.locked ? lockedDifference(o, graph, keys, store.value, lockfile) : undefined);
   if (o.locked) {
-    const difference = lockedDifference(o, graph, keys, store.value);
+    const before = readLockfile(o.lockfile);
+    if (!before.ok) return before;
+    const difference = differs(before.value);
     if (difference !== undefined) return err(difference);
   }
   const onWaiting = (holder: string) => events.emit({ type: "lock-waiting", holder });
@@ -105,11 +110,14 @@ async function applyGraph(
   try {
     const lockfile = readLockfile(o.lockfile);
     if (!lockfile.ok) return lockfile;
+    // Whoever held the lock may have written it.
+    const difference = differs(lockfile.value);
+    if (difference !== undefined) return err(difference);
     await store.value.prepare();
     const id = runId(listRuns(o.projectRoot).at(-1));
     events.open(join(o.projectRoot, ".mcp-forge", "runs", id, "events.jsonl"));
     const known: Known = { store: store.value, state: new State(o.projectRoot, o.lockfile, o.variant), files: new FileDigests(o.projectRoot), writing: true };
-    const writer = o.locked ? undefined : new LockfileWriter(o.lockfile, o.variant, lockfile.value);
+    const writer = o.locked || o.apart ? undefined : new LockfileWriter(o.lockfile, o.variant, lockfile.value);
     const run = new Run({
       id,
       graph,
@@ -129,8 +137,13 @@ async function applyGraph(
       events.emit({ type: "notice", level: "info", message: `took over the lock of ${lock.value.tookOver}, which is gone` });
     await schedule(graph, { ...SLOTS, ...o.slots }, (node) => run.resourcesOf(node), run);
     const outcome = run.end((performance.now() - started) / 1000);
-    if ((outcome.exit === EXIT.ok || outcome.exit === EXIT.gate) && graph.nodes.length === whole.nodes.length) writer?.keepOnly(new Set(whole.byId.keys()));
-    writer?.save();
+    const settled = (outcome.exit === EXIT.ok || outcome.exit === EXIT.gate) && graph.nodes.length === whole.nodes.length;
+    if (settled && o.apart !== true) {
+      for (const books of [writer, known.state]) books?.keepOnly(new Set(whole.byId.keys()));
+      known.state.save();
+      const saved = writer?.save();
+      if (saved?.ok === false) return saved;
+    }
     return ok(outcome);
   } finally {
     events.close();

@@ -15,6 +15,8 @@ export interface NodeChange {
   readonly id: string;
   /** `made`: asked for something else, or made by another version, with what came of it; `same-request`: asked for the same, with another outcome. */
   readonly change: "added" | "removed" | "made" | "same-request";
+  /** Versions of the node's code, where they differ. */
+  readonly version?: { readonly before: number; readonly after: number };
   /** Names of outputs whose bytes differ. */
   readonly outputs: readonly string[];
   readonly figures: readonly FigureChange[];
@@ -35,8 +37,9 @@ export function compareSections(before: LockSection, after: LockSection, order: 
       return a === b ? [] : [{ figure: n, before: a, after: b }];
     });
     const passed = { before: x?.passed ?? null, after: y?.passed ?? null };
+    const version = x === undefined || y === undefined || x.version === y.version ? undefined : { before: x.version, after: y.version };
     const change = x === undefined ? "added" : y === undefined ? "removed" : x.key !== y.key || x.version !== y.version ? "made" : "same-request";
-    return [{ id, change, outputs, figures, ...(passed.before === passed.after ? {} : { passed }) }];
+    return [{ id, change, ...(version && { version }), outputs, figures, ...(passed.before === passed.after ? {} : { passed }) }];
   });
 }
 

@@ -7,7 +7,6 @@ import { mkdirSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { EXIT } from "../platform/exit.ts";
 import { errorCode, fsFailure, writeFileAtomic } from "../platform/fs.ts";
-import type { Digest } from "../platform/hash.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import { matchesSnapshot, parseSnapshot, refreshSnapshot, type Snapshot, UnfitTreeError } from "../platform/snapshot.ts";
 
@@ -22,16 +21,16 @@ export class FileDigests {
     this.#cacheFile = join(projectRoot, ".mcp-forge", "state", "files.json");
   }
 
-  /** Digest of a file or folder of the user's. A link is followed. Fails when it is missing or unfit. */
-  async digest(path: string): Promise<Result<Digest>> {
+  /** What a file or folder of the user's is: its digest, and the stats by which it is known again. A link is followed. Fails when it is missing or unfit. */
+  async snapshot(path: string): Promise<Result<Snapshot>> {
     try {
       const real = realpathSync(path);
       const known = this.#load().get(real);
-      if (known !== undefined && matchesSnapshot(real, known)) return ok(known.digest);
+      if (known !== undefined && matchesSnapshot(real, known)) return ok(known);
       const fresh = await refreshSnapshot(real, known);
       this.#load().set(real, fresh);
       this.#dirty = true;
-      return ok(fresh.digest);
+      return ok(fresh);
     } catch (e) {
       const shown = relative(this.#projectRoot, path);
       if (errorCode(e) === "ENOENT")

@@ -4,7 +4,7 @@
  * circle); its order is topological, and among equals the order in which the nodes were given.
  */
 import { EXIT } from "../platform/exit.ts";
-import { err, ok, type Result } from "../platform/result.ts";
+import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { NodeDefinition } from "./stage.ts";
 
 export interface Graph {
@@ -99,27 +99,49 @@ export function onlyNodes(graph: Graph, word: string | undefined): Result<Readon
 /**
  * What runs though its record stands, and why: what the words of `--force` mean, `--from` (that node and everything after it), and what
  * was found out beside the engine.
+ * @param whole in which names are looked up
+ * @param graph the part of it that this run is about; a name of which nothing is in it is refused
  */
 export function forcedNodes(
+  whole: Graph,
   graph: Graph,
-  o: { readonly force?: readonly string[]; readonly from?: string; readonly because?: ReadonlyMap<string, readonly string[]> },
+  o: {
+    readonly force?: readonly string[];
+    readonly from?: string;
+    readonly because?: ReadonlyMap<string, readonly string[]>;
+    readonly until?: string;
+    readonly only?: string;
+  },
 ): Result<ReadonlyMap<string, readonly string[]>> {
-  const ids = forcedIds(graph, o.force, o.from);
+  const within = (word: string): Result<string[]> => {
+    const ids = matching(whole, word);
+    if (!ids.ok) return ids;
+    const inside = ids.value.filter((id) => graph.byId.has(id));
+    return inside.length > 0 ? ok(inside) : err(beyond(word, o));
+  };
+  const ids = forcedIds(graph, within, o.force, o.from);
   if (!ids.ok) return ids;
   const found = new Map([...ids.value].map((id): [string, readonly string[]] => [id, ["forced"]]));
   for (const [id, reasons] of o.because ?? []) if (graph.byId.has(id)) found.set(id, [...reasons, ...(found.get(id) ?? [])]);
   return ok(found);
 }
 
-function forcedIds(graph: Graph, words: readonly string[] = [], from?: string): Result<ReadonlySet<string>> {
+const beyond = (word: string, o: { readonly until?: string; readonly only?: string }): Failure => ({
+  code: "engine/beyond-end",
+  message: `${word} lies beyond ${o.only ?? o.until}, where this run ends`,
+  hint: `name a stage that comes before that; \`forge apply\` comes to ${word} without --until and --only`,
+  exit: EXIT.usage,
+});
+
+function forcedIds(graph: Graph, within: (word: string) => Result<string[]>, words: readonly string[] = [], from?: string): Result<ReadonlySet<string>> {
   const ids = new Set<string>();
   for (const word of words) {
-    const found = matching(graph, word);
+    const found = within(word);
     if (!found.ok) return found;
     for (const id of found.value) ids.add(id);
   }
   if (from === undefined) return ok(ids);
-  const first = matching(graph, from);
+  const first = within(from);
   if (!first.ok) return first;
   const after = new Set(first.value);
   // Nodes stand in an order in which they could run: whatever is after one of these comes later.

@@ -2,8 +2,9 @@
  * NAME.lock: what was last built from the recipe, committed beside it (schemas/lockfile.schema.json).
  *
  * Guarantees: JSON with sorted keys, one value a line, so that diffs and merges are small; the same content gives the
- * same bytes; it is written only when it changes, atomically; other variants' sections are kept as they are; what
- * cannot be read is an error that names the line, never silently replaced.
+ * same bytes; it is written only when it changes, atomically; a run replaces the nodes that it settled anew in the file
+ * as it finds it then, so that other variants' sections and what others wrote meanwhile (a pull) stay; what cannot be
+ * read is an error that names the line, never silently replaced.
  */
 import { readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -76,53 +77,62 @@ const place = (file: string, lines: readonly string[], index: number): Place => 
   length: Math.max(1, lines[index]?.length ?? 1),
 });
 
-/** The lockfile of one run: reads the section of the run's variant, writes what finishes. */
+/** The lockfile of one run: compares with the section of the run's variant as it was at first, writes what finishes. */
 export class LockfileWriter {
   readonly #path: string;
   readonly #variant: string | undefined;
-  #lockfile: Lockfile;
-  /** Whether it says something else than its file; an unchanged run never puts the text together. */
+  /** As it was when the run began. */
+  readonly #begun: Lockfile;
+  /** What this run settled otherwise than it was. */
+  readonly #set = new Map<string, LockNode>();
+  readonly #dropped = new Set<string>();
+  /** Whether something is not in the file yet; an unchanged run neither reads it again nor puts the text together. */
   #changed = false;
 
   constructor(path: string, variant: string | undefined, lockfile: Lockfile | undefined) {
     this.#path = path;
     this.#variant = variant;
-    this.#lockfile = lockfile ?? { lockfileVersion: LOCKFILE_VERSION, recipe: {}, variants: {} };
-  }
-
-  section(): LockSection {
-    return sectionOf(this.#lockfile, this.#variant);
+    this.#begun = lockfile ?? EMPTY;
   }
 
   set(id: string, node: LockNode): void {
-    const section = this.section();
-    const before = Object.hasOwn(section, id) ? section[id] : undefined;
-    if (before === undefined || JSON.stringify(sorted(before)) !== JSON.stringify(sorted(node))) this.#replace({ ...section, [id]: node });
+    const section = sectionOf(this.#begun, this.#variant);
+    const before = this.#set.get(id) ?? (Object.hasOwn(section, id) ? section[id] : undefined);
+    if (before !== undefined && JSON.stringify(sorted(before)) === JSON.stringify(sorted(node))) return;
+    this.#set.set(id, node);
+    this.#changed = true;
   }
 
   /** Drops nodes that the recipe no longer has. */
   keepOnly(ids: ReadonlySet<string>): void {
-    const all = Object.entries(this.section());
-    const kept = all.filter(([id]) => ids.has(id));
-    if (kept.length < all.length) this.#replace(Object.fromEntries(kept));
-  }
-
-  /** Writes it if it changed. Throws the file system's error. */
-  save(): void {
-    if (!this.#changed) return;
-    writeFileAtomic(this.#path, lockfileText(this.#lockfile), { temporary: join(dirname(this.#path), `.${basename(this.#path)}.tmp`) });
-    this.#changed = false;
-  }
-
-  #replace(section: LockSection): void {
-    this.#changed = true;
-    const variants = { ...this.#lockfile.variants };
-    if (this.#variant === undefined) this.#lockfile = { ...this.#lockfile, recipe: { ...section } };
-    else {
-      Object.defineProperty(variants, this.#variant, { value: { ...section }, enumerable: true, configurable: true, writable: true });
-      this.#lockfile = { ...this.#lockfile, variants };
+    for (const id of Object.keys(sectionOf(this.#begun, this.#variant))) {
+      if (ids.has(id) || this.#dropped.has(id)) continue;
+      this.#dropped.add(id);
+      this.#changed = true;
     }
   }
+
+  /** Writes it if it changed. Fails when the file cannot be read by now (a merge conflict), and leaves it as it is. Throws the file system's error. */
+  save(): Result<void> {
+    if (!this.#changed) return ok(undefined);
+    const standing = readLockfile(this.#path);
+    if (!standing.ok) return standing;
+    const base = standing.value ?? this.#begun;
+    const kept = Object.entries(sectionOf(base, this.#variant)).filter(([id]) => !this.#dropped.has(id));
+    const text = lockfileText(withSection(base, this.#variant, Object.fromEntries([...kept, ...this.#set])));
+    if (standing.value === undefined || text !== lockfileText(standing.value))
+      writeFileAtomic(this.#path, text, { temporary: join(dirname(this.#path), `.${basename(this.#path)}.tmp`) });
+    this.#changed = false;
+    return ok(undefined);
+  }
+}
+
+const EMPTY: Lockfile = { lockfileVersion: LOCKFILE_VERSION, recipe: {}, variants: {} };
+
+function withSection(lockfile: Lockfile, variant: string | undefined, section: Record<string, LockNode>): Lockfile {
+  if (variant === undefined) return { ...lockfile, recipe: section };
+  // A variant may be called anything, `__proto__` too.
+  return { ...lockfile, variants: Object.fromEntries([...Object.entries(lockfile.variants), [variant, section]]) };
 }
 
 export function sectionOf(lockfile: Lockfile | undefined, variant: string | undefined): LockSection {

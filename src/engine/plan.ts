@@ -3,21 +3,23 @@
  * Guarantees: writes nothing, starts nothing, calls no stage; says the same as an apply would find (decide.ts is
  * shared); a gate is judged for real when the figures that it judges are known.
  */
-import { existsSync } from "node:fs";
-import { relative } from "node:path";
 import type { Digest } from "../platform/hash.ts";
+import { canonicalJson } from "../platform/json.ts";
 import { err, ok, type Result } from "../platform/result.ts";
-import { decide, filesOf, type Known } from "./decide.ts";
+import { decide, digestsOf, filesOf, type Known, NEVER_RAN, RECORD_GONE } from "./decide.ts";
 import { FileDigests } from "./files.ts";
+import type { Digests } from "./fingerprint.ts";
 import { judge } from "./gate.ts";
 import { buildGraph, forcedNodes, type Graph, onlyNodes, upTo } from "./graph.ts";
 import { type Keys, keysOf } from "./key.ts";
 import { lockedDifference } from "./locked.ts";
+import { readLockfile } from "./lockfile.ts";
 import { gateReasons, NEVER_JUDGED, stageReasons } from "./reasons.ts";
 import { type LastTime, lastTime, type StageRecord } from "./record.ts";
 import type { GateDefinition, NodeDefinition, StageDefinition } from "./stage.ts";
 import { State } from "./state.ts";
 import { Store } from "./store.ts";
+import { type ChangedView, Views } from "./views.ts";
 
 export type PlanStatus = "cached" | "run" | "maybe" | "blocked";
 
@@ -26,8 +28,10 @@ export interface PlanNode {
   readonly kind: "stage" | "gate";
   readonly title: string;
   readonly status: PlanStatus;
-  /** Why, in the recipe's words. Empty for what is cached, but for a note on a missing view. */
+  /** Why, in the recipe's words. Of what is cached: what it waits for, and what is to be done to its views. */
   readonly reasons: readonly string[];
+  /** Copies for people (relative to the project) that a run would write again though it is cached: one is missing, or was edited. */
+  readonly views?: readonly string[];
   /** Seconds that it took last time. */
   readonly estimateSeconds?: number;
   /** US dollars that what it made last time costs, where nothing of it is kept. */
@@ -36,7 +40,7 @@ export interface PlanNode {
 
 export interface Plan {
   readonly nodes: readonly PlanNode[];
-  /** Whether anything would or may run: exit 2. */
+  /** Whether anything would or may run, or a view is to be written again: exit 2. */
   readonly work: boolean;
   /** Gates that refuse the figures as they are, so that what waits for them does not run. Without work: exit 3. */
   readonly refused: readonly string[];
@@ -67,9 +71,10 @@ export interface PlanOptions {
 
 /** Fails on an unknown name in `until` or `force`, a missing user's file, a store of a newer version, and with `locked`. */
 export async function planRun(o: PlanOptions): Promise<Result<Plan>> {
-  const graph = upTo(buildGraph(o.nodes), o.only ?? o.until);
+  const whole = buildGraph(o.nodes);
+  const graph = upTo(whole, o.only ?? o.until);
   if (!graph.ok) return graph;
-  const forced = forcedNodes(graph.value, o);
+  const forced = forcedNodes(whole, graph.value, o);
   if (!forced.ok) return forced;
   const only = onlyNodes(graph.value, o.only);
   if (!only.ok) return only;
@@ -77,15 +82,20 @@ export async function planRun(o: PlanOptions): Promise<Result<Plan>> {
   if (!store.ok) return store;
   const known: Known = { store: store.value, state: new State(o.projectRoot, o.lockfile, o.variant), files: new FileDigests(o.projectRoot), writing: false };
   const keys = keysOf(graph.value);
-  const difference = o.locked === true ? lockedDifference(o, graph.value, keys, store.value) : undefined;
-  if (difference !== undefined) return err(difference);
-  const planner = new Planner(graph.value, keys, { forced: forced.value, only: only.value }, known, o.projectRoot);
+  if (o.locked === true) {
+    const lockfile = readLockfile(o.lockfile);
+    if (!lockfile.ok) return lockfile;
+    const difference = lockedDifference(o, graph.value, keys, store.value, lockfile.value);
+    if (difference !== undefined) return err(difference);
+  }
+  const planner = new Planner(graph.value, keys, { forced: forced.value, only: only.value }, known, new Views(o.projectRoot));
   for (const node of graph.value.nodes) {
     const planned = await planner.add(node);
     if (!planned.ok) return planned;
   }
   const nodes = planner.nodes();
-  return ok({ nodes, work: nodes.some((n) => n.status === "run" || n.status === "maybe"), refused: planner.refused(), kept: planner.kept() });
+  const work = nodes.some((n) => n.status === "run" || n.status === "maybe" || n.views !== undefined);
+  return ok({ nodes, work, refused: planner.refused(), kept: planner.kept() });
 }
 
 class Planner {
@@ -94,9 +104,11 @@ class Planner {
   readonly #forced: ReadonlyMap<string, readonly string[]>;
   readonly #only: ReadonlySet<string> | undefined;
   readonly #known: Known;
-  readonly #projectRoot: string;
+  readonly #views: Views;
   readonly #planned = new Map<string, PlanNode>();
   readonly #records = new Map<string, StageRecord>();
+  /** All that the store has, read when first asked for. */
+  #store: readonly StageRecord[] | undefined;
   /** Gates that were judged and said no; others that are blocked only wait for what is. */
   readonly #refusing = new Set<string>();
   /** Nodes that `only` keeps from running though they would have to. */
@@ -107,14 +119,14 @@ class Planner {
     keys: ReadonlyMap<string, Keys>,
     chosen: { readonly forced: ReadonlyMap<string, readonly string[]>; readonly only: ReadonlySet<string> | undefined },
     known: Known,
-    projectRoot: string,
+    views: Views,
   ) {
     this.#graph = graph;
     this.#keys = keys;
     this.#forced = chosen.forced;
     this.#only = chosen.only;
     this.#known = known;
-    this.#projectRoot = projectRoot;
+    this.#views = views;
   }
 
   nodes(): PlanNode[] {
@@ -180,40 +192,57 @@ class Planner {
       const { record, reasons } = decision.value;
       if (record !== undefined) this.#records.set(stage.id, record);
       if (record === undefined) this.#put(stage, "run", reasons, estimate);
-      else if (open.length > 0)
-        this.#put(
-          stage,
-          "cached",
-          open.map((id) => `waits for ${id}`),
-        );
-      else this.#put(stage, "cached", this.#missingViews(stage));
+      else this.#addCached(stage, record, open);
       return ok(undefined);
     }
-    const own = await this.#ownReasons(stage, inputs);
+    const own = await this.#withoutInputs(stage, inputs);
     if (!own.ok) return own;
-    if (own.value.length > 0) this.#put(stage, "run", own.value, estimate);
-    else this.#put(stage, "maybe", open.map(dependsOn), estimate);
+    const { certain, reasons } = own.value;
+    if (certain) this.#put(stage, "run", reasons, estimate);
+    else this.#put(stage, "maybe", [...reasons, ...open.map(dependsOn)], estimate);
     return ok(undefined);
   }
 
-  /** Why a stage would run even if everything that is not known yet came out as before. */
-  async #ownReasons(stage: StageDefinition, inputs: Readonly<Record<string, Digest>>): Promise<Result<string[]>> {
-    const files = await filesOf(stage, this.#known.files);
-    if (!files.ok) return files;
+  #addCached(stage: StageDefinition, record: StageRecord, open: readonly string[]): void {
+    const changed = this.#views.changed(stage, record);
+    const reasons = [...open.map((id) => `waits for ${id}`), ...changed.map(({ path, what }) => `${path} ${VIEW_WORDS[what]}`)];
+    this.#put(stage, "cached", reasons, changed.length === 0 ? {} : { views: changed.map((view) => view.path) });
+  }
+
+  /**
+   * What can be said of a stage before all its inputs are known: how it differs from the last time, and whether it is certain to run: it was
+   * told to, or no record that is there could be the right one, whatever the inputs come out as.
+   */
+  async #withoutInputs(stage: StageDefinition, inputs: Digests): Promise<Result<{ certain: boolean; reasons: string[] }>> {
+    const seen = await filesOf(stage, this.#known.files);
+    if (!seen.ok) return seen;
+    const files = digestsOf(seen.value);
     const last = this.#lastRecord(stage);
-    if (last === undefined) return ok(["never ran"]);
-    const reasons = stageReasons(stage, last, { inputs, files: files.value });
-    for (const [name, output] of Object.entries(last.outputs)) {
+    const forced = this.#forced.get(stage.id) ?? [];
+    const reasons = last === undefined ? [] : stageReasons(stage, last, { inputs, files });
+    for (const [name, output] of Object.entries(last?.outputs ?? {})) {
       const found = await this.#known.store.check(output.digest, false);
       if (found !== "intact") reasons.push(found === "edited" ? `artifact edited by hand: ${name}` : `artifact gone from the store: ${name}`);
     }
-    reasons.push(...(this.#forced.get(stage.id) ?? []));
-    return ok(reasons);
+    // The last record stands in all that is known: what comes of the inputs decides.
+    if (last !== undefined && reasons.length === 0) return ok({ certain: forced.length > 0, reasons: [...forced] });
+    if (last === undefined) reasons.push(this.#known.state.stage(stage.id) === undefined ? NEVER_RAN : RECORD_GONE);
+    const certain = forced.length > 0 || !(await this.#mayStand(stage, inputs, files));
+    return ok({ certain, reasons: [...reasons, ...forced] });
   }
 
-  #missingViews(stage: StageDefinition): string[] {
-    const missing = Object.values(stage.views ?? {}).filter((path) => !existsSync(path));
-    return missing.map((path) => `${relative(this.#projectRoot, path)} is missing and will be copied again`);
+  /** Whether the store has a record, of whatever time, that agrees with all that is known of a stage, and its artifacts. */
+  async #mayStand(stage: StageDefinition, inputs: Digests, files: Digests): Promise<boolean> {
+    this.#store ??= this.#known.store.records();
+    const { own } = this.#keys.get(stage.id) as Keys;
+    for (const record of this.#store) {
+      if (record.ownKey !== own || canonicalJson(record.files) !== canonicalJson(files)) continue;
+      if (canonicalJson(record.runtime) !== canonicalJson(stage.runtime ?? {})) continue;
+      if (Object.entries(inputs).some(([name, digest]) => record.inputs[name]?.digest !== digest)) continue;
+      const states = await Promise.all(Object.values(record.outputs).map((output) => this.#known.store.check(output.digest, false)));
+      if (states.every((state) => state === "intact")) return true;
+    }
+    return false;
   }
 
   #lastRecord(stage: StageDefinition): StageRecord | undefined {
@@ -225,13 +254,21 @@ class Planner {
     return this.#kept;
   }
 
-  #put(node: NodeDefinition, found: PlanStatus, why: readonly string[], estimate: LastTime = {}): void {
+  #put(node: NodeDefinition, found: PlanStatus, why: readonly string[], more: LastTime & Pick<PlanNode, "views"> = {}): void {
     const kept = node.kind === "stage" && (found === "run" || found === "maybe") && this.#only?.has(node.id) === false;
     if (kept) this.#kept.push(node.id);
     const status = kept ? "blocked" : found;
     const reasons = kept ? [`would have to run first: ${why.join("; ")}`] : why;
-    this.#planned.set(node.id, { id: node.id, kind: node.kind, title: node.title, status, reasons, ...estimate });
+    this.#planned.set(node.id, { id: node.id, kind: node.kind, title: node.title, status, reasons, ...more });
   }
 }
+
+/** An edit shows by size and times alone: one that was only touched is left as it is by the run, which looks into it. */
+const VIEW_WORDS: Readonly<Record<ChangedView["what"], string>> = {
+  missing: "is missing and will be copied again",
+  edited: "was edited and will be copied again (what is there is kept beside it)",
+  unknown: "was left by no run that is known and will be copied again if it differs",
+  other: "holds another result and will be copied again",
+};
 
 const dependsOn = (id: string): string => `depends on ${id}`;

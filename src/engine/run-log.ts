@@ -7,9 +7,10 @@ import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, 
 import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { EXIT } from "../platform/exit.ts";
-import { err, ok, type Result } from "../platform/result.ts";
+import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { RunEvent } from "../schemas/generated/run-event.ts";
 import { lockHolder } from "./lock.ts";
+import { listRuns } from "./runs.ts";
 
 export interface LoggedEvent {
   /** HH:MM:SS, UTC. */
@@ -32,14 +33,8 @@ export function readRunLog(projectRoot: string, run: string, o: { readonly stage
   const folder = join(projectRoot, ".mcp-forge", "runs", run);
   const file = join(folder, "events.jsonl");
   const all = existsSync(file) ? readFileSync(file, "utf8").split("\n").flatMap(parse) : [];
-  const known = [...new Set(all.flatMap((e) => nodeOf(e) ?? []))];
-  if (o.stage !== undefined && !known.some((id) => isOf(o.stage, id)))
-    return err({
-      code: "engine/unknown-node",
-      message: `the run ${run} has no stage called ${JSON.stringify(o.stage.slice(0, 100))}`,
-      hint: known.length === 0 ? "it ended before its first stage" : `choose one of ${known.join(", ")}`,
-      exit: EXIT.usage,
-    });
+  const known = [...new Set(all.flatMap(nodesOf))];
+  if (o.stage !== undefined && !known.some((id) => isOf(o.stage, id))) return err(unknownStage(run, o.stage, known));
   const events = all.filter((e) => isOf(o.stage, nodeOf(e))).map(logged);
   const ids = known.filter((id) => isOf(o.stage, id));
   return ok({ events, files: o.stage === undefined ? [] : logsOf(folder, ids).map((path) => tail(projectRoot, path, o.lines)) });
@@ -48,8 +43,9 @@ export function readRunLog(projectRoot: string, run: string, o: { readonly stage
 const FOLLOW_MS = 200;
 
 /**
- * Hands out what a run says, from its beginning until it has ended (said so, or nobody holds the project's lock any more)
- * or `signal` aborts. With a stage, only what is about it, and its logs' lines (from the last `lines` on) beside.
+ * Hands out what a run says, from its beginning until it has ended (said so, or a newer one has begun, or nobody holds the
+ * project's lock any more) or `signal` aborts. With a stage, only what is about it, and its logs' lines (from the last
+ * `lines` on) beside; fails (exit 4), having handed out nothing, where the run has no such stage.
  */
 export async function followRunLog(
   projectRoot: string,
@@ -61,16 +57,22 @@ export async function followRunLog(
     readonly onEvent: (event: LoggedEvent) => void;
     readonly onLine: (line: string) => void;
   },
-): Promise<void> {
+): Promise<Result<void>> {
   const folder = join(projectRoot, ".mcp-forge", "runs", run);
   const diary = new GrowingFile(join(folder, "events.jsonl"));
   const logs = new Map<string, GrowingFile>();
   const seen = new Set<string>();
+  let begun = false;
   let finished = false;
   for (;;) {
     // Asked before reading: what a run that has just ended said last is then still read.
-    const over = lockHolder(projectRoot) === undefined;
+    const over = lockHolder(projectRoot) === undefined || listRuns(projectRoot).at(-1) !== run;
     for (const event of diary.read().flatMap(parse)) {
+      if (event.type === "run-started") {
+        begun = true;
+        const known = nodesOf(event);
+        if (o.stage !== undefined && !known.some((n) => isOf(o.stage, n))) return err(unknownStage(run, o.stage, known));
+      }
       const id = nodeOf(event);
       if (id !== undefined && isOf(o.stage, id)) seen.add(id);
       if (isOf(o.stage, id)) o.onEvent(logged(event));
@@ -81,14 +83,25 @@ export async function followRunLog(
       logs.set(path, log);
       log.read().forEach(o.onLine);
     }
-    if (finished || over || o.signal.aborted) return;
+    if (finished || over || o.signal.aborted) {
+      return o.stage === undefined || begun || o.signal.aborted ? ok(undefined) : err(unknownStage(run, o.stage, []));
+    }
     await sleep(FOLLOW_MS, undefined, { signal: o.signal }).catch(() => undefined);
   }
 }
 
+/** The nodes that an event tells of: all of the run's, or the one that it is about. */
+const nodesOf = (event: RunEvent): string[] => (event.type === "run-started" ? event.nodes.map((n) => n.id) : [nodeOf(event) ?? []].flat());
 const nodeOf = (event: RunEvent): string | undefined => ("node" in event && typeof event.node === "string" ? event.node : undefined);
 const isOf = (stage: string | undefined, id: string | undefined): boolean => stage === undefined || id === stage || id?.startsWith(`${stage}:`) === true;
 const logged = (value: RunEvent): LoggedEvent => ({ time: value.time.slice(11, 19), value, text: words(value) });
+
+const unknownStage = (run: string, stage: string, known: readonly string[]): Failure => ({
+  code: "engine/unknown-node",
+  message: `the run ${run} has no stage called ${JSON.stringify(stage.slice(0, 100))}`,
+  hint: known.length === 0 ? "it ended before its first stage" : `choose one of ${known.join(", ")}`,
+  exit: EXIT.usage,
+});
 
 /** The log files that these nodes have in a run's folder. */
 function logsOf(folder: string, ids: readonly string[]): string[] {
@@ -163,6 +176,8 @@ function words(e: RunEvent): string | undefined {
       return `${e.node}: ${e.passed ? "passed" : "refused"}: ${e.verdicts.map((v) => `${v.figure} ${v.value ?? "not measured"} (${v.threshold})`).join(", ")}`;
     case "node-skipped":
       return `${e.node}: not reached: ${e.reason}`;
+    case "view-written":
+      return `${e.node}: ${e.kept === undefined ? `wrote ${e.path}` : `${e.path} had been edited by hand: that copy is now ${e.kept}`}`;
     case "notice":
       return `${e.level}: ${e.message}`;
     case "lock-waiting":

@@ -2,16 +2,18 @@
  * Runs one stage: staging and scratch before, publication after.
  *
  * Guarantees: what a stage writes is invisible until it succeeded, and then published whole; a stage that failed, threw
- * or was interrupted leaves nothing but its scratch and its log; a user's file that changed while the stage may have
- * been reading it is noticed before anything is recorded; an interrupted stage is waited for 10 s, no longer.
+ * or was interrupted leaves nothing but its scratch and its log; what it read, artifacts and the user's files, is what
+ * its fingerprint says: looked at just before and just after, and where something was written to it, though it was put
+ * back, nothing is recorded and no scratch is kept; an interrupted stage is waited for 10 s, no longer.
  */
 import { mkdirSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { EXIT } from "../platform/exit.ts";
 import { fsFailure } from "../platform/fs.ts";
-import { hexOf } from "../platform/hash.ts";
+import { type Digest, hexOf } from "../platform/hash.ts";
 import type { JsonObject } from "../platform/json.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
+import { type Snapshot, stoodStill, TICK_MS } from "../platform/snapshot.ts";
 import { type Decision, filesOf, type Known } from "./decide.ts";
 import type { Keys } from "./key.ts";
 import type { RecordInput, StageRecord } from "./record.ts";
@@ -44,9 +46,15 @@ export async function runStage(o: StageRun): Promise<Result<StageRecord>> {
     folder = staged.folder;
     mkdirSync(scratch, { recursive: true });
     const createdAt = known.store.readRecord(o.decision.fingerprint)?.createdAt ?? new Date().toISOString();
+    const held = await holdInputs(o);
+    if (!held.ok) return held;
+    // A file as young as the look at it could be written to within the same tick of the clock and not show it; from here on it shows.
+    if (Object.keys(stage.files ?? {}).length > 0) await new Promise((resolve) => setTimeout(resolve, TICK_MS + 1));
     const outcome = await callStage(o, staged.paths, scratch, createdAt);
+    const changed = (await changedInput(o, held.value)) ?? (await changedFile(o));
+    // Its checkpoints may be made of what it should not have read.
+    if (changed !== undefined) rmSync(scratch, { recursive: true, force: true });
     if (!outcome.ok) return outcome;
-    const changed = await changedFile(o);
     if (changed !== undefined) return err(changed);
     const seconds = (performance.now() - started) / 1000;
     const outputs = await known.store.publish(staged.paths, stage.outputs);
@@ -133,10 +141,48 @@ function graceAfter(signal: AbortSignal, id: string): { over: Promise<Result<nev
   return { over, cancel };
 }
 
+/** The inputs' artifacts as the stage finds them. Fails when one is not what this run took it for, with `verifyInputs` also by its bytes. */
+async function holdInputs({ stage, inputs, known }: StageRun): Promise<Result<Map<Digest, Snapshot>>> {
+  const held = new Map<Digest, Snapshot>();
+  for (const input of Object.values(inputs)) {
+    if (held.has(input.digest)) continue;
+    const snapshot = await known.store.hold(input.digest);
+    if (snapshot === undefined) return err(inputChanged(input, `before ${stage.id} could read it`));
+    if (stage.verifyInputs === true && !(await known.store.verify(input.digest))) return err(inputDamaged(input));
+    held.set(input.digest, snapshot);
+  }
+  return ok(held);
+}
+
+async function changedInput({ stage, inputs, known }: StageRun, held: ReadonlyMap<Digest, Snapshot>): Promise<Failure | undefined> {
+  for (const input of Object.values(inputs)) {
+    const snapshot = held.get(input.digest);
+    if (snapshot === undefined || !(await known.store.stoodStill(input.digest, snapshot))) return inputChanged(input, `while ${stage.id} was reading it`);
+  }
+  return undefined;
+}
+
+const inputChanged = ({ stage, output }: RecordInput, when: string): Failure => ({
+  code: "engine/input-changed",
+  message: `the artifact ${output} of ${stage} changed ${when}`,
+  hint: "leave what lies in .mcp-forge/store as it is, and run the same command again: what was changed there is made anew",
+  exit: EXIT.failed,
+});
+
+const inputDamaged = ({ stage, output }: RecordInput): Failure => ({
+  code: "engine/input-damaged",
+  message: `the bytes of the artifact ${output} of ${stage} are not those that it was made with, though its size and times are`,
+  hint: "run the same command again: it is made anew. `forge store verify` reads the whole store, for a disk that you do not trust",
+  exit: EXIT.failed,
+});
+
 async function changedFile(o: StageRun): Promise<Failure | undefined> {
   const now = await filesOf(o.stage, o.known.files);
   if (!now.ok) return now.error;
-  const name = Object.keys(now.value).find((n) => now.value[n] !== o.decision.files[n]);
+  const name = Object.entries(now.value).find(([n, snapshot]) => {
+    const before = o.decision.seen[n];
+    return before === undefined || !stoodStill(before, snapshot);
+  })?.[0];
   if (name === undefined) return undefined;
   return {
     code: "engine/file-changed",

@@ -104,6 +104,9 @@ export class Run implements Work {
 
   async run(id: string): Promise<"good" | "bad"> {
     const stage = this.#node(id) as StageDefinition;
+    // A file of the user's may have become another while the stage waited for its slot.
+    const look = Object.keys(stage.files ?? {}).length > 0 ? await this.look(id) : "run";
+    if (look !== "run") return look;
     const decision = this.#decisions.get(id) as Decision;
     const { events, known, keys, projectRoot, signal } = this.#p;
     const logFile = join(projectRoot, ".mcp-forge", "runs", this.#p.id, `${id.replace(/[^\w.-]/g, "-")}.log`);
@@ -153,10 +156,12 @@ export class Run implements Work {
       if (isNew) known.state.save();
       const outputs = Object.fromEntries(Object.entries(record.outputs).map(([name, o]) => [name, o.digest]));
       lockfile?.set(stage.id, { key: (keys.get(stage.id) as Keys).recipe, version: stage.version, outputs, figures: { ...record.figures } });
-      lockfile?.save();
+      const saved = lockfile?.save();
+      if (saved?.ok === false) return { ...saved.error, message: `${stage.id} is finished and kept, but ${saved.error.message}` };
       const written = await views.update(stage, record, known.store);
-      if (written.length > 0) views.save();
-      for (const view of written) events.emit({ type: "view-written", node: stage.id, ...view });
+      if (!written.ok) return written.error;
+      if (written.value.length > 0) views.save();
+      for (const view of written.value) events.emit({ type: "view-written", node: stage.id, ...view });
       return undefined;
     } catch (e) {
       return this.#cannotWrite(e, `write what ${stage.id} made`);
@@ -181,7 +186,8 @@ export class Run implements Work {
     lockfile?.set(gate.id, { key: recipeKey, version: gate.version, passed: judgement.passed, verdicts: table });
     try {
       known.state.save();
-      lockfile?.save();
+      const saved = lockfile?.save();
+      if (saved?.ok === false) return this.#fail(gate, saved.error, 0);
     } catch (e) {
       return this.#fail(gate, this.#cannotWrite(e, `write down what ${gate.id} judged`), 0);
     }

@@ -26,10 +26,17 @@ export interface RunSummary {
 /** Longest event that is looked for at either end of a diary, in bytes. */
 const LONGEST = 1 << 18;
 
-/** Ids of the runs that are kept, oldest first; `events.jsonl` and the stages' logs lie in `.mcp-forge/runs/<id>`. */
+/** `20260131T235959Z-0a1b`: sorts by time. */
+const RUN_ID = /^\d{8}T\d{6}Z-[0-9a-f]{4}$/;
+
+/** Ids of the runs that are kept, oldest first; `events.jsonl` and the stages' logs lie in `.mcp-forge/runs/<id>`. What else lies there is nobody's run. */
 export function listRuns(projectRoot: string): string[] {
   const folder = join(projectRoot, ".mcp-forge", "runs");
-  return existsSync(folder) ? readdirSync(folder).sort() : [];
+  return existsSync(folder)
+    ? readdirSync(folder)
+        .filter((name) => RUN_ID.test(name))
+        .sort()
+    : [];
 }
 
 /** Every run that is kept, oldest first. */

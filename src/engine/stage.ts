@@ -71,6 +71,8 @@ export interface StageDefinition extends NodeBase {
   readonly resources?: Resources;
   /** Name of the figure that says what its outcome costs, in US dollars, where nothing of it is kept from before; `plan` tells it. */
   readonly costFigure?: string;
+  /** Whether every byte of its inputs is compared with their digests before it runs: for what leaves the project. Elsewhere stats stand in for bytes. */
+  readonly verifyInputs?: boolean;
   /** Where a copy of an output is kept for people, absolute path by output name (`dist/NAME`, `.mcp-forge/data/train.jsonl`). Remade when missing. */
   readonly views?: Readonly<Record<string, string>>;
   readonly run: (context: StageContext) => Promise<Result<StageOutcome, Failure>>;

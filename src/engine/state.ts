@@ -19,8 +19,20 @@ export interface GateState {
   readonly verdicts: readonly Verdict[];
 }
 
-/** The states that a project has, by the path of the recipe's lockfile (relative to the project, with `/`), each with its stages' fingerprints. */
-export function listStates(projectRoot: string): { readonly file: string; readonly lockfile: string; readonly stages: readonly Digest[] }[] {
+/** One of the states that a project has. */
+export interface ListedState {
+  /** Absolute path of its book. */
+  readonly file: string;
+  /** Path of the recipe's lockfile, relative to the project, with `/`. */
+  readonly lockfile: string;
+  /** null: the recipe itself; undefined: an older book with a long name does not tell. */
+  readonly variant: string | null | undefined;
+  /** Fingerprints of its stages. */
+  readonly stages: readonly Digest[];
+}
+
+/** The states that a project has, in no order. */
+export function listStates(projectRoot: string): ListedState[] {
   const folder = join(projectRoot, ".mcp-forge", "state");
   let names: string[];
   try {
@@ -30,14 +42,18 @@ export function listStates(projectRoot: string): { readonly file: string; readon
   }
   return names.flatMap((name) => {
     try {
-      const { stages = {}, lockfile: stated } = JSON.parse(readFileSync(join(folder, name), "utf8")) as {
+      const { stages = {}, ...stated } = JSON.parse(readFileSync(join(folder, name), "utf8")) as {
         stages?: Record<string, unknown>;
         lockfile?: unknown;
+        variant?: unknown;
       };
-      const lockfile = typeof stated === "string" ? stated : decodeURIComponent(name.slice(0, -".json".length).split("@")[0] as string);
+      const [recipe = "", named] = name.slice(0, -".json".length).split("@").map(decodeURIComponent);
+      const lockfile = typeof stated.lockfile === "string" ? stated.lockfile : recipe;
       // Other books lie in the same folder.
       if (!lockfile.endsWith(".lock")) return [];
-      return [{ file: join(folder, name), lockfile, stages: Object.values(stages).filter(isDigest) }];
+      const told = typeof stated.variant === "string" || stated.variant === null ? stated.variant : undefined;
+      const variant = stated.lockfile === undefined ? (named ?? null) : told;
+      return [{ file: join(folder, name), lockfile, variant, stages: Object.values(stages).filter(isDigest) }];
     } catch {
       return [];
     }
@@ -53,7 +69,7 @@ export class State {
   #gates = new Map<string, GateState>();
   #saved = "";
   /** Said inside where the file's name cannot: a letter of other alphabets takes up to nine there. */
-  #lockfile: string | undefined;
+  readonly #of: { readonly lockfile: string; readonly variant: string | null } | undefined;
 
   /** @param lockfile tells recipes of one project apart. Reads; creates nothing. */
   constructor(projectRoot: string, lockfile: string, variant: string | undefined) {
@@ -61,7 +77,7 @@ export class State {
     const recipe = encodeURIComponent(path);
     const name = `${recipe}${variant === undefined ? "" : `@${encodeURIComponent(variant)}`}`;
     const tooLong = name.length > LONGEST_NAME;
-    if (tooLong) this.#lockfile = path;
+    this.#of = tooLong ? { lockfile: path, variant: variant ?? null } : undefined;
     this.#path = join(projectRoot, ".mcp-forge", "state", `${tooLong ? hexOf(digestText(name)) : name}.json`);
     try {
       this.#saved = readFileSync(this.#path, "utf8");
@@ -91,13 +107,18 @@ export class State {
     this.#gates.set(id, gate);
   }
 
+  /** Forgets nodes that the recipe no longer has: what they made is then nobody's (collect.ts). */
+  keepOnly(ids: ReadonlySet<string>): void {
+    for (const books of [this.#stages, this.#gates]) for (const id of [...books.keys()]) if (!ids.has(id)) books.delete(id);
+  }
+
   ids(): { stages: readonly string[]; gates: readonly string[] } {
     return { stages: [...this.#stages.keys()], gates: [...this.#gates.keys()] };
   }
 
   /** Writes it if it changed. Only under the project's lock. Throws the file system's error. */
   save(): void {
-    const text = JSON.stringify({ lockfile: this.#lockfile, stages: Object.fromEntries(this.#stages), gates: Object.fromEntries(this.#gates) });
+    const text = JSON.stringify({ ...this.#of, stages: Object.fromEntries(this.#stages), gates: Object.fromEntries(this.#gates) });
     if (text === this.#saved) return;
     mkdirSync(dirname(this.#path), { recursive: true });
     writeFileAtomic(this.#path, text, { durable: false, temporary: `${this.#path}.tmp` });

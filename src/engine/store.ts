@@ -19,7 +19,7 @@ import { EXIT } from "../platform/exit.ts";
 import { errorCode, makeReadOnly, syncFolder, syncTree, writeFileAtomic } from "../platform/fs.ts";
 import { type Digest, hexOf, isDigest } from "../platform/hash.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
-import { matchesSnapshot, parseSnapshot, refreshSnapshot, type Snapshot, TICK_MS, takeSnapshot, UnfitTreeError } from "../platform/snapshot.ts";
+import { matchesSnapshot, parseSnapshot, refreshSnapshot, type Snapshot, stoodStill, TICK_MS, takeSnapshot, UnfitTreeError } from "../platform/snapshot.ts";
 import { parseRecord, type RecordOutput, type StageRecord } from "./record.ts";
 
 const STORE_VERSION = 2;
@@ -31,8 +31,10 @@ export class Store {
   readonly #root: string;
   /** What the store on disk has; today's for one that is yet to be made. */
   #version: number;
-  /** Objects found intact by this process; what happens to them while it runs is seen by the next run. */
+  /** Objects found intact by this process, which are not looked at twice; who hands one to a stage looks again (`hold`). */
   readonly #intact = new Set<Digest>();
+  /** Records that this process has read: only the lock's holder writes any, and a plan shows one instant. */
+  readonly #records = new Map<Digest, StageRecord>();
 
   private constructor(root: string, version: number) {
     this.#root = root;
@@ -138,6 +140,40 @@ export class Store {
     return "intact";
   }
 
+  /** An artifact as it is now, whatever this process found before: its snapshot, or undefined when it is not what its digest says. Only under the project's lock. */
+  async hold(digest: Digest): Promise<Snapshot | undefined> {
+    this.#intact.delete(digest);
+    return (await this.check(digest, true)) === "intact" ? this.#readSnapshot(digest) : undefined;
+  }
+
+  /** Whether an artifact was not written to since `hold`, not even to be put back. What was is looked at again before it counts as intact. */
+  async stoodStill(digest: Digest, held: Snapshot): Promise<boolean> {
+    const content = this.contentPath(digest);
+    if (matchesSnapshot(content, held)) return true;
+    this.#intact.delete(digest);
+    try {
+      return stoodStill(held, await refreshSnapshot(content, held));
+    } catch (e) {
+      if (e instanceof UnfitTreeError || errorCode(e) !== "") return false;
+      throw e;
+    }
+  }
+
+  /**
+   * Whether an artifact's bytes are those of its digest: reads them all. Of one that differs the stats are forgotten, so that it is taken for
+   * edited from now on, though they show nothing. Only under the project's lock.
+   */
+  async verify(digest: Digest): Promise<boolean> {
+    try {
+      if ((await takeSnapshot(this.contentPath(digest))).digest === digest) return true;
+    } catch (e) {
+      if (!(e instanceof UnfitTreeError) && errorCode(e) === "") throw e;
+    }
+    this.#intact.delete(digest);
+    rmSync(this.#snapshotPath(digest), { force: true });
+    return false;
+  }
+
   /** Moves a damaged artifact out of the way; returns where to. */
   setAside(digest: Digest): string {
     const folder = join(this.#root, "damaged");
@@ -156,9 +192,13 @@ export class Store {
   }
 
   readRecord(fingerprint: Digest): StageRecord | undefined {
+    const known = this.#records.get(fingerprint);
+    if (known !== undefined) return known;
     try {
       const record = parseRecord(readFileSync(this.#recordPath(fingerprint), "utf8"));
-      return record?.fingerprint === fingerprint ? record : undefined;
+      if (record?.fingerprint !== fingerprint) return undefined;
+      this.#records.set(fingerprint, record);
+      return record;
     } catch (e) {
       if (errorCode(e) === "ENOENT") return undefined;
       throw e;
@@ -167,6 +207,7 @@ export class Store {
 
   /** The instant at which a stage counts as finished. */
   writeRecord(record: StageRecord): void {
+    this.#records.delete(record.fingerprint);
     writeFileAtomic(this.#recordPath(record.fingerprint), `${JSON.stringify(record)}\n`);
   }
 
@@ -189,6 +230,7 @@ export class Store {
 
   /** Forgets that a stage finished; its artifacts stay. Only under the project's lock. */
   removeRecord(fingerprint: Digest): void {
+    this.#records.delete(fingerprint);
     rmSync(this.#recordPath(fingerprint), { force: true });
   }
 
@@ -197,12 +239,6 @@ export class Store {
     this.#intact.delete(digest);
     rmSync(this.#snapshotPath(digest), { force: true });
     rmSync(this.#objectFolder(digest), { recursive: true, force: true });
-  }
-
-  /** Deletes what was set aside up to a time. Only under the project's lock. */
-  removeDamaged(before: number): void {
-    for (const name of this.damaged(before)) rmSync(join(this.#root, "damaged", name), { recursive: true, force: true });
-    if (entries(join(this.#root, "damaged")).length === 0) rmSync(join(this.#root, "damaged"), { recursive: true, force: true });
   }
 
   async #adopt(staged: string, snapshot: Snapshot): Promise<void> {

@@ -3,12 +3,15 @@
  *
  * Guarantees: after a run a view holds what the store holds; it is a reflink or a copy, never a hard link, so editing
  * it cannot touch the store; what somebody edited or put there is never lost but moved beside it (`NAME.edited-1`)
- * before the view is made again; a view that is as we left it is not read (stat only).
+ * before the view is made again; a view that is as we left it is not read (stat only); a copy that was made is read once,
+ * and where it is not what the store should hold, it goes and the artifact counts as edited from then on.
  */
 import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join, relative, sep } from "node:path";
+import { EXIT } from "../platform/exit.ts";
 import { cloneTree, writeFileAtomic } from "../platform/fs.ts";
 import type { Digest } from "../platform/hash.ts";
+import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import { matchesSnapshot, parseSnapshot, type Snapshot, TICK_MS, takeSnapshot, UnfitTreeError } from "../platform/snapshot.ts";
 import type { StageRecord } from "./record.ts";
 import type { StageDefinition } from "./stage.ts";
@@ -20,6 +23,13 @@ export interface WrittenView {
   readonly path: string;
   /** Where what stood there was moved to, if it was not ours. */
   readonly kept?: string;
+}
+
+/** A view that is not the copy of the present result: there is none, it was written to since, no run is known to have left it, or it is an earlier result. */
+export interface ChangedView {
+  /** Relative to the project root, with forward slashes. */
+  readonly path: string;
+  readonly what: "missing" | "edited" | "unknown" | "other";
 }
 
 export class Views {
@@ -42,13 +52,13 @@ export class Views {
     }
   }
 
-  /** Brings a stage's views up to date; returns those that were written. Throws the file system's error. */
-  async update(stage: StageDefinition, record: StageRecord, store: Store): Promise<WrittenView[]> {
+  /** Brings a stage's views up to date; gives those that were written. Fails when an artifact's bytes are not its own. Throws the file system's error. */
+  async update(stage: StageDefinition, record: StageRecord, store: Store): Promise<Result<WrittenView[]>> {
     const written: WrittenView[] = [];
     for (const [output, path] of Object.entries(stage.views ?? {})) {
       const digest = record.outputs[output]?.digest;
       if (digest === undefined) throw new Error(`${stage.id} has a view of ${output}, which is no output of it`);
-      const shown = relative(this.#projectRoot, path).split(sep).join("/");
+      const shown = this.#shown(path);
       const made = this.#made.get(shown);
       if (made?.digest === digest && matchesSnapshot(path, made)) continue;
       const standing = isThere(path) ? await digestOf(path) : undefined;
@@ -59,16 +69,41 @@ export class Views {
       const kept = isThere(path) && (standing === undefined || standing.digest !== made?.digest) ? this.#moveAside(path) : undefined;
       await this.#write(path, store.contentPath(digest));
       await new Promise((resolve) => setTimeout(resolve, TICK_MS + 1)); // So that the next run can trust the stats.
-      this.#remember(shown, await takeSnapshot(path));
-      written.push({ output, path: shown, ...(kept !== undefined && { kept: relative(this.#projectRoot, kept).split(sep).join("/") }) });
+      const copy = await takeSnapshot(path);
+      if (copy.digest === digest) this.#remember(shown, copy);
+      else if (!(await store.verify(digest))) {
+        rmSync(path, { recursive: true, force: true });
+        return err(damaged(stage.id, output, shown));
+      } // Else somebody has edited it by now: it is none of ours, and the next run keeps it.
+      written.push({ output, path: shown, ...(kept !== undefined && { kept: this.#shown(kept) }) });
     }
-    return written;
+    return ok(written);
   }
 
   /** Whether a view is the copy of this output that we left there: looks at sizes and times, reads no content. */
   stands(path: string, digest: Digest | undefined): boolean {
-    const made = this.#made.get(relative(this.#projectRoot, path).split(sep).join("/"));
-    return digest !== undefined && made?.digest === digest && matchesSnapshot(path, made);
+    return digest !== undefined && this.#changeOf(this.#shown(path), path, digest) === undefined;
+  }
+
+  /** The views of a stage that are not the copies that `update` leaves: looks at sizes and times, reads no content. */
+  changed(stage: StageDefinition, record: StageRecord): ChangedView[] {
+    return Object.entries(stage.views ?? {}).flatMap(([output, at]) => {
+      const path = this.#shown(at);
+      const what = this.#changeOf(path, at, record.outputs[output]?.digest);
+      return what === undefined ? [] : [{ path, what }];
+    });
+  }
+
+  #changeOf(shown: string, path: string, digest: Digest | undefined): ChangedView["what"] | undefined {
+    const made = this.#made.get(shown);
+    if (!isThere(path)) return "missing";
+    if (made === undefined) return "unknown";
+    if (!matchesSnapshot(path, made)) return "edited";
+    return made.digest === digest ? undefined : "other";
+  }
+
+  #shown(path: string): string {
+    return relative(this.#projectRoot, path).split(sep).join("/");
   }
 
   /** Keeps what was learned for the next run. Throws the file system's error. */
@@ -105,6 +140,13 @@ export class Views {
     this.#dirty = true;
   }
 }
+
+const damaged = (stage: string, output: string, view: string): Failure => ({
+  code: "engine/artifact-damaged",
+  message: `${view} cannot be copied: the bytes of the artifact ${output} of ${stage} are not those that it was made with`,
+  hint: "run the same command again: it is made anew. `forge store verify` reads the whole store, for a disk that you do not trust",
+  exit: EXIT.failed,
+});
 
 /** Whether something is at the path, a dangling link included. */
 function isThere(path: string): boolean {

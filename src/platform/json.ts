@@ -10,12 +10,18 @@ export type JsonObject = { readonly [key: string]: JsonValue };
  */
 export function canonicalJson(value: unknown): string {
   if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "null";
-  if (Array.isArray(value)) return `[${value.map((v) => canonicalJson(v)).join(",")}]`;
-  const members = Object.entries(value)
-    .filter(([, v]) => v !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-    .map(([k, v]) => `${JSON.stringify(k)}:${canonicalJson(v)}`);
-  return `{${members.join(",")}}`;
+  // One text that grows, for keys of a thousand stages are made in every plan.
+  let text = "";
+  if (Array.isArray(value)) {
+    for (const v of value) text += text === "" ? canonicalJson(v) : `,${canonicalJson(v)}`;
+    return `[${text}]`;
+  }
+  const members = value as Readonly<Record<string, unknown>>;
+  for (const key of Object.keys(members).sort()) {
+    const v = members[key];
+    if (v !== undefined) text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${canonicalJson(v)}`;
+  }
+  return `{${text}}`;
 }
 
 /** Parses JSON Lines; blank lines are skipped. Throws SyntaxError naming the line (1-based). */

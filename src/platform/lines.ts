@@ -6,13 +6,16 @@
 export class LineSplitter {
   readonly #onLine: (line: string, cut: boolean) => void;
   readonly #maxLineBytes: number;
+  readonly #decode: (line: Buffer) => string;
   #parts: Buffer[] = [];
   #size = 0;
   #dropping = false;
 
-  constructor(onLine: (line: string, cut: boolean) => void, maxLineBytes: number) {
+  /** @param decode a line's bytes as text; UTF-8 if left out */
+  constructor(onLine: (line: string, cut: boolean) => void, maxLineBytes: number, decode = (line: Buffer): string => line.toString("utf8")) {
     this.#onLine = onLine;
     this.#maxLineBytes = maxLineBytes;
+    this.#decode = decode;
   }
 
   push(chunk: Buffer): void {
@@ -46,7 +49,7 @@ export class LineSplitter {
   }
 
   #emit(cut: boolean): void {
-    const text = Buffer.concat(this.#parts).toString("utf8");
+    const text = this.#decode(Buffer.concat(this.#parts));
     this.#parts = [];
     this.#size = 0;
     this.#onLine(text.endsWith("\r") ? text.slice(0, -1) : text, cut);

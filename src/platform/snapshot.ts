@@ -180,6 +180,13 @@ export function matchesSnapshot(path: string, snapshot: Snapshot): boolean {
   }
 }
 
+/**
+ * Whether nothing was written between two looks at the same place, not even to be put back: same bytes, and no entry's size, times or inode
+ * differs. Unlike `matchesSnapshot` it does not ask how fresh an entry was.
+ */
+export const stoodStill = (before: Snapshot, now: Snapshot): boolean =>
+  before.digest === now.digest && before.paths === now.paths && before.types === now.types && before.stats === now.stats;
+
 const isContent = (type: EntryType): boolean => type === "f" || type === "x";
 
 const sameStat = (e: SnapshotEntry, s: Stats): boolean =>

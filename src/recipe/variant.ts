@@ -2,7 +2,7 @@
  * Lays a variant over a recipe: mappings are merged key by key, lists and single values replaced.
  * Every value keeps the place where it was written, so an error in a variant points into the variant.
  */
-import type { MapTree, Member, Tree } from "./source.ts";
+import { MAX_BYTES, type MapTree, type Member, parseTree, Source, type Tree } from "./source.ts";
 
 /** Keys that exclude each other: a variant that names one takes the place of the other, with what belongs to it. */
 const EXCLUSIVE: Readonly<Record<string, readonly (readonly string[])[]>> = {
@@ -16,6 +16,14 @@ const EXCLUSIVE: Readonly<Record<string, readonly (readonly string[])[]>> = {
 export function variantsOf(tree: MapTree): ReadonlyMap<string, Member> {
   const value = tree.members.get("variants")?.value;
   return value?.kind === "map" ? value.members : new Map();
+}
+
+/** The names of the variants that a recipe's text declares; undefined where it is no recipe that can be read, so that nobody can say. */
+export function declaredVariants(text: string): ReadonlySet<string> | undefined {
+  const tree = text.length > MAX_BYTES ? undefined : parseTree(new Source("the recipe", text));
+  if (tree?.ok !== true || !tree.value.members.has("tools")) return undefined;
+  const variants = tree.value.members.get("variants");
+  return variants !== undefined && variants.value.kind !== "map" ? undefined : new Set(variantsOf(tree.value).keys());
 }
 
 /** The recipe without its `variants`, the overlay laid over it. */

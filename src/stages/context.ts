@@ -31,9 +31,23 @@ export interface PipelineContext {
   readonly baselineModel?: string;
 }
 
-/** Path of a readable copy under `.mcp-forge/`, or `.mcp-forge/variants/NAME/` (state for people; the store is the truth). */
-export const view = ({ loaded }: PipelineContext, ...parts: string[]): string =>
+/** Folder under `.mcp-forge/` of what belongs to a variant and to no run: what a teacher wrote. */
+export const stateFolder = ({ loaded }: PipelineContext, ...parts: string[]): string =>
   join(loaded.projectRoot, ".mcp-forge", ...(loaded.variant === undefined ? [] : ["variants", loaded.variant]), ...parts);
+
+/**
+ * Path of a readable copy under `.mcp-forge/` (state for people; the store is the truth). Every recipe of a project has its own, or two
+ * of them would write over each other's at each run: `forge.yaml` at the project's root right there, another in `recipes/ITS/PATH/`.
+ */
+export const view = (c: PipelineContext, ...parts: string[]): string => stateFolder(c, ...recipeFolder(c.loaded), ...parts);
+
+function recipeFolder({ file, projectRoot }: Pick<LoadedRecipe, "file" | "projectRoot">): string[] {
+  const path = relative(projectRoot, file).split(sep);
+  if ((path.length === 1 && path[0] === "forge.yaml") || path[0] === "..") return [];
+  // What `forge run` made of its flags lies in .mcp-forge itself.
+  const own = path[0] === ".mcp-forge" ? path.slice(1) : path;
+  return ["recipes", ...own.slice(0, -1), (own.at(-1) as string).replace(/\.ya?ml$/i, "")];
+}
 
 /**
  * The tool sources as the recipe's slice: `${secret:NAME}` stays a name, so no value can enter a key. A server that is started has the recipe's

@@ -1,6 +1,7 @@
 /**
  * pack: puts the exported models, the tools, the prompt, the figures and smoke tests into one folder that travels by
- * itself. Comes after every gate; `--unproven` packs without them, and where one refuses says so in every file.
+ * itself. Comes after every gate; `--unproven` packs without them, and where one refuses says so in every file. What it packs
+ * is read and compared with its digests first: from here on nobody can.
  */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
@@ -71,6 +72,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
     outputs: { bundle: "folder" },
     views: { bundle: resolve(c.loaded.dir, recipe.bundle.output) },
     resources: { cpu: 1 },
+    verifyInputs: true,
     async run({ inputs, outputs, recordedAt, signal, emit }) {
       const [{ packBundle }, { ensureBase }, { createRenderer }, { toolCallGrammar }, { compare, overallScore }, { digestText }, { canonicalJson }] =
         await Promise.all([
@@ -102,7 +104,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
         createdAt: recordedAt,
         models: formats.map((format) => ({ format, path: inputs[`model_${format}`] as string })),
         toolset,
-        sources: recipe.tools,
+        sources: recipe.statedTools,
         family: c.family,
         renderer: createRenderer(c.family),
         licensePath: base.value.licensePath,
@@ -146,6 +148,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
         decoding: recipe.gates.decoding,
         grammar: constrained ? toolCallGrammar(toolset) : undefined,
         unproven: reasons.length > 0 ? { reasons } : undefined,
+        measuredHere: [validation, ...(benchmark === undefined ? [] : [benchmark])].every(saysItsModel),
       });
       if (!packed.ok) return packed;
       const { files, bytes, smokeTests } = packed.value;
@@ -171,27 +174,33 @@ async function provable(cases: readonly EvaluationCase[], [first = [], ...others
 /** Context that the bundle asks a runtime for: four times the longest sample, in steps of 1,024, at least 4,096, at most the model's window. */
 const contextLength = (longest: number, window: number): number => Math.min(window, Math.max(4096, Math.ceil((4 * longest) / 1024) * 1024));
 
-/** What the recipe's gates have against the figures: one sentence a verdict. */
+/** What the recipe's gates have against the figures, one sentence a verdict; and before it which figures may be another model's. */
 async function refusals(c: PipelineContext, formats: readonly string[], json: <T>(name: string) => Promise<T>): Promise<string[]> {
   const qa = await json<QaReport>("qa");
+  const unnamed: string[] = [];
   const judged: { stage: string; judge: ReturnType<typeof gate>["judge"]; figures: JsonObject }[] = [
     { stage: "qa", judge: gate(c, "qa", "qa").judge, figures: qa.figures as unknown as JsonObject },
   ];
   for (const format of formats) {
     const of = async (name: string): Promise<JsonObject> => {
       const report = await json<EvaluationReport>(`${name}_${format}`);
+      if (!saysItsModel(report)) unnamed.push(`${report.kind}:${format}: the report does not say which model it measured, so it may have been another`);
       return gateFigures(report);
     };
     judged.push({ stage: `validate:${format}`, judge: gate(c, "validate", `validate:${format}`).judge, figures: await of("validation") });
     if (c.recipe.evaluation.benchmark)
       judged.push({ stage: `benchmark:${format}`, judge: gate(c, "benchmark", `benchmark:${format}`).judge, figures: await of("benchmark") });
   }
-  return judged.flatMap(({ stage, judge, figures }) =>
+  const refused = judged.flatMap(({ stage, judge, figures }) =>
     judge(figures)
       .verdicts.filter((v) => !v.passed)
       .map((v) => `${stage}: ${v.figure} is ${v.value ?? "not measured"}, the gate wants ${v.threshold}`),
   );
+  return [...unnamed, ...refused];
 }
+
+/** Reports of earlier versions, which somebody may bring, do not; that those which do are of this model is checked where they are brought. */
+const saysItsModel = (report: EvaluationReport): boolean => report.model_sha256 !== undefined && report.toolset_hash !== undefined;
 
 function row(name: string, figures: Figures, base: Figures | undefined) {
   const f = figures[name];

@@ -110,5 +110,8 @@ export function buildPipeline(loaded: LoadedRecipe, options: PipelineOptions = {
   });
 }
 
-/** The graph with nothing to stop it: `pack --unproven` judges the figures itself and writes what they lack into every file. */
+/**
+ * The graph with nothing to stop it: `pack --unproven` judges the figures itself and writes what they lack into every file. It is not the graph
+ * that the recipe is locked by, so its run (`apart`) writes no lockfile.
+ */
 const withoutGates = (nodes: readonly NodeDefinition[]): NodeDefinition[] => nodes.filter((n) => n.kind !== "gate").map((n) => ({ ...n, after: [] }));

@@ -7,7 +7,7 @@ import type { StageContext } from "../engine/stage.ts";
 import type { Spending } from "../models/hosted/client.ts";
 import { EXIT } from "../platform/exit.ts";
 import { err, ok, type Result } from "../platform/result.ts";
-import { type PipelineContext, view } from "./context.ts";
+import { type PipelineContext, stateFolder } from "./context.ts";
 import { makeData, planOf } from "./generate.ts";
 import { teacherFile } from "./teacher.ts";
 import { openSession } from "./tool-session.ts";
@@ -53,7 +53,7 @@ export async function previewData(c: PipelineContext, n: number, o: Pick<StageCo
     return err({
       code: "data/nothing-made",
       message: `none of ${plan.train.length} conversations passed the checks: ${generation.statistics.short[0]?.reason ?? "no reason is known"}`,
-      hint: `what the teacher wrote lies in ${view(c, "teacher")}; a stronger model, or clearer descriptions of the tools, may help`,
+      hint: `what the teacher wrote lies in ${stateFolder(c, "teacher")}; a stronger model, or clearer descriptions of the tools, may help`,
       exit: EXIT.failed,
     });
   const shown = plan.train.length;

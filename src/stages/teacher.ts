@@ -13,7 +13,7 @@ import { isOffline, offlineFailure } from "../platform/offline.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { ResolvedRecipe } from "../recipe/types.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
-import { type PipelineContext, plain, view } from "./context.ts";
+import { type PipelineContext, plain, stateFolder } from "./context.ts";
 
 /** The reference's teacher, and the middle of its temperatures. */
 const MODEL = "gpt-4o";
@@ -80,9 +80,9 @@ export async function openTeacher(c: PipelineContext, o: TeacherContext): Promis
     ...(said.budget_usd !== undefined && { budgetUsd: said.budget_usd }),
     ...(said.rpm !== undefined && { rpm: said.rpm }),
     ...(said.tpm !== undefined && { tpm: said.tpm }),
-    repliesFolder: view(c, "teacher"),
-    ledger: view(c, "teacher", `paid-${c.recipe.name}.jsonl`),
-    batches: view(c, "teacher", `batches-${c.recipe.name}.jsonl`),
+    repliesFolder: stateFolder(c, "teacher"),
+    ledger: stateFolder(c, "teacher", `paid-${c.recipe.name}.jsonl`),
+    batches: stateFolder(c, "teacher", `batches-${c.recipe.name}.jsonl`),
     batch: said.batch === true,
     say: (message) => o.emit({ type: "log", level: "info", message }),
     signal,

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { planWords } from "../../src/cli/render/plan.ts";
 import { planRun } from "../../src/engine/plan.ts";
 import type { NodeDefinition } from "../../src/engine/stage.ts";
 import { ok } from "../../src/platform/result.ts";
@@ -90,6 +91,57 @@ describe("what runs again", () => {
     expect(await rig.statuses(chain(rig), { force: ["train"] })).toMatchObject({ train: "done", pack: "cached" });
     expect(rig.ran()).toEqual(["train"]);
     expect(await rig.apply(chain(rig), { force: ["trian"] })).toMatchObject({ ok: false, error: { code: "engine/unknown-node", exit: 4 } });
+  });
+
+  it("is not what force or from name beyond the end of the run, and that is said", async () => {
+    const rig = new Rig();
+    for (const o of [
+      { until: "train", force: ["pack"] },
+      { until: "train", from: "pack" },
+      { only: "train", force: ["pack"] },
+    ]) {
+      const failure = { ok: false, error: { code: "engine/beyond-end", message: "pack lies beyond train, where this run ends", exit: 4 } };
+      expect(await rig.apply(chain(rig), o)).toMatchObject(failure);
+      expect(await planRun({ nodes: chain(rig), projectRoot: rig.root, lockfile: rig.lockfile, ...o })).toMatchObject(failure);
+    }
+    expect(await rig.statuses(chain(rig), { until: "train", force: ["train"] })).toEqual({ generate: "done", train: "done" });
+  });
+
+  it("may be nothing, where an older record could stand once what comes before has run", async () => {
+    const rig = new Rig();
+    const nodes = (x: number) => [rig.stage({ id: "a" }), rig.stage({ id: "b", from: ["a"], recipe: { x } })];
+    await rig.outcome(nodes(1));
+    await rig.outcome(nodes(2));
+    expect(await rig.planned(nodes(1), { force: ["a"] })).toEqual({ a: "run | forced", b: "maybe | `x` 2 → 1 | depends on a" });
+    expect(await rig.planned(nodes(3), { force: ["a"] })).toEqual({ a: "run | forced", b: "run | `x` 2 → 3" });
+    expect(await rig.planned(nodes(1), { force: ["a", "b"] })).toEqual({ a: "run | forced", b: "run | `x` 2 → 1 | forced" });
+    expect(await rig.statuses(nodes(1), { force: ["a"] })).toEqual({ a: "done", b: "cached" });
+  });
+
+  it("is certain where no record has the file that there is now, or its artifact", async () => {
+    const rig = new Rig();
+    const file = join(rig.root, "cases.jsonl");
+    writeFileSync(file, "one");
+    const nodes = () => [rig.stage({ id: "a" }), rig.stage({ id: "b", from: ["a"], files: { cases: file } })];
+    const made = await rig.outcome(nodes());
+    writeFileSync(file, "two");
+    expect(await rig.planned(nodes(), { force: ["a"] })).toMatchObject({ b: "run | file cases changed" });
+    writeFileSync(file, "one");
+    rmSync(made.nodes[1]?.outputs.out as string);
+    expect(await rig.planned(nodes(), { force: ["a"] })).toMatchObject({ b: "run | artifact gone from the store: out" });
+  });
+
+  it("is what lost its record, and the plan says so", async () => {
+    const rig = new Rig();
+    await rig.outcome(chain(rig));
+    const records = join(rig.root, ".mcp-forge/store/records");
+    rmSync(records, { recursive: true });
+    mkdirSync(records);
+    expect(await rig.planned(chain(rig))).toMatchObject({
+      generate: "run | its record is gone from the store",
+      train: "run | its record is gone from the store",
+      pack: "run | its record is gone from the store",
+    });
   });
 
   it("ends with what until names", async () => {
@@ -231,10 +283,19 @@ describe("views", () => {
     expect(statSync(view).ino).not.toBe(statSync(stored).ino);
     expect(statSync(view).mode & 0o200).toBe(0o200);
     rmSync(view);
-    expect(await rig.planned(chain(rig))).toMatchObject({ pack: "cached | dist/model is missing and will be copied again" });
+    const missing = await rig.plan(chain(rig));
+    expect(missing.nodes.at(-1)).toMatchObject({ status: "cached", reasons: ["dist/model is missing and will be copied again"], views: ["dist/model"] });
+    expect(missing.work).toBe(true);
+    expect(planWords(missing, { paint: (_, text) => text })).toMatch(
+      /= pack +unchanged +dist\/model is missing .*\n\nnothing is to run: all 4 steps unchanged; 1 copy to be written again\n$/,
+    );
     await rig.outcome(chain(rig));
+    expect(await rig.plan(chain(rig))).toMatchObject({ work: false });
     expect(readFileSync(view)).toEqual(readFileSync(stored));
     writeFileSync(view, "mine");
+    expect(await rig.plan(chain(rig))).toMatchObject({ work: true });
+    expect(await rig.planned(chain(rig))).toMatchObject({ pack: expect.stringContaining("cached | dist/model was edited and will be copied again") });
+    expect(readFileSync(view, "utf8")).toBe("mine");
     await rig.outcome(chain(rig));
     expect(readFileSync(view)).toEqual(readFileSync(stored));
     expect(readFileSync(`${view}.edited-1`, "utf8")).toBe("mine");
@@ -243,5 +304,14 @@ describe("views", () => {
     expect(rig.events.some((e) => e.type === "view-written")).toBe(false);
     await rig.outcome(chain(rig, { samples: 2 }));
     expect(existsSync(`${view}.edited-2`)).toBe(false);
+    // Another recipe with the same view, whose result is there already.
+    expect(await rig.plan(chain(rig))).toMatchObject({
+      work: true,
+      nodes: [{}, {}, {}, { reasons: ["dist/model holds another result and will be copied again"] }],
+    });
+    rmSync(join(rig.root, ".mcp-forge/state/views.json"));
+    expect(await rig.planned(chain(rig))).toMatchObject({ pack: expect.stringContaining("was left by no run that is known") });
+    await rig.outcome(chain(rig));
+    expect(await rig.plan(chain(rig))).toMatchObject({ work: false });
   });
 });

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { readLast } from "../../src/engine/inspect.ts";
 import { lockfileText, parseLockfile } from "../../src/engine/lockfile.ts";
 import type { NodeDefinition } from "../../src/engine/stage.ts";
 import { gate, Rig } from "./support/rig.ts";
@@ -90,6 +91,22 @@ describe("the lockfile", () => {
       if (line !== undefined) expect(result).toMatchObject({ error: { place: { line } } });
       expect(readFileSync(rig.lockfile, "utf8")).toBe(text);
     }
+  });
+});
+
+describe("a run of another graph than the recipe's", () => {
+  it("leaves the lockfile as it is, verdicts and all, and a locked run ends as before", async () => {
+    const rig = new Rig();
+    const judged = [rig.stage({ id: "qa" }), gate("gate:qa", "qa", 5), rig.stage({ id: "pack", from: ["qa"], after: ["gate:qa"] })];
+    expect((await rig.outcome(judged)).exit).toBe(3);
+    const text = readFileSync(rig.lockfile, "utf8");
+    const unproven = [rig.stage({ id: "qa" }), rig.stage({ id: "pack", from: ["qa"], settings: { unproven: true } })];
+    expect((await rig.outcome(unproven, { apart: true })).exit).toBe(0);
+    expect(rig.ran()).toEqual(["qa", "pack"]);
+    expect(readFileSync(rig.lockfile, "utf8")).toBe(text);
+    const last = readLast(rig.root, rig.lockfile);
+    expect(last.ok && [...last.value.gates.keys()]).toEqual(["gate:qa"]);
+    expect((await rig.outcome(judged, { locked: true })).exit).toBe(3);
   });
 });
 

@@ -11,7 +11,7 @@ import { fail } from "../failure.ts";
 import { jsonText } from "../json.ts";
 import { openRecipe } from "../recipe.ts";
 import type { Terminal } from "../terminal.ts";
-import { figure, table } from "../words.ts";
+import { figure, figureBeside, table } from "../words.ts";
 
 interface Flags {
   readonly recipe?: string;
@@ -104,13 +104,18 @@ async function run(context: CliContext, commit: string, flags: Flags): Promise<E
   const shown = (side: Side) => ({ ...side.recipe, profileTable: undefined });
   const recipe =
     x.recipe === undefined || y.recipe === undefined ? undefined : differences(shown(x), shown(y), (path) => `\`${path}\``, Number.POSITIVE_INFINITY);
+  const graph = buildGraph(pipeline.nodes).nodes;
   const nodes = compareSections(
     x.section,
     y.section,
-    buildGraph(pipeline.nodes).nodes.map((n) => n.id),
+    graph.map((n) => n.id),
   );
   if (flags.json === true) context.terminal.out(jsonText({ from: commit, to: flags.to ?? null, recipe: recipe ?? null, nodes }));
-  else context.terminal.out(words(commit, recipe, nodes, context.terminal));
+  else {
+    const without = [...(x.recipe === undefined ? [commit] : []), ...(y.recipe === undefined ? [flags.to ?? "the working tree"] : [])];
+    const gates = new Set(graph.filter((n) => n.kind === "gate").map((n) => n.id));
+    context.terminal.out(words({ commit, without, recipe, nodes, gates }, context.terminal));
+  }
   return EXIT.ok;
 }
 
@@ -121,27 +126,42 @@ const CHANGES: Readonly<Record<NodeChange["change"], string>> = {
   "same-request": "another outcome of the same request",
 };
 
-function words(commit: string, recipe: readonly string[] | undefined, nodes: readonly NodeChange[], { paint }: Pick<Terminal, "paint">): string {
+interface Differences {
+  readonly commit: string;
+  /** The sides that have no recipe to compare. */
+  readonly without: readonly string[];
+  readonly recipe: readonly string[] | undefined;
+  readonly nodes: readonly NodeChange[];
+  readonly gates: ReadonlySet<string>;
+}
+
+/** A node's row among the results; undefined where its figures or its verdict, which have rows of their own, say all. */
+function resultRow(n: NodeChange, isGate: boolean): string[] | undefined {
+  const version = n.version === undefined ? [] : [`version ${n.version.before} → ${n.version.after}`];
+  if (n.change === "added" || n.change === "removed" || n.outputs.length > 0) return [n.id, CHANGES[n.change], [...n.outputs, ...version].join(", ")];
+  if (version.length === 0 && (n.figures.length > 0 || n.passed !== undefined)) return undefined;
+  const what = version[0] ?? (n.change === "made" ? "another request" : "other figures");
+  return [n.id, what, isGate ? `${n.passed === undefined ? "same" : "another"} verdict` : "same outputs"];
+}
+
+function words({ commit, without, recipe, nodes, gates: isGate }: Differences, { paint }: Pick<Terminal, "paint">): string {
   const lines: string[] = [];
   const head = (text: string): void => {
     lines.push(...(lines.length > 0 ? [""] : []), paint("bold", text));
   };
-  if (recipe === undefined) lines.push(`${commit} has no recipe here that this version reads.`);
-  else if (recipe.length > 0) {
+  if (without.length > 0) lines.push(`${without.join(" and ")} ${without.length > 1 ? "have" : "has"} no recipe here that this version reads.`);
+  else if (recipe !== undefined && recipe.length > 0) {
     head("recipe");
     lines.push(...recipe.map((r) => `  ${safeText(r)}`));
   }
-  const made = nodes.filter((n) => n.outputs.length > 0 || n.change === "added" || n.change === "removed");
-  if (made.length > 0) {
+  const results = nodes.map((n) => resultRow(n, isGate.has(n.id))).filter((row) => row !== undefined);
+  if (results.length > 0) {
     head("results");
-    lines.push(
-      ...table(
-        made.map((n) => [n.id, CHANGES[n.change], n.outputs.join(", ")]),
-        { indent: "  ", left: [1, 2] },
-      ),
-    );
+    lines.push(...table(results, { indent: "  ", left: [1, 2] }));
   }
-  const figures = nodes.flatMap((n) => n.figures.map((f) => [n.id, f.figure, figure(f.before), "→", figure(f.after), change(f.before, f.after)]));
+  const figures = nodes.flatMap((n) =>
+    n.figures.map((f) => [n.id, f.figure, figureBeside(f.before, f.after), "→", figureBeside(f.after, f.before), change(f.before, f.after)]),
+  );
   if (figures.length > 0) {
     head("figures");
     lines.push(...table(figures, { indent: "  ", left: [1] }));

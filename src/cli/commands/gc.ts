@@ -1,13 +1,16 @@
-/** `forge gc`: what the store may forget; with --yes, forgets it. */
+/** `forge gc`: what the project may forget; with --yes, forgets it. */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
+import type { Garbage } from "../../engine/collect.ts";
 import { EXIT, type ExitCode } from "../../platform/exit.ts";
+import { safeText } from "../../platform/redact.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail } from "../failure.ts";
 import { jsonText } from "../json.ts";
 import { projectOf, withProject } from "../recipe.ts";
 import { seconds, waitSeconds } from "../run.ts";
+import type { Terminal } from "../terminal.ts";
 import { bytes, plural } from "../words.ts";
 
 interface Flags {
@@ -37,11 +40,11 @@ export function size(text: string): number {
 export function define(context: CliContext): Command {
   return withProject(new Command("gc"))
     .description(
-      "Shows what the store of this project may forget: results that no recipe's last run ended with, and that no lockfile names, in the working tree or on any local branch.\nWith --yes it is deleted. What is gone can be made again by running.",
+      "Shows what this project may forget: results that no recipe's last run ended with, and that no lockfile names, in the working tree or on any local branch; what interrupted stages left and what was edited by hand in the store and set aside, after a month; logs of runs (never the last one's) after a week.\nWith --yes it is deleted. Results that are gone can be made again by running; an edit cannot.",
     )
     .option("--yes", "delete it")
-    .option("--older-than <age>", "only what is so old: 12h, 30d, 2w", age)
-    .option("--max-size <size>", "the oldest first, until the store holds no more than this: 500MB, 5GB", size)
+    .option("--older-than <age>", "only what is so old, of every kind: 12h, 30d, 2w", age)
+    .option("--max-size <size>", "only until all of it holds no more than this, the oldest first and edited artifacts last: 500MB, 5GB", size)
     .option("--ignore-branches", "do not look at other branches' lockfiles")
     .option("--wait-lock [seconds]", "wait for another run in the same project to end, so long at most", seconds)
     .option("--json", "print it as JSON")
@@ -51,21 +54,26 @@ export function define(context: CliContext): Command {
 
 async function run(context: CliContext, flags: Flags): Promise<ExitCode> {
   const { terminal } = context;
-  const [{ findGarbage, removeGarbage }, { acquireLock }, { fsFailure }, project] = await Promise.all([
+  const [{ findGarbage, removeGarbage }, { acquireLock }, { fsFailure }, { declaredVariants }, project] = await Promise.all([
     import("../../engine/collect.ts"),
     import("../../engine/lock.ts"),
     import("../../platform/fs.ts"),
+    import("../../recipe/variant.ts"),
     projectOf(context, flags.recipe),
   ]);
   if (!project.ok) return fail(context, project.error);
   const root = project.value;
-  const options = { olderThanSeconds: flags.olderThan, maxBytes: flags.maxSize, ignoreBranches: flags.ignoreBranches === true };
+  const options = {
+    olderThanSeconds: flags.olderThan,
+    maxBytes: flags.maxSize,
+    ignoreBranches: flags.ignoreBranches === true,
+    variantsIn: declaredVariants,
+  };
   const lock = flags.yes === true && existsSync(join(root, ".mcp-forge")) ? await acquireLock(root, { waitSeconds: waitSeconds(flags.waitLock) }) : undefined;
   if (lock?.ok === false) return fail(context, lock.error);
   try {
     const garbage = await findGarbage(root, options);
     if (!garbage.ok) return fail(context, garbage.error);
-    const { records, objects, scratch, damaged, bytes: freed, keptBytes, lookedAt } = garbage.value;
     if (flags.yes === true) {
       try {
         const removed = removeGarbage(root, garbage.value);
@@ -76,27 +84,53 @@ async function run(context: CliContext, flags: Flags): Promise<ExitCode> {
         return fail(context, failure);
       }
     }
-    if (flags.json === true) {
-      terminal.out(jsonText({ removed: flags.yes === true, records, objects, scratch, damaged, bytes: freed, keptBytes, lookedAt }));
-      return EXIT.ok;
-    }
-    const nothing = records.length + objects.length + scratch.length + damaged === 0;
-    if (nothing) terminal.out(`Nothing to forget; the store holds ${bytes(keptBytes)}.\n`);
-    else {
-      for (const r of records) terminal.out(`${terminal.paint("dim", r.createdAt.slice(0, 16).replace("T", " "))}  ${r.stage}\n`);
-      const parts = [
-        `${plural(records.length, "result")} (${plural(objects.length, "artifact")}, ${bytes(freed)})`,
-        ...(scratch.length > 0 ? [`${plural(scratch.length, "interrupted stage")} of more than a month ago`] : []),
-        ...(damaged > 0 ? [`${plural(damaged, "artifact")} that had been edited`] : []),
-      ];
-      terminal.out(
-        `${flags.yes === true ? "Deleted" : "May go"}: ${parts.join(", ")}. ${bytes(keptBytes)} ${flags.yes === true ? "are left" : "would be left"}.\n`,
-      );
-    }
-    terminal.out(terminal.paint("dim", `Kept: what the last runs ended with, and what lockfiles name in ${lookedAt.join(", ")}.\n`));
-    if (!nothing && flags.yes !== true) terminal.out("To delete it: forge gc --yes\n");
+    terminal.out(flags.json === true ? json(garbage.value, flags.yes === true) : words(garbage.value, root, flags.yes === true, terminal));
     return EXIT.ok;
   } finally {
     if (lock?.ok === true) lock.value.release();
   }
+}
+
+function json({ scratch, runs, damaged, states, ...garbage }: Garbage, removed: boolean): string {
+  const sized = ({ path, bytes: size }: { readonly path: string; readonly bytes: number }) => ({ path, bytes: size });
+  return jsonText({
+    removed,
+    ...garbage,
+    scratch: scratch.map(sized),
+    runs: runs.map(sized),
+    damaged: damaged.map((d) => ({ ...sized(d), stages: d.stages })),
+    past: states.map(({ lockfile, variant }) => ({ lockfile, variant: variant ?? null })),
+  });
+}
+
+function words(
+  { records, objects, scratch, runs, damaged, states, bytes: freed, keptBytes, lookedAt }: Garbage,
+  root: string,
+  yes: boolean,
+  terminal: Terminal,
+): string {
+  const { paint } = terminal;
+  const kept = paint("dim", `Kept: what the last runs ended with, and what lockfiles name in ${lookedAt.join(", ")}.\n`);
+  const sizeOf = (of: readonly { readonly bytes: number }[]): string => bytes(of.reduce((sum, x) => sum + x.bytes, 0));
+  const parts = [
+    ...(records.length + objects.length > 0 ? [`${plural(records.length, "result")} (${plural(objects.length, "artifact")}, ${sizeOf(objects)})`] : []),
+    ...(scratch.length > 0 ? [`what ${plural(scratch.length, "interrupted stage")} left (${sizeOf(scratch)})`] : []),
+    ...(runs.length > 0 ? [`the logs of ${plural(runs.length, "run")} (${sizeOf(runs)})`] : []),
+    ...(damaged.length > 0 ? [`${plural(damaged.length, "artifact")} that had been edited (${sizeOf(damaged)})`] : []),
+  ];
+  if (parts.length === 0) return `Nothing to forget; ${bytes(keptBytes)} are in use.\n${kept}`;
+  const line = (time: string, text: string): string => `${paint("dim", time.slice(0, 16).replace("T", " "))}  ${safeText(text)}\n`;
+  return [
+    ...states.map(
+      (s) => `${safeText(s.variant ? `the recipe of ${s.lockfile} has no variant ${s.variant} any more` : `the recipe of ${s.lockfile} is gone`)}\n`,
+    ),
+    ...records.map((r) => line(r.createdAt, r.stage)),
+    // By name: they cannot be made again, so whoever made the edit can save it first.
+    ...damaged.map((d) =>
+      line(new Date(d.at).toISOString(), `edited by hand: ${relative(root, d.path)}${d.stages.length > 0 ? ` (of ${d.stages.join(", ")})` : ""}`),
+    ),
+    `${yes ? "Deleted" : "May go"}: ${parts.join(", ")}; ${bytes(freed)} in all. ${bytes(keptBytes)} ${yes ? "are left" : "would be left"}.\n`,
+    kept,
+    ...(yes ? [] : ["To delete it: forge gc --yes\n"]),
+  ].join("");
 }

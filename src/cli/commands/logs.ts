@@ -57,8 +57,9 @@ async function run(context: CliContext, stage: string | undefined, flags: Flags)
   if (flags.follow === true) {
     const interrupt = listenForInterrupt(() => undefined);
     const onLine = (line: string): void => void (flags.json !== true && terminal.out(`${safeText(line)}\n`));
-    await followRunLog(root, id, { stage, lines, signal: interrupt.signal, onEvent: show, onLine });
+    const followed = await followRunLog(root, id, { stage, lines, signal: interrupt.signal, onEvent: show, onLine });
     interrupt.release();
+    if (!followed.ok) return fail(context, followed.error);
     return interrupt.signal.aborted ? EXIT.interrupted : EXIT.ok;
   }
   const log = readRunLog(root, id, { stage, lines });

@@ -21,7 +21,7 @@ export function define(context: CliContext): Command {
   const store = new Command("store").description("What lies in this project's store (.mcp-forge/store).");
   withProject(store.command("verify"))
     .description(
-      "Reads every byte of the store and compares it with its digest. A run trusts sizes and times; this does not.\nExit code 1: something is damaged. With --repair it is set aside, and the next run makes it again.",
+      "Reads every byte of the store and compares it with its digest. A run trusts sizes and times; this does not.\nExit code 1: something is damaged, or cannot be read. With --repair what is damaged is set aside, and the next run makes it again.",
     )
     .option("--repair", "set aside what is damaged")
     .option("--wait-lock [seconds]", "with --repair: wait for another run in the same project to end, so long at most", seconds)
@@ -46,7 +46,7 @@ async function run(context: CliContext, flags: Flags): Promise<ExitCode> {
   try {
     const report = await verifyStore(root);
     if (!report.ok) return fail(context, report.error);
-    const { objects, records, damaged, missing } = report.value;
+    const { objects, records, damaged, unread, missing } = report.value;
     if (flags.repair === true) {
       const done = setAsideDamaged(root, report.value);
       if (!done.ok) return fail(context, done.error);
@@ -55,16 +55,19 @@ async function run(context: CliContext, flags: Flags): Promise<ExitCode> {
     else {
       for (const d of damaged)
         terminal.out(`${terminal.paint("red", "damaged")}  ${d.digest.slice(0, 19)}…  ${d.stages.join(", ") || "of no stage"}: ${d.problem}\n`);
+      for (const u of unread)
+        terminal.out(`${terminal.paint("red", "not read")}  ${u.digest.slice(0, 19)}…  ${u.stages.join(", ") || "of no stage"}: ${u.problem}\n`);
       for (const m of missing)
         terminal.out(`${terminal.paint("yellow", "missing")}  ${m.digest.slice(0, 19)}…  ${m.stage}: ${m.output}; it is made again when it is needed\n`);
       const what = `${plural(objects, "artifact")} of ${plural(records, "result")}, ${bytes(report.value.bytes)}`;
-      if (damaged.length === 0) terminal.out(`Every byte is right: ${what}.\n`);
-      else
+      if (damaged.length + unread.length === 0) terminal.out(`Every byte is right: ${what}.\n`);
+      if (damaged.length > 0)
         terminal.out(
           `${damaged.length} of ${what}: ${flags.repair === true ? "set aside in .mcp-forge/store/damaged; the next run makes them again" : "`forge store verify --repair` sets them aside, and the next run makes them again"}.\n`,
         );
+      if (unread.length > 0) terminal.out(`${unread.length} of ${what} could not be read and may be whole: see who owns the files, then verify again.\n`);
     }
-    return damaged.length === 0 || flags.repair === true ? EXIT.ok : EXIT.failed;
+    return unread.length === 0 && (damaged.length === 0 || flags.repair === true) ? EXIT.ok : EXIT.failed;
   } finally {
     if (lock?.ok === true) lock.value.release();
   }

@@ -61,7 +61,8 @@ export function planWords(plan: Plan, terminal: Pick<Terminal, "paint">): string
     const { mark, word, style } = WORDS[node.status];
     const took = lastTimeWords(node);
     const time = node.status === "cached" || took === "" ? [] : [`last time ${took}`];
-    const [first, ...more] = [...(node.status === "cached" ? [] : node.reasons.map((reason) => safeText(reason))), ...time];
+    const told = node.status !== "cached" || node.views !== undefined;
+    const [first, ...more] = [...(told ? node.reasons.map((reason) => safeText(reason)) : []), ...time];
     lines.push(
       `${paint(style, `${mark} ${node.id.padEnd(width)}  ${first === undefined ? word : word.padEnd(WIDEST)}`)}${first === undefined ? "" : `  ${first}`}`,
     );
@@ -72,13 +73,17 @@ export function planWords(plan: Plan, terminal: Pick<Terminal, "paint">): string
   const seconds = ahead.reduce((sum, n) => sum + (n.estimateSeconds ?? 0), 0);
   const usd = ahead.reduce((sum, n) => sum + (n.estimateUsd ?? 0), 0);
   const time = seconds > 0 ? `, about ${duration(seconds)} by the last times${usd > 0 ? `, ${replies(usd)}` : ""}` : "";
+  const views = plan.nodes.reduce((sum, n) => sum + (n.views?.length ?? 0), 0);
+  const copies = views === 0 ? "" : `; ${views === 1 ? "1 copy" : `${views} copies`} to be written again`;
   lines.push(
     "",
-    plan.work
-      ? `${plural(count("run"), "step")} will run, ${count("maybe")} may run, ${count("blocked")} blocked, ${count("cached")} unchanged${time}`
+    ahead.length > 0
+      ? `${plural(count("run"), "step")} will run, ${count("maybe")} may run, ${count("blocked")} blocked, ${count("cached")} unchanged${time}${copies}`
       : count("blocked") > 0
-        ? `nothing can run: ${plan.refused.length > 0 ? `refused by ${plan.refused.join(", ")}; ` : ""}${count("blocked")} blocked, ${count("cached")} unchanged`
-        : `nothing to do: all ${plural(plan.nodes.length, "step")} unchanged`,
+        ? `nothing can run: ${plan.refused.length > 0 ? `refused by ${plan.refused.join(", ")}; ` : ""}${count("blocked")} blocked, ${count("cached")} unchanged${copies}`
+        : plan.work
+          ? `nothing is to run: all ${plural(plan.nodes.length, "step")} unchanged${copies}`
+          : `nothing to do: all ${plural(plan.nodes.length, "step")} unchanged`,
   );
   return `${lines.join("\n")}\n`;
 }
