@@ -17,8 +17,8 @@ import type { LockfileWriter } from "./lockfile.ts";
 import type { GateOutcome, NodeOutcome, NodeStatus, RunOutcome } from "./outcome.ts";
 import { lastTime, type RecordInput, type StageRecord } from "./record.ts";
 import { runStage } from "./run-stage.ts";
-import type { Look, Work } from "./schedule.ts";
-import type { GateDefinition, NodeDefinition, Resources, StageDefinition, StageEvent } from "./stage.ts";
+import type { Claims, Look, Work } from "./schedule.ts";
+import type { GateDefinition, NodeDefinition, StageDefinition, StageEvent } from "./stage.ts";
 import type { Views } from "./views.ts";
 
 export interface RunParts {
@@ -38,6 +38,8 @@ export interface RunParts {
   /** Whether what does not depend on a failed stage still runs. */
   readonly keepGoing: boolean;
 }
+
+const NOTHING: Claims = { resources: {}, exclusive: [] };
 
 export class Run implements Work {
   readonly #p: RunParts;
@@ -80,9 +82,9 @@ export class Run implements Work {
     return { run: this.#p.id, nodes, gates: this.#gates, seconds, exit };
   }
 
-  resourcesOf(id: string): Resources {
+  claimsOf(id: string): Claims {
     const node = this.#node(id);
-    return (node.kind === "stage" ? node.resources : undefined) ?? {};
+    return node.kind === "stage" ? { resources: node.resources ?? {}, exclusive: node.exclusive ?? [] } : NOTHING;
   }
 
   async look(id: string): Promise<Look> {

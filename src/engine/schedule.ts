@@ -1,12 +1,18 @@
 /**
  * Who runs when: every node whose predecessors succeeded, as many at once as the slots allow.
  *
- * Guarantees: no node is settled before everything before it is; a slot's capacity is never exceeded; among nodes that
- * could start, the earlier in the graph's order does; looking whether a node must run claims nothing, so a cached node
+ * Guarantees: no node is settled before everything before it is; a slot's capacity is never exceeded, and of nodes that name
+ * the same exclusive thing one runs at a time; among nodes that could start, the earlier in the graph's order does; looking whether a node must run claims nothing, so a cached node
  * never waits for a slot; each node is settled exactly once.
  */
 import type { Graph } from "./graph.ts";
 import type { Resources } from "./stage.ts";
+
+/** What a node needs while it runs. */
+export interface Claims {
+  readonly resources: Resources;
+  readonly exclusive: readonly string[];
+}
 
 /** What looking at a node told: settled at once (`good` lets its successors go on), or it has to run. */
 export type Look = "good" | "bad" | "run";
@@ -26,17 +32,22 @@ export interface Work {
 const CLAIMS = ["cpu", "gpu", "api"] as const;
 
 /** Resolves when every node is settled. Rejects when `work` does, after what was running has ended. */
-export async function schedule(graph: Graph, slots: Required<Resources>, resourcesOf: (id: string) => Resources, work: Work): Promise<void> {
+export async function schedule(graph: Graph, slots: Required<Resources>, claimsOf: (id: string) => Claims, work: Work): Promise<void> {
   const state = new Map<string, "waiting" | "ready" | "busy" | "good" | "bad">(graph.nodes.map((n) => [n.id, "waiting"]));
   const free = { ...slots };
   const running = new Set<Promise<void>>();
   /** A claim beyond the capacity means all of it: a machine with less runs the node alone. */
-  const claim = (id: string) => CLAIMS.map((c) => Math.min(resourcesOf(id)[c] ?? 0, slots[c]));
+  const claim = (id: string) => CLAIMS.map((c) => Math.min(claimsOf(id).resources[c] ?? 0, slots[c]));
+  const taken = new Set<string>();
+  const fits = (id: string): boolean =>
+    claim(id).every((n, i) => n <= free[CLAIMS[i] as (typeof CLAIMS)[number]]) && !claimsOf(id).exclusive.some((name) => taken.has(name));
   let broken: { readonly error: unknown } | undefined;
 
   const start = (id: string): void => {
     const claims = claim(id);
+    const { exclusive } = claimsOf(id);
     for (const [i, c] of CLAIMS.entries()) free[c] -= claims[i] ?? 0;
+    for (const name of exclusive) taken.add(name);
     state.set(id, "busy");
     const job = work
       .run(id)
@@ -49,6 +60,7 @@ export async function schedule(graph: Graph, slots: Required<Resources>, resourc
       )
       .finally(() => {
         for (const [i, c] of CLAIMS.entries()) free[c] += claims[i] ?? 0;
+        for (const name of exclusive) taken.delete(name);
         running.delete(job);
       });
     running.add(job);
@@ -80,7 +92,7 @@ export async function schedule(graph: Graph, slots: Required<Resources>, resourc
       if (broken !== undefined || work.stopped()) {
         work.cancel(id);
         state.set(id, "bad");
-      } else if (claim(id).every((n, i) => n <= free[CLAIMS[i] as (typeof CLAIMS)[number]])) start(id);
+      } else if (fits(id)) start(id);
     }
     if (running.size > 0) await Promise.race(running);
     else if (broken !== undefined) throw broken.error;

@@ -69,6 +69,8 @@ export interface StageDefinition extends NodeBase {
   /** Output names, each with what it is. */
   readonly outputs: Readonly<Record<string, "file" | "folder">>;
   readonly resources?: Resources;
+  /** Names of what only one stage may use at a time, whatever slots are free: a server that is written to, a device. */
+  readonly exclusive?: readonly string[];
   /** Name of the figure that says what its outcome costs, in US dollars, where nothing of it is kept from before; `plan` tells it. */
   readonly costFigure?: string;
   /** Whether every byte of its inputs is compared with their digests before it runs: for what leaves the project. Elsewhere stats stand in for bytes. */

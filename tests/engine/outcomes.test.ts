@@ -207,6 +207,28 @@ describe("resources", () => {
     );
     expect(peak.heavy).toBe(2);
   });
+
+  it("that are exclusive are held by one at a time, whatever else is free", async () => {
+    const rig = new Rig();
+    const now: string[] = [];
+    const met = new Set<string>();
+    const node = (id: string, ...exclusive: string[]) =>
+      rig.stage({
+        id,
+        exclusive,
+        run: async (c) => {
+          for (const other of now) met.add([id, other].sort().join(" "));
+          now.push(id);
+          await new Promise((r) => setTimeout(r, 30));
+          now.splice(now.indexOf(id), 1);
+          writeFileSync(c.outputs.out as string, id);
+          return ok({ figures: {}, summary: "" });
+        },
+      });
+    await rig.outcome([node("a", "server"), node("b", "server", "port"), node("c", "port"), node("d", "toString"), node("e")]);
+    expect([...met].filter((pair) => ["a b", "b c"].includes(pair))).toEqual([]);
+    expect([...met]).toEqual(expect.arrayContaining(["a c", "a d", "a e"]));
+  });
 });
 
 describe("the event stream", () => {
