@@ -34,7 +34,7 @@ export const commandOptions = () => ({
   chunkNames: "chunks/[name]-[hash]",
   // The entry must stay free of what only its parts need, so each chunk that uses `require` makes its own.
   banner: {},
-  plugins: [requireInChunks()],
+  plugins: [commanderWithoutPrograms(), requireInChunks()],
 });
 
 /** The llama.cpp worker: one file, node-llama-cpp's JavaScript inside, its binaries from their own packages. */
@@ -77,6 +77,24 @@ function nodeLlamaCpp() {
       build.onLoad({ filter: /.*/, namespace: "absent" }, () => ({
         contents:
           'const absent = () => { throw new Error("this build of node-llama-cpp neither downloads nor compiles"); }; export default absent; export { absent as downloadFile, absent as downloadSequence, absent as simpleGit, absent as DownloadStatus };',
+      }));
+    },
+  };
+}
+
+/**
+ * commander loads Node's `child_process` (and with it `net` and `dgram`) for commands that are programs of their own. Ours are none, and an
+ * unchanged run is to load nothing that it does not use.
+ */
+function commanderWithoutPrograms() {
+  return {
+    name: "commander-without-programs",
+    setup(build) {
+      build.onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+        /node_modules[\\/]commander[\\/]/.test(importer) ? { path: "child_process", namespace: "when-asked" } : undefined,
+      );
+      build.onLoad({ filter: /.*/, namespace: "when-asked" }, () => ({
+        contents: 'module.exports = { get spawn() { return process.getBuiltinModule("node:child_process").spawn; } };',
       }));
     },
   };

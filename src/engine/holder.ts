@@ -3,7 +3,6 @@
  * Guarantee: a process id that was given to a new process, or survived a reboot on paper, is told apart from the
  * holder; what cannot be told counts as alive.
  */
-import { execFileSync } from "node:child_process";
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { errorCode } from "../platform/fs.ts";
@@ -86,6 +85,8 @@ function read(path: string): string {
 
 function ask(command: string, args: string[]): string {
   try {
+    // Taken only here: where /proc tells everything it is never loaded.
+    const { execFileSync } = process.getBuiltinModule("node:child_process");
     return execFileSync(command, args, { encoding: "utf8", env: { PATH: "/bin:/usr/bin:/usr/sbin", LC_ALL: "C" }, stdio: ["ignore", "pipe", "ignore"] }).trim();
   } catch {
     return "";

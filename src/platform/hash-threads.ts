@@ -3,7 +3,7 @@
  * Threads are started when there is work for them, kept for later work, and never keep the process from ending.
  */
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 
 /** More threads than this wait for the disk. */
 const MOST_THREADS = 8;
@@ -52,6 +52,8 @@ export const hashOnThread = (path: string): Promise<string> =>
 
 function start(): Worker {
   threads += 1;
+  // Taken only here: a run that hashes nothing does not load it.
+  const { Worker } = process.getBuiltinModule("node:worker_threads");
   // No flags of this process: a loader of TypeScript, say, would be loaded again.
   return new Worker(THREAD, { eval: true, execArgv: [] });
 }
