@@ -44,22 +44,33 @@ export async function makeManifest(dir: string, head: Omit<BundleManifest, "vers
   return { version: 1, ...head, files };
 }
 
+export interface FileChecks {
+  readonly signal?: AbortSignal | undefined;
+  /** Files of more bytes are compared by their size alone. Default: none. */
+  readonly hashUpTo?: number;
+  /** Files that nobody listed and nobody will read are let be; links are not. Default false. */
+  readonly letBe?: boolean;
+}
+
 /** What is wrong with a bundle's files, one line each; empty when all are there, whole, and nothing else is. Incomplete once `signal` is aborted. */
-export async function problemsOfFiles(dir: string, manifest: BundleManifest, signal?: AbortSignal): Promise<string[]> {
+export async function problemsOfFiles(dir: string, manifest: BundleManifest, o: FileChecks = {}): Promise<string[]> {
   const problems: string[] = [];
   const present = new Map((await listFiles(dir)).map((e) => [e.path, e]));
   const listed = new Set<string>([MANIFEST]);
   for (const { path, size, sha256 } of manifest.files) {
-    if (signal?.aborted) break;
+    if (o.signal?.aborted) break;
     if (listed.has(path)) problems.push(`${path} is listed twice`);
     listed.add(path);
     const entry = present.get(path);
     if (entry === undefined) problems.push(`${path} is missing`);
     else if (entry.kind !== "file") problems.push(`${path} is a link or no file`);
     else if (entry.size !== size) problems.push(`${path} has ${entry.size} bytes, not ${size}`);
-    else if ((await digestFile(join(dir, path))) !== `sha256:${sha256}`) problems.push(`${path} was changed: its SHA-256 is another`);
+    else if (size <= (o.hashUpTo ?? Number.POSITIVE_INFINITY) && (await digestFile(join(dir, path))) !== `sha256:${sha256}`)
+      problems.push(`${path} was changed: its SHA-256 is another`);
   }
-  for (const path of present.keys()) if (!listed.has(path)) problems.push(`${path} is not in the manifest`);
+  for (const { path, kind } of present.values())
+    if (!listed.has(path) && !(o.letBe === true && kind === "file"))
+      problems.push(`${path} is not in the manifest${kind === "file" ? "" : ", and a link or no file"}`);
   return problems;
 }
 

@@ -4,7 +4,8 @@
  *
  * Guarantees: the same input gives the same bytes (no clock, no path of this machine, no order of
  * listing); model files are cloned, never linked; every file is in the manifest; an unproven bundle says
- * so in every file that people or programs read first.
+ * so in every file that people or programs read first; of a server's settings and secrets only the names
+ * are in it, and what is handed over under the name of a key is masked.
  */
 
 import { mkdir, readdir, writeFile } from "node:fs/promises";
@@ -19,6 +20,7 @@ import type { Agent } from "../schemas/generated/agent.ts";
 import type { PromptTemplate } from "../schemas/generated/prompt-template.ts";
 import type { SmokeTests } from "../schemas/generated/smoke-tests.ts";
 import { originOf, policyOf } from "../tools/open.ts";
+import { toldSource } from "../tools/told.ts";
 import type { ToolSource } from "../tools/types.ts";
 import { MANIFEST, makeManifest } from "./manifest.ts";
 import { modelfile } from "./modelfile.ts";
@@ -28,6 +30,7 @@ import { measureTurns, type Turns } from "./turns.ts";
 import { OPENAI_TOOLS, type PackInput, type PackOutcome } from "./types.ts";
 
 const WARNING = "A gate refused this model; it was packed on request all the same. Do not rely on it.";
+const WARNING_UNMEASURED = "Its figures may be those of another model; it was packed on request all the same. Do not rely on it.";
 export const GRAMMAR_FILE = "tools.gbnf";
 
 /** Packs. Fails when the folder is not empty, a name cannot be used, no case was recorded, or the disk says no. */
@@ -43,7 +46,7 @@ export async function packBundle(input: PackInput): Promise<Result<PackOutcome>>
   const turns = measureTurns(input.renderer, input.toolset.tools, SYSTEM_PROMPT);
   const agent = agentOf(input, names);
   const unproven = input.unproven === undefined ? {} : { unproven: true };
-  const notes = input.unproven === undefined ? [] : [`UNPROVEN: ${WARNING}`, ...input.unproven.reasons.map((r) => `  ${r}`)];
+  const notes = input.unproven === undefined ? [] : [`UNPROVEN: ${warningOf(input)}`, ...input.unproven.reasons.map((r) => `  ${r}`)];
   const tests: SmokeTests = { version: 1, model: names[0] as string, ...unproven, tests: smoke };
   const texts: Record<string, string> = {
     "tools.json": json(input.toolset),
@@ -51,7 +54,7 @@ export async function packBundle(input: PackInput): Promise<Result<PackOutcome>>
     "prompt_template.json": json(promptTemplate(input, turns)),
     "agent.yaml": `${notes.map((n) => `# ${oneLine(n)}\n`).join("")}${stringify(agent, { lineWidth: 0, aliasDuplicateObjects: false })}`,
     "tests/validation.json": json(tests),
-    "README.md": readme({ agent, figures: input.figures, examplePrompt: examplePrompt(input) }),
+    "README.md": readme({ agent, figures: input.figures, examplePrompt: examplePrompt(input), measuredHere: input.measuredHere !== false }),
     Modelfile: modelfile({
       name: input.name,
       modelFile: names[0] as string,
@@ -87,6 +90,8 @@ export async function packBundle(input: PackInput): Promise<Result<PackOutcome>>
   }
 }
 
+const warningOf = (input: PackInput): string => (input.measuredHere === false ? WARNING_UNMEASURED : WARNING);
+
 /** File names of the models: the first is model.gguf, the others carry their format. */
 export function modelNames(formats: readonly string[]): string[] {
   if (formats.length === 0 || new Set(formats).size !== formats.length) throw new Error("a bundle needs models of different formats");
@@ -97,14 +102,15 @@ export function modelNames(formats: readonly string[]): string[] {
 /** The call that starts a source, as a person would type it; null for definitions without a server. */
 function commandOf(source: ToolSource | undefined): string | null {
   if (typeof source?.stub === "string") return `forge stub ${source.stub}`;
-  if (source?.mcp?.command === undefined) return null;
-  return redact([source.mcp.command, ...(source.mcp.args ?? [])].map((w) => (/^[\w@%+=:,./-]+$/.test(w) ? w : `'${w.replaceAll("'", "'\\''")}'`)).join(" "));
+  const { command, args = [] } = source === undefined ? {} : (toldSource(source).mcp ?? {});
+  if (command === undefined) return null;
+  return redact([command, ...args].map((w) => (/^[\w@%+=:,./-]+$/.test(w) ? w : `'${w.replaceAll("'", "'\\''")}'`)).join(" "));
 }
 
-/** A source as the recipe has it, key-like texts masked; secrets are names there already. */
+/** A source as the recipe has it, what is a key or looks like one masked; secrets and settings are names there already. */
 function sourceOf(source: ToolSource): NonNullable<Agent["toolset"]["sources"]>[number] {
   const policy = policyOf(source);
-  const stated = JSON.parse(JSON.stringify(source), (_, value: unknown) => (typeof value === "string" ? redact(value) : value)) as NonNullable<
+  const stated = JSON.parse(JSON.stringify(toldSource(source)), (_, value: unknown) => (typeof value === "string" ? redact(value) : value)) as NonNullable<
     Agent["toolset"]["sources"]
   >[number];
   return { ...stated, execute: typeof policy === "string" ? policy : [...policy] };
@@ -115,7 +121,7 @@ function agentOf(input: PackInput, names: readonly string[]): Agent {
     name: input.name,
     version: input.version ?? "1.0.0",
     created_at: input.createdAt,
-    ...(input.unproven === undefined ? {} : { unproven: { warning: WARNING, reasons: [...input.unproven.reasons] } }),
+    ...(input.unproven === undefined ? {} : { unproven: { warning: warningOf(input), reasons: [...input.unproven.reasons] } }),
     base_model: input.baseModel,
     training: input.training,
     dataset: input.dataset,

@@ -14,16 +14,17 @@ import type { Agent } from "../schemas/generated/agent.ts";
 import type { EvaluationCase } from "../schemas/generated/case.ts";
 import type { BundleManifest } from "../schemas/generated/manifest.ts";
 import type { PromptTemplate } from "../schemas/generated/prompt-template.ts";
-import type { RecordedOutput } from "../schemas/generated/smoke-tests.ts";
+import type { RecordedOutput, SmokeTests } from "../schemas/generated/smoke-tests.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { normaliseTools, toolsetHash } from "../tools/toolset.ts";
-import { MANIFEST, readText } from "./manifest.ts";
+import { MANIFEST, problemsOfFiles, readText } from "./manifest.ts";
 
 export interface BundleFiles {
   readonly manifest: BundleManifest;
   readonly agent: Agent;
   readonly toolset: Toolset;
   readonly prompt: PromptTemplate;
+  readonly smoke: Pick<SmokeTests, "model" | "unproven">;
   readonly tests: readonly { readonly case: EvaluationCase; readonly recorded: RecordedOutput }[];
 }
 
@@ -72,10 +73,7 @@ export async function readBundle(dir: string): Promise<ReadFiles> {
   const agent = await read<Agent>("agent.yaml", () => import("../schemas/generated/agent.validate.js"));
   const toolset = await read<Toolset>("tools.json", () => import("../schemas/generated/toolset.validate.js"));
   const prompt = await read<PromptTemplate>("prompt_template.json", () => import("../schemas/generated/prompt-template.validate.js"));
-  const smoke = await read<{ tests: { case: unknown; recorded: RecordedOutput }[] }>(
-    "tests/validation.json",
-    () => import("../schemas/generated/smoke-tests.validate.js"),
-  );
+  const smoke = await read<SmokeTests>("tests/validation.json", () => import("../schemas/generated/smoke-tests.validate.js"));
   const sound = toolset === undefined ? false : await checkTools(toolset, problems);
   const tests = smoke === undefined ? undefined : await checkCases(smoke.tests, problems);
   return {
@@ -83,6 +81,7 @@ export async function readBundle(dir: string): Promise<ReadFiles> {
     ...(agent && { agent }),
     ...(toolset && sound && { toolset }),
     ...(prompt && { prompt }),
+    ...(smoke && { smoke }),
     ...(tests && { tests }),
     problems,
   };
@@ -106,23 +105,47 @@ async function checkCases(tests: readonly { case: unknown; recorded: RecordedOut
   return undefined;
 }
 
-const FRESH_COPY = "run `forge verify-bundle` on it, and take a fresh copy from whoever made it";
+/** That every place names the same tools. */
+export function problemsOfToolset({ toolset, agent, manifest }: Pick<BundleFiles, "toolset" | "agent" | "manifest">): string[] {
+  const problems: string[] = [];
+  const hash = toolsetHash(toolset.tools);
+  if (hash !== toolset.hash) problems.push("tools.json does not have the hash that it states");
+  if (agent.toolset.hash !== hash) problems.push("agent.yaml names another toolset");
+  if (manifest.toolset_hash !== hash) problems.push("manifest.json names another toolset");
+  const stated = JSON.stringify(agent.toolset.tools.map((t) => [t.name, t.description]));
+  if (stated !== JSON.stringify(toolset.tools.map((t) => [t.name, t.description]))) problems.push("agent.yaml lists other tools than tools.json");
+  return problems;
+}
 
-/** The texts of a bundle that is to be used; a failure with everything that is wrong when it cannot be. */
-export async function loadBundle(dir: string): Promise<Result<BundleFiles & { readonly family: Family; readonly renderer: Renderer }>> {
+/** Files of more bytes are not hashed each time that a bundle is used: a gigabyte takes a second or more. `verify-bundle` reads every byte. */
+const HASHED_UP_TO = 1 << 30;
+
+const FRESH_COPY = "run `forge verify-bundle` on it, and take a fresh copy from whoever made it";
+const damaged = (problems: readonly string[]): Failure => ({
+  code: "bundle/damaged",
+  message: `the bundle cannot be used: ${problems[0]}`,
+  hint: FRESH_COPY,
+  details: problems.join("\n"),
+  exit: EXIT.failed,
+});
+
+/**
+ * The texts of a bundle that is to be used, once it is what its manifest says: no link in it, every file of the size and (up to a gibibyte)
+ * the SHA-256 that are listed, the tools of the hash that is stated everywhere. A failure with everything that is wrong when it is not.
+ */
+export async function loadBundle(dir: string, signal?: AbortSignal): Promise<Result<BundleFiles & { readonly family: Family; readonly renderer: Renderer }>> {
   const missing = await checkFolder(dir);
   if (missing !== undefined) return err(missing);
-  const { problems, manifest, agent, toolset, prompt, tests } = await readBundle(dir);
-  if (problems.length > 0 || !manifest || !agent || !toolset || !prompt || !tests) {
-    return err({
-      code: "bundle/damaged",
-      message: `the bundle cannot be used: ${problems[0]}`,
-      hint: FRESH_COPY,
-      details: problems.join("\n"),
-      exit: EXIT.failed,
-    });
-  }
+  const { problems, manifest, agent, toolset, prompt, smoke, tests } = await readBundle(dir);
+  if (problems.length > 0 || !manifest || !agent || !toolset || !prompt || !smoke || !tests) return err(damaged(problems));
+  const wrong = [
+    ...(await problemsOfFiles(dir, manifest, { signal, hashUpTo: HASHED_UP_TO, letBe: true })),
+    ...problemsOfToolset({ manifest, agent, toolset }),
+    ...agent.models.flatMap(({ file }) => (manifest.files.some((f) => f.path === file) ? [] : [`${file} is no file of the manifest`])),
+  ];
+  if (signal?.aborted) return err({ code: "bundle/interrupted", message: "reading the bundle was interrupted", exit: EXIT.interrupted });
+  if (wrong.length > 0) return err(damaged(wrong));
   const family = getFamily(prompt.family);
   if (!family.ok) return family;
-  return ok({ manifest, agent, toolset, prompt, tests, family: family.value, renderer: createRenderer(family.value) });
+  return ok({ manifest, agent, toolset, prompt, smoke, tests, family: family.value, renderer: createRenderer(family.value) });
 }

@@ -6,6 +6,8 @@ export interface ReadmeInput {
   readonly agent: Agent;
   readonly figures: readonly FigureRow[];
   readonly examplePrompt: string;
+  /** Whether the figures are known to be of the model file in the bundle. */
+  readonly measuredHere: boolean;
 }
 
 /** Foreign text inside Markdown: one line, nothing that is read as markup, HTML or a table. */
@@ -14,7 +16,7 @@ const inCode = (text: string): string => `\`${text.replace(/[`\s]+/g, " ").trim(
 const percent = (v: number): string => `${(v * 100).toFixed(1)} %`;
 const shell = (text: string): string => `'${text.replace(/\s+/g, " ").replaceAll("'", "'\\''")}'`;
 
-export function readme({ agent, figures, examplePrompt }: ReadmeInput): string {
+export function readme({ agent, figures, examplePrompt, measuredHere }: ReadmeInput): string {
   const model = agent.models[0]?.file ?? "model.gguf";
   const sections = [
     `# ${plain(agent.name)}`,
@@ -24,7 +26,7 @@ export function readme({ agent, figures, examplePrompt }: ReadmeInput): string {
     `A small language model (${plain(agent.base_model.name)}, fine-tuned) that calls the ${agent.toolset.tools.length} tools below and runs locally. Made by MCP-Forge.`,
     `## Tools\n\n${agent.toolset.tools.map((t) => `- ${inCode(t.name)}: ${plain(t.description).slice(0, 300)}`).join("\n")}\n\nThe model knows exactly these definitions (${inCode(agent.toolset.hash)}); a server whose tools have changed needs a new model.`,
     `## Run it\n\nWith MCP-Forge, from this folder:\n\n    forge verify-bundle .\n    forge try . ${shell(examplePrompt)}\n\nWith Ollama:\n\n    ollama create ${agent.name} -f Modelfile\n    ollama run ${agent.name} ${shell(examplePrompt)}\n\nOver Ollama's API pass what \`${OPENAI_TOOLS}\` holds as \`tools\`: its parser then hands calls over as \`tool_calls\`. The prompt is the same with and without them.\n\nWith llama.cpp:\n\n    llama-server -m ${model} --jinja -c ${agent.runtime.recommended_context_length} --temp 0\n\nand pass what \`${OPENAI_TOOLS}\` holds as \`tools\` in each request (OpenAI's interface, \`/v1/chat/completions\`): the chat template in the model file writes them as in training. \`prompt_template.json\` has every text for other runtimes. Decode greedily (temperature 0).${agent.runtime.decoding === "constrained" ? `\n\nThe figures below were reached with the grammar \`${agent.runtime.grammar}\`, under which every call is held once the model has opened it. \`forge try\` and \`forge benchmark\` apply it. llama-server takes no grammar of its user's beside \`tools\`, and Ollama takes none: there the model decodes freely and may write calls that miss a tool's schema.` : ""}`,
-    `## Figures\n\n${figureTable(figures)}\n\nMeasured on held-out requests that share no wording with the training data, with the model file as it is here, by full tool loops. n: what the rate is over; the interval is at 95 %.`,
+    `## Figures\n\n${figureTable(figures)}\n\nMeasured on held-out requests that share no wording with the training data, ${measuredHere ? "with the model file as it is here" : "with a model file that may have been another than the one here"}, by full tool loops. n: what the rate is over; the interval is at 95 %.`,
     `## Limits\n\n- It was trained for the tools above and short conversations of at most ${agent.runtime.recommended_context_length} tokens, the tool list included.\n- It can call a wrong tool or get an argument wrong; check arguments before a call that cannot be undone.\n- Text from tools and users is part of the prompt. MCP-Forge breaks up control words (\`<|im_end|>\`, \`<tool_call>\`) in it; other runtimes may not. Ollama writes \`<\`, \`>\` and \`&\` in the arguments of earlier calls as JSON escapes.`,
     `## Files\n\n${[...agent.models.map((m) => `- \`${m.file}\`: the model (${m.format})`), "- `tools.json`: the tool definitions", `- \`${OPENAI_TOOLS}\`: the same in OpenAI's form, for requests`, "- `prompt_template.json`: the texts of a prompt", ...(agent.runtime.grammar === undefined ? [] : [`- \`${agent.runtime.grammar}\`: the grammar of a call (GBNF)`]), "- `agent.yaml`: what it was made from and what was measured", "- `tests/validation.json`: smoke tests with recorded outputs", "- `Modelfile`: for Ollama", "- `LICENSE`: the base model's licence", "- `manifest.json`: size and SHA-256 of every file"].join("\n")}`,
     `## Licence\n\nThe model derives from ${plain(agent.base_model.name)}${agent.base_model.license === undefined ? "" : ` (${plain(agent.base_model.license)})`}; \`LICENSE\` is its licence.`,

@@ -2,8 +2,9 @@
  * Asks a bundle's model one thing: shows the calls, what came back, and the answer.
  *
  * A bundle may come from anyone, so no program that it names is started unless the caller allows it
- * (`allowServers`); stubs are our own code and run. What may not be executed gets a made-up result, which
- * is said. The recipe's `execute` policy holds here as everywhere.
+ * (`allowServers`); stubs are our own code and run. What such a server was given by name (`${env:NAME}`,
+ * `${secret:NAME}`) is looked up in the environment of whoever tries it, then and for nothing else. What may
+ * not be executed gets a made-up result, which is said. The recipe's `execute` policy holds here as everywhere.
  */
 import { join } from "node:path";
 import { runLoops } from "../evaluation/loop.ts";
@@ -13,6 +14,8 @@ import { err, ok, type Result } from "../platform/result.ts";
 import type { Agent } from "../schemas/generated/agent.ts";
 import type { EvaluationCase } from "../schemas/generated/case.ts";
 import { openTools, originOf } from "../tools/open.ts";
+import { resolveSettings } from "../tools/settings.ts";
+import { LEFT_OUT } from "../tools/told.ts";
 import type { ToolSession, ToolSource } from "../tools/types.ts";
 import { loadBundle } from "./read.ts";
 import type { TryOutcome } from "./types.ts";
@@ -44,12 +47,11 @@ export async function tryBundle(dir: string, prompt: string, o: TryOptions = {})
       exit: EXIT.usage,
     });
   }
-  const loaded = await loadBundle(dir);
+  const loaded = await loadBundle(dir, o.signal);
   if (!loaded.ok) return loaded;
   const { agent, toolset, renderer, manifest } = loaded.value;
-  const model = agent.models.find((m) => manifest.files.some((f) => f.path === m.file));
-  if (model === undefined)
-    return err({ code: "bundle/damaged", message: "agent.yaml names no model file of the bundle", hint: "run `forge verify-bundle` on it", exit: EXIT.failed });
+  const [model] = agent.models;
+  if (model === undefined) throw new Error("a bundle that was loaded names a model");
 
   const notes: string[] = [];
   const session = await openSources(agent, toolset.hash, notes, o);
@@ -90,9 +92,10 @@ export async function tryBundle(dir: string, prompt: string, o: TryOptions = {})
         }),
       );
       if (record.problem !== undefined) notes.push(record.problem);
+      if (record.ended === "empty_answer") notes.push("the model answered nothing");
       if (record.answer === null) notes.push(`the model's last output: ${(record.steps.at(-1)?.output ?? "").slice(0, 500)}`);
       if (calls.some((c) => !c.executed && c.result !== "")) notes.push("a result was made up: the tool may not be executed here");
-      return ok({ calls, answer: record.answer, notes, unproven: manifest.unproven === true || agent.unproven !== undefined });
+      return ok({ calls, answer: record.answer, ended: record.ended, notes, unproven: manifest.unproven === true || agent.unproven !== undefined });
     } finally {
       await engine.value.close();
     }
@@ -108,7 +111,13 @@ export async function openSources(agent: Agent, hash: string, notes: string[], o
   const held = all.filter((s) => s.mcp !== undefined && !open.includes(s));
   if (held.length > 0) notes.push(`not started: ${held.map(originOf).join(", ")} (a server that the bundle names runs only when you allow it)`);
   if (open.length === 0) return ok(null);
-  const session = await openTools(open, {
+  const withoutKey = open.filter((s) => JSON.stringify(s.mcp ?? {}).includes(LEFT_OUT));
+  if (withoutKey.length > 0) notes.push(`a key was left out of ${withoutKey.map(originOf).join(", ")} when the bundle was packed: the server may refuse`);
+  // Looked up for servers alone, which are here only when they are allowed.
+  const ready = resolveSettings(open, process.env);
+  if (!ready.ok) return ready;
+  const session = await openTools(ready.value, {
+    stated: open,
     // A path in a server's arguments means a folder of whoever tries it, as it meant one of the recipe's maker: never one of the bundle.
     dir: o.cwd ?? process.cwd(),
     ...(o.signal === undefined ? {} : { signal: o.signal }),

@@ -5,6 +5,7 @@ import type { Renderer } from "../models/render.ts";
 import type { Agent } from "../schemas/generated/agent.ts";
 import type { EvaluationCase } from "../schemas/generated/case.ts";
 import type { Family } from "../schemas/generated/family.ts";
+import type { LoopRecord } from "../schemas/generated/loop-record.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import type { ToolSource } from "../tools/types.ts";
 
@@ -42,6 +43,7 @@ export interface PackInput {
   /** The model files; the first becomes model.gguf, the others model.FORMAT.gguf. */
   readonly models: readonly { readonly format: string; readonly path: string }[];
   readonly toolset: Toolset;
+  /** With settings by name (`${env:NAME}`): they travel. */
   readonly sources: readonly ToolSource[];
   readonly family: Family;
   readonly renderer: Renderer;
@@ -53,6 +55,8 @@ export interface PackInput {
   readonly dataset: Agent["dataset"];
   readonly validation: Agent["validation"];
   readonly benchmark: Agent["benchmark"];
+  /** False where the reports do not say that they measured this very model. Default true. */
+  readonly measuredHere?: boolean;
   /** Rows of the README's table. */
   readonly figures: readonly FigureRow[];
   /** Held-out cases and what the first model did with them: the smoke tests are chosen among these. */
@@ -62,7 +66,7 @@ export interface PackInput {
   readonly decoding?: "free" | "constrained";
   /** GBNF grammar to ship (tools.gbnf). */
   readonly grammar?: string;
-  /** Set by `pack --unproven`: the gates that said no. Every file then says so. */
+  /** Set by `pack --unproven`: the gates that said no, and reports that do not say what they measured. Every file then says so. */
   readonly unproven?: { readonly reasons: readonly string[] };
 }
 
@@ -76,7 +80,7 @@ export interface PackOutcome {
 
 /** One line of `forge verify-bundle`. */
 export interface BundleCheck {
-  /** `manifest`, `files`, `schema`, `toolset`, `template`, `licence`, `model`, `smoke`. */
+  /** `manifest`, `files`, `schema`, `names`, `toolset`, `template`, `licence`, `model`, `load`, `smoke`. */
   readonly check: string;
   readonly passed: boolean;
   readonly message: string;
@@ -97,7 +101,10 @@ export interface TryOutcome {
     readonly executed: boolean;
     readonly isError: boolean;
   }[];
+  /** What the model said to the user, whole where `ended` is `answer`; null where it said nothing. */
   readonly answer: string | null;
+  /** How the loop ended (schemas/loop-record.schema.json); anything but `answer` is no good end, and a note says why. */
+  readonly ended: LoopRecord["ended"];
   /** Why there is no answer, or what to know about it. */
   readonly notes: readonly string[];
   readonly unproven: boolean;

@@ -13,11 +13,10 @@ import { SYSTEM_PROMPT } from "../models/prompt.ts";
 import { createRenderer } from "../models/render.ts";
 import { EXIT } from "../platform/exit.ts";
 import { err, ok, type Result } from "../platform/result.ts";
-import { toolsetHash } from "../tools/toolset.ts";
 import { problemsOfFiles, readText } from "./manifest.ts";
 import { templateCommand } from "./modelfile.ts";
 import { openAiTools } from "./pack.ts";
-import { type BundleFiles, checkFolder, readBundle } from "./read.ts";
+import { type BundleFiles, checkFolder, problemsOfToolset, readBundle } from "./read.ts";
 import { SMOKE_LEAST } from "./smoke.ts";
 import { measureTurns } from "./turns.ts";
 import { type BundleCheck, OPENAI_TOOLS, type VerifyOutcome } from "./types.ts";
@@ -33,6 +32,8 @@ export interface VerifyOptions {
 }
 
 const INTERRUPTED = { code: "bundle/interrupted", message: "the check was interrupted", exit: EXIT.interrupted } as const;
+const NOT_AS_RECORDED = "the model does not do what was recorded: check the llama.cpp version, or make the bundle again";
+const PROVES_NOTHING = "the model got none of them right when it was packed: train it better (more samples, a larger profile), and pack again";
 const FRESH = "take a fresh copy from whoever made the bundle";
 
 /** Runs every check. A failure only where there is no bundle to check, or on interruption. */
@@ -49,7 +50,7 @@ export async function verifyBundle(dir: string, o: VerifyOptions = {}): Promise<
     return passed;
   };
   const files = await readBundle(dir);
-  const { manifest, agent, toolset, prompt, tests } = files;
+  const { manifest, agent, toolset, prompt, smoke, tests } = files;
   const unproven = manifest?.unproven === true || agent?.unproven !== undefined;
 
   if (manifest === undefined)
@@ -60,7 +61,7 @@ export async function verifyBundle(dir: string, o: VerifyOptions = {}): Promise<
     );
   else {
     add("manifest", [], `${manifest.files.length} files listed`);
-    const wrong = await problemsOfFiles(dir, manifest, o.signal);
+    const wrong = await problemsOfFiles(dir, manifest, { signal: o.signal });
     if (o.signal?.aborted) return err(INTERRUPTED);
     add("files", wrong, "every file is there and has its SHA-256");
   }
@@ -69,8 +70,9 @@ export async function verifyBundle(dir: string, o: VerifyOptions = {}): Promise<
     files.problems.filter((p) => !p.startsWith("manifest.json")),
     "every text is valid",
   );
-  if (!manifest || !agent || !toolset || !prompt || !tests) return ok({ passed: false, checks, unproven });
-  const whole: BundleFiles = { manifest, agent, toolset, prompt, tests };
+  if (!manifest || !agent || !toolset || !prompt || !smoke || !tests) return ok({ passed: false, checks, unproven });
+  const whole: BundleFiles = { manifest, agent, toolset, prompt, smoke, tests };
+  add("names", problemsOfNames(whole), `${agent.name}, made from ${agent.base_model.name}`);
   add(
     "toolset",
     [...problemsOfToolset(whole), ...(await problemsOfOpenAiTools(dir, whole))],
@@ -100,26 +102,30 @@ export async function verifyBundle(dir: string, o: VerifyOptions = {}): Promise<
       }
       add("load", [], `${model.file} loads in llama.cpp`);
       const { wrong, due } = problems.value;
-      add(
-        "smoke",
-        wrong,
-        `${model.file}: ${due} of ${due} smoke tests right`,
-        "the model does not do what was recorded: check the llama.cpp version, or make the bundle again",
-      );
+      add("smoke", wrong, `${model.file}: ${due} of ${due} smoke tests right`, due === 0 ? PROVES_NOTHING : NOT_AS_RECORDED);
     }
   }
   return ok({ passed: checks.every((c) => c.passed), checks, unproven });
 }
 
-/** That every place names the same tools. */
-function problemsOfToolset({ toolset, agent, manifest }: BundleFiles): string[] {
+/** That every place names the same bundle, base model and model file, and says alike whether a gate said no. */
+function problemsOfNames({ agent, manifest, prompt, smoke }: BundleFiles): string[] {
   const problems: string[] = [];
-  const hash = toolsetHash(toolset.tools);
-  if (hash !== toolset.hash) problems.push("tools.json does not have the hash that it states");
-  if (agent.toolset.hash !== hash) problems.push("agent.yaml names another toolset");
-  if (manifest.toolset_hash !== hash) problems.push("manifest.json names another toolset");
-  const stated = JSON.stringify(agent.toolset.tools.map((t) => [t.name, t.description]));
-  if (stated !== JSON.stringify(toolset.tools.map((t) => [t.name, t.description]))) problems.push("agent.yaml lists other tools than tools.json");
+  const { family: stated, name } = agent.base_model;
+  if (agent.name !== manifest.name) problems.push("agent.yaml and manifest.json name different bundles");
+  if (stated !== undefined && stated !== prompt.family) problems.push("agent.yaml and prompt_template.json name different families of models");
+  const family = getFamily(prompt.family);
+  if (family.ok && family.value.title !== name)
+    problems.push(`agent.yaml names another base model than ${family.value.title}, which the prompt is written for`);
+  if (smoke.model !== agent.models[0]?.file) problems.push("agent.yaml and tests/validation.json name different models");
+  const unproven = agent.unproven !== undefined;
+  for (const [file, says] of [
+    ["manifest.json", manifest.unproven],
+    ["prompt_template.json", prompt.unproven],
+    ["tests/validation.json", smoke.unproven],
+  ] as const)
+    if ((says === true) !== unproven)
+      problems.push(`${unproven ? "agent.yaml" : file} says that the bundle is unproven, ${unproven ? file : "agent.yaml"} does not`);
   return problems;
 }
 
@@ -180,7 +186,7 @@ async function isGguf(path: string): Promise<boolean> {
 
 /**
  * The first turn of every smoke test. One that the model got right when it was recorded must be right
- * again; one that it got wrong then is shown in the bundle and proves nothing.
+ * again; one that it got wrong then is shown in the bundle and proves nothing, and a bundle of such alone fails.
  */
 async function smokeTest(model: string, files: BundleFiles, o: VerifyOptions): Promise<Result<{ wrong: string[]; due: number }>> {
   const family = getFamily(files.prompt.family);
@@ -206,6 +212,7 @@ async function smokeTest(model: string, files: BundleFiles, o: VerifyOptions): P
     });
     if (!records.ok) return records;
     const wrong = records.value.filter((r) => !r.ok).map((r) => `${r.id}: ${r.judgement.reasons[0] ?? "not as expected"}`);
+    if (due.length === 0) wrong.push(`no smoke test proves anything: each of the ${files.tests.length} is recorded as wrong`);
     if (files.tests.length < SMOKE_LEAST) wrong.push(`only ${files.tests.length} smoke tests are there`);
     return ok({ wrong, due: due.length });
   } finally {

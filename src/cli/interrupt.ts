@@ -5,7 +5,7 @@
  */
 import { setMaxListeners } from "node:events";
 import { EXIT } from "../platform/exit.ts";
-import { onReaderGone } from "./reader.ts";
+import { onReaderGone, outputLost } from "./reader.ts";
 
 export interface Interrupt {
   readonly signal: AbortSignal;
@@ -18,7 +18,7 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /** Far above what runs at once, far below what a leak reaches. */
 const MOST_LISTENERS = 500;
 
-/** @param say shows one line to the user at the first signal */
+/** @param say shows one line to the user when the run is asked to stop */
 export function listenForInterrupt(say: (line: string) => void): Interrupt {
   const controller = new AbortController();
   // Every child, call and completion in flight listens; Node's warning at eleven is meant for leaks.
@@ -32,11 +32,17 @@ export function listenForInterrupt(say: (line: string) => void): Interrupt {
     controller.abort();
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
+  let over = false;
   // Nobody reads what a run prints any more: finish as on Ctrl-C, so that its work is kept.
-  onReaderGone(() => controller.abort());
+  onReaderGone(() => {
+    // Whoever looks at the exit code should not have to guess; an output that was lost has been told of.
+    if (!over && !controller.signal.aborted && !outputLost()) say("output closed, stopping");
+    controller.abort();
+  });
   return {
     signal: controller.signal,
     release: () => {
+      over = true;
       for (const signal of SIGNALS) process.off(signal, onSignal);
     },
   };

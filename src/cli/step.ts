@@ -98,8 +98,14 @@ export async function runStepCommand(context: CliContext, recipe: string | undef
 /** Delivers the results and says what came out. */
 async function close(context: CliContext, run: RunOutcome, step: PreparedStep, flags: RunFlags): Promise<{ text: string; exit: ExitCode }> {
   const { terminal } = context;
-  const [{ deliver }, { stepWords }] = await Promise.all([import("../stages/single/project.ts"), import("./render/step.ts")]);
-  const delivered = await deliver(run, step.deliveries, run.exit === EXIT.ok ? step.beside : {});
+  const [{ deliver }, { stepWords }, { safeText }] = await Promise.all([
+    import("../stages/single/deliver.ts"),
+    import("./render/step.ts"),
+    import("../platform/redact.ts"),
+  ]);
+  const delivered = await deliver(run, step.deliveries, run.exit === EXIT.ok ? step.beside : {}, ({ path, now }) =>
+    terminal.err(`${safeText(path)} was not as forge had left it: what was there is now ${safeText(now)}\n`),
+  );
   if (!delivered.ok) return { text: "", exit: fail(context, delivered.error) };
   const quiet = flags.json === true || flags.quiet === true;
   return { text: quiet ? "" : await stepWords(run, step, delivered.value, terminal), exit: run.exit };

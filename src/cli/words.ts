@@ -26,15 +26,37 @@ export function bytes(count: number): string {
   return `${unit > 0 && value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }
 
-/** A figure in the recipe's own unit: rates with three decimals, counts as they are, none as a dash. */
+/** A figure in the recipe's own unit: rates with three decimals, counts as they are, none as a dash. What is less than 1 never reads as 1. */
 export function figure(value: unknown): string {
-  if (typeof value === "number") {
-    if (!Number.isFinite(value)) return "-";
-    if (Number.isInteger(value) && Math.abs(value) > 1) return String(value);
-    return Math.abs(value) < 1000 ? value.toFixed(3) : value.toFixed(0);
-  }
+  if (typeof value === "number") return withDecimals(value, () => true);
   if (typeof value === "boolean") return value ? "yes" : "no";
   return typeof value === "string" && value !== "" ? value : "-";
+}
+
+/** A figure with as many decimals as tell it from another: `0.9796` where 0.98 is wanted. */
+export function figureBeside(value: unknown, other: unknown): string {
+  if (typeof value !== "number" || typeof other !== "number") return figure(value);
+  return value === other ? threshold(value) : withDecimals(value, (text, decimals) => Number(text) !== Number(other.toFixed(decimals)));
+}
+
+/** A threshold (or what just reaches it) exactly as the recipe has it, with no fewer decimals than figures have. */
+export function threshold(value: number): string {
+  const short = figure(value);
+  return Number(short) === value ? short : String(value);
+}
+
+/** Decimals after which a double says nothing new. */
+const MOST_DECIMALS = 17;
+
+/** A number with three decimals, or with more until it does not read as 1 where it is less, and `tells` agrees. */
+function withDecimals(value: number, tells: (text: string, decimals: number) => boolean): string {
+  if (!Number.isFinite(value)) return "-";
+  if (Number.isInteger(value) && Math.abs(value) > 1) return String(value);
+  for (let decimals = Math.abs(value) < 1000 ? 3 : 0; ; decimals++) {
+    const text = value.toFixed(decimals);
+    const reachesOne = Math.abs(value) < 1 && Math.abs(Number(text)) >= 1;
+    if (decimals >= MOST_DECIMALS || (!reachesOne && tells(text, decimals))) return text;
+  }
 }
 
 /** `1 sample`, `2 samples`. */

@@ -1,14 +1,16 @@
 /**
- * Brings a file of conversations into another form, a line at a time: memory does not grow with the file. A line that is no conversation is
- * left out and named; the output appears whole, or not at all.
+ * Brings a file of conversations into another form, a line at a time: memory does not grow with the file. A line that is no conversation, or
+ * whose numbers the form cannot hold, is left out and named; the output appears whole, or not at all.
  */
 import { createReadStream, createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { TextDecoder } from "node:util";
 import { LineSplitter } from "../platform/lines.ts";
 import { type Format, toolsBeside } from "./formats/format.ts";
-import { LONGEST_LINE, readLine, type Unreadable } from "./import.ts";
+import { decodeLine, LONGEST_LINE, readLine, type Unreadable, wideOf } from "./import.ts";
+import { LostNumber } from "./numbers.ts";
 import type { ToolDefinition } from "./types.ts";
 
 export interface Conversion {
@@ -18,6 +20,8 @@ export interface Conversion {
   /** How many lines were left out, and the first of them. */
   readonly left: number;
   readonly unreadable: readonly Unreadable[];
+  /** How many lines were no UTF-8 and were read as Windows-1252, and the first of them. */
+  readonly foreign: { readonly count: number; readonly lines: readonly number[] };
 }
 
 /** Lines that are named. */
@@ -26,12 +30,14 @@ const NAMED = 20;
 /** `tools` empty: those that stand beside a line's messages. Throws the file system's error. Nothing is written where no line is a conversation. */
 export async function convertFile(from: string, to: string, format: Format, tools: readonly ToolDefinition[]): Promise<Conversion> {
   const unreadable: Unreadable[] = [];
+  const foreign: number[] = [];
+  let foreignCount = 0;
   let lines = 0;
   let written = 0;
   let left = 0;
   let number = 0;
   const part = join(dirname(to), `.${basename(to)}.${process.pid}.part`);
-  const refused = (what: string): Unreadable => ({ line: number, reason: "shape", message: `line ${number} ${what}` });
+  const refused = (what: string, reason: Unreadable["reason"] = "shape"): Unreadable => ({ line: number, reason, message: `line ${number} ${what}` });
   /** The line in the other form, with the tools that were given or its own. */
   const asLine = (source: string): string | Unreadable => {
     const read = readLine(source, number, false);
@@ -40,18 +46,19 @@ export async function convertFile(from: string, to: string, format: Format, tool
       const own = tools.length > 0 ? tools : toolsBeside(JSON.parse(source));
       return `${JSON.stringify(format.write(read.sample, own))}\n`;
     } catch (e) {
+      if (e instanceof LostNumber) return refused(e.what, "number");
       if (!(e instanceof RangeError)) throw e;
       return refused("is nested too deeply");
     }
   };
   async function* converted(): AsyncGenerator<string> {
     let ready: string[] = [];
-    const splitter = new LineSplitter((line, cut) => {
+    const onLine = (line: string, cut: boolean): void => {
       number++;
       const source = line.replace(/^\ufeff/, "").trim();
       if (source === "") return;
       lines++;
-      const read = cut ? refused("is longer than a conversation") : source.includes("\ufffd") ? refused("is no UTF-8") : asLine(source);
+      const read = cut ? refused("is longer than a conversation") : asLine(source);
       if (typeof read === "string") {
         written++;
         ready.push(read);
@@ -59,9 +66,15 @@ export async function convertFile(from: string, to: string, format: Format, tool
       }
       left++;
       if (unreadable.length < NAMED) unreadable.push(read);
-    }, LONGEST_LINE);
-    for await (const chunk of createReadStream(from)) {
-      splitter.push(chunk as Buffer);
+    };
+    const decode = (bytes: Buffer): string => {
+      const line = decodeLine(bytes);
+      if (line.foreign && foreignCount++ < NAMED) foreign.push(number + 1);
+      return line.text;
+    };
+    const splitter = new LineSplitter(onLine, LONGEST_LINE, decode);
+    for await (const chunk of inUtf8(from)) {
+      splitter.push(chunk);
       yield ready.join("");
       ready = [];
     }
@@ -74,5 +87,18 @@ export async function convertFile(from: string, to: string, format: Format, tool
   } finally {
     await rm(part, { force: true });
   }
-  return { lines, written, left, unreadable };
+  return { lines, written, left, unreadable, foreign: { count: foreignCount, lines: foreign } };
+}
+
+/** The bytes of a file as they are; those of UTF-16 as UTF-8. */
+async function* inUtf8(path: string): AsyncGenerator<Buffer> {
+  let decoder: TextDecoder | undefined;
+  let first = true;
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    const wide = first ? wideOf(chunk) : undefined;
+    if (wide !== undefined) decoder = new TextDecoder(wide);
+    first = false;
+    yield decoder === undefined ? chunk : Buffer.from(decoder.decode(chunk, { stream: true }));
+  }
+  if (decoder !== undefined) yield Buffer.from(decoder.decode());
 }

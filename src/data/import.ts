@@ -1,23 +1,28 @@
 /**
  * Reads a data set that somebody brings (JSON lines: our own samples, or any form of formats/), whatever state it
  * is in. A line that cannot be a conversation is counted with its reason, never silently lost, and stops nothing:
- * that is what a quality report is for. `readBytes` undoes what editors and exports do to a file's encoding.
+ * that is what a quality report is for. `readBytes` undoes what editors and exports do to a file's encoding. No number of a
+ * call is read as another: a line where one would be is such a line.
  */
 import { validate } from "../schemas/generated/sample.validate.js";
 import { withMessages } from "./formats/index.ts";
+import { LostNumber, lostIn, lostNumbers } from "./numbers.ts";
 import type { Message, Sample } from "./types.ts";
+import { fromWindows1252 } from "./windows-1252.ts";
 
 /** A line of the file that is no conversation. */
 export interface Unreadable {
   /** 1-based. */
   readonly line: number;
   /** The name of the check that refuses it. */
-  readonly reason: "json" | "truncated" | "shape";
+  readonly reason: "json" | "truncated" | "shape" | "number";
   readonly message: string;
 }
 
 export interface Imported {
   readonly samples: readonly Sample[];
+  /** Id of a sample → the line that it stands in, 1-based. */
+  readonly lineOf: ReadonlyMap<string, number>;
   readonly unreadable: readonly Unreadable[];
   /** Lines with something on them. */
   readonly lines: number;
@@ -28,19 +33,57 @@ export interface Imported {
 /** A sample is a conversation; a line of megabytes is something else. */
 export const LONGEST_LINE = 4_000_000;
 
-/** Bytes of a file as text: UTF-8 or UTF-16 with or without a mark, else Windows-1252 (the usual cause of a broken é). */
-export function readBytes(bytes: Uint8Array): { readonly text: string; readonly encoding: "utf-8" | "utf-16" | "windows-1252" } {
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+/** A file's text, and the lines (1-based) that were no UTF-8. */
+export interface ReadText {
+  readonly text: string;
+  readonly foreign: readonly number[];
+}
+
+/**
+ * Bytes of a file as text: UTF-16 with or without a mark, else UTF-8. A line that is no UTF-8 is read as Windows-1252 (the usual cause of a
+ * broken é), and that line alone: files are put together of others.
+ */
+export function readBytes(bytes: Uint8Array): ReadText {
   const wide = wideOf(bytes);
-  if (wide !== undefined) return { text: new TextDecoder(wide).decode(bytes), encoding: "utf-16" };
+  if (wide !== undefined) return { text: new TextDecoder(wide).decode(bytes), foreign: [] };
+  const lines: string[] = [];
+  const foreign: number[] = [];
+  for (let start = 0; start <= bytes.length; ) {
+    const found = bytes.indexOf(10, start);
+    const end = found < 0 ? bytes.length : found;
+    const line = decodeLine(bytes.subarray(start, end));
+    lines.push(line.text);
+    if (line.foreign) foreign.push(lines.length);
+    start = end + 1;
+  }
+  return { text: lines.join("\n"), foreign };
+}
+
+/** One line of a file that is not UTF-16, as `readBytes` reads it. */
+export function decodeLine(bytes: Uint8Array): { readonly text: string; readonly foreign: boolean } {
   try {
-    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), encoding: "utf-8" };
+    return { text: UTF8.decode(bytes), foreign: false };
   } catch {
-    return { text: new TextDecoder("windows-1252").decode(bytes), encoding: "windows-1252" };
+    return { text: fromWindows1252(bytes), foreign: true };
   }
 }
 
+/** Lines that are named. */
+const NAMED = 20;
+
+/** What is to be said of lines that were no UTF-8. @param count how many there are, where not all are at hand */
+export function foreignWords(lines: readonly number[], count = lines.length): string {
+  const named = lines.slice(0, NAMED);
+  const more = count > named.length ? ` and ${count - named.length} more` : "";
+  return count === 1
+    ? `line ${named[0]} is no UTF-8 and was read as Windows-1252`
+    : `lines ${named.join(", ")}${more} are no UTF-8 and were read as Windows-1252`;
+}
+
 /** Which UTF-16 it is: by its mark, else by the zeros beside the ASCII that JSON begins with. */
-function wideOf(bytes: Uint8Array): "utf-16le" | "utf-16be" | undefined {
+export function wideOf(bytes: Uint8Array): "utf-16le" | "utf-16be" | undefined {
   const [a, b] = bytes;
   if (a === 0xff && b === 0xfe) return "utf-16le";
   if (a === 0xfe && b === 0xff) return "utf-16be";
@@ -53,7 +96,7 @@ export function importSamples(text: string, fix: boolean): Imported {
   const samples: Sample[] = [];
   const unreadable: Unreadable[] = [];
   const repaired: Record<string, number> = {};
-  const ids = new Set<string>();
+  const lineOf = new Map<string, number>();
   let lines = 0;
   for (const [i, raw] of text.split("\n").entries()) {
     const source = raw.trim();
@@ -63,13 +106,13 @@ export function importSamples(text: string, fix: boolean): Imported {
     if ("reason" in read) unreadable.push(read);
     else {
       // Two conversations under one id are two conversations.
-      const { id } = read.sample;
-      samples.push(ids.has(id) ? { ...read.sample, id: `${id}#line-${i + 1}` } : read.sample);
-      ids.add(id);
+      const id = lineOf.has(read.sample.id) ? `${read.sample.id}#line-${i + 1}` : read.sample.id;
+      samples.push({ ...read.sample, id });
+      lineOf.set(id, i + 1);
       if (read.closed) repaired.truncation = (repaired.truncation ?? 0) + 1;
     }
   }
-  return { samples, unreadable, lines, repaired };
+  return { samples, lineOf, unreadable, lines, repaired };
 }
 
 /** One line, as `importSamples` reads it. */
@@ -82,17 +125,15 @@ export function readLine(source: string, line: number, fix: boolean): { readonly
     if (!fix) return { line, reason: "truncated", message: `line ${line} breaks off` };
     value = parse(closed);
   }
-  const sample = shaped(value, line);
-  return typeof sample === "string" ? { line, reason: "shape", message: `line ${line} ${sample}` } : { sample, closed: closed !== undefined };
-}
-
-/** `asSample`, for a value of any depth and with anything where a text is due. */
-function shaped(value: unknown, line: number): Sample | string {
+  const refused = (reason: Unreadable["reason"], what: string): Unreadable => ({ line, reason, message: `line ${line} ${what}` });
   try {
-    return asSample(value, line);
+    const sample = asSample(value, line, lostNumbers(closed ?? source));
+    return typeof sample === "string" ? refused("shape", sample) : { sample, closed: closed !== undefined };
   } catch (e) {
+    if (e instanceof LostNumber) return refused("number", e.what);
+    // A value of any depth, and with anything where a text is due.
     if (!(e instanceof RangeError || e instanceof TypeError)) throw e;
-    return "is no conversation: it is nested too deeply, or has something else where a text is due";
+    return refused("shape", "is no conversation: it is nested too deeply, or has something else where a text is due");
   }
 }
 
@@ -128,13 +169,16 @@ export function closeJson(source: string): string | undefined {
   return parse(closed) === undefined ? undefined : closed;
 }
 
-/** A value as a sample: what our own form has and a foreign one lacks is worked out from the messages; else why not. */
-export function asSample(value: unknown, line: number): Sample | string {
+/**
+ * A value as a sample: what our own form has and a foreign one lacks is worked out from the messages; else why not.
+ * @param lost numbers of the line's text that the value has otherwise; throws LostNumber where one of them is in a call
+ */
+export function asSample(value: unknown, line: number, lost: ReadonlyMap<number, string> = new Map()): Sample | string {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return "is no object";
   const given = withMessages(value as Record<string, unknown>);
   if (!Array.isArray(given.messages)) return "has no list `messages`";
   const stated = given.messages.map(asToolCall);
-  const messages = inOrderOfCalls(stated.map((m, i) => asMessage(m, i, stated)));
+  const messages = inOrderOfCalls(stated.map((m, i) => asMessage(m, i, stated, lost)));
   const first = calledTool(messages);
   const request = messages.find((m) => (m as Message | null)?.role === "user") as { content?: unknown } | undefined;
   const sample = {
@@ -176,11 +220,11 @@ function inOrderOfCalls(messages: readonly unknown[]): unknown[] {
 }
 
 /** Arguments that stand as an object (as MCP and many tools write them) become the text that OpenAI's form has; a call gets an id. */
-function asMessage(value: unknown, at: number, all: readonly unknown[]): unknown {
+function asMessage(value: unknown, at: number, all: readonly unknown[], lost: ReadonlyMap<number, string>): unknown {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
   const { role, content, tool_calls, tool_call_id, name } = value as Record<string, unknown>;
   if (role === "assistant") {
-    const calls = Array.isArray(tool_calls) && tool_calls.length > 0 ? { tool_calls: tool_calls.map((c, i) => asCall(c, `call_${at}_${i}`)) } : {};
+    const calls = Array.isArray(tool_calls) && tool_calls.length > 0 ? { tool_calls: tool_calls.map((c, i) => asCall(c, `call_${at}_${i}`, lost)) } : {};
     return { role, content: content ?? null, ...calls };
   }
   if (role === "tool") return { role, content, tool_call_id: tool_call_id ?? idOfCall(all, at), ...(typeof name === "string" ? { name } : {}) };
@@ -195,11 +239,13 @@ function idOfCall(all: readonly unknown[], at: number): string {
   return typeof own === "string" ? own : `call_${caller}_${at - caller - 1}`;
 }
 
-function asCall(value: unknown, id: string): unknown {
+function asCall(value: unknown, id: string, lost: ReadonlyMap<number, string>): unknown {
   if (value === null || typeof value !== "object") return value;
   const call = value as Record<string, unknown>;
   const fn = (call.function ?? call) as Record<string, unknown>;
   const args = fn.arguments;
+  const changed = typeof args === "string" || lost.size === 0 ? undefined : lostIn(args, lost);
+  if (changed !== undefined) throw new LostNumber(changed);
   return {
     id: typeof call.id === "string" ? call.id : id,
     type: "function",

@@ -1,6 +1,6 @@
 /**
  * The quality report as a table for spreadsheets (RFC 4180): `section,name,value,detail`, one row a figure, a
- * count or an issue. No figure that is not in the JSON report.
+ * count, an issue or a line that was left out. No figure that is not in the JSON report.
  */
 import type { QaReport } from "../schemas/generated/qa-report.ts";
 
@@ -13,6 +13,7 @@ export function qaCsv(r: QaReport): string {
   section("figures", r.figures);
   section("dropped", r.dropped);
   section("repaired", r.repaired ?? {});
+  for (const t of r.taken_out ?? []) rows.push(["taken_out", t.check, t.line ?? "", t.sample === null ? t.message : `${t.sample}: ${t.message}`]);
   section("tool", r.coverage.by_tool);
   section("scenario", r.coverage.by_scenario);
   section("kind", r.coverage.by_kind);

@@ -76,6 +76,7 @@ export function measureQuality(input: QaInput): QaReport {
     dedup_rate,
     dropped: statistics ? { ...statistics.dropped } : {},
     ...(statistics?.repaired === undefined ? {} : { repaired: { ...statistics.repaired } }),
+    ...(statistics?.taken_out === undefined ? {} : { taken_out: [...statistics.taken_out] }),
     coverage,
     diversity,
     leakage,

@@ -2,49 +2,50 @@
  * Repairs a data set as far as its meaning is certain, and takes out what cannot be repaired (`forge qa --fix`):
  * encoding, white space, arguments that break off after a whole value, values of the wrong JSON type whose right
  * form is certain (`"3"` where an integer is due), enum values in the wrong case. Nothing is invented: a missing
- * argument, an unknown tool, a text cut off in its middle are reasons to drop.
+ * argument, an unknown tool, a text cut off in its middle are reasons to drop. Each sample that is taken out is named, with the reason.
  */
 import type { JsonObject, JsonValue } from "../platform/json.ts";
 import { sampleChecker } from "./checks/index.ts";
 import { findDuplicates } from "./checks/set-checks.ts";
 import { closeJson } from "./import.ts";
+import { lostNumbers } from "./numbers.ts";
 import { type ArgumentCheck, compileArguments, type Property, readProperties } from "./schema.ts";
-import type { Message, Sample, Toolset } from "./types.ts";
+import type { Message, Sample, TakenOut, Toolset } from "./types.ts";
+import { toWindows1252 } from "./windows-1252.ts";
 
 export interface RepairOutcome {
   readonly samples: readonly Sample[];
   /** Kind of repair → samples that got it: `encoding`, `whitespace`, `truncation`, `schema`. */
   readonly repaired: Readonly<Record<string, number>>;
-  /** Check → samples taken out. */
-  readonly dropped: Readonly<Record<string, number>>;
+  /** The samples that were taken out, in their order. */
+  readonly takenOut: readonly TakenOut[];
 }
 
-export function repairSamples(samples: readonly Sample[], toolset: Toolset): RepairOutcome {
+/** @param lineOf the line of each sample by its id, where the samples stand in a file */
+export function repairSamples(samples: readonly Sample[], toolset: Toolset, lineOf: ReadonlyMap<string, number> = new Map()): RepairOutcome {
   const check = sampleChecker(toolset);
   const tools = new Map(toolset.tools.map((t): [string, Form] => [t.name, { properties: readProperties(t), check: compileArguments(t) }]));
   const repaired: Record<string, number> = {};
-  const dropped: Record<string, number> = {};
-  const count = (table: Record<string, number>, name: string): void => {
-    table[name] = (table[name] ?? 0) + 1;
-  };
+  const takenOut: TakenOut[] = [];
+  const out = ({ id }: Sample, check: string, message: string): void => void takenOut.push({ line: lineOf.get(id) ?? null, sample: id, check, message });
   const whole: Sample[] = [];
   for (const sample of samples) {
     const kinds = new Set<string>();
     const mended = { ...sample, messages: sample.messages.map((m) => mendMessage(m, tools, kinds)) };
     const failure = check(mended);
-    if (failure !== null && !failure.check.ruleOfThumb) count(dropped, failure.check.name);
+    if (failure !== null && !failure.check.ruleOfThumb) out(sample, failure.check.name, failure.message);
     else {
-      for (const kind of kinds) count(repaired, kind);
+      for (const kind of kinds) repaired[kind] = (repaired[kind] ?? 0) + 1;
       whole.push({ ...mended, qc_passed: failure === null });
     }
   }
-  const doubles = new Map(findDuplicates(whole).map((d) => [d.id, d.exact ? "duplicate" : "near_duplicate"]));
+  const doubles = new Map(findDuplicates(whole).map((d) => [d.id, d]));
   const kept = whole.filter((s) => {
-    const why = doubles.get(s.id);
-    if (why !== undefined) count(dropped, why);
-    return why === undefined;
+    const double = doubles.get(s.id);
+    if (double !== undefined) out(s, double.exact ? "duplicate" : "near_duplicate", `says what ${double.of} says`);
+    return double === undefined;
   });
-  return { samples: kept, repaired, dropped };
+  return { samples: kept, repaired, takenOut: takenOut.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)) };
 }
 
 /** What a tool's arguments should be. */
@@ -67,8 +68,6 @@ function mendMessage(message: Message, tools: ReadonlyMap<string, Form>, kinds: 
 const MOJIBAKE = /[\u00c2\u00c3][\u0080-\u00bf]|\u00e2\u20ac[\u2122\u0153\u201c\u201d\u2013\u2014\u00a6\u02dc\u009d]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point
 const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
-/** Windows-1252's printable characters between 0x80 and 0x9f, in order (https://encoding.spec.whatwg.org/index-windows-1252.txt). */
-const CP1252 = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ";
 
 /** A text without what an encoding did to it. */
 function mendEncoding(text: string, kinds: Set<string>): string {
@@ -87,15 +86,10 @@ function mendText(text: string, kinds: Set<string>): string {
 
 /** The text whose UTF-8 bytes were read as Windows-1252; the same text where they are no UTF-8. */
 function fromMojibake(text: string): string {
-  const bytes: number[] = [];
-  for (const c of text) {
-    const at = CP1252.indexOf(c);
-    const code = at >= 0 ? 0x80 + at : (c.codePointAt(0) ?? 0);
-    if (code > 0xff) return text;
-    bytes.push(code);
-  }
+  const bytes = toWindows1252(text);
+  if (bytes === undefined) return text;
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.from(bytes));
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
     return text;
   }
@@ -144,6 +138,7 @@ function refused(args: JsonObject, form: Form | undefined): string | undefined {
 /** Digits that JavaScript's numbers hold for sure. */
 const SAFE_DIGITS = 15;
 const holdsLongNumber = (json: string): boolean =>
+  lostNumbers(json).size > 0 ||
   (json.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""').match(/\d[\d.]*/g) ?? []).some((n) => n.replace(".", "").replace(/^0+/, "").length > SAFE_DIGITS);
 
 function mendValue(value: JsonValue, property: Property, kinds: Set<string>): JsonValue {

@@ -5,12 +5,12 @@
 import type { JsonObject } from "../platform/json.ts";
 import type { Failure, Result } from "../platform/result.ts";
 import type { EvaluationCase } from "../schemas/generated/case.ts";
-import type { GenerationStatistics } from "../schemas/generated/generation.ts";
+import type { GenerationStatistics, TakenOut } from "../schemas/generated/generation.ts";
 import type { Sample } from "../schemas/generated/sample.ts";
 import type { SynthesisPlan } from "../schemas/generated/synthesis-plan.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 
-export type { EvaluationCase, GenerationStatistics, Sample, SynthesisPlan, Toolset };
+export type { EvaluationCase, GenerationStatistics, Sample, SynthesisPlan, TakenOut, Toolset };
 export type Slot = SynthesisPlan["train"][number];
 export type ToolDefinition = Toolset["tools"][number];
 export type Scenario = Sample["scenario"];

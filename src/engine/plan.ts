@@ -69,7 +69,7 @@ export interface PlanOptions {
   readonly locked?: boolean;
 }
 
-/** Fails on an unknown name in `until` or `force`, a missing user's file, a store of a newer version, and with `locked`. */
+/** Fails on an unknown name in `until` or `force`, a missing user's file, a store of a newer version, a lockfile that cannot be read, and with `locked`. */
 export async function planRun(o: PlanOptions): Promise<Result<Plan>> {
   const whole = buildGraph(o.nodes);
   const graph = upTo(whole, o.only ?? o.until);
@@ -82,9 +82,10 @@ export async function planRun(o: PlanOptions): Promise<Result<Plan>> {
   if (!store.ok) return store;
   const known: Known = { store: store.value, state: new State(o.projectRoot, o.lockfile, o.variant), files: new FileDigests(o.projectRoot), writing: false };
   const keys = keysOf(graph.value);
+  // Whether it is compared or not: a run would fail on one that cannot be read.
+  const lockfile = readLockfile(o.lockfile);
+  if (!lockfile.ok) return lockfile;
   if (o.locked === true) {
-    const lockfile = readLockfile(o.lockfile);
-    if (!lockfile.ok) return lockfile;
     const difference = lockedDifference(o, graph.value, keys, store.value, lockfile.value);
     if (difference !== undefined) return err(difference);
   }

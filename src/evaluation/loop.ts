@@ -186,7 +186,9 @@ function decide(loop: Loop, step: LoopStep, parsed: ParsedOutput, run: Run): boo
   if (!parsed.attempted) {
     loop.answer = parsed.content;
     const cut = step.stopped === "limit" && !run.o.firstTurnOnly;
-    end(loop, parsed.content === "" ? "empty_answer" : cut ? "token_limit" : "answer");
+    if (parsed.content === "") end(loop, "empty_answer");
+    else if (cut) end(loop, "token_limit", `the answer was cut off after ${step.tokens} tokens`);
+    else end(loop, "answer");
     return false;
   }
   const problems = parsed.calls.map((c) => problemsOfCall(c.name, c.arguments, run.checks));

@@ -10,10 +10,19 @@ import { SLIP_WORDS } from "./slips.ts";
 
 export type { EvaluationReport, Figure, Figures } from "../schemas/generated/evaluation-report.ts";
 
+/** What a report is of. */
+export interface Measured {
+  /** SHA-256 of the GGUF, hexadecimal. */
+  readonly model: string;
+  /** The toolset's hash. */
+  readonly toolset: string;
+}
+
 export interface ReportInput {
   readonly kind: "validate" | "benchmark";
   /** A name for people. */
   readonly model: string;
+  readonly measured: Measured;
   /** The loops as the model decodes by itself; of a bundle as its maker means it to decode. */
   readonly records: readonly LoopRecord[];
   /** The same cases under the grammar: whole loops, or first outputs only. */
@@ -40,6 +49,8 @@ export function makeReport(o: ReportInput): EvaluationReport {
     version: 1,
     kind: o.kind,
     model: o.model,
+    model_sha256: o.measured.model,
+    toolset_hash: o.measured.toolset,
     ...(o.unproven ? { unproven: true } : {}),
     decoding: judged[0]?.decoding ?? "free",
     cases: records.length,
@@ -58,11 +69,19 @@ export function makeReport(o: ReportInput): EvaluationReport {
       .map((r) => ({
         id: r.id,
         question: r.question.slice(0, MOST_OUTPUT),
-        output: (r.steps[0]?.output ?? "").slice(0, MOST_OUTPUT),
+        ...outputsOf(r),
         answer: r.answer?.slice(0, MOST_OUTPUT) ?? null,
         reasons: r.judgement.reasons,
       })),
   };
+}
+
+/** Every output that is no answer, in order, since any of them may be what the reasons are about; and the one that the loop ended on where it did not end well. */
+function outputsOf(record: LoopRecord): Pick<EvaluationReport["failures"][number], "output" | "outputs"> {
+  const all = record.steps.map((s) => s.output.slice(0, MOST_OUTPUT));
+  const answered = record.ended === "answer" && all.length > 1;
+  const outputs = answered ? all.slice(0, -1) : all;
+  return { output: (answered ? outputs[0] : outputs.at(-1)) ?? "", outputs };
 }
 
 /** Which argument went wrong how, the most frequent first. */
@@ -78,6 +97,13 @@ function slipCounts(records: readonly LoopRecord[]): Pick<EvaluationReport, "sli
 const figuresOf = (records: readonly LoopRecord[]): Figures =>
   records.length > 0 && records.every((r) => r.first_turn_only) ? firstTurnFigures(records) : allFigures(records);
 const isRecords = (b: readonly LoopRecord[] | Figures): b is readonly LoopRecord[] => Array.isArray(b);
+
+/** Whether a report is of this model and these tools: `unsaid` where it does not say, as those of earlier versions do not. */
+export function isOf(report: EvaluationReport, { model, toolset }: Measured): "same" | "other-model" | "other-tools" | "unsaid" {
+  if (report.model_sha256 !== undefined && report.model_sha256 !== model) return "other-model";
+  if (report.toolset_hash !== undefined && report.toolset_hash !== toolset) return "other-tools";
+  return report.model_sha256 === undefined || report.toolset_hash === undefined ? "unsaid" : "same";
+}
 
 /** The result of `forge benchmark … --json`. */
 export function benchmarkJson(records: readonly LoopRecord[], figures: Figures): JsonObject {
@@ -148,7 +174,7 @@ export function reportMarkdown(report: EvaluationReport): string {
     for (const f of report.failures)
       out.push(
         `- ${code(f.id)} ${inline(f.question)}`,
-        `  - wrote: ${code(f.output)}`,
+        ...(f.outputs ?? [f.output]).map((output) => `  - wrote: ${code(output)}`),
         ...(f.answer ? [`  - answered: ${code(f.answer)}`] : []),
         ...f.reasons.map((r) => `  - ${inline(r)}`),
       );

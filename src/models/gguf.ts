@@ -1,17 +1,30 @@
 /**
- * What a GGUF says of itself, without llama.cpp: single texts of its metadata. The file may come from anywhere, so nothing of it is
- * believed: lengths are checked against what was read, and one that is not understood says nothing.
+ * What a GGUF says of itself, without llama.cpp: single texts of its metadata, and where its last tensor ends. The file may come from
+ * anywhere, so nothing of it is believed: lengths are checked against what was read, and one that is not understood says nothing.
  *
  * Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3.
  */
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync, statSync } from "node:fs";
 
-/** Metadata is looked for in so many bytes at the beginning; the largest part of it is the vocabulary. */
+/** Metadata and the list of tensors are looked for in so many bytes at the beginning; the largest part of it is the vocabulary. */
 const READ = 32 << 20;
+const UINT32 = 4;
 const STRING = 8;
 const ARRAY = 9;
 /** Bytes of the types of one size, by the format's numbers. */
 const SIZES: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8 };
+
+/**
+ * Elements and bytes of a block of a tensor, by ggml's numbers of types (`type_traits` in ggml.c). Of one that is not listed only the
+ * beginning is looked for.
+ */
+const BLOCKS: Readonly<Record<number, readonly [elements: number, bytes: number]>> = {
+  ...{ 0: [1, 4], 1: [1, 2], 24: [1, 1], 25: [1, 2], 26: [1, 4], 27: [1, 8], 28: [1, 8], 30: [1, 2] },
+  ...{ 2: [32, 18], 3: [32, 20], 6: [32, 22], 7: [32, 24], 8: [32, 34], 9: [32, 36], 20: [32, 18] },
+  ...{ 10: [256, 84], 11: [256, 110], 12: [256, 144], 13: [256, 176], 14: [256, 210], 15: [256, 292] },
+};
+/** Where tensors begin, unless the metadata has another number: at multiples of so many bytes. */
+const ALIGNMENT = 32;
 
 /** The text under a metadata key; undefined where the file has none, or is no GGUF. */
 export function ggufText(path: string, key: string): string | undefined {
@@ -20,6 +33,20 @@ export function ggufText(path: string, key: string): string | undefined {
   } catch (error) {
     if (error instanceof RangeError || (error as NodeJS.ErrnoException).code !== undefined) return undefined;
     throw error;
+  }
+}
+
+/** What is missing of a GGUF that ends before its last tensor does; undefined where nothing is, or where it is not understood. */
+export function truncatedGguf(path: string): string | undefined {
+  const { size } = statSync(path);
+  const bytes = beginning(path);
+  try {
+    const end = new Reader(bytes).end();
+    return end === undefined || size >= end ? undefined : `its tensors end at byte ${end}, and it has ${size}`;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    // Of a larger file only the beginning was read.
+    return size > bytes.length || error instanceof UnknownType ? undefined : "it ends within its metadata";
   }
 }
 
@@ -33,14 +60,15 @@ function beginning(path: string): Buffer {
   }
 }
 
+class UnknownType extends RangeError {}
+
 /** Reads from the left to the right; a RangeError where the bytes end. */
 class Reader {
   #at = 0;
   constructor(private readonly bytes: Buffer) {}
 
   find(key: string): string | undefined {
-    const version = this.#text(4) === "GGUF" ? this.#uint32() : 0;
-    if (version !== 2 && version !== 3) return undefined;
+    if (!this.#known()) return undefined;
     this.#uint64(); // tensors
     for (let left = this.#uint64(); left > 0; left--) {
       const name = this.#string();
@@ -49,6 +77,33 @@ class Reader {
       this.#skip(type);
     }
     return undefined;
+  }
+
+  /** The byte at which the last tensor ends; undefined where the file is of no version that is known. */
+  end(): number | undefined {
+    if (!this.#known()) return undefined;
+    const tensors = this.#uint64();
+    let alignment = ALIGNMENT;
+    for (let left = this.#uint64(); left > 0; left--) {
+      const name = this.#string();
+      const type = this.#uint32();
+      if (name === "general.alignment" && type === UINT32) alignment = Math.max(1, this.#uint32());
+      else this.#skip(type);
+    }
+    let data = 0;
+    for (let left = tensors; left > 0; left--) {
+      this.#string();
+      let elements = 1;
+      for (let dimensions = this.#uint32(); dimensions > 0; dimensions--) elements *= this.#uint64();
+      const [inBlock, bytes] = BLOCKS[this.#uint32()] ?? [1, 0];
+      data = Math.max(data, this.#uint64() + (elements / inBlock) * bytes);
+    }
+    return Math.ceil(this.#at / alignment) * alignment + data;
+  }
+
+  #known(): boolean {
+    const version = this.#text(4) === "GGUF" ? this.#uint32() : 0;
+    return version === 2 || version === 3;
   }
 
   #skip(type: number): void {
@@ -85,6 +140,6 @@ class Reader {
 
 function sizeOf(type: number): number {
   const size = SIZES[type];
-  if (size === undefined) throw new RangeError(`no type has the number ${type}`);
+  if (size === undefined) throw new UnknownType(`no type has the number ${type}`);
   return size;
 }

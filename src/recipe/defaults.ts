@@ -11,8 +11,8 @@ const HOSTED_FACTOR = 5;
 export const DEFAULT_SCENARIOS = { standard: 0.6, no_tool: 0.15, error: 0.1, ambiguous: 0.1, edge: 0.05 } as const;
 const NO_SCENARIOS = { standard: 0, no_tool: 0, error: 0, ambiguous: 0, edge: 0 } as const;
 
-/** The recipe with nothing left out. It must have passed the schema and the checks. */
-export function withDefaults(recipe: Recipe): ResolvedRecipe {
+/** The recipe with nothing left out but what only its text can tell. It must have passed the schema and the checks. */
+export function withDefaults(recipe: Recipe): Omit<ResolvedRecipe, "statedTools"> {
   const profile = recipe.profile ?? "balanced";
   const { data = {}, evaluation = {}, gates = {} } = recipe;
   const minPerTool = data.min_per_tool ?? 10;

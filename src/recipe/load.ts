@@ -18,6 +18,7 @@ import { locate } from "./locate.ts";
 import { nearest } from "./nearest.ts";
 import { type Problem, problemsOf } from "./problems.ts";
 import { MAX_BYTES, type MapTree, parseTree, type Range, Source, type Tree, toJson } from "./source.ts";
+import { statedTools } from "./stated.ts";
 import { substitute } from "./substitute.ts";
 import type { LoadedRecipe, RecipePath, ResolvedRecipe } from "./types.ts";
 import { overlay, variantsOf } from "./variant.ts";
@@ -137,7 +138,8 @@ function judge(laid: MapTree, source: Source, options: ReadOptions, chosen?: Cho
   problems.push(...found.problems);
   const sound = valid ? data : salvage(data, found.paths);
   if (sound === undefined) return { problems, warnings: [], tree };
-  const whole = withDefaults(sound);
+  const filled = withDefaults(sound);
+  const whole: ResolvedRecipe = { ...filled, statedTools: statedTools(filled.tools, toJson(laid)) };
   const recipe = chosen === undefined ? whole : apart(whole, chosen);
   const complaints = [
     ...contradictions(sound, recipe),

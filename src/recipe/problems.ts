@@ -5,6 +5,7 @@
  */
 import type { ErrorObject } from "ajv";
 import type { Failure } from "../platform/result.ts";
+import { FAMILIES } from "./available.ts";
 import { type Located, locate } from "./locate.ts";
 import { nearest } from "./nearest.ts";
 import { exampleAt, homesOf, keysAt, schemaAt, wordsAt } from "./schema-words.ts";
@@ -122,7 +123,7 @@ function describe(error: ErrorObject, path: (string | number)[], located: Locate
     case "enum":
     case "anyOf":
     case "const": {
-      const words = error.keyword === "const" ? [String(params.allowedValue)] : wordsAt(path);
+      const words = error.keyword === "const" ? [String(params.allowedValue)] : wordsThatWork(path);
       const close = located.tree?.kind === "leaf" && typeof located.tree.value === "string" ? nearest(located.tree.value, words) : undefined;
       const list = words.map((w) => `\`${w}\``).join(", ");
       const other = error.keyword === "anyOf" ? alternatives(path) : "";
@@ -130,7 +131,8 @@ function describe(error: ErrorObject, path: (string | number)[], located: Locate
         at,
         code: "unknown-word",
         message: `${name} must be ${words.length === 1 ? list : `one of ${list}`}${other}; this is ${found}`,
-        hint: close === undefined ? undefined : `did you mean \`${close}\`?`,
+        hint:
+          typeof params.allowedValue === "number" ? quotedNumberHint(located.tree, "number") : close === undefined ? undefined : `did you mean \`${close}\`?`,
       };
     }
     case "type": {
@@ -174,6 +176,10 @@ function describe(error: ErrorObject, path: (string | number)[], located: Locate
       return { at, code: "invalid", message: `${name} ${error.message ?? "is not valid"}`, hint: exampleHint(path) };
   }
 }
+
+/** The words of the schema, without those that this version would refuse a line later (available.ts). */
+const wordsThatWork = (path: readonly (string | number)[]): string[] =>
+  wordsAt(path).filter((word) => path.at(-2) !== "model" || path.at(-1) !== "family" || FAMILIES.includes(word));
 
 function unknownKey(key: string, path: (string | number)[], located: Located): Description {
   const at = located.tree?.kind === "map" ? (located.tree.members.get(key)?.key ?? located.key) : located.key;

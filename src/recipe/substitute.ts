@@ -40,6 +40,15 @@ export function substitute(tree: MapTree, source: Source, env: NodeJS.ProcessEnv
 /** Names of the secrets in a text. */
 export const secretNames = (text: string): string[] => [...text.matchAll(/(?<!\$)\$\{secret:([A-Za-z_][A-Za-z0-9_]*)\}/g)].map((m) => m[1] ?? "");
 
+/**
+ * A text of a tool server with its settings by name, as it may travel: `${env:NAME}` and `$${env:` stay as they were written, everything else
+ * is as `substitute` leaves it. `tools/settings.ts` reads it.
+ */
+export const settingsByName = (written: string, path: RecipePath): string =>
+  written.replace(REFERENCE, (whole, kind: string) =>
+    !whole.startsWith("$$") || kind === "env" || (kind === "secret" && mayHoldSecret(path)) ? whole : whole.slice(1),
+  );
+
 function leaf(node: Leaf, path: RecipePath, source: Source, env: NodeJS.ProcessEnv, failures: Failure[]): Leaf {
   const text = String(node.value);
   let unknown = false;

@@ -35,6 +35,8 @@ export interface ResolvedRecipe {
   readonly seed: number;
   /** As written, with `execute`, and a server's `args` and `timeout` (seconds), filled in. Exactly one kind of source each. */
   readonly tools: readonly ToolSource[];
+  /** The same with settings by name (`${env:NAME}`): what may be said of a source in a toolset, a bundle or a message. */
+  readonly statedTools: readonly ToolSource[];
   /** A family with its source, or `hf_id` without a family. */
   readonly model: Model;
   readonly profile: ProfileName;

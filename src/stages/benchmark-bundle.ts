@@ -39,14 +39,20 @@ export async function benchmarkBundle(path: string, o: BundleBenchmarkOptions): 
   const dir = isFile ? dirname(path) : path;
   const early = await readCases(o.cases);
   if (!early.ok) return early;
-  const loaded = await loadBundle(dir);
+  const loaded = await loadBundle(dir, o.signal);
   if (!loaded.ok) return isFile ? err({ ...loaded.error, hint: "name a GGUF that lies in its bundle: the tools and the prompt come from there" }) : loaded;
   const { agent, manifest, toolset, renderer } = loaded.value;
   const cases = await readCases(o.cases, toolset);
   if (!cases.ok) return cases;
-  const file = isFile ? basename(path) : agent.models[0]?.file;
-  if (file === undefined)
-    return err({ code: "bundle/no-model", message: "the bundle names no model", hint: "run `forge verify-bundle` on it", exit: EXIT.failed });
+  const file = isFile ? basename(path) : (agent.models[0]?.file ?? "");
+  const sha256 = manifest.files.find((f) => f.path === file)?.sha256;
+  if (sha256 === undefined || !agent.models.some((m) => m.file === file))
+    return err({
+      code: "bundle/no-model",
+      message: `${file} is no model of the bundle that it lies in`,
+      hint: `name one of its own (${agent.models.map((m) => m.file).join(", ")}); any other is measured with forge benchmark --model ${path} --tools FILE`,
+      exit: EXIT.usage,
+    });
 
   const notes: string[] = strayArguments(cases.value, toolset);
   const session = await openSources(agent, toolset.hash, notes, { signal: o.signal, allowServers: o.allowServers === true });
@@ -67,7 +73,14 @@ export async function benchmarkBundle(path: string, o: BundleBenchmarkOptions): 
       });
       if (!records.ok) return records;
       const unproven = manifest.unproven === true || agent.unproven !== undefined;
-      const report = makeReport({ kind: "benchmark", model: `${agent.name} ${file}`, records: records.value, sideBySide: SIDE_BY_SIDE, unproven });
+      const report = makeReport({
+        kind: "benchmark",
+        model: `${agent.name} ${file}`,
+        measured: { model: sha256, toolset: toolset.hash },
+        records: records.value,
+        sideBySide: SIDE_BY_SIDE,
+        unproven,
+      });
       return ok({ json: benchmarkJson(records.value, allFigures(records.value)), markdown: reportMarkdown(report), report, notes });
     } finally {
       await engine.value.close();

@@ -8,11 +8,11 @@ import { parseJsonLines } from "../platform/json.ts";
 import { ok } from "../platform/result.ts";
 import type { Figures } from "../schemas/generated/evaluation-report.ts";
 import type { LoopRecord } from "../schemas/generated/loop-record.ts";
-import { llamaRuntime, modelSlice, type PipelineContext, view } from "./context.ts";
+import { llamaRuntime, modelSlice, type PipelineContext, toolsInUse, view } from "./context.ts";
 import { evaluationInputs } from "./evaluation-inputs.ts";
 import { gateFigures } from "./figures.ts";
 
-export const VERSION = 5;
+export const VERSION = 6;
 
 /** Requests that are timed one at a time, the warm-up's first among them. */
 const TIMED = 24;
@@ -39,14 +39,21 @@ export function benchmarkStage(c: PipelineContext, format: string): StageDefinit
     outputs: { report: "file", markdown: "file", constrained: "file" },
     views: { report: view(c, "reports", `benchmark_${format}.json`), markdown: view(c, "reports", `benchmark_${format}.md`) },
     resources: { cpu: 1 },
+    exclusive: toolsInUse(c),
     async run({ inputs, outputs, signal, emit }) {
-      const [{ openLlama }, { evaluate, readEvaluationInputs, SIDE_BY_SIDE, UNDER_THE_GRAMMAR }, { makeReport, reportMarkdown }, { latency }] =
-        await Promise.all([
-          import("../models/llama/client.ts"),
-          import("./evaluation.ts"),
-          import("../evaluation/report.ts"),
-          import("../evaluation/figures.ts"),
-        ]);
+      const [
+        { openLlama },
+        { evaluate, readEvaluationInputs, SIDE_BY_SIDE, UNDER_THE_GRAMMAR },
+        { makeReport, reportMarkdown },
+        { latency },
+        { digestFile, hexOf },
+      ] = await Promise.all([
+        import("../models/llama/client.ts"),
+        import("./evaluation.ts"),
+        import("../evaluation/report.ts"),
+        import("../evaluation/figures.ts"),
+        import("../platform/hash.ts"),
+      ]);
       const given = await readEvaluationInputs(inputs);
       const records = await recordsOf(inputs.records);
       const base = inputs.baseline === undefined ? undefined : (JSON.parse(await readFile(inputs.baseline, "utf8")) as { figures: Figures }).figures;
@@ -70,6 +77,7 @@ export function benchmarkStage(c: PipelineContext, format: string): StageDefinit
         const report = makeReport({
           kind: "benchmark",
           model: `${c.recipe.name} ${format}`,
+          measured: { model: hexOf(await digestFile(inputs.model as string)), toolset: given.toolset.hash },
           records,
           constrained: constrained ? held.value : undefined,
           judged: validated ? "constrained" : "free",

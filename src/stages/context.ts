@@ -3,6 +3,7 @@
  * by pipeline.ts; a stage takes from it only what it then names in its `recipe` slice and `settings`.
  */
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import program from "../../package.json" with { type: "json" };
 import type { Family, FamilySource } from "../models/family.ts";
 import type { HeadStart } from "../models/head-start.ts";
@@ -10,6 +11,7 @@ import type { ResolvedHyperparameters } from "../models/hyperparameters.ts";
 import { converterDigest } from "../models/llama-files.ts";
 import type { JsonValue } from "../platform/json.ts";
 import type { LoadedRecipe, ResolvedRecipe } from "../recipe/types.ts";
+import { toldSource } from "../tools/told.ts";
 import type { ToolSource } from "../tools/types.ts";
 
 export interface PipelineContext {
@@ -51,13 +53,20 @@ function recipeFolder({ file, projectRoot }: Pick<LoadedRecipe, "file" | "projec
 
 /**
  * The tool sources as the recipe's slice: `${secret:NAME}` stays a name, so no value can enter a key. A server that is started has the recipe's
- * folder as its own, where the same words may mean another server: in a folder of the project that counts too.
+ * folder as its own, where the same words may mean another server: in a folder of the project that counts too. So does what a toolset calls a
+ * source (`told`), where that is not as the recipe's values have it: `${env:NAME}` by name, keys left out.
  */
 export function toolSlice({ recipe, loaded }: PipelineContext, o: { execute: boolean }): JsonValue {
   const folder = relative(loaded.projectRoot, loaded.dir).split(sep).join("/");
   const inside = folder !== "" && !folder.startsWith("..") && !isAbsolute(folder);
   const started = (s: ToolSource): boolean => s.mcp?.command !== undefined;
-  return plain(recipe.tools.map((s) => ({ ...s, ...(o.execute ? {} : { execute: undefined }), ...(inside && started(s) ? { folder } : {}) })));
+  const told = (s: ToolSource, i: number): object => {
+    const { mcp } = toldSource(recipe.statedTools[i] ?? s);
+    return isDeepStrictEqual(mcp, s.mcp) ? {} : { told: mcp };
+  };
+  return plain(
+    recipe.tools.map((s, i) => ({ ...s, ...(o.execute ? {} : { execute: undefined }), ...(inside && started(s) ? { folder } : {}), ...told(s, i) })),
+  );
 }
 
 /** Files that the tool sources name, so that an edit of one is noticed. */
@@ -76,6 +85,10 @@ export function fakedFiles(c: PipelineContext): Record<string, string> {
   for (const [i, { stub }] of c.recipe.tools.entries()) if (typeof stub === "object") files[`tools_${i}`] = resolve(c.loaded.dir, stub.from);
   return files;
 }
+
+/** What stages that run the tools must not do at the same time: calls that change something on a real server would disturb each other's. */
+export const toolsInUse = ({ recipe }: PipelineContext): string[] =>
+  recipe.tools.some(({ mcp, execute }) => mcp !== undefined && (execute === "all" || Array.isArray(execute))) ? ["tools"] : [];
 
 /** What pins the base model, the same on every machine. */
 export const baseSettings = (c: PipelineContext): { readonly [key: string]: JsonValue } => ({ base: plain(c.source) });

@@ -13,8 +13,8 @@ import { toJsonLines } from "../platform/json.ts";
 import { ok, type Result } from "../platform/result.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import type { ToolSession } from "../tools/types.ts";
-import { baseSettings, fakedFiles, llamaRuntime, modelSlice, type PipelineContext, toolSlice, view } from "./context.ts";
-import { openTeacher, saySpending, teacherFile, teacherSlice } from "./teacher.ts";
+import { baseSettings, fakedFiles, llamaRuntime, modelSlice, type PipelineContext, toolSlice, toolsInUse, view } from "./context.ts";
+import { openTeacher, readingOf, saySpending, teacherFile, teacherSlice } from "./teacher.ts";
 import { openSession } from "./tool-session.ts";
 
 export const VERSION = 7;
@@ -37,13 +37,14 @@ export function generateStage(c: PipelineContext): StageDefinition {
       tools: toolSlice(c, { execute: true }),
       ...modelSlice(c),
     },
-    settings: baseSettings(c),
+    settings: { ...baseSettings(c), ...readingOf(recipe) },
     runtime: llamaRuntime(),
     files: { ...fakedFiles(c), ...teacherFile(c) },
     inputs: { toolset: { stage: "inspect", output: "toolset" } },
     outputs: { train: "file", heldout: "file", plan: "file", statistics: "file" },
     views: { train: view(c, "data", "train.jsonl"), heldout: view(c, "data", "heldout.jsonl"), plan: view(c, "synthesis_plan.json") },
     resources: { cpu: 1 },
+    exclusive: toolsInUse(c),
     costFigure: "teacher_usd",
     async run({ inputs, outputs, signal, emit }) {
       const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;

@@ -62,7 +62,7 @@ export async function writeStarter(o: StarterOptions): Promise<Result<Starter>> 
     await mkdir(dir, { recursive: true });
     const schema = await placeSchema(dir);
     writeFileAtomic(file, await starterText(name, o.source, schema));
-    const ignored = await addIgnored(dir, [".mcp-forge/", `dist/${name}/`, `dist/${name}-*/`]);
+    const ignored = await addIgnored(dir, [".mcp-forge/", `dist/${name}/`, `dist/${name}-*/`, `dist/${name}.edited-*/`]);
     return ok({ file, name, schema, ignored });
   } catch (error) {
     const failure = fsFailure(error, `write ${o.file}`);

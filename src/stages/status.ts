@@ -1,10 +1,11 @@
 /**
- * Where a recipe stands: the last record of every node of its graph beside what `plan` says of it. Reads
- * records only; starts nothing, writes nothing.
+ * Where a recipe stands: the last record of every node of its graph beside what `plan` says of it, and what runs left
+ * unfinished. Reads only; starts nothing, writes nothing.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { readLast } from "../engine/inspect.ts";
+import { readLockfile } from "../engine/lockfile.ts";
 import { type PlanStatus, planRun } from "../engine/plan.ts";
 import type { StageRecord } from "../engine/record.ts";
 import { listRuns } from "../engine/runs.ts";
@@ -13,6 +14,7 @@ import { Views } from "../engine/views.ts";
 import type { JsonObject } from "../platform/json.ts";
 import { ok, type Result } from "../platform/result.ts";
 import type { Pipeline } from "./pipeline.ts";
+import { type Unfinished, unfinishedStages } from "./unfinished.ts";
 
 export interface NodeStatus {
   readonly id: string;
@@ -21,7 +23,9 @@ export interface NodeStatus {
   /** `cached`: the record below stands. Anything else: an apply has work here. */
   readonly plan: PlanStatus;
   readonly reasons: readonly string[];
-  /** When its last record was published (ISO 8601, UTC); null when it never ran, and for gates. */
+  /** How a run left it that did not come to its end, or that is going on; null where the last one that reached it did. */
+  readonly unfinished: Unfinished | null;
+  /** When its last record was published (ISO 8601, UTC); null when it never ended well, and for gates. */
   readonly at: string | null;
   readonly seconds: number | null;
   readonly summary: string | null;
@@ -51,12 +55,16 @@ export interface StatusReport {
   readonly lastRun: string | null;
 }
 
+/** Fails like an apply where the lockfile cannot be read (a merge conflict): what it would do then is nothing. */
 export async function readStatus(pipeline: Pipeline): Promise<Result<StatusReport>> {
   const { nodes, projectRoot, lockfile, variant } = pipeline;
+  const locked = readLockfile(lockfile);
+  if (!locked.ok) return locked;
   const plan = await planRun({ nodes, projectRoot, lockfile, variant });
   if (!plan.ok) return plan;
   const last = readLast(projectRoot, lockfile, variant);
   if (!last.ok) return last;
+  const unfinished = await unfinishedStages(pipeline, plan.value.nodes, last.value);
   const run = listRuns(projectRoot).at(-1);
   return ok({
     name: pipeline.name,
@@ -72,6 +80,7 @@ export async function readStatus(pipeline: Pipeline): Promise<Result<StatusRepor
         title,
         plan: status,
         reasons,
+        unfinished: unfinished.get(id) ?? null,
         at: record?.createdAt ?? null,
         seconds: record?.seconds ?? null,
         summary: record?.summary ?? null,

@@ -25,6 +25,13 @@ export const OTHER_TEACHER_KEY = "FORGE_TEACHER_API_KEY";
 export const teacherSlice = ({ data: { teacher } }: ResolvedRecipe): JsonValue =>
   plain({ ...teacher, batch: undefined, rpm: undefined, tpm: undefined, budget_usd: undefined, price_usd: undefined });
 
+/**
+ * Raised where a file of conversations is read otherwise than before (2: encodings line by line, numbers that would be others refused): only
+ * recipes with such a file make their data anew.
+ */
+const READING = 2;
+export const readingOf = ({ data: { teacher } }: ResolvedRecipe): { readonly reading?: number } => (teacher.provider === "file" ? { reading: READING } : {});
+
 /** The file of conversations that the recipe names, so that an edit of it is noticed. */
 export const teacherFile = (c: PipelineContext): Record<string, string> => {
   const { path } = c.recipe.data.teacher;
@@ -91,7 +98,7 @@ export async function openTeacher(c: PipelineContext, o: TeacherContext): Promis
 }
 
 async function openFile(c: PipelineContext, { toolset, plan, file, emit }: TeacherContext): Promise<Result<OpenTeacher>> {
-  const [{ importSamples, readBytes }, { fileTeacher }, { builtinTeacher }, { seedsOf }, { readFile }] = await Promise.all([
+  const [{ foreignWords, importSamples, readBytes }, { fileTeacher }, { builtinTeacher }, { seedsOf }, { readFile }] = await Promise.all([
     import("../data/import.ts"),
     import("../data/teacher/file/index.ts"),
     import("../data/teacher/builtin/index.ts"),
@@ -99,9 +106,11 @@ async function openFile(c: PipelineContext, { toolset, plan, file, emit }: Teach
     import("node:fs/promises"),
   ]);
   const name = c.recipe.data.teacher.path as string;
-  const { samples, unreadable } = importSamples(readBytes(await readFile(file as string)).text.replace(/^\ufeff/, ""), false);
+  const { text, foreign } = readBytes(await readFile(file as string));
+  const { samples, unreadable } = importSamples(text.replace(/^\ufeff/, ""), false);
   if (samples.length === 0) return err(nothingIn(name, unreadable[0]?.message));
   const warn = (message: string) => emit({ type: "log", level: "warning", message });
+  if (foreign.length > 0) warn(`${name}: ${foreignWords(foreign)}`);
   for (const { message } of unreadable.slice(0, 5)) warn(`${name}: ${message}`);
   if (unreadable.length > 5) warn(`${name}: and ${unreadable.length - 5} more lines that are no conversation`);
   const { seed, data } = c.recipe;

@@ -18,6 +18,7 @@ export async function openSession(c: PipelineContext, toolset: Toolset | undefin
   const { openTools } = await import("../tools/open.ts");
   const opened = await openTools(c.recipe.tools, {
     dir: c.loaded.dir,
+    stated: c.recipe.statedTools,
     signal: o.signal,
     placeOf: (index) => c.loaded.placeOf(["tools", index]),
     onLog: (message) => o.emit({ type: "log", level: "debug", message }),

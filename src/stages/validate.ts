@@ -8,12 +8,12 @@ import type { StageDefinition } from "../engine/stage.ts";
 import { toJsonLines } from "../platform/json.ts";
 import { ok, type Result } from "../platform/result.ts";
 import type { LoopRecord } from "../schemas/generated/loop-record.ts";
-import { fakedFiles, llamaRuntime, modelSlice, type PipelineContext, toolSlice, view } from "./context.ts";
+import { fakedFiles, llamaRuntime, modelSlice, type PipelineContext, toolSlice, toolsInUse, view } from "./context.ts";
 import { evaluationInputs } from "./evaluation-inputs.ts";
 import { gateFigures } from "./figures.ts";
 import { openSession } from "./tool-session.ts";
 
-export const VERSION = 5;
+export const VERSION = 6;
 
 export function validateStage(c: PipelineContext, format: string): StageDefinition {
   const held = c.recipe.gates.decoding === "constrained";
@@ -29,14 +29,21 @@ export function validateStage(c: PipelineContext, format: string): StageDefiniti
     outputs: { report: "file", markdown: "file", records: "file", ...(held ? { constrained: "file" as const } : {}) },
     views: { report: view(c, "reports", `validation_${format}.json`), markdown: view(c, "reports", `validation_${format}.md`) },
     resources: { cpu: 1 },
+    exclusive: toolsInUse(c),
     async run({ inputs, outputs, signal, emit }) {
-      const [{ openLlama }, { evaluate, readEvaluationInputs, SIDE_BY_SIDE, UNDER_THE_GRAMMAR }, { makeReport, reportMarkdown }, { headline }] =
-        await Promise.all([
-          import("../models/llama/client.ts"),
-          import("./evaluation.ts"),
-          import("../evaluation/report.ts"),
-          import("../evaluation/figures.ts"),
-        ]);
+      const [
+        { openLlama },
+        { evaluate, readEvaluationInputs, SIDE_BY_SIDE, UNDER_THE_GRAMMAR },
+        { makeReport, reportMarkdown },
+        { headline },
+        { digestFile, hexOf },
+      ] = await Promise.all([
+        import("../models/llama/client.ts"),
+        import("./evaluation.ts"),
+        import("../evaluation/report.ts"),
+        import("../evaluation/figures.ts"),
+        import("../platform/hash.ts"),
+      ]);
       const given = await readEvaluationInputs(inputs);
       const engine = await openLlama({ model: inputs.model as string, sequences: SIDE_BY_SIDE, signal });
       if (!engine.ok) return engine;
@@ -61,6 +68,7 @@ export function validateStage(c: PipelineContext, format: string): StageDefiniti
         const report = makeReport({
           kind: "validate",
           model,
+          measured: { model: hexOf(await digestFile(inputs.model as string)), toolset: given.toolset.hash },
           records: records.value,
           constrained: constrained?.value,
           judged: held ? "constrained" : "free",

@@ -164,6 +164,13 @@ export const missingSecret = (name: string, where: string): Failure => ({
   exit: EXIT.environment,
 });
 
+export const missingSetting = (name: string, where: string): Failure => ({
+  code: "tools/missing-setting",
+  message: `the environment variable ${quote(name)} that ${where} needs is not set`,
+  hint: `its maker handed it over as \${env:${name}}, and a bundle holds its name only: set it (export ${name}=…) before you run forge`,
+  exit: EXIT.environment,
+});
+
 export const unknownStub = (name: string, known: readonly string[]): Failure => ({
   code: "tools/unknown-stub",
   message: `there is no stub named ${quote(name)}`,

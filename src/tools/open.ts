@@ -12,6 +12,7 @@ import { withPrefix } from "./prefix.ts";
 import { resolveSecrets } from "./secrets.ts";
 import { isSelected, select } from "./select.ts";
 import { isStubName, STUB_NAMES } from "./stubs/names.ts";
+import { toldSource } from "./told.ts";
 import { makeToolset } from "./toolset.ts";
 import type { ExecutePolicy, OpenSource, OpenToolsOptions, ServerSource, ToolDefinition, ToolResult, ToolSession, ToolSource } from "./types.ts";
 
@@ -29,7 +30,8 @@ const MAX_ARGUMENTS = 1_000_000;
  * failure, in the recipe's order, is returned.
  */
 export async function openTools(sources: readonly ToolSource[], o: OpenToolsOptions): Promise<Result<ToolSession>> {
-  const opened = await Promise.all(sources.map((source) => openSource(source, o)));
+  const told = (index: number): string => originOf(o.stated?.[index] ?? (sources[index] as ToolSource));
+  const opened = await Promise.all(sources.map((source, index) => openSource(source, told(index), o)));
   const open = opened.flatMap((r) => (r.ok ? [r.value] : []));
   const close = async (): Promise<void> => {
     await Promise.all(open.map((s) => s.close()));
@@ -51,7 +53,7 @@ export async function openTools(sources: readonly ToolSource[], o: OpenToolsOpti
         at(
           unknownPolicyTool(
             unknown,
-            originOf(sources[index] as ToolSource),
+            told(index),
             source.tools.map((t) => t.name),
           ),
           index,
@@ -60,7 +62,7 @@ export async function openTools(sources: readonly ToolSource[], o: OpenToolsOpti
     for (const tool of source.tools) {
       const other = owners.get(tool.name);
       if (other !== undefined) {
-        const place = (i: number): string => `\`${originOf(sources[i] as ToolSource)}\` (tools[${i}])`;
+        const place = (i: number): string => `\`${told(i)}\` (tools[${i}])`;
         return fail(at(duplicateTool(tool.name, place(other.index), place(index)), index));
       }
       owners.set(tool.name, { source, index, executable: source.supportsExecution && allows(policy, tool) });
@@ -84,12 +86,12 @@ export async function openTools(sources: readonly ToolSource[], o: OpenToolsOpti
   });
 }
 
-/** Which source a definition came from, in the recipe's words; secrets are only named in a recipe, and key-like texts are masked. */
+/** Which source a definition came from, in the recipe's words; secrets are only named in a recipe, and what is a key, or looks like one, is masked. */
 export function originOf(source: ToolSource): string {
   if (source.stub !== undefined) return typeof source.stub === "string" ? `stub:${source.stub}` : `stub:${source.stub.from}`;
   if (source.openai !== undefined) return `openai:${source.openai}`;
   if (source.file !== undefined) return `file:${source.file}`;
-  const { command, args = [], url = "" } = source.mcp ?? {};
+  const { command, args = [], url = "" } = toldSource(source).mcp ?? {};
   const words = command === undefined ? plainUrl(url) : [basename(command), ...args].join(" ");
   return redact(`mcp:${words}`.slice(0, 200));
 }
@@ -107,18 +109,18 @@ function allows(policy: ExecutePolicy, tool: ToolDefinition): boolean {
 
 const refusal = (text: string): ToolResult => ({ text, isError: true, timedOut: false, ms: 0, executed: false });
 
-async function openSource(source: ToolSource, o: OpenToolsOptions): Promise<Result<OpenSource>> {
+async function openSource(source: ToolSource, origin: string, o: OpenToolsOptions): Promise<Result<OpenSource>> {
   const wanted = (name: string): boolean => isSelected(`${source.prefix ?? ""}${name}`, source);
-  const opened = await openKind(source, o, wanted);
-  const named = opened.ok && source.prefix !== undefined && source.prefix !== "" ? await withPrefix(opened.value, source.prefix, originOf(source)) : opened;
-  return named.ok && (source.include !== undefined || source.exclude !== undefined) ? select(named.value, source, originOf(source)) : named;
+  const opened = await openKind(source, origin, o, wanted);
+  const named = opened.ok && source.prefix !== undefined && source.prefix !== "" ? await withPrefix(opened.value, source.prefix, origin) : opened;
+  return named.ok && (source.include !== undefined || source.exclude !== undefined) ? select(named.value, source, origin) : named;
 }
 
 type Wanted = (name: string) => boolean;
 
-async function openKind(source: ToolSource, o: OpenToolsOptions, wanted: Wanted): Promise<Result<OpenSource>> {
-  if (source.stub !== undefined) return openStub(source.stub, originOf(source), o);
-  if (source.mcp !== undefined) return openServer(source.mcp, originOf(source), o, wanted);
+async function openKind(source: ToolSource, origin: string, o: OpenToolsOptions, wanted: Wanted): Promise<Result<OpenSource>> {
+  if (source.stub !== undefined) return openStub(source.stub, origin, o);
+  if (source.mcp !== undefined) return openServer(source.mcp, origin, o, wanted);
   const { openDefinitions } = await import("./definitions.ts");
   if (source.openai !== undefined) return openDefinitions("openai", source.openai, o.dir, wanted);
   if (source.file !== undefined) return openDefinitions("file", source.file, o.dir, wanted);

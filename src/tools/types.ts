@@ -84,6 +84,8 @@ export interface OpenSource {
 export interface OpenToolsOptions {
   /** Folder that relative paths of the sources start from: the recipe's. */
   readonly dir: string;
+  /** The same sources with settings by name, by index: what the toolset and messages call them. Default: the sources themselves. */
+  readonly stated?: readonly ToolSource[];
   readonly signal?: AbortSignal;
   /** Free text of the servers (their stderr), line by line, redacted. */
   readonly onLog?: (line: string) => void;

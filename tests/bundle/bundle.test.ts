@@ -1,7 +1,7 @@
 /** A bundle is whole or it is refused: packing, checking after every kind of damage, and trying. */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { parse, stringify } from "yaml";
 import { makeManifest } from "../../src/bundle/manifest.ts";
 import { modelNames, packBundle } from "../../src/bundle/pack.ts";
@@ -10,7 +10,8 @@ import { tryBundle } from "../../src/bundle/try.ts";
 import type { BundleCheck } from "../../src/bundle/types.ts";
 import { verifyBundle } from "../../src/bundle/verify.ts";
 import { digestTree } from "../../src/platform/hash.ts";
-import { stubEntry, temporaryFolder } from "../tools/rig.ts";
+import { benchmarkBundle } from "../../src/stages/benchmark-bundle.ts";
+import { fakeServer, stubEntry, temporaryFolder } from "../tools/rig.ts";
 import { CASES, packed, packInput, right, scripted } from "./support/packing.ts";
 
 async function checksOf(dir: string, deep = false, more = {}): Promise<{ passed: boolean; failed: string[]; checks: readonly BundleCheck[] }> {
@@ -95,6 +96,37 @@ describe("packing", () => {
     expect(parse(text)).toMatchObject({
       toolset: { command: expect.stringContaining("npx -y 'some server'"), sources: [{ mcp: { env: { TOKEN: "${secret:MY_TOKEN}" } }, execute: "read_only" }] },
     });
+  });
+
+  it("has a server's settings by name, and no key", async () => {
+    const key = "hunter2hunter2";
+    const dir = await packed({
+      sources: [
+        { mcp: { command: "run", args: ["--key", "${env:K}", "--token", key], env: { API_KEY: key } } },
+        { mcp: { url: `https://host/mcp?key=${key}&city=\${env:CITY}`, headers: { "X-Key": "${env:K}" } } },
+      ],
+    });
+    const text = readFileSync(join(dir, "agent.yaml"), "utf8");
+    expect(text).not.toContain(key);
+    expect(parse(text)).toMatchObject({
+      toolset: {
+        source: "mcp:run --key ${env:K} --token [redacted], mcp:https://host/mcp",
+        command: "run --key '${env:K}' --token '[redacted]'",
+        sources: [
+          { mcp: { args: ["--key", "${env:K}", "--token", "[redacted]"], env: { API_KEY: "[redacted]" } } },
+          { mcp: { url: "https://host/mcp?key=[redacted]&city=${env:CITY}", headers: { "X-Key": "${env:K}" } } },
+        ],
+      },
+    });
+  });
+
+  it("does not claim that the file in it was measured where no report says so", async () => {
+    const claim = "with the model file as it is here";
+    expect(readFileSync(join(await packed(), "README.md"), "utf8")).toContain(claim);
+    const dir = await packed({ measuredHere: false, unproven: { reasons: ["validate: it does not say which model"] } });
+    const text = readFileSync(join(dir, "README.md"), "utf8");
+    expect(text).not.toContain(claim);
+    expect(text).toContain("Its figures may be those of another model");
   });
 
   it.each([
@@ -257,6 +289,38 @@ describe("checking after damage", () => {
       },
     ],
     [
+      "another base model than the prompt's",
+      "names: agent.yaml and prompt_template.json name different families",
+      async (d) => {
+        edit(d, "agent.yaml", (t) => t.replace("family: smollm2", "family: nano"));
+        await rehash(d);
+      },
+    ],
+    [
+      "a base model by another name",
+      "names: agent.yaml names another base model than SmolLM2-135M-Instruct",
+      async (d) => {
+        edit(d, "agent.yaml", (t) => t.replace("name: SmolLM2-135M-Instruct", "name: Better-8B"));
+        await rehash(d);
+      },
+    ],
+    [
+      "a bundle by another name",
+      "names: agent.yaml and manifest.json name different bundles",
+      async (d) => {
+        edit(d, "agent.yaml", (t) => t.replace("name: weather-expert", "name: other-expert"));
+        await rehash(d);
+      },
+    ],
+    [
+      "a mark that was taken off in one place",
+      "names: prompt_template.json says that the bundle is unproven, agent.yaml does not",
+      async (d) => {
+        edit(d, "prompt_template.json", (t) => t.replace('"version": 1,', '"version": 1, "unproven": true,'));
+        await rehash(d);
+      },
+    ],
+    [
       "an empty licence",
       "licence: LICENSE is empty",
       async (d) => {
@@ -297,12 +361,81 @@ describe("the deep check", () => {
     expect(engine.opened).toEqual([join(dir, "model.gguf"), join(dir, "model.q4_k_m.gguf")]);
   });
 
+  it("fails where every smoke test is recorded as wrong: none proves anything", async () => {
+    const dir = await packed({ records: (await packInput()).records.map((r) => ({ ...r, ok: false })) });
+    const { passed, failed } = await checksOf(dir, true, { openEngine: scripted(right).openEngine });
+    expect(failed).toContain("smoke: no smoke test proves anything: each of the 5 is recorded as wrong");
+    expect(passed).toBe(false);
+  });
+
   it("fails when the model calls another tool, or none", async () => {
     const dir = await packed();
     const wrong = scripted((p) => right(p).replace("get_alerts", "get_weather"));
     expect((await checksOf(dir, true, { openEngine: wrong.openEngine })).failed.join()).toContain("standard/3");
     const silent = scripted(() => "I cannot say.");
     expect((await checksOf(dir, true, { openEngine: silent.openEngine })).passed).toBe(false);
+  });
+});
+
+describe("a bundle that is used", () => {
+  const engine = scripted(right);
+  const use = async (dir: string, more = {}) => tryBundle(dir, "Who wrote Hamlet?", { openEngine: engine.openEngine, stubEntry: await stubEntry(), ...more });
+
+  it.each<[string, string, (dir: string) => void | Promise<void>]>([
+    ["a changed text", "README.md was changed", (d) => edit(d, "README.md", (t) => t.replace("weather", "whether"))],
+    ["a changed model", "model.gguf was changed", (d) => edit(d, "model.gguf", (t) => t.replace("q8", "q9"))],
+    ["a shorter model", "model.gguf has", (d) => edit(d, "model.gguf", (t) => t.slice(0, -1))],
+    [
+      "a model that lies elsewhere",
+      "model.gguf is a link",
+      (d) => {
+        const elsewhere = join(temporaryFolder(), "model.gguf");
+        writeFileSync(elsewhere, readFileSync(join(d, "model.gguf")));
+        unlinkSync(join(d, "model.gguf"));
+        symlinkSync(elsewhere, join(d, "model.gguf"));
+      },
+    ],
+    ["a link that nobody listed", "more is not in the manifest, and a link", (d) => symlinkSync("/etc", join(d, "more"))],
+    [
+      "a model that nobody listed",
+      "other.gguf is no file of the manifest",
+      async (d) => {
+        edit(d, "agent.yaml", (t) => t.replace("file: model.gguf", "file: other.gguf"));
+        await rehash(d);
+        writeFileSync(join(d, "other.gguf"), "GGUF other");
+      },
+    ],
+    [
+      "tools of another hash, with a manifest that fits",
+      "tools.json does not have the hash",
+      async (d) => {
+        edit(d, "tools.json", (t) => t.replace("Get the current weather", "Get the old weather"));
+        await rehash(d);
+      },
+    ],
+  ])("is refused for %s, before its model is opened", async (_, expected, damage) => {
+    const dir = await packed();
+    await damage(dir);
+    engine.opened.length = 0;
+    expect(await use(dir)).toMatchObject({ ok: false, error: { code: "bundle/damaged", message: expect.stringContaining(expected), exit: 1 } });
+    expect(engine.opened).toEqual([]);
+  });
+
+  it("may have a file beside it that nobody reads, and stops when it is interrupted", async () => {
+    const dir = await packed();
+    writeFileSync(join(dir, "notes.txt"), "mine");
+    expect(await use(dir)).toMatchObject({ ok: true, value: { answer: "William Shakespeare.", ended: "answer" } });
+    expect(await use(dir, { signal: AbortSignal.abort() })).toMatchObject({ ok: false, error: { exit: 130 } });
+  });
+
+  it("is measured with a model of its own only", async () => {
+    const dir = await packed();
+    writeFileSync(join(dir, "mine.gguf"), "GGUF mine");
+    const cases = join(temporaryFolder(), "cases.jsonl");
+    writeFileSync(cases, `${JSON.stringify(CASES[0])}\n`);
+    expect(await benchmarkBundle(join(dir, "mine.gguf"), { cases })).toMatchObject({ ok: false, error: { code: "bundle/no-model", exit: 4 } });
+    edit(dir, "model.gguf", (t) => t.replace("q8", "q9"));
+    expect(await benchmarkBundle(dir, { cases })).toMatchObject({ ok: false, error: { code: "bundle/damaged" } });
   });
 });
 
@@ -334,6 +467,39 @@ describe("trying", () => {
       error: { code: "tools/server-exited" },
     });
     expect(existsSync(marker)).toBe(true);
+  });
+
+  it("looks settings up where it is tried, for servers that are allowed, and says which is not set", async () => {
+    const { source, dir: cwd } = fakeServer(`on["tools/call"] = () => ({ content: [{ type: "text", text: process.argv.slice(2).join() }] });
+on["tools/list"] = () => ({ tools: [tool("get_weather")] });`);
+    const dir = await packed({
+      sources: [{ ...source, mcp: { ...source.mcp, args: ["server.mjs", "--api-key", "${env:FORGE_TEST_KEY}"] } }],
+    });
+    const ask = (allowServers: boolean) => tryBundle(dir, "How warm is Paris?", { openEngine: scripted(talker).openEngine, allowServers, cwd });
+    expect(await ask(true)).toMatchObject({
+      ok: false,
+      error: { code: "tools/missing-setting", exit: 6, message: expect.stringContaining("`FORGE_TEST_KEY`") },
+    });
+    vi.stubEnv("FORGE_TEST_KEY", "key-of-the-taker");
+    try {
+      const allowed = await ask(true);
+      expect(allowed.ok && allowed.value.calls[0]).toMatchObject({ result: "--api-key,key-of-the-taker", executed: true });
+      const held = await ask(false);
+      expect(held.ok && held.value.notes[0]).toContain("not started: mcp:node server.mjs --api-key ${env:FORGE_TEST_KEY}");
+      expect(JSON.stringify(held)).not.toContain("key-of-the-taker");
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
+  it("says when an answer was cut off, and when there is nothing in it", async () => {
+    const cut = await tryBundle(await packed(), "Who wrote Hamlet?", { openEngine: scripted(right, "limit").openEngine, stubEntry: await stubEntry() });
+    expect(cut).toMatchObject({
+      ok: true,
+      value: { answer: "William Shakespeare.", ended: "token_limit", notes: [expect.stringContaining("the answer was cut off after 1 tokens")] },
+    });
+    const empty = await tryBundle(await packed(), "Who wrote Hamlet?", { openEngine: scripted(() => "").openEngine, stubEntry: await stubEntry() });
+    expect(empty).toMatchObject({ ok: true, value: { ended: "empty_answer", notes: ["the model answered nothing"] } });
   });
 
   it("says when a result is made up and when there is no answer", async () => {

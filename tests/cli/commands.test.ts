@@ -136,6 +136,11 @@ describe("apply and plan", () => {
     const status = await rig.run(dir, ["status"], env);
     expect([status.code, status.out]).toEqual([0, expect.stringMatching(/^toy: refused by gate:qa\n/)]);
     expect(JSON.parse((await rig.run(dir, ["status", "--json"], env)).out)).toMatchObject({ upToDate: false, refused: ["gate:qa"] });
+    const lockfile = readFileSync(join(dir, "forge.lock"), "utf8");
+    expect((await rig.run(dir, ["pack", "--unproven"], env)).code).toBe(0);
+    expect(existsSync(join(dir, "dist"))).toBe(true);
+    expect(readFileSync(join(dir, "forge.lock"), "utf8")).toBe(lockfile);
+    expect((await rig.run(dir, ["apply", "--locked"], env)).code).toBe(3);
   });
 
   test("values of a recipe cannot drive the terminal", async () => {
@@ -234,6 +239,16 @@ describe("apply and plan", () => {
     for (const wrong of ["0", "two", "1.5"]) expect((await rig.run(dir, ["apply", "--jobs", wrong])).code).toBe(4);
   });
 
+  test("status says that a lockfile cannot be used, as apply does", async () => {
+    const dir = rig.project();
+    await rig.run(dir, ["apply"]);
+    writeFileSync(join(dir, "forge.lock"), `<<<<<<< ours\n${readFileSync(join(dir, "forge.lock"), "utf8")}>>>>>>> theirs\n`);
+    for (const command of ["apply", "status"]) {
+      const ended = await rig.run(dir, [command]);
+      expect([ended.code, ended.err]).toEqual([4, expect.stringContaining("forge.lock has an unresolved merge conflict")]);
+    }
+  });
+
   test("status before and after", async () => {
     const dir = rig.project();
     const before = await rig.run(dir, ["status"]);
@@ -271,10 +286,18 @@ describe("init", () => {
     const dir = rig.project(null);
     writeFileSync(join(dir, ".gitignore"), "node_modules");
     expect((await rig.run(dir, ["init"])).out).toContain("added to .gitignore");
-    expect(readFileSync(join(dir, ".gitignore"), "utf8")).toBe("node_modules\n.mcp-forge/\ndist/weather-expert/\ndist/weather-expert-*/\n");
+    expect(readFileSync(join(dir, ".gitignore"), "utf8")).toBe(
+      "node_modules\n.mcp-forge/\ndist/weather-expert/\ndist/weather-expert-*/\ndist/weather-expert.edited-*/\n",
+    );
     expect((await rig.run(dir, ["init", "--force"])).out).not.toContain(".gitignore");
     writeFileSync(join(dir, ".gitignore"), ".mcp-forge\n/dist\n");
     expect((await rig.run(dir, ["init", "--force"])).out).not.toContain(".gitignore");
+  });
+
+  test("a name that a shell would split is quoted in what to type next", async () => {
+    expect((await rig.run(rig.project(null), ["init", "my recipe.yaml"])).out).toContain(
+      'next: forge plan "my recipe.yaml", then forge apply "my recipe.yaml"\n',
+    );
   });
 
   test("a server of one's own, comments kept", async () => {

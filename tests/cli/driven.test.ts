@@ -126,3 +126,38 @@ test("logs -f shows what a run says while it runs, and ends with it; runs lists 
   expect(json).toHaveLength(2);
   driver.close();
 });
+
+test("logs of a run that was cut off ends, although another is going on; a stage that no run has is exit 4, followed or not", async () => {
+  const { dir, driver } = await project();
+  const killed = rig.start(dir, ["apply"], driver.env);
+  await driver.pass("inspect");
+  const cut = await driver.begun("generate");
+  killed.process.kill("SIGKILL");
+  await Promise.all([killed.ended, cut.gone]);
+  const [old] = (await rig.run(dir, ["runs"])).out.split(" ");
+  const running = rig.start(dir, ["apply"], driver.env);
+  const generate = await driver.begun("generate");
+  const followed = await rig.run(dir, ["logs", "-f", "--run", old as string]);
+  expect(followed).toMatchObject({ code: 0, out: expect.stringMatching(/generate: started[^\n]*\n$/) });
+  for (const flags of [["-f"], []]) {
+    const unknown = await rig.run(dir, ["logs", "nosuch", ...flags]);
+    expect(unknown).toMatchObject({ code: 4, out: "" });
+    expect(unknown.err).toMatch(/no stage called "nosuch"[\s\S]*choose one of inspect, generate, qa, gate:qa, train, pack/);
+  }
+  // One that has not begun yet is waited for.
+  const waiting = rig.start(dir, ["logs", "train", "-f"]);
+  generate.succeed();
+  await driver.pass("qa", "train", "pack");
+  expect((await running.ended).code).toBe(0);
+  expect(await waiting.ended).toMatchObject({ code: 0, out: expect.stringContaining("train: done") });
+  driver.close();
+});
+
+test("logs says where a bundle that was edited by hand was moved to", async () => {
+  const dir = rig.project();
+  await rig.run(dir, ["apply"]);
+  expect((await rig.run(dir, ["logs"])).out).toMatch(/pack: wrote dist\/toy$/m);
+  writeFileSync(join(dir, "dist/toy/agent.yaml"), "mine");
+  expect((await rig.run(dir, ["apply"])).code).toBe(0);
+  expect((await rig.run(dir, ["logs"])).out).toMatch(/pack: dist\/toy had been edited by hand: that copy is now dist\/toy\.edited-1$/m);
+});

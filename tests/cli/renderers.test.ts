@@ -1,6 +1,7 @@
 /** What people and scripts see of a run, from the events alone. */
 import { describe, expect, test, vi } from "vitest";
 import { gateTable } from "../../src/cli/render/gate-table.ts";
+import { gateWords } from "../../src/cli/render/phrases.ts";
 import { StageProgress } from "../../src/cli/render/progress.ts";
 import { chooseRenderer, type RenderOptions } from "../../src/cli/render/renderer.ts";
 import { describeTools } from "../../src/cli/render/tools.ts";
@@ -197,6 +198,14 @@ test("the table of gates shows free, constrained, threshold, n and base", () => 
     { paint: (_, t) => t },
   );
   expect(lines.at(-1)?.split(/ +/)).toEqual(["✗", "validate:q8_0", "tool_selection_accuracy", "0.810", "0.930", "0.900", "70", "0.020"]);
+});
+
+test("a figure just under its threshold never reads as if it reached it", () => {
+  const verdict = { figure: "schema_pass_rate", value: 0.97959, threshold: 0.98, passed: false };
+  expect(gateWords({ passed: false, verdicts: [verdict] })).toBe("refused: schema_pass_rate 0.9796 < 0.98");
+  expect(gateWords({ passed: true, verdicts: [{ ...verdict, value: 0.9997, passed: true }] })).toBe("passed: schema_pass_rate 0.9997");
+  const gates = [{ id: "gate:qa", stage: "qa", passed: false, advice: [], verdicts: [verdict] }];
+  expect(gateTable({ gates, nodes: [] }, { paint: (_, t) => t }).at(-1)).toMatch(/schema_pass_rate +0\.9796 +- +0\.980 /);
 });
 
 test("tools: required parameters are marked, foreign text cannot drive the terminal", () => {

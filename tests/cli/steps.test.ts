@@ -3,26 +3,31 @@
  * are missing or wrong. Nothing of a step stays but what it was asked for. The command runs in this process, from its
  * sources: only its streams, its folder and its temporary folder are the test's.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, test, vi } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
 import type { RunOutcome } from "../../src/engine/apply.ts";
-import { type Delivery, deliver } from "../../src/stages/single/project.ts";
+import { type Delivery, deliver } from "../../src/stages/single/deliver.ts";
+import { prepareStep } from "../../src/stages/single/steps.ts";
 import { treeOf, World } from "../e2e/support/forge.ts";
 
 let world: World;
 const home = process.cwd();
 const tmp = process.env.TMPDIR;
+const cache = process.env.MCP_FORGE_CACHE_DIR;
 beforeEach(() => {
   world = new World();
   process.chdir(world.project);
   process.env.TMPDIR = world.tmp;
+  process.env.MCP_FORGE_CACHE_DIR = world.cache;
 });
 afterEach(() => {
   process.chdir(home);
   if (tmp === undefined) delete process.env.TMPDIR;
   else process.env.TMPDIR = tmp;
+  if (cache === undefined) delete process.env.MCP_FORGE_CACHE_DIR;
+  else process.env.MCP_FORGE_CACHE_DIR = cache;
   world.remove();
 });
 
@@ -186,6 +191,70 @@ describe("qa of a file", () => {
     expect(readFileSync(join(world.project, "r.csv"), "utf8")).toContain("issue,tool_exists,'=cmd|'/c calc'!A0,");
   });
 
+  const report = () =>
+    JSON.parse(readFileSync(join(world.project, "train.qa.json"), "utf8")) as { repaired: object; dropped: object; taken_out: object[]; issues: object[] };
+  const written = (ending: string): string => readFileSync(join(world.project, `train.qa.${ending}`), "utf8");
+
+  test("one line that is no UTF-8 is read as Windows-1252, and it alone; the lines are named", async () => {
+    const broken = Buffer.from(`${conversation({ ask: "the café by the sea" })}\n`, "latin1");
+    world.write("train.jsonl", Buffer.concat([Buffer.from(`${GOOD.join("\n")}\n${conversation({ ask: "the week in Zürich – ein Überblick" })}\n`), broken]));
+    const ended = await forge(["qa", "--data", "train.jsonl", "--fix"]);
+    expect([ended.code, ended.err]).toEqual([0, expect.stringContaining("line 26 is no UTF-8 and was read as Windows-1252")]);
+    expect(samples("train.clean.jsonl").map((s) => s.messages[0]?.content)).toEqual(
+      expect.arrayContaining(["the week in Zürich – ein Überblick", "the café by the sea"]),
+    );
+    expect(report().repaired).toEqual({ encoding: 1 });
+  });
+
+  test("what --fix takes out is named with its line and the reason, in every form of the report", async () => {
+    data("hello", conversation({ ask: "the week ahead", args: '{"location":"Zug","days":99}' }), GOOD[3] as string, conversation({ ask: "storms at sea" }));
+    await forge(["qa", "--data", "train.jsonl", "--fix"]);
+    expect(report().dropped).toEqual({ json: 1, schema: 1, duplicate: 1 });
+    expect(report().taken_out).toEqual([
+      { line: 25, sample: null, check: "json", message: "line 25 is not JSON" },
+      { line: 26, sample: "line-26", check: "schema", message: expect.stringContaining("days") },
+      { line: 27, sample: "line-27", check: "duplicate", message: "says what line-4 says" },
+    ]);
+    expect(written("md")).toMatch(/## Left out\n[\s\S]*\| 26 \| `line-26` \| schema \| `get_weather: \/days /);
+    expect(written("csv")).toMatch(/\r\ntaken_out,json,25,line 25 is not JSON\r\ntaken_out,schema,26,/);
+    expect(written("md")).not.toMatch(/generat/);
+    // Without --fix only what could not be read is left out.
+    await forge(["qa", "--data", "train.jsonl"]);
+    expect(report().taken_out).toHaveLength(1);
+  });
+
+  test("the report for people lists the first fifty of them", async () => {
+    data(...Array.from({ length: 60 }, (_, i) => `broken ${i}`));
+    await forge(["qa", "--data", "train.jsonl", "--fix"]);
+    expect(written("md").match(/^\| \d+ \| {2}\| json \|/gm)).toHaveLength(50);
+    expect(written("md")).toContain("And 10 more; the JSON report names them all.");
+    expect(report().taken_out).toHaveLength(60);
+  });
+
+  test.each([
+    [
+      "as an object, with more digits than a number holds",
+      '{"location":"Zug","station":9007199254740993}',
+      "number",
+      "9007199254740993, which would come out as 9007199254740992",
+    ],
+    ["as an object, beyond every number", '{"location":"Zug","days":1e400}', "number", "1e400, which would come out as null"],
+  ])("arguments %s: the line is left out, with the number", async (_, args, check, message) => {
+    data(conversation({ ask: "the week ahead" }).replace(/"arguments":"(?:[^"\\]|\\.)*"/, `"arguments":${args}`));
+    const ended = await forge(["qa", "--data", "train.jsonl"]);
+    expect(ended.err).toContain(`line 25 has a call with the number ${message}`);
+    expect(report().dropped).toEqual({ [check]: 1 });
+  });
+
+  test("arguments as text keep every digit, and a number beyond all others is not one", async () => {
+    data(
+      conversation({ ask: "the week ahead", args: '{"location":"Zug","days":1e400}' }),
+      conversation({ ask: "fog", args: '{"location":"Zug","x":9007199254740993}' }),
+    );
+    await forge(["qa", "--data", "train.jsonl"]);
+    expect(report().issues).toEqual([{ check: "parse", sample: "line-25", message: expect.stringContaining("the number 1e400") }]);
+  });
+
   test("a file with nothing in it is wrong input, not a pass", async () => {
     world.write("train.jsonl", "\n\n");
     const ended = await forge(["qa", "--data", "train.jsonl"]);
@@ -200,6 +269,7 @@ describe("flags that are missing or wrong: exit 4, with the flag that mends it",
     world.write("train.jsonl", `${GOOD.join("\n")}\n`);
     world.write("no.gguf", "not a model");
     world.write("forge.yaml", "version: 1\nname: x\ntools:\n  - stub: weather\n");
+    symlinkSync("train.jsonl", join(world.project, "link.jsonl"));
     mkdirSync(join(world.project, "full"));
     world.write("full/x", "x");
     mkdirSync(join(world.project, "adapter/adapter"), { recursive: true });
@@ -215,6 +285,22 @@ describe("flags that are missing or wrong: exit 4, with the flag that mends it",
     [["generate", "--tools", "none.json"], "`none.json` (--tools) does not exist", "relative to the folder"],
     [["generate", "--stub", "weather", "--output", "full"], "--output full is a folder", "name a file"],
     [["generate", "--stub", "weather", "--cases", "full"], "full is a folder", "name a file"],
+    [["generate", "--tools", "tools.json", "--output", "tools.json"], "`tools.json` would be written over, and it is read", "--output, --cases"],
+    [["qa", "--data", "train.jsonl", "--tools", "tools.json", "--fix", "--output", "train.jsonl"], "`train.jsonl` would be written over", "--output, --report"],
+    [["qa", "--data", "train.jsonl", "--tools", "tools.json", "--fix", "--output", "./link.jsonl"], "`./link.jsonl` would be written over", "name of its own"],
+    [["qa", "--data", "train.jsonl", "--tools", "tools.json", "--fix", "--output", "tools.json"], "`tools.json` would be written over", "name of its own"],
+    [["qa", "--data", "train.jsonl", "--tools", "tools.json", "--report", "tools"], "`tools.json` would be written over", "--output, --report"],
+    [["validate", "--model", "no.gguf", "--tools", "tools.json", "--output", "tools.json"], "`tools.json` would be written over", "(--output)"],
+    [["benchmark", "--model", "no.gguf", "--tools", "tools.json", "--output", "no.gguf"], "`no.gguf` would be written over", "(--output)"],
+    [["tools", "inspect", "--stub", "weather", "--output", "."], "--output . is a folder", "name a file in it"],
+    [["tools", "inspect", "--file", "tools.json", "--output", "tools.json"], "`tools.json` would be written over", "name of its own"],
+    [["tools", "inspect", "forge.yaml", "--output", "forge.yaml"], "`forge.yaml` would be written over", "name of its own"],
+    [["tools", "inspect", "--openai", "none.json"], "cannot read `none.json` (--openai): there is no such file", "relative to the folder that you stand in"],
+    [["tools", "import", "--from", "tools.json", "--output", "tools.json"], "`tools.json` would be written over", "name of its own"],
+    [["tools", "import", "--from", "full", "--output", "t.json"], "`full` (--from): it is a folder", "relative to the folder"],
+    [["stub", "--from", "none.json"], "`none.json` (--from): there is no such file", "relative to the folder that you stand in"],
+    [["data", "convert", "--from", "train.jsonl", "--to", "trl", "--output", "link.jsonl"], "`link.jsonl` would be written over", "name of its own"],
+    [["data", "convert", "--from", "train.jsonl", "--to", "trl", "--tools", "tools.json", "--output", "full"], "--output full is a folder", "name a file"],
     [["qa", "--tools", "tools.json"], "needs --data", "--data train.jsonl"],
     [["qa", "--data", "none.jsonl"], "`none.jsonl` (--data) does not exist", "relative to the folder"],
     [["qa", "--data", "full"], "`full` (--data) is not a file", "relative to the folder"],
@@ -235,6 +321,9 @@ describe("flags that are missing or wrong: exit 4, with the flag that mends it",
     [["benchmark", "--tools", "tools.json"], "needs --model", "--model model.gguf"],
     [["benchmark", "--no-tool-correctness", "0.9"], "needs --model", "--model model.gguf"],
     [["benchmark", "forge.yaml", "--exact-arguments", "0.9"], "--exact-arguments goes with --model or --cases", "`gates.benchmark.exact_arguments`"],
+    [["benchmark", "full", "--cases", "train.jsonl", "--tool-call-parse-rate", "0.98"], "error[evaluation/bad-cases]", "case.schema.json"],
+    [["benchmark", "forge.yaml", "--tool-call-parse-rate", "0.9"], "goes with a bundle and --cases", "`gates.validate.tool_call_parse_rate`"],
+    [["benchmark", "--model", "no.gguf", "--loop-completion-rate", "0.9"], "goes with a bundle and --cases", "forge validate --model no.gguf"],
     [["benchmark", "full", "--cases", "train.jsonl", "--dry-run"], "--dry-run goes with a recipe", "leave it out"],
     [["benchmark", "forge.yaml", "--stub", "weather"], "--stub goes with --model", "--model FILE"],
     [["benchmark", "--model", "no.gguf", "--baseline", "none.gguf"], "`none.gguf` (--baseline) does not exist", "relative"],
@@ -264,6 +353,17 @@ describe("flags that are missing or wrong: exit 4, with the flag that mends it",
     expect(existsSync(join(world.project, ".mcp-forge"))).toBe(false);
     expect(treeOf(world.tmp)).toEqual({});
   });
+});
+
+test("data convert names lines with numbers that would be others (exit 1), and lines that are no UTF-8", async () => {
+  const long = conversation({ ask: "station", args: '{"location":"Zug","station":9007199254740993}' });
+  world.write("a.jsonl", Buffer.concat([Buffer.from(`${GOOD[0]}\n${long}\n`), Buffer.from(`${conversation({ ask: "the café" })}\n`, "latin1")]));
+  const ended = await forge(["data", "convert", "--from", "a.jsonl", "--to", "trl", "--output", "b.jsonl"]);
+  expect(ended).toMatchObject({ code: 1, out: "2 conversations in b.jsonl; 1 line left out\n" });
+  expect(ended.err).toBe(
+    "warning: line 3 is no UTF-8 and was read as Windows-1252\nline 2 has a call with the number 9007199254740993, which would come out as 9007199254740992: write it in quotes\n",
+  );
+  expect((await forge(["data", "convert", "--from", "a.jsonl", "--to", "openai", "--output", "c.jsonl"])).code).toBe(0);
 });
 
 test("cases are held against the tools: names that are none are refused, arguments warned about", async () => {
@@ -308,6 +408,66 @@ test("results appear together, or where one cannot be written none, and the next
   expect(Object.keys(treeOf(world.project)).filter((path) => /^out\/.|part/.test(path))).toEqual([]);
   expect(await deliver(run, to("out/two"), { "out/about": "text" })).toEqual({ ok: true, value: ["out/one", "out/two"] });
   expect(["one", "two", "about"].map((name) => readFileSync(join("out", name), "utf8"))).toEqual(["first", "second", "text"]);
+});
+
+describe("a neighbour that nobody named", () => {
+  const here = (name: string): string => readFileSync(join(world.project, name), "utf8");
+  beforeEach(() => {
+    world.write("tools.json", TOOLS);
+    data();
+  });
+
+  test("is moved beside where forge did not leave it, and replaced where it did", async () => {
+    world.write("train.clean.jsonl", "hand-made");
+    world.write("train.qa.md", "my notes");
+    const args = ["qa", "--data", "train.jsonl", "--tools", "tools.json", "--fix"];
+    const first = await forge(args);
+    expect(first.code, first.err).toBe(0);
+    expect(first.err).toBe(
+      "train.clean.jsonl was not as forge had left it: what was there is now train.clean.jsonl.edited-1\ntrain.qa.md was not as forge had left it: what was there is now train.qa.md.edited-1\n",
+    );
+    expect([here("train.clean.jsonl.edited-1"), here("train.qa.md.edited-1")]).toEqual(["hand-made", "my notes"]);
+    expect(samples("train.clean.jsonl")).toHaveLength(24);
+    // Other data: every file comes out otherwise, and those of before were forge's own.
+    data(conversation({ ask: "one more thing about the sea" }));
+    expect(await forge(args)).toMatchObject({ code: 0, err: "" });
+    expect(samples("train.clean.jsonl")).toHaveLength(25);
+    world.write("train.clean.jsonl", "corrected by hand");
+    expect((await forge(args)).err).toContain("is now train.clean.jsonl.edited-2");
+    expect(here("train.clean.jsonl.edited-2")).toBe("corrected by hand");
+    expect(
+      readdirSync(world.project)
+        .filter((name) => name.includes("edited"))
+        .sort(),
+    ).toEqual(["train.clean.jsonl.edited-1", "train.clean.jsonl.edited-2", "train.qa.md.edited-1"]);
+  });
+
+  test("is replaced without a word where it holds just what is written, and what was named always", async () => {
+    const args = ["qa", "--data", "train.jsonl", "--tools", "tools.json", "--fix", "--output", "clean.jsonl"];
+    await forge(args);
+    for (const name of ["train.qa.json", "train.qa.csv", "train.qa.md"]) world.write(name, here(name));
+    world.write("clean.jsonl", "named");
+    expect(await forge(args)).toMatchObject({ code: 0, err: "" });
+    expect(readdirSync(world.project).filter((name) => name.includes("edited"))).toEqual([]);
+  });
+
+  test("that is what was read stays as it is", () => {
+    const wanted = prepareStep("generate", { tools: "train.tools.json", output: "train.jsonl" }, [{ file: "train.tools.json", execute: "none" }]);
+    expect(wanted.ok).toBe(false);
+    world.write("train.tools.json", TOOLS);
+    const prepared = prepareStep("generate", { tools: "train.tools.json", output: "new/../train.jsonl" }, [{ file: "train.tools.json", execute: "none" }]);
+    expect(prepared.ok && prepared.value.deliveries.map((d) => d.to)).toEqual(["new/../train.jsonl"]);
+  });
+
+  test("comes back where a result after it cannot be written", async () => {
+    world.write("a", "first");
+    world.write("mine.tools.json", "hand-made");
+    world.write("there/file", "of the user's");
+    const run = { nodes: [{ id: "one", status: "done", outputs: { it: "a" } }] } as unknown as RunOutcome;
+    const to = (path: string) => ({ stage: "one", output: "it", to: path });
+    expect(await deliver(run, [{ ...to("mine.tools.json"), implied: true }, to("there")])).toMatchObject({ ok: false });
+    expect([here("mine.tools.json"), existsSync(join(world.project, "mine.tools.json.edited-1"))]).toEqual(["hand-made", false]);
+  });
 });
 
 test("without file flags a stage command is apply up to that stage", async () => {

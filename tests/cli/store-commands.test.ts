@@ -1,7 +1,7 @@
 /** why, graph, gc and unlock as commands: what they print, and their exit codes. */
-import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { execFileSync, spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { age, size } from "../../src/cli/commands/gc.ts";
 import { RECIPE, Rig } from "./rig.ts";
@@ -72,6 +72,28 @@ describe("gc", () => {
     expect((await rig.run(dir, ["plan"])).code).toBe(2);
   });
 
+  test("names what was edited before it goes, and the variant that the recipe no longer has", async () => {
+    const dir = rig.project(`${RECIPE}variants: { ci: { data: { samples: 50 } }, old: { data: { samples: 60 } } }\n`);
+    for (const args of [[], ["--variant", "ci"], ["--variant", "old"]]) await rig.run(dir, ["apply", ...args]);
+    expect((await rig.run(dir, ["gc"])).out).toMatch(/^Nothing to forget; .* are in use\.\n/);
+    writeFileSync(join(dir, "forge.yaml"), `${RECIPE}variants: { ci: { data: { samples: 50 } } }\n`);
+    const past = await rig.run(dir, ["gc"]);
+    expect(past.out).toMatch(/^the recipe of forge\.lock has no variant old any more\n/);
+    expect(past.out).toMatch(/generate\n[\s\S]*May go: 1 result \(1 artifact, /);
+    const edited = join(dir, ".mcp-forge/store/damaged", `${"a".repeat(64)}-1`);
+    mkdirSync(edited, { recursive: true });
+    writeFileSync(join(edited, "content"), "x".repeat(5000));
+    // A small store loses nothing, and no edit goes for its size alone.
+    expect((await rig.run(dir, ["gc", "--max-size", "5GB", "--yes"])).out).toMatch(/^Nothing to forget/);
+    expect((await rig.run(dir, ["gc", "--yes"])).out).not.toContain("edited");
+    expect(readFileSync(join(edited, "content"), "utf8")).toHaveLength(5000);
+    const shown = await rig.run(dir, ["gc", "--max-size", "0"]);
+    expect(shown.out).toMatch(/ {2}edited by hand: \.mcp-forge\/store\/damaged\/a{64}-1\n[\s\S]*May go: .*1 artifact that had been edited \(5\.0 kB\)/);
+    const json = JSON.parse((await rig.run(dir, ["gc", "--max-size", "0", "--json"])).out) as { damaged: unknown[]; bytes: number };
+    expect(json).toMatchObject({ damaged: [{ path: edited, bytes: 5000, stages: [] }], runs: [], scratch: [], past: [] });
+    expect(json.bytes).toBeGreaterThanOrEqual(5000);
+  });
+
   test.each([
     ["--older-than", "soon"],
     ["--older-than", "30"],
@@ -111,6 +133,27 @@ test("store verify: whole, damaged behind the stats' back, repaired", async () =
   expect(after.out).toMatch(/^missing .* train: /);
   expect((await rig.run(dir, ["apply"])).out).toMatch(/^train: started/m);
   expect((await rig.run(dir, ["store", "verify"])).out).toMatch(/^Every byte is right/);
+});
+
+test.skipIf(process.platform === "win32")("store verify --repair leaves what it could not read where it is, exit 1", async () => {
+  const dir = rig.project();
+  await rig.run(dir, ["apply"]);
+  const objects = join(dir, ".mcp-forge/store/objects");
+  const digest = (readdirSync(objects, { recursive: true }) as string[]).find((name) => name.endsWith("content")) as string;
+  // To root every file is readable: then somebody else looks, who may write everywhere but read that one not.
+  const other = process.getuid?.() === 0 ? { uid: 65534 } : {};
+  for (let at = dir; at.includes("forge-"); at = dirname(at)) chmodSync(at, 0o755);
+  for (const name of ["", ...(readdirSync(join(dir, ".mcp-forge"), { recursive: true }) as string[])]) {
+    const path = join(dir, ".mcp-forge", name);
+    chmodSync(path, statSync(path).isDirectory() ? 0o777 : 0o666);
+  }
+  chmodSync(join(objects, digest), 0o000);
+  const env = { PATH: process.env.PATH, HOME: dir };
+  const ran = spawnSync(process.execPath, [rig.forge, "store", "verify", "--repair"], { cwd: dir, encoding: "utf8", env, ...other });
+  expect(ran.stderr).toBe("");
+  expect(ran.stdout).toMatch(/^not read {2}sha256:.*it cannot be read \(EACCES\)\n1 of .* could not be read and may be whole/);
+  expect(ran.status).toBe(1);
+  expect(existsSync(join(objects, digest))).toBe(true);
 });
 
 test("unlock: nothing to do, a living run keeps its lock, --force ends it; gc waits for nobody", async () => {
@@ -174,5 +217,33 @@ describe("diff", () => {
     git(dir, "init", "-q", "-b", "main");
     git(dir, "commit", "-q", "--allow-empty", "-m", "nothing");
     expect((await rig.run(dir, ["diff"])).out).toMatch(/^HEAD has no recipe here/);
+    git(dir, "branch", "empty");
+    git(dir, "add", "forge.yaml");
+    git(dir, "commit", "-qm", "a recipe");
+    expect((await rig.run(dir, ["diff", "HEAD", "--to", "empty"])).out).toMatch(/^empty has no recipe here/);
+    expect((await rig.run(dir, ["diff", "empty", "--to", "HEAD"])).out).toMatch(/^empty has no recipe here/);
+    expect((await rig.run(dir, ["diff", "empty", "--to", "HEAD~1"])).out).toMatch(/^empty and HEAD~1 have no recipe here/);
+  });
+
+  test("another version or request with the same outcome is a difference", async () => {
+    const dir = rig.project();
+    git(dir, "init", "-q", "-b", "main");
+    await rig.run(dir, ["apply"]);
+    git(dir, "add", "forge.yaml", "forge.lock");
+    git(dir, "commit", "-qm", "one");
+    const path = join(dir, "forge.lock");
+    const lockfile = JSON.parse(readFileSync(path, "utf8")) as { recipe: Record<string, { key: string; version: number }> };
+    const { train, generate } = lockfile.recipe;
+    const gate = lockfile.recipe["gate:qa"];
+    Object.assign(train as object, { version: 99 });
+    Object.assign(generate as object, { key: `sha256:${"0".repeat(64)}` });
+    Object.assign(gate as object, { version: 2 });
+    writeFileSync(path, JSON.stringify(lockfile, null, 2));
+    const { out } = await rig.run(dir, ["diff"]);
+    expect(out).toMatch(/^results\n {2}generate +another request +same outputs\n/);
+    expect(out).toMatch(/^ {2}train +version 1 → 99 +same outputs$/m);
+    expect(out).toMatch(/^ {2}gate:qa +version 1 → 2 +same verdict$/m);
+    const json = JSON.parse((await rig.run(dir, ["diff", "--json"])).out) as { nodes: { id: string }[] };
+    expect(json.nodes.find((n) => n.id === "train")).toMatchObject({ change: "made", version: { before: 1, after: 99 }, outputs: [] });
   });
 });

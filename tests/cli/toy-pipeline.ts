@@ -72,11 +72,13 @@ export function buildPipeline(loaded: LoadedRecipe, options: { unproven?: boolea
       }),
       outputs: { out: "folder" },
       views: { out: bundle },
-      after: options.unproven === true ? [] : ["gate:qa"],
+      after: ["gate:qa"],
     },
   ];
   const lockfile = join(dirname(loaded.file), `${basename(loaded.file).replace(/\.[^.]+$/, "")}.lock`);
-  return ok({ nodes, lockfile, projectRoot: loaded.projectRoot, name: recipe.name, variant: loaded.variant, bundle, context: {} });
+  // As the real one does.
+  const chosen = options.unproven === true ? nodes.filter((n) => n.kind !== "gate").map((n) => ({ ...n, after: [] })) : nodes;
+  return ok({ nodes: chosen, lockfile, projectRoot: loaded.projectRoot, name: recipe.name, variant: loaded.variant, bundle, context: {} });
 }
 
 async function train({ outputs, scratch, signal, emit }: StageContext): Promise<string | undefined> {

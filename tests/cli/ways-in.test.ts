@@ -25,6 +25,14 @@ describe("run", () => {
     expect(again.out).toMatch(/^up to date: weather-expert/);
     const stray = await rig.run(dir, ["run", "--resume", "--no-tool-ratio", "0.2"]);
     expect([stray.code, stray.err]).toEqual([4, expect.stringContaining("--no-tool-ratio would change nothing")]);
+    for (const tools of [
+      ["--stub", "weather"],
+      ["--server", "a b"],
+      ["--tools-file", "t.json"],
+    ]) {
+      const tooled = await rig.run(dir, ["run", "--resume", ...tools]);
+      expect([tooled.code, tooled.err]).toEqual([4, expect.stringContaining(`${tools[0]} would change nothing`)]);
+    }
     const folder = await rig.run(dir, ["run", "--stub", "weather", "--save-recipe", "dist"]);
     expect([folder.code, folder.err]).toEqual([4, expect.stringContaining("--save-recipe dist is a folder")]);
     const unusable = await rig.run(dir, ["run", "--stub", "weather", "--model", "smolm2", "--save-recipe", "new.yaml"]);

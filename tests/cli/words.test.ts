@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { jsonText } from "../../src/cli/json.ts";
 import { splitCommandLine } from "../../src/cli/shell-words.ts";
 import { openTerminal } from "../../src/cli/terminal.ts";
-import { bar, bytes, cut, dollars, duration, figure, lastTimeWords, plural, table } from "../../src/cli/words.ts";
+import { bar, bytes, cut, dollars, duration, figure, figureBeside, lastTimeWords, plural, table, threshold } from "../../src/cli/words.ts";
 
 describe("durations", () => {
   test.each([
@@ -44,7 +44,37 @@ test.each([
   [null, "-"],
   [undefined, "-"],
   [true, "yes"],
+  [0.9996, "0.9996"],
+  [0.9999999, "0.9999999"],
+  [-0.9996, "-0.9996"],
 ])("figure %s", (value, text) => expect(figure(value)).toBe(text));
+
+test.each([
+  [0.97959, 0.98, "0.9796"],
+  [0.98004, 0.98, "0.98004"],
+  [0.96, 0.98, "0.960"],
+  [0.98, 0.98, "0.980"],
+  [0.9999, 1, "0.9999"],
+  [9, 10, "9"],
+  [-0.000001, 0, "-0.000001"],
+  [null, 0.98, "-"],
+])("figure %s where %s is wanted", (value, wanted, text) => expect(figureBeside(value, wanted)).toBe(text));
+
+test("a figure below what is wanted reads as less, one above it as more", () =>
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 100_000 }), fc.integer({ min: -9, max: 9 }), (hundredThousandths, by) => {
+      const wanted = hundredThousandths / 100_000;
+      const value = wanted + by / 1_000_000;
+      expect(Math.sign(Number(figureBeside(value, wanted)) - Number(threshold(wanted)))).toBe(Math.sign(value - wanted));
+    }),
+  ));
+
+test.each([
+  [0.98, "0.980"],
+  [0.9995, "0.9995"],
+  [0.12345, "0.12345"],
+  [10, "10"],
+])("threshold %s", (value, text) => expect(threshold(value)).toBe(text));
 
 test("a bar is full only when everything is done, and always as wide as asked", () =>
   fc.assert(

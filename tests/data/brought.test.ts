@@ -1,8 +1,9 @@
 /** Data that somebody brings: what is read as the same, what is mended, and what is left alone. */
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { sampleChecker } from "../../src/data/checks/index.ts";
 import { findDuplicates } from "../../src/data/checks/set-checks.ts";
-import { importSamples, readBytes } from "../../src/data/import.ts";
+import { foreignWords, importSamples, readBytes } from "../../src/data/import.ts";
 import { removeOverlap } from "../../src/data/overlap.ts";
 import { repairSamples } from "../../src/data/repair.ts";
 import type { Sample } from "../../src/data/types.ts";
@@ -130,5 +131,27 @@ describe("forms that are read", () => {
     ["UTF-16, the other way round", [0xfe, 0xff, 0, 0x7b, 0, 0xe9]],
     ["UTF-16 without a mark", [0x7b, 0, 0xe9, 0]],
     ["the same the other way round", [0, 0x7b, 0, 0xe9]],
-  ])("%s", (_, bytes) => expect(readBytes(Uint8Array.from(bytes))).toEqual({ text: "{é", encoding: "utf-16" }));
+  ])("%s", (_, bytes) => expect(readBytes(Uint8Array.from(bytes))).toEqual({ text: "{é", foreign: [] }));
+  test("a line that is no UTF-8 among lines that are", () => {
+    const bytes = Buffer.concat([Buffer.from("\ufeffZürich\r\n"), Buffer.from("caf\xe9\n", "latin1"), Buffer.from("–\n\n"), Buffer.from([0x93, 0x94])]);
+    expect(readBytes(bytes)).toEqual({ text: "Zürich\r\ncafé\n–\n\n“”", foreign: [2, 5] });
+  });
+  test("any text is read as it was written, whatever stands around it", () =>
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.string({ unit: "binary" }).map((s) => s.replaceAll(/[\n\ufeff]/g, "")),
+          { minLength: 1 },
+        ),
+        (lines) => {
+          const bytes = Buffer.concat([Buffer.from("{\n\xe9\n", "latin1"), Buffer.from(lines.join("\n"))]);
+          expect(readBytes(bytes)).toEqual({ text: `{\né\n${lines.join("\n")}`, foreign: [2] });
+        },
+      ),
+    ));
+  test("the lines that are named are few", () => {
+    expect(foreignWords([3])).toBe("line 3 is no UTF-8 and was read as Windows-1252");
+    expect(foreignWords([1, 2])).toBe("lines 1, 2 are no UTF-8 and were read as Windows-1252");
+    expect(foreignWords([1, 2], 9)).toBe("lines 1, 2 and 7 more are no UTF-8 and were read as Windows-1252");
+  });
 });

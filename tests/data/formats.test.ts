@@ -175,20 +175,81 @@ describe("converting a file", () => {
     expect(readdirSync(dir).sort()).toEqual(["a.jsonl", "b.jsonl", "c.jsonl"]);
   });
 
-  it("keeps the tools of each line, and names what is no UTF-8", async () => {
+  it("keeps the tools of each line", async () => {
     const dir = folder();
     const [s] = await made();
     const line = JSON.stringify(formatNamed("sharegpt")?.write(s as Sample, weatherSet.tools));
-    writeFileSync(
-      join(dir, "a.jsonl"),
-      Buffer.concat([Buffer.from(`${line}\n`), Buffer.from('{"messages":[{"role":"user","content":"caf\xe9"}]}\n', "latin1")]),
-    );
-    expect(await convertFile(join(dir, "a.jsonl"), join(dir, "b.jsonl"), formatNamed("trl") as never, [])).toMatchObject({
-      written: 1,
-      unreadable: [{ line: 2, message: "line 2 is no UTF-8" }],
-    });
+    writeFileSync(join(dir, "a.jsonl"), `${line}\n`);
+    expect(await convertFile(join(dir, "a.jsonl"), join(dir, "b.jsonl"), formatNamed("trl") as never, [])).toMatchObject({ written: 1, foreign: { count: 0 } });
     const { tools } = JSON.parse(readFileSync(join(dir, "b.jsonl"), "utf8"));
     expect(tools.map((t: { function: { name: string } }) => t.function.name)).toEqual(weatherSet.tools.map((t) => t.name));
+  });
+
+  const talk = (ask: string, args: unknown) => ({
+    messages: [
+      { role: "user", content: ask },
+      { role: "assistant", content: null, tool_calls: [{ id: "c", type: "function", function: { name: "f", arguments: args } }] },
+      { role: "tool", tool_call_id: "c", content: "{}" },
+      { role: "assistant", content: "Fine." },
+    ],
+  });
+  const converted = async (form: string, source: string | Buffer) => {
+    const dir = folder();
+    writeFileSync(join(dir, "a.jsonl"), source);
+    const done = await convertFile(join(dir, "a.jsonl"), join(dir, "b.jsonl"), formatNamed(form) as never, []);
+    return { done, text: done.written === 0 ? "" : readFileSync(join(dir, "b.jsonl"), "utf8") };
+  };
+
+  it("reads a line that is no UTF-8 as Windows-1252, and UTF-16 whole", async () => {
+    const lines = [talk("Zürich", {}), talk("café – “now”", {})].map((t) => `${JSON.stringify(t)}\n`) as [string, string];
+    const old = Buffer.from(lines[1].replace("–", "\x96").replace("“", "\x93").replace("”", "\x94"), "latin1");
+    const mixed = await converted("openai", Buffer.concat([Buffer.from(lines[0]), old]));
+    expect(mixed.done).toMatchObject({ written: 2, left: 0, foreign: { count: 1, lines: [2] } });
+    expect(mixed.text).toMatch(/Zürich[\s\S]*café – “now”/);
+    const wide = await converted("openai", Buffer.from(`\ufeff${lines.join("")}`, "utf16le"));
+    expect(wide.done).toMatchObject({ written: 2, left: 0, foreign: { count: 0 } });
+    expect(wide.text).toBe(mixed.text);
+  });
+
+  it.each([
+    ["9007199254740993", "9007199254740992"],
+    ["-12345678901234567890", "-12345678901234567000"],
+    ["1e400", "null"],
+    [`1${"0".repeat(400)}`, "null"],
+  ])("never writes %s as %s", async (literal, other) => {
+    const asText = JSON.stringify(talk("a", `{"id":${literal}}`));
+    const asObject = JSON.stringify(talk("a", "HERE")).replace('"HERE"', `{"id":[${literal}]}`);
+    const turns = [
+      ["human", "a"],
+      ["function_call", `{"name":"f","arguments":{"id":${literal}}}`],
+      ["observation", "{}"],
+      ["gpt", "Fine."],
+    ];
+    const shared = JSON.stringify({ conversations: turns.map(([from, value]) => ({ from, value })) });
+    for (const [form, line] of [
+      ["trl", asText],
+      ["sharegpt", asText],
+      ["openai", asObject],
+      ["trl", shared],
+    ] as const) {
+      const { done } = await converted(form, `${line}\n`);
+      expect(done, form).toMatchObject({ written: 0, left: 1, unreadable: [{ line: 1, reason: "number" }] });
+      expect(done.unreadable[0]?.message).toContain(`which would come out as ${other}`);
+    }
+    // A form with arguments as text keeps them as they are.
+    expect((await converted("openai", `${asText}\n`)).text).toContain(`{\\"id\\":${literal}}`);
+  });
+
+  it.each(["9007199254740992", "0.1234567890123456789", "1e300", "-0", "1.0", "6.02214076e23"])(
+    "takes %s, which every reader reads the same",
+    async (literal) => {
+      expect((await converted("trl", `${JSON.stringify(talk("a", `{"id":${literal}}`))}\n`)).done).toMatchObject({ written: 1, left: 0 });
+    },
+  );
+
+  it("a long number that is in no call stands in nobody's way", async () => {
+    const line = JSON.stringify({ ...talk("a", { id: 1 }), made: "HERE" }).replace('"HERE"', "17000000001234567891");
+    expect((await converted("trl", `${line}\n`)).done).toMatchObject({ written: 1, left: 0 });
   });
 
   it("writes nothing where there is nothing", async () => {

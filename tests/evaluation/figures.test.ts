@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { allFigures, distribution, figuresBy, firstTurnFigures, latency, notesOn, overallScore, resolution } from "../../src/evaluation/figures.ts";
 import { clusteredInterval } from "../../src/evaluation/interval.ts";
-import { makeReport, reportMarkdown } from "../../src/evaluation/report.ts";
+import { isOf, makeReport, reportMarkdown } from "../../src/evaluation/report.ts";
 import { validate } from "../../src/schemas/generated/evaluation-report.validate.js";
 import type { Judgement, LoopRecord } from "../../src/schemas/generated/loop-record.ts";
 
@@ -157,6 +157,38 @@ describe("latency", () => {
   });
 });
 
+const MEASURED = { model: "a".repeat(64), toolset: `sha256:${"b".repeat(64)}` };
+
+test("a case that is not right is shown with every output that led there", () => {
+  const step = (output: string) => ({
+    ...{ output, calls: [], attempted: true, results: [], ms: 1, first_token_ms: 1, tokens: 1, prompt_tokens: 1 },
+    stopped: "eos" as const,
+  });
+  const steps = [step("the first call"), step("a call that is none")];
+  const broken = record({ reasons: ["it is not JSON"] }, { ok: false, steps, ended: "invalid_call", problem: "it is not JSON", answer: null });
+  const answered = record({ reasons: ["a wrong tool"] }, { ok: false, steps: [...steps, step("It is 9 degrees.")], answer: "It is 9 degrees." });
+  const report = makeReport({ kind: "validate", model: "w", measured: MEASURED, records: [broken, answered], sideBySide: 8 });
+  expect(validate(JSON.parse(JSON.stringify(report))), JSON.stringify(validate.errors)).toBe(true);
+  expect(report.failures.map((f) => [f.output, f.outputs])).toEqual([
+    ["a call that is none", ["the first call", "a call that is none"]],
+    ["the first call", ["the first call", "a call that is none"]],
+  ]);
+  const text = reportMarkdown(report);
+  expect(text.match(/- wrote: `a call that is none`/g)).toHaveLength(2);
+  expect(text).toContain("- answered: `It is 9 degrees.`");
+  const { outputs: _, ...older } = report.failures[0] as (typeof report.failures)[number];
+  expect(reportMarkdown({ ...report, failures: [older] })).toContain("- wrote: `a call that is none`");
+});
+
+test("a report is of one model and one toolset, and an older one does not say of which", () => {
+  const report = makeReport({ kind: "validate", model: "w", measured: MEASURED, records: [record({})], sideBySide: 8 });
+  expect(isOf(report, MEASURED)).toBe("same");
+  expect(isOf(report, { ...MEASURED, model: "c".repeat(64) })).toBe("other-model");
+  expect(isOf(report, { ...MEASURED, toolset: `sha256:${"c".repeat(64)}` })).toBe("other-tools");
+  const { model_sha256: _, ...older } = report;
+  expect(isOf(older, MEASURED)).toBe("unsaid");
+});
+
 test("the report is valid, and its Markdown holds no foreign markup", () => {
   const bad = record(
     { exact: false, reasons: ["a wrong tool was called"] },
@@ -165,6 +197,7 @@ test("the report is valid, and its Markdown holds no foreign markup", () => {
   const report = makeReport({
     kind: "benchmark",
     model: "w q8_0",
+    measured: MEASURED,
     records: [record({}), bad],
     constrained: [record({}, { first_turn_only: true })],
     baseline: [record({ exact: false }, { first_turn_only: true })],

@@ -76,6 +76,16 @@ describe("a loop", () => {
     expect(counting.calls).toHaveLength(2);
   });
 
+  test("with an answer that is cut off has not ended well, and says so", async () => {
+    const [record] = await run({
+      engine: scripted(() => "It is 18 °C in Paris, with light rain."),
+      cases: [oneCase("a", "How is Paris?", null)],
+      maxTokens: 3,
+    });
+    expect(record).toMatchObject({ ok: false, ended: "token_limit", answer: "It is 18", problem: "the answer was cut off after 10 tokens" });
+    expect(record?.judgement.reasons).toEqual(["the answer was cut off after 10 tokens"]);
+  });
+
   test("does not execute what may not be executed", async () => {
     const closed = session(() => null);
     const [record] = await run({

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import { ggufText } from "../../src/models/gguf.ts";
+import { ggufText, truncatedGguf } from "../../src/models/gguf.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "forge-gguf-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -54,4 +54,40 @@ test("lengths that lie end at the end of the file", () => {
     }),
     { numRuns: 200 },
   );
+});
+
+/** A tensor of the list: dimensions, ggml's number of the type, where it begins in the data. */
+const tensor = (name: string, dimensions: number[], type: number, offset: number): Buffer =>
+  Buffer.concat([text(name), u32(dimensions.length), ...dimensions.map(u64), u32(type), u64(offset)]);
+/** Two tensors: 8 numbers of 4 bytes, then 64 in two blocks of q8_0 (34 bytes each), from a multiple of `alignment` on. */
+function withTensors(alignment: number): Buffer {
+  const entries = alignment === 32 ? [] : [entry("general.alignment", 4, u32(alignment))];
+  const head = Buffer.concat([
+    Buffer.from("GGUF"),
+    ...[u32(3), u64(2), u64(entries.length)],
+    ...entries,
+    tensor("a", [4, 2], 0, 0),
+    tensor("b", [32, 2], 8, alignment),
+  ]);
+  return Buffer.concat([head, Buffer.alloc((alignment - (head.length % alignment)) % alignment), Buffer.alloc(alignment + 68)]);
+}
+function missingOf(bytes: Uint8Array): string | undefined {
+  const path = join(dir, "tensors.gguf");
+  writeFileSync(path, bytes);
+  return truncatedGguf(path);
+}
+
+test("a file that ends before its last tensor is not whole, wherever it was cut", () => {
+  for (const alignment of [32, 64]) {
+    const whole = withTensors(alignment);
+    expect(missingOf(whole)).toBeUndefined();
+    expect(missingOf(Buffer.concat([whole, Buffer.alloc(9)]))).toBeUndefined();
+    expect(missingOf(whole.subarray(0, -1))).toBe(`its tensors end at byte ${whole.length}, and it has ${whole.length - 1}`);
+    for (let length = 8; length < whole.length; length += 5) expect(missingOf(whole.subarray(0, length)), String(length)).toBeDefined();
+  }
+});
+
+test("what is not understood is not called cut", () => {
+  expect(missingOf(Buffer.concat([Buffer.from("GGUF"), u32(9), u64(5), u64(5)]))).toBeUndefined();
+  expect(missingOf(file(entry("a", 77, u32(0))))).toBeUndefined();
 });

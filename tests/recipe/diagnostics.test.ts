@@ -32,6 +32,8 @@ describe("words", () => {
     ["a name that is a path", GOOD.replace("weather-expert", "../../etc"), "2:7", /`name` must be lower-case/, /no path/],
     ["a missing key", "version: 1\ntools:\n  - stub: weather\n", "1:1", /lacks the key `name`/, /name: weather-expert/],
     ["another version", GOOD.replace("version: 1", "version: 2"), "1:10", /`version` must be `1`/, /.?/],
+    ["a version in quotes", GOOD.replace("version: 1", 'version: "1"'), "1:10", /`version` must be `1`/, /write it without quotes: 1/],
+    ["a family that nobody has", `${GOOD}model: {family: nope}\n`, "5:17", /must be one of `smollm2`, `nano`; this is/, /.?/],
     ["no tools", "version: 1\nname: x\ntools: []\n", "3:1", /at least 1 entry/, /tools:/],
     ["a format twice", `${GOOD}exports: [q8_0, f16, q8_0]\n`, "5:22", /lists text `q8_0` twice/, /keep one/],
     ["a timeout of nothing", "version: 1\nname: x\ntools:\n  - mcp: {command: x, timeout: 0}\n", "4:32", /more than 0/, /.?/],

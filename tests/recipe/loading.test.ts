@@ -8,6 +8,8 @@ import { DEFAULT_SCENARIOS } from "../../src/recipe/defaults.ts";
 import { loadRecipe } from "../../src/recipe/load.ts";
 import { PROFILES } from "../../src/recipe/profiles.ts";
 import { resolveSecrets } from "../../src/tools/secrets.ts";
+import { resolveSettings } from "../../src/tools/settings.ts";
+import type { ToolSource } from "../../src/tools/types.ts";
 import { complaints, GOOD, load, loadGood, only } from "./support.ts";
 
 describe("defaults", () => {
@@ -69,6 +71,54 @@ describe("the recipes that come with the package", () => {
   it("name only families that this version has a data file for", async () => {
     for (const family of FAMILIES)
       expect(JSON.parse(readFileSync(join(packageRoot(), "src", "models", "families", `${family}.json`), "utf8"))).toMatchObject({ name: family });
+  });
+});
+
+describe("settings of a tool server", () => {
+  const text = `version: 1
+name: x
+tools:
+  - stub: weather
+  - mcp:
+      command: run
+      args: ["--key", "\${env:K}", "$\${env:K}", "$\${secret:K}", "\${env:NONE:-as it is}"]
+      env: { A: "\${env:K}", B: "\${secret:S}", C: "$\${secret:S}" }
+      timeout: \${env:T}
+  - mcp: { url: "https://host/mcp?key=\${env:K}", headers: { X: "\${env:K}" } }
+`;
+
+  it("are put in for the run, and stay names in what is said of the server", async () => {
+    const { recipe } = await loadGood(text, { env: { K: "the-key", T: "7" } });
+    expect(recipe.tools[1]?.mcp).toEqual({
+      command: "run",
+      args: ["--key", "the-key", "${env:K}", "${secret:K}", "as it is"],
+      env: { A: "the-key", B: "${secret:S}", C: "$${secret:S}" },
+      timeout: 7,
+    });
+    expect(recipe.statedTools).toEqual([
+      { stub: "weather", execute: "all" },
+      {
+        mcp: {
+          command: "run",
+          args: ["--key", "${env:K}", "$${env:K}", "${secret:K}", "${env:NONE:-as it is}"],
+          env: { A: "${env:K}", B: "${secret:S}", C: "$${secret:S}" },
+          timeout: 7,
+        },
+        execute: "read_only",
+      },
+      { mcp: { url: "https://host/mcp?key=${env:K}", headers: { X: "${env:K}" }, timeout: 30 }, execute: "read_only" },
+    ]);
+  });
+
+  it("and come to the same where a bundle's taker has them", async () => {
+    const env = { K: "the-${secret:S}-key", T: "7" };
+    const { recipe } = await loadGood(text, { env });
+    expect(resolveSettings(recipe.statedTools as readonly ToolSource[], env)).toEqual({ ok: true, value: recipe.tools });
+  });
+
+  it("are the same sources where none is written", async () => {
+    const { recipe } = await loadGood(`${GOOD}  - mcp: {command: x, args: [a, "--key=b"]}\n`);
+    expect(recipe.statedTools).toEqual(recipe.tools);
   });
 });
 

@@ -30,6 +30,12 @@ test("forge.yaml has the plain places, another recipe its own, and so does a var
   expect(await viewsOf("weather.yaml")).toContain(".mcp-forge/recipes/weather/tools.json");
   expect(await viewsOf("sub/forge.yaml")).toContain(".mcp-forge/recipes/sub/forge/tools.json");
   expect(await viewsOf("weather.yaml", "ci")).toContain(".mcp-forge/variants/ci/recipes/weather/tools.json");
-  const all = [own, await viewsOf("forge.yaml", "ci"), await viewsOf("weather.yaml"), await viewsOf("weather.yaml", "ci"), await viewsOf("sub/forge.yaml")].flat();
+  const all = [
+    own,
+    await viewsOf("forge.yaml", "ci"),
+    await viewsOf("weather.yaml"),
+    await viewsOf("weather.yaml", "ci"),
+    await viewsOf("sub/forge.yaml"),
+  ].flat();
   expect(new Set(all).size).toBe(all.length);
 });

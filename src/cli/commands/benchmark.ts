@@ -7,7 +7,7 @@ import { listenForInterrupt } from "../interrupt.ts";
 import { jsonText } from "../json.ts";
 import { type RunFlags, runRecipe, withRunFlags } from "../run.ts";
 import { defineStepFlags, runStepCommand } from "../step.ts";
-import { type StepFlagName, thresholdsIn } from "../step-flags.ts";
+import { type StepFlagName, thresholdsIn, withThresholds } from "../step-flags.ts";
 
 const FLAGS: readonly StepFlagName[] = ["model", "tools", "stub", "server", "execute", "baseline", "samples", "seed", "family", "output"];
 
@@ -22,7 +22,7 @@ const NOT_WITH_BUNDLES = ["variant", "force", "from", "keepGoing", "dryRun", "lo
 export function define(context: CliContext): Command {
   const command = withRunFlags(new Command("benchmark"))
     .description(
-      "With a recipe: measures every exported format, tables and latency included (apply, up to that stage).\nWith --cases: runs a bundle (or a GGUF in one) on cases of your own, one JSON object a line.\nWith --model: measures one GGUF on made cases (or --cases), beside the untuned base or --baseline.",
+      "With a recipe: measures every exported format, tables and latency included (apply, up to that stage).\nWith --cases: runs a bundle (or a GGUF in one) on cases of your own, one JSON object a line.\nWith --model: measures one GGUF on made cases (or --cases), beside the untuned base or --baseline.\nThe thresholds of `validate` go with a bundle and --cases, where one run gives all figures.",
     )
     .argument("[what]", "a recipe (default: $MCP_FORGE_CONFIG, else forge.yaml); with --cases the folder of a bundle")
     .option("--cases <file>", "cases to run a bundle on")
@@ -37,14 +37,25 @@ export function define(context: CliContext): Command {
     flags: FLAGS,
     texts: { model: "a GGUF, or the folder of a bundle", samples: "how many cases are made (20)", output: "the report (JSON); Markdown beside it" },
   });
-  return command;
+  return withThresholds(command, "validate");
 }
 
 async function choose(context: CliContext, what: string | undefined, flags: Flags): Promise<ExitCode> {
   const given = flags as Readonly<Record<string, unknown>>;
+  const validate = thresholdsIn(given, "validate");
+  const [foreign] = Object.keys(validate);
+  if (foreign !== undefined && (flags.model !== undefined || flags.cases === undefined))
+    return fail(
+      context,
+      usage(
+        "conflict",
+        `--${foreign.replaceAll("_", "-")} goes with a bundle and --cases; elsewhere it is a figure of \`validate\``,
+        flags.model !== undefined ? `judge the model by it: forge validate --model ${flags.model} …` : `set \`gates.validate.${foreign}\` in the recipe`,
+      ),
+    );
   if (flags.model !== undefined) return runStepCommand(context, what, flags, "benchmark");
   const named = FLAGS.find((name) => given[name] !== undefined);
-  const thresholds = thresholdsIn(given, "benchmark");
+  const thresholds = { ...validate, ...thresholdsIn(given, "benchmark") };
   const [threshold] = Object.keys(thresholds);
   if (what === undefined && (named !== undefined || (threshold !== undefined && flags.cases === undefined)))
     return runStepCommand(context, what, flags, "benchmark");

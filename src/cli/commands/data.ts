@@ -5,6 +5,7 @@ import { EXIT, type ExitCode } from "../../platform/exit.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail } from "../failure.ts";
 import { jsonText } from "../json.ts";
+import { missingFile, unwritable } from "../named-files.ts";
 import { plural } from "../words.ts";
 
 interface Options {
@@ -22,7 +23,7 @@ export function define(context: CliContext): Command {
   data
     .command("convert")
     .description(
-      "Brings conversations into another program's form: forge (our own samples), openai (fine-tuning files), trl (SFTTrainer), sharegpt (LLaMA-Factory, Axolotl).\nEach of these forms is read, mixed ones too. Lines that are no conversation are left out and named; then the exit code is 1.",
+      "Brings conversations into another program's form: forge (our own samples), openai (fine-tuning files), trl (SFTTrainer), sharegpt (LLaMA-Factory, Axolotl).\nEach of these forms is read, mixed ones too. Lines that are no conversation, or have a number that the form cannot hold, are left out and named; then the exit code is 1.",
     )
     .requiredOption("--from <file>", "the conversations")
     .requiredOption("--to <form>", NAMES.join(", "))
@@ -36,8 +37,9 @@ export function define(context: CliContext): Command {
 
 async function run(context: CliContext, o: Options): Promise<ExitCode> {
   const { terminal } = context;
-  const [{ convertFile }, { formatNamed }, { fsFailure }, { safeText }] = await Promise.all([
+  const [{ convertFile }, { foreignWords }, { formatNamed }, { fsFailure }, { safeText }] = await Promise.all([
     import("../../data/convert.ts"),
+    import("../../data/import.ts"),
     import("../../data/formats/index.ts"),
     import("../../platform/fs.ts"),
     import("../../platform/redact.ts"),
@@ -45,14 +47,19 @@ async function run(context: CliContext, o: Options): Promise<ExitCode> {
   const format = formatNamed(o.to);
   if (format === undefined)
     return fail(context, { code: "cli/bad-value", message: `--to knows no form \`${o.to}\``, hint: `use ${NAMES.join(", ")}`, exit: EXIT.usage });
-  if (resolve(o.from) === resolve(o.output))
-    return fail(context, { code: "cli/conflict", message: "--output is the file that is read", hint: "name another file", exit: EXIT.usage });
+  const problem =
+    missingFile("--from", o.from) ??
+    (o.tools === undefined ? undefined : missingFile("--tools", o.tools)) ??
+    (await unwritable(o.output, [o.from, ...(o.tools === undefined ? [] : [o.tools])]));
+  if (problem !== undefined) return fail(context, problem);
   const tools = o.tools === undefined ? [] : await toolsOf(o.tools);
   if ("error" in tools) return fail(context, tools.error);
   try {
     const done = await convertFile(resolve(o.from), resolve(o.output), format, tools);
     if (o.json === true) terminal.out(jsonText(done));
     else {
+      const { count, lines } = done.foreign;
+      if (count > 0) terminal.err(`warning: ${foreignWords(lines, count)}\n`);
       for (const { message } of done.unreadable) terminal.err(`${safeText(message, 300)}\n`);
       const more = done.left - done.unreadable.length;
       if (more > 0) terminal.err(`and ${more} more\n`);

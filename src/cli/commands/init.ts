@@ -5,6 +5,7 @@ import type { ToolSource } from "../../tools/types.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail, usage } from "../failure.ts";
 import { DEFAULT_RECIPE } from "../recipe.ts";
+import { quote } from "../render/path.ts";
 
 interface Flags {
   readonly name?: string;
@@ -44,7 +45,7 @@ async function run(context: CliContext, file: string, flags: Flags): Promise<Exi
   const { writeStarter } = await import("../../stages/init.ts");
   const written = await writeStarter({ file, name: flags.name, source, overwrite: flags.force === true });
   if (!written.ok) return fail(context, written.error);
-  const recipe = file === DEFAULT_RECIPE ? "" : ` ${file}`;
+  const recipe = file === DEFAULT_RECIPE ? "" : ` ${quote(file)}`;
   const { name, schema, ignored } = written.value;
   context.terminal.out(
     `wrote ${file} (${name}); an editor completes it from ${schema}\n${ignored.length > 0 ? `added to .gitignore: ${ignored.join(", ")}\n` : ""}next: forge plan${recipe}, then forge apply${recipe}\n`,

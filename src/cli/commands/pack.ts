@@ -28,7 +28,7 @@ export function define(context: CliContext): Command {
       "With a recipe: writes its bundle (and first whatever that needs).\nWith --model: a bundle of single files; the gates judge the reports that are given.\nWhen a gate said no, nothing is packed and the exit code is 3.",
     )
     .argument("[recipe]", "the recipe (default: $MCP_FORGE_CONFIG, else forge.yaml); without file flags")
-    .option("--unproven", "pack although a gate said no; every file of the bundle says so");
+    .option("--unproven", "pack although a gate said no, or a report does not say what it measured; every file of the bundle says so");
   defineStepFlags(command, {
     ...STEP,
     texts: { model: "the GGUF", output: "folder for the bundle (dist/NAME)", cases: "the validation's cases (default: beside the report)" },

@@ -51,6 +51,19 @@ async function run(context: CliContext, flags: RunFlags & RunRecipeFlags): Promi
       context,
       usage("conflict", "--variant goes with a recipe file", "save the recipe (--save-recipe forge.yaml), add `variants` to it, and apply it"),
     );
+  const stray =
+    flags.resume === true
+      ? [...FLAGS, "toolsFile" as const, "skipBenchmark" as const, "saveRecipe" as const].find((name) => flags[name] !== undefined)
+      : undefined;
+  if (stray !== undefined)
+    return fail(
+      context,
+      usage(
+        "conflict",
+        `--resume goes on with the recipe of the last run, so --${stray.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} would change nothing`,
+        "leave it out, or run again without --resume and with all flags: what did not change is not made again",
+      ),
+    );
   if (flags.toolsFile !== undefined && (flags.server !== undefined || flags.stub !== undefined))
     return fail(
       context,
@@ -71,20 +84,10 @@ async function run(context: CliContext, flags: RunFlags & RunRecipeFlags): Promi
   }
   const sources = toolSources({ ...flags, tools: flags.toolsFile }, words);
   if (!sources.ok) return fail(context, sources.error);
-  const resumed = flags.resume === true && sources.value.length === 0;
-  const stray = resumed ? [...FLAGS, "skipBenchmark" as const, "saveRecipe" as const].find((name) => flags[name] !== undefined) : undefined;
-  if (stray !== undefined)
-    return fail(
-      context,
-      usage(
-        "conflict",
-        `--resume goes on with the recipe of the last run, so --${stray.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} would change nothing`,
-        "leave it out, or run again without --resume and with all flags: what did not change is not made again",
-      ),
-    );
-  const recipe = resumed
-    ? undefined
-    : made.recipeOfRun(flags, sources.value, flags.saveRecipe === undefined ? process.cwd() : dirname(resolve(flags.saveRecipe)));
+  const recipe =
+    flags.resume === true
+      ? undefined
+      : made.recipeOfRun(flags, sources.value, flags.saveRecipe === undefined ? process.cwd() : dirname(resolve(flags.saveRecipe)));
   if (recipe !== undefined && !recipe.ok) return fail(context, recipe.error);
   if (recipe !== undefined && flags.saveRecipe !== undefined) {
     const saved = made.saveRecipe(recipe.value, flags.saveRecipe);

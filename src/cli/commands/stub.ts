@@ -28,6 +28,9 @@ export function define(context: CliContext): Command {
         const seed = Number(options.seed);
         if (!/^\d{1,10}$/.test(options.seed) || seed > 4294967295)
           return fail(context, usage("bad-value", `--seed takes a whole number from 0 to 4294967295, not \`${options.seed}\``));
+        const { missingFile } = await import("../named-files.ts");
+        const missing = options.from === undefined ? undefined : missingFile("--from", options.from);
+        if (missing !== undefined) return fail(context, missing);
         const { runStub } = await import("../../tools/stubs/serve.ts");
         const ended = await runStub(name ?? { from: options.from ?? "", seed });
         return ended.ok ? EXIT.ok : fail(context, ended.error);

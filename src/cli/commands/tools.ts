@@ -1,4 +1,5 @@
 /** `forge tools inspect`: what a server, a stub, a file or a recipe's sources offer. `forge tools import`: a file as a toolset. */
+import { resolve } from "node:path";
 import { Command } from "commander";
 import { EXIT, type ExitCode } from "../../platform/exit.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
@@ -7,6 +8,7 @@ import { action, type CliContext } from "../context.ts";
 import { fail, usage, warn } from "../failure.ts";
 import { listenForInterrupt } from "../interrupt.ts";
 import { jsonText } from "../json.ts";
+import { missingFile, unwritable } from "../named-files.ts";
 import { recipePath } from "../recipe.ts";
 
 interface Options {
@@ -67,6 +69,8 @@ interface ImportOptions {
 }
 
 async function importFile(context: CliContext, options: ImportOptions): Promise<ExitCode> {
+  const problem = missingFile("--from", options.from) ?? (await unwritable(options.output, [options.from]));
+  if (problem !== undefined) return fail(context, problem);
   const [{ readDefinitions }, { makeToolset }] = await Promise.all([import("../../tools/definitions.ts"), import("../../tools/toolset.ts")]);
   const read = await readDefinitions("any", options.from, process.cwd());
   if (!read.ok) return fail(context, read.error);
@@ -77,13 +81,20 @@ async function importFile(context: CliContext, options: ImportOptions): Promise<
 async function run(context: CliContext, recipe: string | undefined, options: Options): Promise<ExitCode> {
   const timeout = Number(options.timeout);
   if (!(timeout > 0 && timeout <= 3600)) return fail(context, usage("bad-value", `--timeout takes seconds between 0 and 3600, not \`${options.timeout}\``));
+  const missing =
+    (options.openai === undefined ? undefined : missingFile("--openai", options.openai)) ??
+    (options.file === undefined ? undefined : missingFile("--file", options.file));
+  if (missing !== undefined) return fail(context, missing);
   const sources = await chooseSources(context, recipe, options);
   if (!sources.ok) return fail(context, sources.error);
+  const blocked = options.output === undefined ? undefined : await unwritable(options.output, readFor(sources.value));
+  if (blocked !== undefined) return fail(context, blocked);
   const { openTools } = await import("../../tools/open.ts");
   const interrupt = listenForInterrupt(() => undefined);
   const log: string[] = [];
   const opened = await openTools(sources.value.list, {
     dir: sources.value.dir,
+    stated: sources.value.stated,
     signal: interrupt.signal,
     timeoutMs: timeout * 1000,
     onLog: (line) => log.push(line),
@@ -98,11 +109,16 @@ async function run(context: CliContext, recipe: string | undefined, options: Opt
   return show(context, toolset, options);
 }
 
+/** The files that are read for the sources, a recipe's own included. */
+function readFor({ list, dir, recipe }: Sources): string[] {
+  const named = list.flatMap(({ file, openai, stub }) => file ?? openai ?? (typeof stub === "object" ? stub.from : []));
+  return [...(recipe === undefined ? [] : [recipe]), ...named.map((path) => resolve(dir, path))];
+}
+
 /** Saves the toolset where the user wants it, and prints it. */
 async function show(context: CliContext, toolset: Toolset, options: { readonly output?: string; readonly json?: boolean }): Promise<ExitCode> {
   if (options.output !== undefined) {
     const { fsFailure, writeFileAtomic } = await import("../../platform/fs.ts");
-    const { resolve } = await import("node:path");
     try {
       writeFileAtomic(resolve(options.output), jsonText(toolset));
     } catch (error) {
@@ -120,11 +136,16 @@ async function show(context: CliContext, toolset: Toolset, options: { readonly o
   return EXIT.ok;
 }
 
-async function chooseSources(
-  context: CliContext,
-  recipe: string | undefined,
-  options: Options,
-): Promise<Result<{ list: readonly ToolSource[]; dir: string }, readonly Failure[]>> {
+interface Sources {
+  readonly list: readonly ToolSource[];
+  readonly stated?: readonly ToolSource[];
+  /** What their paths are relative to. */
+  readonly dir: string;
+  /** The recipe that names them, if one does. */
+  readonly recipe?: string;
+}
+
+async function chooseSources(context: CliContext, recipe: string | undefined, options: Options): Promise<Result<Sources, readonly Failure[]>> {
   const { server, stub, openai, file } = options;
   if ([server, stub, openai, file, recipe].filter((given) => given !== undefined).length > 1)
     return err([usage("conflict", "name one of --server, --stub, --openai, --file and a recipe, not several")]);
@@ -152,8 +173,10 @@ async function chooseSources(
     return ok({ list: [{ mcp: { command, args }, execute: "read_only" }], dir });
   }
   const { loadRecipe } = await import("../../recipe/load.ts");
-  const loaded = await loadRecipe(recipePath(context, recipe), { variant: options.variant });
+  const path = recipePath(context, recipe);
+  const loaded = await loadRecipe(path, { variant: options.variant });
   if (!loaded.ok) return err(loaded.error);
   warn(context, loaded.value.warnings);
-  return ok({ list: loaded.value.recipe.tools as readonly ToolSource[], dir: loaded.value.dir });
+  const { tools, statedTools } = loaded.value.recipe;
+  return ok({ list: tools as readonly ToolSource[], stated: statedTools as readonly ToolSource[], dir: loaded.value.dir, recipe: path });
 }

@@ -32,9 +32,11 @@ async function run(context: CliContext, bundle: string, prompt: string, flags: F
   interrupt.release();
   if (!tried.ok) return fail(context, tried.error);
   const outcome = tried.value;
+  const whole = outcome.ended === "answer";
+  const code = whole ? EXIT.ok : EXIT.failed;
   if (flags.json === true) {
     terminal.out(jsonText(outcome));
-    return outcome.answer === null ? EXIT.failed : EXIT.ok;
+    return code;
   }
   const { paint } = terminal;
   for (const call of outcome.calls) {
@@ -42,8 +44,8 @@ async function run(context: CliContext, bundle: string, prompt: string, flags: F
     const word = call.isError ? paint("red", "error  ") : paint("dim", call.executed ? "result " : "made up");
     terminal.out(`${word} ${safeText(call.result).replaceAll("\n", "\n        ")}\n`);
   }
-  if (outcome.answer !== null) terminal.out(`${paint("green", "answer")}  ${safeText(outcome.answer).replaceAll("\n", "\n        ")}\n`);
+  if (outcome.answer !== null) terminal.out(`${paint(whole ? "green" : "red", "answer")}  ${safeText(outcome.answer).replaceAll("\n", "\n        ")}\n`);
   for (const note of outcome.notes) terminal.err(`note: ${safeText(note)}\n`);
-  if (outcome.unproven) terminal.err("note: this bundle is unproven: a gate said no when it was packed\n");
-  return outcome.answer === null ? EXIT.failed : EXIT.ok;
+  if (outcome.unproven) terminal.err("note: this bundle is unproven; its README.md says why\n");
+  return code;
 }

@@ -42,7 +42,7 @@ async function run(context: CliContext, bundle: string, flags: Flags): Promise<E
   if (flags.json === true) terminal.out(jsonText(verified.value));
   else
     terminal.out(
-      `${passed ? terminal.paint("green", "the bundle is whole") : terminal.paint("red", "the bundle must not be used")}${unproven ? "; it is unproven: a gate said no when it was packed" : ""}\n`,
+      `${passed ? terminal.paint("green", "the bundle is whole") : terminal.paint("red", "the bundle must not be used")}${unproven ? "; it is unproven, and its README.md says why" : ""}\n`,
     );
   return passed ? EXIT.ok : EXIT.failed;
 }

@@ -1,12 +1,15 @@
 /** `forge why STAGE`: whether it would run, why, and everything that could make it. */
 import { Command } from "commander";
+import { NEVER_RAN } from "../../engine/decide.ts";
 import type { Explanation } from "../../engine/explain.ts";
 import { EXIT, type ExitCode } from "../../platform/exit.ts";
 import { safeText } from "../../platform/redact.ts";
+import type { Unfinished } from "../../stages/unfinished.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail } from "../failure.ts";
 import { jsonText } from "../json.ts";
 import { openRecipe } from "../recipe.ts";
+import { unfinishedWords } from "../render/phrases.ts";
 import type { Terminal } from "../terminal.ts";
 import { duration } from "../words.ts";
 
@@ -29,12 +32,13 @@ export function define(context: CliContext): Command {
 }
 
 async function run(context: CliContext, stage: string, recipe: string | undefined, flags: Flags): Promise<ExitCode> {
-  const [opened, { planRun }, { buildGraph }, { readLast }, { explain }] = await Promise.all([
+  const [opened, { planRun }, { buildGraph }, { readLast }, { explain }, { unfinishedStages }] = await Promise.all([
     openRecipe(context, recipe, flags),
     import("../../engine/plan.ts"),
     import("../../engine/graph.ts"),
     import("../../engine/inspect.ts"),
     import("../../engine/explain.ts"),
+    import("../../stages/unfinished.ts"),
   ]);
   if (!opened.ok) return fail(context, opened.error);
   const { nodes, projectRoot, lockfile, variant } = opened.value.pipeline;
@@ -44,9 +48,14 @@ async function run(context: CliContext, stage: string, recipe: string | undefine
   if (!last.ok) return fail(context, last.error);
   const explained = explain(buildGraph(nodes), plan.value, last.value, stage);
   if (!explained.ok) return fail(context, explained.error);
-  context.terminal.out(flags.json === true ? jsonText(explained.value) : explained.value.map((e) => words(e, context.terminal)).join("\n"));
+  const unfinished = await unfinishedStages(opened.value.pipeline, plan.value.nodes, last.value);
+  const told = explained.value.map((e): Told => ({ ...e, unfinished: unfinished.get(e.id) ?? null }));
+  context.terminal.out(flags.json === true ? jsonText(told) : told.map((e) => words(e, context.terminal)).join("\n"));
   return EXIT.ok;
 }
+
+/** What is known of a stage, with how a run left it that did not come to its end. */
+type Told = Explanation & { readonly unfinished: Unfinished | null };
 
 const STATUS: Readonly<Record<Explanation["status"], string>> = {
   cached: "is up to date",
@@ -55,12 +64,18 @@ const STATUS: Readonly<Record<Explanation["status"], string>> = {
   blocked: "is blocked",
 };
 
-function words(e: Explanation, { paint }: Pick<Terminal, "paint">): string {
+function words(e: Told, { paint }: Pick<Terminal, "paint">): string {
   const lines = [`${paint("bold", e.id)} ${STATUS[e.status]}`];
   const say = (name: string, values: readonly string[]): void => {
     for (const [i, value] of values.entries()) lines.push(`  ${(i === 0 ? name : "").padEnd(11)}${safeText(value)}`);
   };
-  say("because", e.reasons);
+  const { unfinished } = e;
+  // That there is no record says nothing of a stage that a run began.
+  say(
+    "because",
+    e.reasons.filter((reason) => unfinished === null || reason !== NEVER_RAN),
+  );
+  if (unfinished !== null) say("last run", [`${unfinished.state} ${unfinishedWords(unfinished)}`.trim()]);
   const sources = [...new Set(e.reads.map((r) => r.stage))];
   say(
     "reads",

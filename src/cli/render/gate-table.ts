@@ -5,7 +5,7 @@
 import type { RunOutcome } from "../../engine/apply.ts";
 import type { JsonObject } from "../../platform/json.ts";
 import type { Terminal } from "../terminal.ts";
-import { figure, table } from "../words.ts";
+import { figureBeside, table, threshold } from "../words.ts";
 
 const HEAD = ["gate", "figure", "free", "constrained", "threshold", "n", "base"] as const;
 const FREE = 2;
@@ -34,11 +34,11 @@ export function gateRows(run: GateFigures): { head: readonly string[]; rows: { c
       rows.push([
         `${verdict.passed ? "✓" : "✗"} ${gate.stage}`,
         verdict.figure,
-        figure(free.value === undefined ? verdict.value : free.value),
-        figure(constrained.value),
-        figure(verdict.threshold),
+        figureBeside(free.value === undefined ? verdict.value : free.value, verdict.threshold),
+        figureBeside(constrained.value, verdict.threshold),
+        threshold(verdict.threshold),
         free.n === undefined ? "-" : String(free.n),
-        figure(base.value),
+        figureBeside(base.value, verdict.threshold),
       ]);
       passed.push(verdict.passed);
     }

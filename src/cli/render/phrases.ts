@@ -1,6 +1,7 @@
 /** The words that several renderers share: reasons, verdicts, ends of stages. */
 import type { RunEvent } from "../../engine/events.ts";
-import { figure } from "../words.ts";
+import type { Unfinished } from "../../stages/unfinished.ts";
+import { bytes, figure, figureBeside } from "../words.ts";
 
 type Judged = Extract<RunEvent, { type: "gate-judged" }>;
 
@@ -15,11 +16,22 @@ export function reasonWords(reasons: readonly string[], shown = 2): string {
 export function verdictWords(verdict: Judged["verdicts"][number]): string {
   const note = verdict.note ? ` (${verdict.note})` : "";
   if (verdict.value === null) return `${verdict.figure} not measured, needs ${verdict.threshold}${note}`;
-  return `${verdict.figure} ${figure(verdict.value)} ${verdict.passed ? ">=" : "<"} ${verdict.threshold}${note}`;
+  return `${verdict.figure} ${figureBeside(verdict.value, verdict.threshold)} ${verdict.passed ? ">=" : "<"} ${verdict.threshold}${note}`;
 }
 
 /** A gate in one line: what it refused, or all that it found good. */
 export function gateWords(event: Pick<Judged, "passed" | "verdicts">): string {
   const told = event.passed ? event.verdicts.map((v) => `${v.figure} ${figure(v.value)}`) : event.verdicts.filter((v) => !v.passed).map(verdictWords);
   return `${event.passed ? "passed" : "refused"}${told.length > 0 ? `: ${told.join(", ")}` : ""}`;
+}
+
+/** `at step 1 of 18; the next apply goes on from there`: what is to be said of a stage that did not come to its end, beside its state. */
+export function unfinishedWords({ progress, goesOn }: Unfinished): string {
+  const words: string[] = [];
+  if (progress !== undefined) {
+    const { done, total, unit } = progress;
+    words.push(unit === "bytes" ? `at ${bytes(done)} of ${bytes(total)}` : `at ${unit.replace(/s$/, "")} ${done} of ${total}`);
+  }
+  if (goesOn) words.push("the next apply goes on from there");
+  return words.join("; ");
 }

@@ -4,6 +4,7 @@ import type { Style, Terminal } from "../terminal.ts";
 import { bytes, duration, table } from "../words.ts";
 import { gateTable } from "./gate-table.ts";
 import { shortPath } from "./path.ts";
+import { unfinishedWords } from "./phrases.ts";
 
 /** @param terminal decides the colours, and how much of a summary fits */
 export function statusWords(status: StatusReport, terminal: Pick<Terminal, "paint">): string {
@@ -33,7 +34,9 @@ function standing({ upToDate, refused, nodes }: StatusReport, paint: Terminal["p
 }
 
 function cells(node: NodeStatus): string[] {
-  const state = node.at === null ? "never ran" : node.plan === "cached" ? "done" : "outdated";
+  const { unfinished } = node;
+  const state = unfinished?.state ?? (node.at === null ? "never ran" : node.plan === "cached" ? "done" : "outdated");
+  if (unfinished !== null) return [`~ ${node.id}`, state, "", "", unfinishedWords(unfinished)];
   return [
     `${state === "done" ? "✓" : state === "outdated" ? "~" : "-"} ${node.id}`,
     state,
@@ -43,4 +46,5 @@ function cells(node: NodeStatus): string[] {
   ];
 }
 
-const styleOf = (node: NodeStatus | undefined): Style => (node === undefined || node.at === null ? "dim" : node.plan === "cached" ? "green" : "yellow");
+const styleOf = (node: NodeStatus | undefined): Style =>
+  node === undefined || (node.at === null && node.unfinished === null) ? "dim" : node.plan === "cached" ? "green" : "yellow";

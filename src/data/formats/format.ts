@@ -4,13 +4,14 @@
  * what the form has no place for (its file says what).
  */
 import type { JsonObject, JsonValue } from "../../platform/json.ts";
+import { LostNumber, lostNumbers } from "../numbers.ts";
 import type { Sample, ToolDefinition } from "../types.ts";
 
 export interface Format {
   readonly name: string;
   /** One line for people: who reads it. */
   readonly summary: string;
-  /** A line of the form. `tools` are those that the conversation could have called. */
+  /** A line of the form. `tools` are those that the conversation could have called. Throws LostNumber where it has no text for a call's numbers. */
   write(sample: Sample, tools: readonly ToolDefinition[]): JsonObject;
   /** The line with `messages`, for `asSample`; undefined where it is not of this form. */
   read?(line: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> | undefined;
@@ -23,7 +24,7 @@ export const openAiTools = (tools: readonly ToolDefinition[]): JsonValue =>
 /** The definitions that a line has beside its messages, in any of the forms here; none where there are none of use. */
 export function toolsBeside(line: unknown): ToolDefinition[] {
   const { tools } = (line ?? {}) as { tools?: unknown };
-  const list = typeof tools === "string" ? objectIn(tools) : tools;
+  const list = typeof tools === "string" ? parsedObject(tools) : tools;
   if (!Array.isArray(list)) return [];
   return list.flatMap((entry: unknown) => {
     const given = entry as { function?: unknown } | null;
@@ -34,8 +35,15 @@ export function toolsBeside(line: unknown): ToolDefinition[] {
   });
 }
 
-/** The object in a text, or the text itself where there is none. Whole numbers beyond 2^53 are rounded, as everywhere in JavaScript. */
+/** The object in a call's text, or the text itself where there is none. Throws LostNumber for one that a number would be another in. */
 export function objectIn(text: string): JsonValue {
+  const value = parsedObject(text);
+  const [lost] = value === text ? [] : lostNumbers(text).values();
+  if (lost !== undefined) throw new LostNumber(lost);
+  return value;
+}
+
+function parsedObject(text: string): JsonValue {
   try {
     const value = JSON.parse(text) as JsonValue;
     return value !== null && typeof value === "object" ? value : text;

@@ -4,10 +4,11 @@
  */
 import { cp, readFile, stat, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { importSamples, readBytes, type Unreadable } from "../../data/import.ts";
+import { foreignWords, importSamples, readBytes, type Unreadable } from "../../data/import.ts";
 import { repairSamples } from "../../data/repair.ts";
 import type { StageDefinition } from "../../engine/stage.ts";
 import { parseCases, strayArguments } from "../../evaluation/cases.ts";
+import { truncatedGguf } from "../../models/gguf.ts";
 import { EXIT } from "../../platform/exit.ts";
 import { cloneTree, errorCode } from "../../platform/fs.ts";
 import type { JsonObject } from "../../platform/json.ts";
@@ -15,7 +16,7 @@ import { toJsonLines } from "../../platform/json.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import type { EvaluationReport } from "../../schemas/generated/evaluation-report.ts";
 import { validate as isEvaluationReport } from "../../schemas/generated/evaluation-report.validate.js";
-import type { GenerationStatistics } from "../../schemas/generated/generation.ts";
+import type { GenerationStatistics, TakenOut } from "../../schemas/generated/generation.ts";
 import type { Toolset } from "../../schemas/generated/toolset.ts";
 import { gateFigures } from "../figures.ts";
 
@@ -67,17 +68,20 @@ export function givenData(path: string, o: { readonly fix: boolean; readonly cas
         const cases = o.cases === undefined ? ok([]) : parseCases(await readFile(inputs.cases as string, "utf8"), o.cases, toolset);
         if (!cases.ok) return cases;
         for (const message of strayArguments(cases.value, toolset)) emit({ type: "log", level: "warning", message });
-        const { text, encoding } = readBytes(await readFile(inputs.data as string));
+        const { text, foreign } = readBytes(await readFile(inputs.data as string));
         const read = importSamples(text.replace(/^\ufeff/, ""), o.fix);
         if (read.samples.length === 0) return err(nothingIn(path, read.unreadable));
+        if (foreign.length > 0) emit({ type: "log", level: "warning", message: foreignWords(foreign) });
         for (const u of read.unreadable.slice(0, 5)) emit({ type: "log", level: "warning", message: u.message });
         if (read.unreadable.length > 5)
           emit({ type: "log", level: "warning", message: `and ${read.unreadable.length - 5} more lines that are no conversation` });
-        const mended = o.fix ? repairSamples(read.samples, toolset) : { samples: read.samples, repaired: {}, dropped: {} };
-        const dropped: Record<string, number> = { ...mended.dropped };
-        for (const u of read.unreadable) dropped[u.reason] = (dropped[u.reason] ?? 0) + 1;
-        const repaired = { ...mended.repaired, ...sum(mended.repaired, read.repaired) };
-        if (o.fix && encoding === "windows-1252") repaired.encoding = mended.samples.length;
+        const mended = o.fix ? repairSamples(read.samples, toolset, read.lineOf) : { samples: read.samples, repaired: {}, takenOut: [] };
+        const takenOut = [...read.unreadable.map(asTakenOut), ...mended.takenOut].sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+        const dropped: Record<string, number> = {};
+        for (const { check } of takenOut) dropped[check] = (dropped[check] ?? 0) + 1;
+        const kept = new Set(mended.samples.map((s) => read.lineOf.get(s.id)));
+        const reread = foreign.filter((line) => kept.has(line)).length;
+        const repaired = sum(sum(mended.repaired, read.repaired), reread === 0 ? {} : { encoding: reread });
         const { sampleChecker } = await import("../../data/checks/index.ts");
         const check = sampleChecker(toolset);
         const valid = mended.samples.filter((s) => check(s)?.check.gates !== true).length;
@@ -94,15 +98,16 @@ export function givenData(path: string, o: { readonly fix: boolean; readonly cas
           regenerated: 0,
           dropped,
           ...(o.fix ? { repaired } : {}),
+          taken_out: takenOut,
           calls: { executed: 0, failed: 0, timed_out: 0, simulated: 0, injected: 0 },
           short: [],
-          warnings: encoding === "windows-1252" ? ["the file is no UTF-8; it was read as Windows-1252"] : [],
+          warnings: foreign.length > 0 ? [foreignWords(foreign)] : [],
         };
         await writeFile(outputs.train as string, toJsonLines(mended.samples));
         await writeFile(outputs.heldout as string, toJsonLines(cases.value));
         await writeFile(outputs.plan as string, "null\n");
         await writeFile(outputs.statistics as string, `${JSON.stringify(statistics, null, 2)}\n`);
-        const out = Object.values(dropped).reduce((a, b) => a + b, 0);
+        const out = takenOut.length;
         return ok({
           figures: { samples: mended.samples.length, dropped: out },
           summary: `${mended.samples.length} samples${out > 0 ? `, ${out} of ${read.lines} lines ${o.fix ? "taken out" : "not readable"}` : ""}`,
@@ -111,6 +116,8 @@ export function givenData(path: string, o: { readonly fix: boolean; readonly cas
     },
   );
 }
+
+const asTakenOut = ({ line, reason, message }: Unreadable): TakenOut => ({ line, sample: null, check: reason, message });
 
 const sum = (a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): Record<string, number> =>
   Object.fromEntries([...new Set([...Object.keys(a), ...Object.keys(b)])].map((k) => [k, (a[k] ?? 0) + (b[k] ?? 0)]));
@@ -159,6 +166,14 @@ export function givenModel(path: string, format: string): StageDefinition {
             code: "models/not-gguf",
             message: `${path} is no GGUF file`,
             hint: "name a model that `forge export` wrote, or one inside a bundle (dist/NAME/model.gguf)",
+            exit: EXIT.usage,
+          });
+        const truncated = truncatedGguf(inputs.model as string);
+        if (truncated !== undefined)
+          return err({
+            code: "models/truncated",
+            message: `${path} is not whole: ${truncated}`,
+            hint: "copy or download it again, or export it anew: forge export --model FOLDER --output model.gguf",
             exit: EXIT.usage,
           });
         await cloneTree(inputs.model as string, outputs.model as string);
@@ -243,15 +258,29 @@ export function givenTrainingFigures(path: string | undefined): StageDefinition 
   );
 }
 
-/** `validate:FORMAT` or `benchmark:FORMAT` from a report that forge wrote; for a validation also its records. */
-export function givenReport(kind: "validate" | "benchmark", format: string, path: string, records?: string): StageDefinition {
+export interface GivenReport {
+  readonly path: string;
+  /** The model that is packed, as the user wrote it. */
+  readonly model: string;
+  /** Of a validation: what the smoke tests are made of. */
+  readonly records?: string;
+  /** Take a report that does not say what it measured. */
+  readonly unproven: boolean;
+}
+
+/** `validate:FORMAT` or `benchmark:FORMAT` from a report that forge wrote about this model with these tools; for a validation also its records. */
+export function givenReport(kind: "validate" | "benchmark", format: string, { path, model, records, unproven }: GivenReport): StageDefinition {
   const outputs: Outputs = { report: "file", markdown: "file", ...(kind === "validate" ? { records: "file" } : { constrained: "file" }) };
   return stage(`${kind}:${format}`, `Take the ${kind === "validate" ? "validation" : "benchmark"}`, outputs, {
+    inputs: { model: { stage: `export:${format}`, output: "model" }, toolset: { stage: "inspect", output: "toolset" } },
     files: { report: resolve(path), ...(records === undefined ? {} : { records: resolve(records) }) },
     async run({ inputs, outputs: to }) {
       const report = parseReport(await readFile(inputs.report as string, "utf8"), path, kind);
       if (!report.ok) return report;
-      const { reportMarkdown } = await import("../../evaluation/report.ts");
+      const [{ isOf, reportMarkdown }, { digestFile, hexOf }] = await Promise.all([import("../../evaluation/report.ts"), import("../../platform/hash.ts")]);
+      const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
+      const of = isOf(report.value, { model: hexOf(await digestFile(inputs.model as string)), toolset: toolset.hash });
+      if (of !== "same" && !(of === "unsaid" && unproven)) return err(ofAnother(kind, of, path, model));
       await writeFile(to.report as string, `${JSON.stringify(report.value, null, 2)}\n`);
       await writeFile(to.markdown as string, reportMarkdown(report.value));
       if (kind === "benchmark") await writeFile(to.constrained as string, "");
@@ -260,6 +289,20 @@ export function givenReport(kind: "validate" | "benchmark", format: string, path
     },
   });
 }
+
+const OF_ANOTHER = {
+  "other-model": (path: string, model: string) => `${path} is not about ${model}: it measured a model of another SHA-256`,
+  "other-tools": (path: string) => `${path} measured the model with other tools than these`,
+  unsaid: (path: string) => `${path} does not say which model and tools it measured: an earlier version wrote it`,
+} as const;
+
+/** What a bundle says of its model must have been measured on that model, with those tools. */
+const ofAnother = (kind: "validate" | "benchmark", of: keyof typeof OF_ANOTHER, path: string, model: string): Failure => ({
+  code: `files/${of === "unsaid" ? "unnamed-model" : of}`,
+  message: OF_ANOTHER[of](path, model),
+  hint: `measure what is packed: forge ${kind} --model ${model} … --output FILE${of === "unsaid" ? "; or pack it with --unproven, which every file of the bundle then says" : ""}`,
+  exit: EXIT.usage,
+});
 
 function parseReport(text: string, path: string, kind: "validate" | "benchmark"): Result<EvaluationReport> {
   const wrong = (why: string): Result<never> =>

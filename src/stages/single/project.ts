@@ -1,19 +1,16 @@
 /**
  * A stage by itself: an ephemeral recipe in a scratch project of its own, the real graph with what is given in
- * place of the stages that would make it, and the results copied to where the user wants them. Guarantees: the
- * user's project gets no lockfile and no state; an output appears whole or not at all; a folder that holds
- * something is never written over; the scratch project goes, whatever happens (a SIGKILL leaves it in the
+ * place of the stages that would make it; deliver.ts copies the results to where the user wants them. Guarantees: the
+ * user's project gets no lockfile and no state; the scratch project goes, whatever happens (a SIGKILL leaves it in the
  * temporary folder), but for that of a step that can go on where it stopped: it stays in the cache until its results
  * are delivered.
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, renameSync, rmdirSync, rmSync, statSync, utimesSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, statSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
-import type { RunOutcome } from "../../engine/apply.ts";
+import { join } from "node:path";
 import type { NodeDefinition, StageDefinition } from "../../engine/stage.ts";
 import { hexOf } from "../../platform/digest.ts";
-import { EXIT } from "../../platform/exit.ts";
-import { cloneTree, fsFailure, writeFileAtomic } from "../../platform/fs.ts";
+import { fsFailure } from "../../platform/fs.ts";
 import { digestText } from "../../platform/hash.ts";
 import { CACHE_FIX, cacheDir } from "../../platform/paths.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
@@ -118,66 +115,3 @@ export function withGiven(nodes: readonly NodeDefinition[], given: readonly Stag
     without.size === 0 || n.after === undefined ? n : { ...n, after: n.after.filter((id) => !without.has(id)) },
   );
 }
-
-/** One output of a stage and where it goes. */
-export interface Delivery {
-  readonly stage: string;
-  readonly output: string;
-  /** As the user wrote it. */
-  readonly to: string;
-}
-
-/** Says before a run, not an hour later, that an output cannot be put where it should go. */
-export function deliverable(to: string, kind: "file" | "folder", shown = `--output ${to}`): Failure | undefined {
-  const path = resolve(to);
-  const found = statSync(path, { throwIfNoEntry: false });
-  const fail = (message: string, hint: string): Failure => ({ code: "usage/output", message, hint, exit: EXIT.usage });
-  if (kind === "file" && found?.isDirectory()) return fail(`${shown} is a folder`, "name a file in it");
-  if (kind === "folder" && found !== undefined && !found.isDirectory()) return fail(`${shown} is a file`, "name a folder");
-  if (kind === "folder" && found !== undefined && readdirSync(path).length > 0)
-    return fail(`${shown} is there and not empty`, "name another folder, or move it away first");
-  return undefined;
-}
-
-/**
- * Puts outputs of a run where they were asked for: all of them, or none where a stage did not finish or one cannot be written (a full
- * disk). Texts that `beside` holds by path go with them.
- * @returns the outputs' paths, as the user wrote them
- */
-export async function deliver(run: RunOutcome, deliveries: readonly Delivery[], beside: Readonly<Record<string, string>> = {}): Promise<Result<string[]>> {
-  const made = deliveries.map((d) => ({
-    from: run.nodes.find((n) => n.id === d.stage && (n.status === "done" || n.status === "cached"))?.outputs[d.output],
-    to: d.to,
-  }));
-  if (made.some((d) => d.from === undefined)) return ok([]);
-  const all = [...made, ...Object.entries(beside).map(([to, text]) => ({ text, to }))].map((d) => ({ ...d, path: resolve(d.to), part: partOf(d.to) }));
-  const ours: string[] = [];
-  let at = "";
-  try {
-    for (const d of all) {
-      at = d.to;
-      mkdirSync(dirname(d.path), { recursive: true });
-      rmSync(d.part, { recursive: true, force: true });
-      ours.push(d.part);
-      if ("text" in d) writeFileAtomic(d.part, d.text);
-      else await cloneTree(d.from as string, d.part);
-    }
-    for (const d of all) {
-      at = d.to;
-      const replaced = statSync(d.path, { throwIfNoEntry: false })?.isFile() === true;
-      // An empty folder may give way; what has something in it stays, whatever came into it meanwhile.
-      if (!replaced && existsSync(d.path)) rmdirSync(d.path);
-      renameSync(d.part, d.path);
-      if (!replaced) ours.push(d.path);
-    }
-    return ok(deliveries.map((d) => d.to));
-  } catch (e) {
-    // Half of it would stand in the way of the next try.
-    for (const path of ours) rmSync(path, { recursive: true, force: true });
-    const failure = fsFailure(e, `write ${at}`);
-    if (failure === undefined) throw e;
-    return err(failure);
-  }
-}
-
-const partOf = (to: string): string => join(dirname(resolve(to)), `.${basename(to)}.${process.pid}.part`);

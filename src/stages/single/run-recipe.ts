@@ -12,7 +12,7 @@ import { locate } from "../../recipe/locate.ts";
 import { loadMade, nameFrom, recipeText } from "../../recipe/made.ts";
 import { Source } from "../../recipe/source.ts";
 import type { LoadedRecipe, Recipe, ToolSource } from "../../recipe/types.ts";
-import { deliverable } from "./project.ts";
+import { deliverable } from "./deliver.ts";
 import { countsOf, formatsOf, type StepFlags, scenarioWeights } from "./steps.ts";
 
 export interface RunRecipeFlags extends StepFlags {

@@ -12,8 +12,9 @@ import { EXIT } from "../../platform/exit.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import { nameFrom, scaledScenarios } from "../../recipe/made.ts";
 import type { ExportFormat, Recipe, ScenarioName, ToolSource } from "../../recipe/types.ts";
+import { type Delivery, deliverable, inTheWay, sameFile } from "./deliver.ts";
 import { givenCases, givenData, givenModel, givenReport, givenTools, givenTraining, givenTrainingFigures, TRAINED } from "./given.ts";
-import { type Delivery, deliverable, type SingleOptions } from "./project.ts";
+import type { SingleOptions } from "./project.ts";
 
 export interface StepFlags {
   readonly server?: string;
@@ -100,11 +101,20 @@ export function prepareStep(step: Step, flags: StepFlags, sources: readonly Tool
     written.set(resolve(to), to);
   }
   // Where nothing was said of where it goes, too: nothing that is there may be lost.
+  const inputs = inputsOf(prepared.value.single);
   for (const { output, to } of prepared.value.deliveries) {
-    const blocked = deliverable(to, output === "adapter" || output === "bundle" ? "folder" : "file", to);
+    const kind = output === "adapter" || output === "bundle" ? "folder" : "file";
+    const blocked =
+      deliverable(to, kind, to) ?? inTheWay(to, inputs, step === "qa" ? "--output, --report" : step === "generate" ? "--output, --cases" : "--output");
     if (blocked !== undefined) return err(blocked);
   }
   return prepared;
+}
+
+/** The files that a step reads. */
+function inputsOf({ recipe, given, baselineModel }: SingleOptions): string[] {
+  const tools = recipe.tools.flatMap(({ file, openai, stub }) => [file, openai, typeof stub === "object" ? stub.from : undefined]);
+  return [...given.flatMap((stage) => Object.values(stage.files ?? {})), ...tools, baselineModel].filter((path) => path !== undefined);
 }
 
 const STEPS: Readonly<Record<Step, Prepare>> = {
@@ -123,8 +133,8 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
           single: { recipe: recipe.value, given: [] },
           until: "generate",
           deliveries: [
-            { stage: "generate", output: "train", to: output },
-            { stage: "inspect", output: "toolset", to: toolsBeside(output) },
+            { stage: "generate", output: "train", to: output, ...impliedUnless(flags.output) },
+            ...neighbour("inspect", "toolset", toolsBeside(output), flags.tools),
             ...optional("generate", "heldout", flags.cases),
           ],
           beside: {},
@@ -144,10 +154,13 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
       single: { recipe: recipe.value, given: [givenData(flags.data, { fix: flags.fix === true, cases: flags.cases })] },
       until: "gate:qa",
       deliveries: [
-        ...optional("generate", "train", cleaned),
-        { stage: "qa", output: "report", to: `${report}.json` },
-        { stage: "qa", output: "markdown", to: `${report}.md` },
-        { stage: "qa", output: "csv", to: `${report}.csv` },
+        ...optional("generate", "train", cleaned).map((d) => ({ ...d, ...impliedUnless(flags.output) })),
+        ...(["report", "markdown", "csv"] as const).map((output) => ({
+          stage: "qa",
+          output,
+          to: `${report}.${QA_ENDINGS[output]}`,
+          ...impliedUnless(flags.report),
+        })),
       ],
       beside: {},
     });
@@ -163,6 +176,8 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
     const recipe = recipeFor({ ...flags, family }, tools.value, flags.output ?? "adapter", {});
     if (!recipe.ok) return recipe;
     const folder = flags.output ?? "adapter";
+    const blocked = deliverable(folder, "folder", folder);
+    if (blocked !== undefined) return err(blocked);
     const to = (name: string): string => join(folder, name);
     return ok({
       single: { recipe: recipe.value, given: [givenData(flags.data, { fix: false })], without: ["gate:qa"], resumable: `train ${resolve(folder)}` },
@@ -206,6 +221,7 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
         stage: `export:${format}`,
         output: "model",
         to: format === only ? output : sibling(output, `${format}.gguf`),
+        ...impliedUnless(format === only ? flags.output : undefined),
       })),
       beside: {},
     });
@@ -218,7 +234,7 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
     return ok({
       single: { recipe, given },
       until: `gate:validate:${format}`,
-      deliveries: flags.output === undefined ? [] : reportDeliveries("validate", format, flags.output),
+      deliveries: flags.output === undefined ? [] : reportDeliveries("validate", format, flags.output, flags.cases),
       beside: {},
       records: { stage: `validate:${format}`, output: "records" },
     });
@@ -249,6 +265,7 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
         "`pack --model` needs --validation",
         "measure the model first: forge validate --model model.gguf --tools tools.json --output validation.json",
       );
+    const unproven = flags.unproven === true;
     const records = flags.records ?? sibling(validation, "records.jsonl");
     const cases = flags.cases ?? sibling(validation, "cases.jsonl");
     for (const [flag, path] of [
@@ -275,12 +292,12 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
       flags.data === undefined ? givenCases(cases) : givenData(flags.data, { fix: false, cases }),
       givenTrainingFigures(flags.training),
       givenModel(model, format),
-      givenReport("validate", format, validation, records),
-      ...(flags.benchmark === undefined ? [] : [givenReport("benchmark", format, flags.benchmark)]),
+      givenReport("validate", format, { path: validation, records, model, unproven }),
+      ...(flags.benchmark === undefined ? [] : [givenReport("benchmark", format, { path: flags.benchmark, model, unproven })]),
       ...(flags.tools !== undefined && sources.some((s) => s.file === undefined) ? [givenTools(flags.tools)] : []),
     ];
     return ok({
-      single: { recipe: recipe.value, given, without: flags.data === undefined ? ["gate:qa"] : [], unproven: flags.unproven === true },
+      single: { recipe: recipe.value, given, without: flags.data === undefined ? ["gate:qa"] : [], unproven },
       until: "pack",
       deliveries: [{ stage: "pack", output: "bundle", to: output }],
       beside: {},
@@ -398,6 +415,14 @@ function familyOf(flags: StepFlags, model: string): string | undefined {
   return base === undefined ? undefined : familyByHubId(base)?.name;
 }
 
+const impliedUnless = (named: string | undefined): { readonly implied?: true } => (named === undefined ? { implied: true } : {});
+
+/** An output that goes beside what was named; nothing where it was read from right there. */
+const neighbour = (stage: string, output: string, to: string, read: string | undefined): Delivery[] =>
+  read !== undefined && sameFile(read, to) ? [] : [{ stage, output, to, implied: true }];
+
+const QA_ENDINGS = { report: "json", markdown: "md", csv: "csv" } as const;
+
 const optional = (stage: string, output: string, to: string | undefined): Delivery[] => (to === undefined ? [] : [{ stage, output, to }]);
 
 /** `a/train.jsonl` and `qa` give `a/train.qa`. */
@@ -406,18 +431,19 @@ const sibling = (path: string, suffix: string): string => join(dirname(path), `$
 /** Where `generate` leaves the tools of its samples. */
 const toolsBeside = (path: string): string => sibling(path, "tools.json");
 
-function reportDeliveries(kind: "validate" | "benchmark", format: string, output: string): Delivery[] {
+/** @param cases the file of cases that was given, if one was */
+function reportDeliveries(kind: "validate" | "benchmark", format: string, output: string, cases?: string): Delivery[] {
   const stage = `${kind}:${format}`;
   const own: Delivery[] = [
     { stage, output: "report", to: output },
-    { stage, output: "markdown", to: sibling(output, "md") },
+    { stage, output: "markdown", to: sibling(output, "md"), implied: true },
   ];
   return kind === "benchmark"
     ? own
     : [
         ...own,
-        { stage, output: "records", to: sibling(output, "records.jsonl") },
-        { stage: "generate", output: "heldout", to: sibling(output, "cases.jsonl") },
+        { stage, output: "records", to: sibling(output, "records.jsonl"), implied: true },
+        ...neighbour("generate", "heldout", sibling(output, "cases.jsonl"), cases),
       ];
 }
 

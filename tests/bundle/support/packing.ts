@@ -75,8 +75,11 @@ export async function packed(more: Partial<PackInput> = {}): Promise<string> {
   return input.outputDir;
 }
 
-/** An engine whose outputs a function of the prompt gives. */
-export function scripted(answer: (prompt: string) => string): { openEngine: (o: OpenLlamaOptions) => Promise<Result<LlamaEngine>>; opened: string[] } {
+/** An engine whose outputs a function of the prompt gives; each ends by itself, or at the limit. */
+export function scripted(
+  answer: (prompt: string) => string,
+  stopped: "eos" | "limit" = "eos",
+): { openEngine: (o: OpenLlamaOptions) => Promise<Result<LlamaEngine>>; opened: string[] } {
   const opened: string[] = [];
   return {
     opened,
@@ -84,8 +87,7 @@ export function scripted(answer: (prompt: string) => string): { openEngine: (o: 
       opened.push(o.model);
       return Promise.resolve(
         ok({
-          complete: (request) =>
-            Promise.resolve(ok({ text: answer(request.prompt), tokens: 1, promptTokens: 1, ms: 1, firstTokenMs: 1, stopped: "eos" as const })),
+          complete: (request) => Promise.resolve(ok({ text: answer(request.prompt), tokens: 1, promptTokens: 1, ms: 1, firstTokenMs: 1, stopped })),
           tokenize: () => Promise.resolve(ok([])),
           close: () => Promise.resolve(),
         }),

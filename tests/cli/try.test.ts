@@ -1,0 +1,41 @@
+/** What `forge try` ends with, by how the loop ended. The bundle's model is not asked: bundle/try.ts has its own tests. */
+import { afterEach, expect, test, vi } from "vitest";
+import type { TryOutcome } from "../../src/bundle/types.ts";
+import { runCli } from "../../src/cli/program.ts";
+import { ok } from "../../src/platform/result.ts";
+
+const outcome = vi.hoisted(() => ({ value: {} as TryOutcome }));
+vi.mock("../../src/bundle/try.ts", () => ({ tryBundle: () => Promise.resolve(ok(outcome.value)) }));
+afterEach(() => void vi.restoreAllMocks());
+
+async function tried(ended: TryOutcome["ended"], ...flags: string[]): Promise<{ code: number; out: string; err: string }> {
+  const notes = ended === "answer" ? [] : ["the answer was cut off after 512 tokens"];
+  outcome.value = { calls: [], answer: "It is 18 degrees and", ended, notes, unproven: false };
+  let [out, err] = ["", ""];
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    out += String(text);
+    return true;
+  });
+  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    err += String(text);
+    return true;
+  });
+  const code = await runCli(["try", "bundle", "How warm is it?", ...flags]);
+  vi.restoreAllMocks();
+  return { code, out, err };
+}
+
+test("a whole answer is fine", async () => {
+  expect(await tried("answer")).toMatchObject({ code: 0, out: expect.stringContaining("It is 18 degrees"), err: "" });
+});
+
+test("one that was cut off is shown, with a note and the code of a failure", async () => {
+  expect(await tried("token_limit")).toMatchObject({
+    code: 1,
+    out: expect.stringContaining("It is 18"),
+    err: "note: the answer was cut off after 512 tokens\n",
+  });
+  const { code, out } = await tried("token_limit", "--json");
+  expect(code).toBe(1);
+  expect(JSON.parse(out)).toMatchObject({ ended: "token_limit", notes: ["the answer was cut off after 512 tokens"] });
+});
