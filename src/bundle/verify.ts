@@ -33,7 +33,6 @@ export interface VerifyOptions {
 
 const INTERRUPTED = { code: "bundle/interrupted", message: "the check was interrupted", exit: EXIT.interrupted } as const;
 const NOT_AS_RECORDED = "the model does not do what was recorded: check the llama.cpp version, or make the bundle again";
-const PROVES_NOTHING = "the model got none of them right when it was packed: train it better (more samples, a larger profile), and pack again";
 const FRESH = "take a fresh copy from whoever made the bundle";
 
 /** Runs every check. A failure only where there is no bundle to check, or on interruption. */
@@ -102,7 +101,9 @@ export async function verifyBundle(dir: string, o: VerifyOptions = {}): Promise<
       }
       add("load", [], `${model.file} loads in llama.cpp`);
       const { wrong, due } = problems.value;
-      add("smoke", wrong, `${model.file}: ${due} of ${due} smoke tests right`, due === 0 ? PROVES_NOTHING : NOT_AS_RECORDED);
+      // What is recorded as wrong may stay so: the recipe's gates let it pass. But nobody is to read "all right" where nothing was asked.
+      const none = `${model.file}: the smoke tests prove nothing, the model got none of them right when it was packed`;
+      add("smoke", wrong, due === 0 ? none : `${model.file}: ${due} of ${due} smoke tests right`, NOT_AS_RECORDED);
     }
   }
   return ok({ passed: checks.every((c) => c.passed), checks, unproven });
@@ -186,7 +187,7 @@ async function isGguf(path: string): Promise<boolean> {
 
 /**
  * The first turn of every smoke test. One that the model got right when it was recorded must be right
- * again; one that it got wrong then is shown in the bundle and proves nothing, and a bundle of such alone fails.
+ * again; one that it got wrong then is shown in the bundle and proves nothing.
  */
 async function smokeTest(model: string, files: BundleFiles, o: VerifyOptions): Promise<Result<{ wrong: string[]; due: number }>> {
   const family = getFamily(files.prompt.family);
@@ -212,7 +213,6 @@ async function smokeTest(model: string, files: BundleFiles, o: VerifyOptions): P
     });
     if (!records.ok) return records;
     const wrong = records.value.filter((r) => !r.ok).map((r) => `${r.id}: ${r.judgement.reasons[0] ?? "not as expected"}`);
-    if (due.length === 0) wrong.push(`no smoke test proves anything: each of the ${files.tests.length} is recorded as wrong`);
     if (files.tests.length < SMOKE_LEAST) wrong.push(`only ${files.tests.length} smoke tests are there`);
     return ok({ wrong, due: due.length });
   } finally {
