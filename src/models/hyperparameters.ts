@@ -22,8 +22,8 @@ export interface Hyperparameters {
   /** Longest sample with its prompt, in tokens; raised to the longest there is within the model's window. */
   readonly max_tokens: number;
   readonly batching: "shared_prefix" | "padded";
-  /** Whether every second step reads the tools in another order (examples.ts); `when_repeated`: where samples are gone through twice or more. */
-  readonly shuffle_tools: boolean | "when_repeated";
+  /** Whether every second step reads the tools in another order (examples.ts). */
+  readonly shuffle_tools: boolean;
   /** Token budget of a row: the knob for memory. */
   readonly row_tokens: number;
   readonly weight_decay: number;
@@ -44,11 +44,6 @@ export interface ResolvedHyperparameters {
   readonly samplesSeen: number | undefined;
   /** Why the family differs from the profile, one clause; undefined when none of its values is used. */
   readonly familyReason: string | undefined;
-}
-
-/** The values that a training goes by: nothing depends on the samples any more. */
-export interface TrainingValues extends Hyperparameters {
-  readonly shuffle_tools: boolean;
 }
 
 /** Row budget where the family names none: what a 135M model needs some 4 GB for (docs/training.md). */
@@ -119,7 +114,7 @@ export function resolveHyperparameters(o: {
     warmup_steps: pick("warmup_steps", train.warmup_steps, wishes.warmup_steps, table.warmup_steps, 5),
     max_tokens: pick("max_tokens", train.max_tokens, undefined, table.max_tokens, 4096),
     batching: pick("batching", train.batching, undefined, table.batching, "shared_prefix"),
-    shuffle_tools: pick<boolean | "when_repeated">("shuffle_tools", train.shuffle_tools, wishes.shuffle_tools, table.shuffle_tools, false),
+    shuffle_tools: pick("shuffle_tools", train.shuffle_tools, wishes.shuffle_tools, table.shuffle_tools, false),
     row_tokens: pick("row_tokens", train.row_tokens, wishes.row_tokens, table.row_tokens, DEFAULT_ROW_TOKENS),
     weight_decay: pick("weight_decay", train.weight_decay, wishes.weight_decay, table.weight_decay, 0),
   };
@@ -132,7 +127,7 @@ export function resolveHyperparameters(o: {
 }
 
 /** The values for a set of so many samples: few are gone through several times, where the family says how many must be seen. */
-export function forSamples({ values, samplesSeen }: ResolvedHyperparameters, samples: number): TrainingValues {
-  const epochs = Math.max(values.epochs, Math.min(MOST_EPOCHS, Math.round((samplesSeen ?? 0) / Math.max(1, samples))));
-  return { ...values, epochs, shuffle_tools: values.shuffle_tools === "when_repeated" ? epochs >= 2 : values.shuffle_tools };
+export function forSamples({ values, samplesSeen }: ResolvedHyperparameters, samples: number): Hyperparameters {
+  const epochs = Math.min(MOST_EPOCHS, Math.round((samplesSeen ?? 0) / Math.max(1, samples)));
+  return epochs > values.epochs ? { ...values, epochs } : values;
 }

@@ -55,7 +55,7 @@ export function trainStage(c: PipelineContext): StageDefinition {
       const examples = hyper.shuffle_tools
         ? examplesInSteps(samples, renderer, toolset.tools, { plan: examplePlan, size: hyper.samples_per_step, seed: c.recipe.seed })
         : trainingExamples(samples, renderer, toolset.tools, examplePlan);
-      if (c.recipe.train.shuffle_tools === true && !examples.some((e) => e.reordered))
+      if (hyper.shuffle_tools && !examples.some((e) => e.reordered))
         emit({
           type: "log",
           level: "warning",

@@ -63,15 +63,6 @@ test("few samples are gone through several times, unless the recipe says how oft
   expect(epochs(300, {}, 3)).toBe(3);
 });
 
-test("the family reads tools in several orders where samples are gone through more than once, unless the recipe says", () => {
-  const shuffles = (samples: number, train = {}) => forSamples(resolve(train), samples).shuffle_tools;
-  expect([1000, 440, 400, 60].map((n) => shuffles(n))).toEqual([false, false, true, true]);
-  expect(shuffles(1000, { epochs: 2 })).toBe(true);
-  expect(shuffles(300, { epochs: 1 })).toBe(false);
-  expect(shuffles(300, { shuffle_tools: false })).toBe(false);
-  expect(shuffles(1000, { shuffle_tools: true })).toBe(true);
-});
-
 test("every value says where it came from", () => {
   const { values, origins, familyReason } = resolve({ epochs: 3 });
   expect(origins.map((o) => o.name).sort()).toEqual(Object.keys(values).sort());
