@@ -151,6 +151,7 @@ function vary(from: Draft, { slot, attempt }: DraftRequest, world: World, rng: R
     if (e.kind === "say") return { ...e, user, answer: reworded(e.answer, changes) };
     if (e.kind === "plain") return { ...e, user };
     const call = changed(e.call, changes);
+    const mine = world.byName.get(call.name) ?? model;
     const more = (e.more ?? []).map((m) => {
       const other = changed(m.call, changes);
       const theirs = world.byName.get(other.name) ?? model;
@@ -163,8 +164,8 @@ function vary(from: Draft, { slot, attempt }: DraftRequest, world: World, rng: R
       call,
       ...(more.length > 0 && { more: more.map(({ call, simulate }) => ({ call, simulate })), together: e.together === true }),
       ...fault,
-      answer: (outcome, others) => answerFromAll([{ model, call }, ...more], [outcome, ...others], rng),
-      simulate: () => simulateResult(model, call.arguments, rng),
+      answer: (outcome, others) => answerFromAll([{ model: mine, call }, ...more], [outcome, ...others], rng),
+      simulate: () => simulateResult(mine, call.arguments, rng),
     };
   });
   return { slot, attempt, frame: from.frame, exchanges, focus: from.focus, augmented: true };

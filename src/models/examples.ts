@@ -1,7 +1,10 @@
 /**
- * The examples that training reads, made from the samples: conversations whole, and the assistant's first moves
- * alone, as often as the family's data file says. A first move is short (no result, no answer), so it costs little
- * beside the shared prefix, and it is what is hardest to learn: whether to call, what, and with which arguments.
+ * The examples that training reads, made from the samples: conversations whole, and the assistant's moves (what it does
+ * at once after a user's message) alone, as often as the family's data file says. A move is short (no result, no answer), so it
+ * costs little beside the shared prefix, and it is what is hardest to learn: whether to call, what, and with which arguments.
+ *
+ * Of several requests the last is shown after the others, of which the moves are learned too; and every second time as many
+ * programs keep a chat: its words alone, without the calls and results that stood between them.
  *
  * A recipe's tools stand in one order in every prompt, so a model can learn their places by heart and never read
  * what they say. `examplesInSteps` shows them in other orders too: those of an optimiser step share one, so that
@@ -9,12 +12,12 @@
  */
 import { type Rng, rngFor } from "../platform/rng.ts";
 import type { Family } from "../schemas/generated/family.ts";
-import type { Sample } from "../schemas/generated/sample.ts";
+import type { Message, Sample } from "../schemas/generated/sample.ts";
 import type { ToolDefinition } from "../schemas/generated/toolset.ts";
 import type { Renderer, Segment } from "./render.ts";
 
 export interface TrainingExample {
-  /** The sample's id; with `#first`, and a number from the second on, for a first move alone. */
+  /** The sample's id; with `#first`, and a number from the second on, for a move alone. */
   readonly id: string;
   /** Those of one group have the prompt in common and stay together in a step (python/forge_steps/train.py). */
   readonly group?: string;
@@ -36,8 +39,12 @@ const DECISION_CHARS = 72;
 interface Draft {
   readonly id: string;
   readonly sample: Sample;
-  /** `decision`: a first move without a call, its answer cut short. */
+  /** `call`: up to a move that calls; `decision`: up to one that calls nothing, its answer cut short. */
   readonly part: "whole" | "call" | "decision";
+  /** Which of the assistant's moves it ends with. */
+  readonly move?: number;
+  /** Of what was said before, the words alone are shown. */
+  readonly inWords?: true;
 }
 
 /** The examples of a recipe's samples, in the samples' order. The same samples give the same examples. */
@@ -89,26 +96,83 @@ function drafts(samples: readonly Sample[], plan: ExamplePlan): Draft[] {
     const kind = `${sample.scenario}/${sample.kind}/${sample.tool_name}`;
     const index = seen.get(kind) ?? 0;
     seen.set(kind, index + 1);
-    const calls = sample.messages.find((m) => m.role === "assistant")?.tool_calls !== undefined;
-    const times = calls ? plan.first : plan.first_without_call;
+    const alone = movesAlone(sample, plan);
     // What failed is told from the result, and a second call comes after one, which only a whole conversation has: of these none is left out.
-    if (sample.scenario === "error" || sample.scenario === "chain" || times === 0 || isPicked(index, plan.whole))
+    if (sample.scenario === "error" || sample.scenario === "chain" || alone.length === 0 || isPicked(index, plan.whole))
       result.push({ id: sample.id, sample, part: "whole" });
-    for (let i = 1; i <= times; i++) result.push({ id: `${sample.id}#first${i > 1 ? i : ""}`, sample, part: calls ? "call" : "decision" });
+    result.push(...alone);
   }
   return result;
+}
+
+function movesAlone(sample: Sample, plan: ExamplePlan): Draft[] {
+  const result: Draft[] = [];
+  const moves = movesOf(sample.messages);
+  for (const [move, { calls }] of moves.entries()) {
+    // A call before the last move is learned with that.
+    if (move < moves.length - 1 && calls) continue;
+    const copies = calls ? plan.first : plan.first_without_call;
+    const leans = moves.slice(0, move).some((m) => m.calls);
+    for (let i = 0; i < (leans && copies > 0 ? Math.max(copies, 2) : copies); i++) {
+      const id = `${sample.id}#first${result.length > 0 ? result.length + 1 : ""}`;
+      result.push({ id, sample, part: calls ? "call" : "decision", move, ...(leans && i % 2 === 1 && { inWords: true }) });
+    }
+  }
+  return result;
+}
+
+/** What the assistant does at once after a user's message. */
+interface Move {
+  /** Index of the message. */
+  readonly at: number;
+  readonly calls: boolean;
+}
+
+function movesOf(messages: readonly Message[]): Move[] {
+  return messages.flatMap((m, at) =>
+    m.role === "assistant" && messages[at - 1]?.role === "user" ? [{ at, calls: m.tool_calls !== undefined && m.tool_calls.length > 0 }] : [],
+  );
 }
 
 /** Writes drafts out under one list of tools. A sample is rendered once, however many examples it gives in a row. */
 function writer(renderer: Renderer, tools: readonly ToolDefinition[]): (draft: Draft) => TrainingExample {
   let last: { readonly sample: Sample; readonly segments: readonly Segment[] } | undefined;
-  return ({ id, sample, part }) => {
+  return ({ id, sample, part, move = 0, inWords }) => {
+    if (inWords) {
+      const { messages, end } = wordsBefore(sample.messages, move);
+      const shown = upTo(renderer.segments(messages, tools), messages, end, () => false);
+      return { id, segments: part === "call" ? shown : shortened(shown) };
+    }
     if (last?.sample !== sample) last = { sample, segments: renderer.segments(sample.messages, tools) };
     const { segments } = last;
     if (part === "whole") return { id, segments };
-    const first = segments.slice(0, segments.findIndex((s) => s.learn) + 1);
-    return { id, segments: part === "call" ? first : shortened(first) };
+    const moves = movesOf(sample.messages).map((m) => m.at);
+    const shown = upTo(segments, sample.messages, moves[move] ?? 0, (at) => moves.includes(at));
+    return { id, segments: part === "call" ? shown : shortened(shown) };
   };
+}
+
+/** The segments up to the assistant's message `end`; of the assistant's messages before it those are learned that `learned` names. */
+function upTo(segments: readonly Segment[], messages: readonly Message[], end: number, learned: (at: number) => boolean): Segment[] {
+  const turns = messages.flatMap((m, at) => (m.role === "assistant" ? [at] : []));
+  const shown: Segment[] = [];
+  let turn = 0;
+  for (const segment of segments) {
+    if (!segment.learn) shown.push(segment);
+    else {
+      const at = turns[turn++] ?? end;
+      shown.push(at === end || learned(at) ? segment : { ...segment, learn: false });
+      if (at === end) break;
+    }
+  }
+  return shown;
+}
+
+/** The conversation without the calls and results before its last move, and where that is. */
+function wordsBefore(messages: readonly Message[], move: number): { readonly messages: readonly Message[]; readonly end: number } {
+  const end = movesOf(messages)[move]?.at ?? messages.length - 1;
+  const before = messages.slice(0, end).filter((m) => m.role !== "tool" && !(m.role === "assistant" && m.tool_calls !== undefined));
+  return { messages: [...before, ...messages.slice(end, end + 1)], end: before.length };
 }
 
 /** Spreads a share evenly over a counted group; its first member is always picked. */

@@ -17,7 +17,7 @@ import { baseSettings, fakedFiles, llamaRuntime, modelSlice, type PipelineContex
 import { openTeacher, readingOf, saySpending, teacherFile, teacherSlice } from "./teacher.ts";
 import { openSession } from "./tool-session.ts";
 
-export const VERSION = 7;
+export const VERSION = 8;
 
 export function generateStage(c: PipelineContext): StageDefinition {
   const { recipe } = c;

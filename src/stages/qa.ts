@@ -13,7 +13,7 @@ import type { SynthesisPlan } from "../schemas/generated/synthesis-plan.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { type PipelineContext, sampleSource, view } from "./context.ts";
 
-export const VERSION = 4;
+export const VERSION = 5;
 
 export function qaStage(c: PipelineContext): StageDefinition {
   return {

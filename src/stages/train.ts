@@ -14,7 +14,7 @@ import type { Sample } from "../schemas/generated/sample.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { baseSettings, type PipelineContext, plain, sampleSource } from "./context.ts";
 
-export const VERSION = 6;
+export const VERSION = 7;
 
 export function trainStage(c: PipelineContext): StageDefinition {
   const { headStart } = c;

@@ -57,6 +57,54 @@ test("an answer without a call is repeated up to its first words", () => {
   expect(short[1]?.segments.at(-1)?.text).toBe("Paris.<|im_end|>");
 });
 
+describe("of several requests", () => {
+  const again = { ...call, id: "call_2", function: { ...call.function, arguments: '{"location":"Bergen"}' } };
+  const asked = (...messages: Sample["messages"]): Sample => ({
+    ...sample,
+    kind: "follow_up",
+    messages: [...sample.messages, ...messages] as Sample["messages"],
+  });
+  const followed = asked(
+    { role: "user", content: "and in Bergen?" },
+    { role: "assistant", content: null, tool_calls: [again] },
+    { role: "tool", content: '{"temperature_c":5}', tool_call_id: "call_2" },
+    { role: "assistant", content: "It is 5 °C in Bergen." },
+  );
+  const thanked = asked({ role: "user", content: "thanks" }, { role: "assistant", content: "You're welcome!" });
+  const plan = { whole: 0.01, first: 1, first_without_call: 4 };
+  const learnt = (e: TrainingExample | undefined): string[] => (e?.segments ?? []).filter((s) => s.learn).map((s) => s.text);
+  const CALL = (place: string): string => `<tool_call>\n{"name":"get_weather","arguments":{"location":"${place}"}}\n</tool_call><|im_end|>`;
+
+  test("the last is shown after the others, their moves learned and their answers not; and after a chat of words alone", () => {
+    const [whole, last, words, more] = trainingExamples([followed], renderer, [], plan);
+    expect(learnt(whole)).toHaveLength(4);
+    expect(learnt(last)).toEqual([CALL("Oslo"), CALL("Bergen")]);
+    expect(text(whole?.segments).startsWith(text(last?.segments))).toBe(true);
+    expect(learnt(words)).toEqual([CALL("Bergen")]);
+    expect(text(words?.segments)).toContain("It is 3 °C in Oslo.");
+    expect(text(words?.segments)).not.toContain("temperature_c");
+    expect(more).toBeUndefined();
+  });
+
+  test("an end without a call is learned as often as one without a chat, every second time after its words alone", () => {
+    const [, ...ends] = trainingExamples([thanked], renderer, [], plan);
+    expect(ends.map(learnt)).toEqual([0, 1, 2, 3].map((i) => (i % 2 === 0 ? [CALL("Oslo"), "You're welcome!<|im_end|>"] : ["You're welcome!<|im_end|>"])));
+    // Where nothing is shown alone, the conversation is shown whole.
+    expect(trainingExamples([thanked, { ...thanked, id: "b" }], renderer, [], { ...plan, first_without_call: 0 }).map((e) => e.id)).toEqual([thanked.id, "b"]);
+  });
+
+  test("a question back and the reply to it are both learned", () => {
+    const missing: Sample = {
+      ...sample,
+      scenario: "no_tool",
+      kind: "missing_required",
+      messages: [{ role: "user", content: "weather please" }, { role: "assistant", content: "Where?" }, ...sample.messages.slice(1)] as Sample["messages"],
+    };
+    const made = trainingExamples([missing], renderer, [], { ...plan, first_without_call: 2 });
+    expect(made.slice(1).map(learnt)).toEqual([["Where?<|im_end|>"], ["Where?<|im_end|>"], ["Where?<|im_end|>", CALL("Oslo")]]);
+  });
+});
+
 test("a share of the conversations is shown whole, evenly, and every one in which a tool fails", () => {
   const many = (scenario: Sample["scenario"], count: number): Sample[] =>
     Array.from({ length: count }, (_, i) => ({ ...sample, scenario, id: `${scenario}/${i}` }));

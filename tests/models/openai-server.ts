@@ -183,7 +183,7 @@ export function goodTeacher(asked: Asked): Answer {
   const tool = /the tool "(\w+)"/.exec(content)?.[1] ?? null;
   const turn = (user: string, result: string | null, answer: string, args: object | null) => ({
     user,
-    call: args === null ? null : { name: tool, arguments: JSON.stringify(args) },
+    call: args === null ? null : { name: tool ?? "get_weather", arguments: JSON.stringify(args) },
     also_right: args === null ? [] : [{ argument: "location", value: JSON.stringify(`${place} city`) }],
     result,
     answer,
@@ -198,16 +198,18 @@ export function goodTeacher(asked: Asked): Answer {
     const calls = [made(place, '{"sky":"clear"}'), made(`${place}ville`, '{"sky":"grey"}')];
     return { content: JSON.stringify({ turns: [{ user: `${place} and ${place}ville, case ${n}?`, calls, answer: "Clear, then grey." }] }) };
   }
-  const turns = /^Two turns/.test(content)
-    ? [call(`${tool} please, ${place}, case ${n}`, '{"sky":"clear"}', "It is clear."), call(`again for ${place}?`, '{"a":1}', "It is 1.")]
-    : /No call/.test(content)
-      ? [turn(`Question ${place}`, null, `Which place, ${place}?`, null)]
-      : /error message/.test(content)
-        ? [call(`What about ${place} now, case ${n}?`, "unknown place", `I could not find ${place}.`)]
-        : /a timeout/.test(content)
-          ? [call(`And ${place}, case ${n}?`, "timed out", `The tool did not answer about ${place}.`)]
-          : /Its result is empty/.test(content)
-            ? [call(`Anything at ${place}, case ${n}?`, "[]", "There is nothing.")]
-            : [call(`How is it in ${place} (${tool}), case ${n}?`, '{"sky":"clear"}', `Clear in ${place}.`)];
+  const turns = /The second turn has no call/.test(content)
+    ? [call(`How is ${place}, case ${n}?`, '{"sky":"clear"}', "It is clear."), turn(`Thanks ${n}`, null, `Glad to help with ${place}.`, null)]
+    : /^Two turns/.test(content)
+      ? [call(`${tool} please, ${place}, case ${n}`, '{"sky":"clear"}', "It is clear."), call(`again for ${place}?`, '{"a":1}', "It is 1.")]
+      : /No call/.test(content)
+        ? [turn(`Question ${place}`, null, `Which place, ${place}?`, null)]
+        : /error message/.test(content)
+          ? [call(`What about ${place} now, case ${n}?`, "unknown place", `I could not find ${place}.`)]
+          : /a timeout/.test(content)
+            ? [call(`And ${place}, case ${n}?`, "timed out", `The tool did not answer about ${place}.`)]
+            : /Its result is empty/.test(content)
+              ? [call(`Anything at ${place}, case ${n}?`, "[]", "There is nothing.")]
+              : [call(`How is it in ${place} (${tool}), case ${n}?`, '{"sky":"clear"}', `Clear in ${place}.`)];
   return { content: JSON.stringify({ turns }) };
 }

@@ -1,6 +1,7 @@
 /**
  * Role order: system, then turns of a user answered by an assistant; a call is followed by its result (matching id) and
- * an answer; the last turn is an assistant's text, not blank. The scenario fits: no_tool begins without a call.
+ * an answer; the last turn is an assistant's text, not blank. The scenario fits: in no_tool the first request, or
+ * the last, takes no call.
  */
 import type { SampleCheck } from "./check.ts";
 
@@ -29,9 +30,9 @@ export const roles: SampleCheck = {
       if ((answer.content ?? "").trim() === "") return `message ${i} is blank`;
       i++;
     }
-    const first = m.find((x) => x.role === "assistant");
-    const called = first?.role === "assistant" && first.tool_calls !== undefined;
-    if (sample.scenario === "no_tool" && called) return "a no_tool sample begins with a call";
+    const moves = m.filter((x, k) => x.role === "assistant" && m[k - 1]?.role === "user");
+    const called = (move: (typeof m)[number] | undefined): boolean => move?.role === "assistant" && move.tool_calls !== undefined;
+    if (sample.scenario === "no_tool" && called(moves[0]) && called(moves.at(-1))) return "a no_tool sample begins and ends with a call";
     if (sample.scenario !== "no_tool" && !m.some((x) => x.role === "assistant" && x.tool_calls)) return "a sample about a tool has no call";
     return null;
   },

@@ -7,18 +7,17 @@ import type { Rng } from "../../../platform/rng.ts";
 import { rivalsOf } from "../../kinds.ts";
 import type { Exchange } from "../teacher.ts";
 import { askFor, askForAll, supply } from "./asking.ts";
-import { callExchange, drawBindings, isBounded, makeValid, otherCalls, type Wanted } from "./calls.ts";
+import { callExchange, drawBindings, isBounded, otherCalls, type Wanted } from "./calls.ts";
 import { inTurn, parallel } from "./chain.ts";
 import { WEATHER_OPEN } from "./domains/weather.ts";
-import { literally, singular } from "./english.ts";
-import { mentionsOf } from "./mentions/index.ts";
+import { literally } from "./english.ts";
+import { afterCall, followUp } from "./follow-ups.ts";
 import { definite, type ToolModel } from "./model.ts";
 import { outOfScope, plainQuestion } from "./plain.ts";
-import { argumentsOf, type Binding, frameOf, type Request, type RequestOptions, writeRequest } from "./request.ts";
+import { argumentsOf, type Binding, type Request, type RequestOptions, writeRequest } from "./request.ts";
 import { faultFor } from "./results.ts";
 import { clearOf, twinsOf } from "./twins.ts";
 import { disturb } from "./unusual.ts";
-import { type Context, makeValue } from "./values/index.ts";
 import type { Recipe } from "./world.ts";
 
 function request(model: ToolModel, bindings: readonly Binding[], rng: Rng, o: RequestOptions): Request | null {
@@ -38,62 +37,6 @@ const serve =
     if (alternatives === "unclear") return null;
     return { frame: r.frame, exchanges: [callExchange(r.text, model, bindings, rng, otherCalls(alternatives, bindings))] };
   };
-
-// --- follow-ups ---
-
-const FOLLOW_UPS: readonly string[] = [
-  "(and|what about|how about|and what about|now) {M}?",
-  "(and|what about|how about) {X}?",
-  "(same|the same|do the same|same thing|now the same) (for|with) {X}",
-  "(okay|thanks|great|good), (and|now) {M}?",
-  "(can you|could you) (also do|do) (that|it|the same) (for|with) {X}?",
-  "{X}?",
-  "(now|then|next) {X}, please",
-  "(what if it's|and if it's) {X}?",
-];
-
-const followUp: Recipe = (world, model, rng, heldout) => {
-  const bindings = drawBindings(world, model, rng, { optional: 0.15, most: 1, heldout });
-  if (bindings === null) return null;
-  const target =
-    bindings.find(
-      (b) =>
-        b.param.property.required && /^(place|airport|id|path|folder|query|date|person|symbol|title|nickname|enum|city|product|hotel)$/.test(b.param.role.kind),
-    ) ?? bindings.find((b) => b.param.property.required && !/^(flag|boolean|object|edit|list|constant)$/.test(b.param.role.kind));
-  if (!target) return null;
-  const ctx: Context = { used: new Set([String(target.value.json)]) };
-  const value = makeValue(target.param.property, target.param.role, rng, ctx, {
-    heldout,
-    known: world.known,
-    making: model.cls === "create" || model.cls === "write",
-    topic: singular(model.objects[0] ?? ""),
-  });
-  if (value === null || JSON.stringify(value.json) === JSON.stringify(target.value.json)) return null;
-  const second = makeValid(
-    model,
-    bindings.map((b) => (b === target ? { param: b.param, value } : b)),
-  );
-  const first = request(model, bindings, rng, { style: "normal" });
-  if (second === null || !second.some((b) => b.param === target.param && b.value === value) || first === null) return null;
-  const forms = mentionsOf(target.param, value, singular(model.objects[0] ?? "")).filter((m) => m.at === "after");
-  const m = forms.length > 0 ? rng.weighted(forms.map((f) => [f.text, f.weight] as const)) : "for X";
-  const shape = expandFollowUp(rng, m);
-  const lower = rng.chance(0.3);
-  const name = `{${target.param.property.name}}`;
-  const text = shape.replaceAll("{X}", value.said);
-  const user = lower ? text : text.charAt(0).toUpperCase() + text.slice(1);
-  return {
-    frame: `then ${frameOf(shape.replaceAll("{X}", name))} ${model.tool.name.toLowerCase()}`,
-    exchanges: [callExchange(first.text, model, bindings, rng), callExchange(user, model, second, rng)],
-  };
-};
-
-function expandFollowUp(rng: Rng, mention: string): string {
-  const pattern = rng.pick(FOLLOW_UPS);
-  return pattern
-    .replace(/\(([^)]*)\)/g, (_, alts: string) => rng.pick(alts.split("|")))
-    .replace("{M}", literally(mention.replace(/\bX\b/g, "{X}").replace(/^, /, "")));
-}
 
 // --- no tool ---
 
@@ -221,6 +164,7 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   "no_tool/general": general,
   "no_tool/out_of_scope": beyond,
   "no_tool/missing_required": missingRequired,
+  "no_tool/after_call": afterCall,
   "error/error": fails("error"),
   "error/empty": fails("empty"),
   "error/timeout": fails("timeout"),

@@ -116,12 +116,14 @@ const SITUATIONS: Readonly<Record<string, string>> = {
   "standard/plain": "One turn: a plain request that TOOL serves.",
   "standard/detailed": "One turn: a request that TOOL serves and that says several of its optional arguments, in passing.",
   "standard/follow_up":
-    'Two turns, both served by TOOL: first a request; then a follow-up that changes one thing and leaves the rest unsaid ("and for tomorrow?"). The second call is complete.',
+    'Two turns: first a request that TOOL or another tool serves; then a follow-up that TOOL serves and that leans on the first: another value ("and for tomorrow?"), something added, or the same thing asked of TOOL ("any warnings there?"). The second call is complete.',
   "no_tool/general": "One turn: an ordinary question or a bit of small talk that has nothing to do with any tool. No call; the assistant answers.",
   "no_tool/out_of_scope":
     "One turn: a request from the tools' own field that none of them can serve. No call; the assistant says so, and what it can do instead.",
   "no_tool/missing_required":
     "One turn: a request for TOOL that leaves out something it requires and that cannot be guessed. No call; the assistant asks for it.",
+  "no_tool/after_call":
+    "Two turns: first a request that one of the tools serves; then words that want no call: a closing, a plain question about something else, or a request that no tool can serve. The second turn has no call.",
   "error/error": "One turn: a request that TOOL serves. Its result is an error message of that tool. The answer says what went wrong and what to do.",
   "error/empty": "One turn: a request that TOOL serves. Its result is empty: nothing was found. The answer says so.",
   "error/timeout":

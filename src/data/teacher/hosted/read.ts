@@ -26,10 +26,13 @@ interface MadeCall {
 /** The reply as a draft for its slot, or null. */
 export function readConversation(text: string, slot: Slot, attempt: number): Draft | null {
   const turns = turnsOf(text);
-  if (turns === null || turns.length !== (slot.kind === "follow_up" ? 2 : 1)) return null;
+  const inTwo = slot.kind === "follow_up" || slot.kind === "after_call";
+  if (turns === null || turns.length !== (inTwo ? 2 : 1)) return null;
   const exchanges: Exchange[] = [];
-  for (const turn of turns) {
-    const exchange = exchangeOf(turn, slot);
+  for (const [i, turn] of turns.entries()) {
+    // What is leaned on is a request like any other, served by any tool.
+    const before = inTwo && i === 0;
+    const exchange = exchangeOf(turn, before ? { ...slot, scenario: "standard", kind: "plain", tool: turn.calls[0]?.name ?? null } : slot);
     if (exchange === null) return null;
     exchanges.push(exchange);
   }
