@@ -1,5 +1,5 @@
 /**
- * Asks a bundle's model one thing: shows the calls, what came back, and the answer.
+ * Talks to a bundle's model: shows the calls, what came back, and the answer; of a chat, the model reads what was said before.
  *
  * A bundle may come from anyone, so no program that it names is started unless the caller allows it
  * (`allowServers`); stubs are our own code and run. What such a server was given by name (`${env:NAME}`,
@@ -10,9 +10,10 @@ import { join } from "node:path";
 import { runLoops } from "../evaluation/loop.ts";
 import { openLlama } from "../models/llama/client.ts";
 import { EXIT } from "../platform/exit.ts";
-import { err, ok, type Result } from "../platform/result.ts";
+import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { Agent } from "../schemas/generated/agent.ts";
 import type { EvaluationCase } from "../schemas/generated/case.ts";
+import type { LoopRecord } from "../schemas/generated/loop-record.ts";
 import { openTools, originOf } from "../tools/open.ts";
 import { resolveSettings } from "../tools/settings.ts";
 import { LEFT_OUT } from "../tools/told.ts";
@@ -37,35 +38,55 @@ export interface TryOptions {
 
 const MAX_PROMPT = 20_000;
 
-/** Runs one loop. Failures: no bundle, a damaged one, a model that does not load, a tool server that fails. */
+/** A model that is loaded, and what was said so far. */
+export interface Chat {
+  /** Asks one thing. Failures: an empty or endless prompt, a model or a tool server that is lost, an abort; what was said before stays. */
+  readonly say: (prompt: string) => Promise<Result<TryOutcome>>;
+  readonly close: () => Promise<void>;
+}
+
+/** Asks one thing, with nothing before it. Failures: no bundle, a damaged one, a model that does not load, a tool server that fails. */
 export async function tryBundle(dir: string, prompt: string, o: TryOptions = {}): Promise<Result<TryOutcome>> {
-  if (prompt.trim() === "" || prompt.length > MAX_PROMPT) {
-    return err({
-      code: "bundle/prompt",
-      message: prompt.trim() === "" ? "the prompt is empty" : `the prompt is longer than ${MAX_PROMPT} characters`,
-      hint: "say in quotes what the model shall do",
-      exit: EXIT.usage,
-    });
+  // Before gigabytes are hashed.
+  const refused = problemOf(prompt);
+  if (refused !== undefined) return err(refused);
+  const chat = await openChat(dir, o);
+  if (!chat.ok) return chat;
+  try {
+    return await chat.value.say(prompt);
+  } finally {
+    await chat.value.close();
   }
+}
+
+/** Loads a bundle's model and opens its tools. Failures: no bundle, a damaged one, a model that does not load, a tool server that fails. */
+export async function openChat(dir: string, o: TryOptions = {}): Promise<Result<Chat>> {
   const loaded = await loadBundle(dir, o.signal);
   if (!loaded.ok) return loaded;
   const { agent, toolset, renderer, manifest } = loaded.value;
   const [model] = agent.models;
   if (model === undefined) throw new Error("a bundle that was loaded names a model");
-
-  const notes: string[] = [];
-  const session = await openSources(agent, toolset.hash, notes, o);
+  const opening: string[] = [];
+  const session = await openSources(agent, toolset.hash, opening, o);
   if (!session.ok) return session;
-  try {
-    const engine = await (o.openEngine ?? openLlama)({
-      model: join(dir, model.file),
-      sequences: 1,
-      ...(o.threads === undefined ? {} : { threads: o.threads }),
-      ...(o.signal === undefined ? {} : { signal: o.signal }),
-    });
-    if (!engine.ok) return engine;
-    try {
-      const asked: EvaluationCase = { id: "try", messages: [{ role: "user", content: prompt }], expect: null };
+  const engine = await (o.openEngine ?? openLlama)({
+    model: join(dir, model.file),
+    sequences: 1,
+    ...(o.threads === undefined ? {} : { threads: o.threads }),
+    ...(o.signal === undefined ? {} : { signal: o.signal }),
+  });
+  if (!engine.ok) {
+    await session.value?.close();
+    return engine;
+  }
+  /** Requests with all that followed each. */
+  let said: EvaluationCase["messages"][] = [];
+  const say = async (prompt: string): Promise<Result<TryOutcome>> => {
+    const refused = problemOf(prompt);
+    if (refused !== undefined) return err(refused);
+    const notes = opening.splice(0);
+    for (;;) {
+      const asked: EvaluationCase = { id: "try", messages: [...said.flat(), { role: "user", content: prompt }], expect: null };
       const records = await runLoops({
         engine: engine.value,
         renderer,
@@ -79,29 +100,72 @@ export async function tryBundle(dir: string, prompt: string, o: TryOptions = {})
       if (!records.ok) return records;
       const record = records.value[0];
       if (record === undefined) throw new Error("one case gives one record");
-      const calls = record.steps.flatMap((s) =>
-        s.calls.map((c, i) => {
-          const result = s.results[i];
-          return {
-            name: c.name,
-            arguments: c.arguments,
-            result: result?.text ?? "",
-            executed: result?.origin === "executed",
-            isError: result?.is_error === true || result?.timed_out === true,
-          };
-        }),
-      );
-      if (record.problem !== undefined) notes.push(record.problem);
-      if (record.ended === "empty_answer") notes.push("the model answered nothing");
-      if (record.answer === null) notes.push(`the model's last output: ${(record.steps.at(-1)?.output ?? "").slice(0, 500)}`);
-      if (calls.some((c) => !c.executed && c.result !== "")) notes.push("a result was made up: the tool may not be executed here");
-      return ok({ calls, answer: record.answer, ended: record.ended, notes, unproven: manifest.unproven === true || agent.unproven !== undefined });
-    } finally {
-      await engine.value.close();
+      if (record.steps.length === 0 && said.length > 0) {
+        // The window does not hold it all: what was said first is forgotten.
+        said = said.slice(1);
+        if (!notes.includes(FORGOTTEN)) notes.push(FORGOTTEN);
+        continue;
+      }
+      said.push(turnOf(prompt, record));
+      // Full after a call was made: that is not made again; the next message has room.
+      if (record.answer === null && record.ended === "token_limit") {
+        said = said.slice(Math.ceil(said.length / 2));
+        notes.push(FORGOTTEN);
+      }
+      return ok({ ...outcomeOf(record, notes), unproven: manifest.unproven === true || agent.unproven !== undefined });
     }
-  } finally {
+  };
+  const close = async (): Promise<void> => {
+    await engine.value.close();
     await session.value?.close();
+  };
+  return ok({ say, close });
+}
+
+const FORGOTTEN = "the chat is longer than the model reads: what was said first is left out";
+
+function problemOf(prompt: string): Failure | undefined {
+  if (prompt.trim() !== "" && prompt.length <= MAX_PROMPT) return undefined;
+  return {
+    code: "bundle/prompt",
+    message: prompt.trim() === "" ? "the prompt is empty" : `the prompt is longer than ${MAX_PROMPT} characters`,
+    hint: "say in quotes what the model shall do",
+    exit: EXIT.usage,
+  };
+}
+
+/** A request and what followed it, as the model reads it when it is asked the next thing. */
+function turnOf(prompt: string, { steps, answer }: LoopRecord): EvaluationCase["messages"] {
+  const turn: EvaluationCase["messages"] = [{ role: "user", content: prompt }];
+  for (const [s, step] of steps.entries()) {
+    // A call that came to nothing (no such tool, arguments that do not fit) has no result to read.
+    if (step.results.length === 0) continue;
+    const calls = step.results.map((_, i) => ({ id: `call_${s}_${i}`, name: step.calls[i]?.name ?? "", arguments: JSON.stringify(step.calls[i]?.arguments) }));
+    turn.push({ role: "assistant", content: null, tool_calls: calls.map(({ id, ...called }) => ({ id, type: "function", function: called })) });
+    for (const [i, result] of step.results.entries()) turn.push({ role: "tool", content: result.text, tool_call_id: calls[i]?.id });
   }
+  turn.push({ role: "assistant", content: answer ?? "I could not do that." });
+  return turn;
+}
+
+function outcomeOf(record: LoopRecord, notes: string[]): Omit<TryOutcome, "unproven"> {
+  const calls = record.steps.flatMap((s) =>
+    s.calls.map((c, i) => {
+      const result = s.results[i];
+      return {
+        name: c.name,
+        arguments: c.arguments,
+        result: result?.text ?? "",
+        executed: result?.origin === "executed",
+        isError: result?.is_error === true || result?.timed_out === true,
+      };
+    }),
+  );
+  if (record.problem !== undefined) notes.push(record.problem);
+  if (record.ended === "empty_answer") notes.push("the model answered nothing");
+  if (record.answer === null) notes.push(`the model's last output: ${(record.steps.at(-1)?.output ?? "").slice(0, 500)}`);
+  if (calls.some((c) => !c.executed && c.result !== "")) notes.push("a result was made up: the tool may not be executed here");
+  return { calls, answer: record.answer, ended: record.ended, notes };
 }
 
 /** Opens what may be opened of the bundle's sources, servers in the working directory; null when that is nothing. */

@@ -1,5 +1,8 @@
-/** `forge try`: one prompt to a bundle; shows the call, the result, the answer. */
+/** `forge try`: a prompt to a bundle, or a chat with it; shows the call, the result, the answer. */
+import type { Interface } from "node:readline";
 import { Command } from "commander";
+import type { Chat } from "../../bundle/try.ts";
+import type { TryOutcome } from "../../bundle/types.ts";
 import { EXIT, type ExitCode } from "../../platform/exit.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail } from "../failure.ts";
@@ -14,38 +17,94 @@ interface Flags {
 export function define(context: CliContext): Command {
   return new Command("try")
     .description(
-      "Gives a bundle's model one prompt and shows what it calls, what came back, and what it answers.\nStubs are executed. A server that a bundle names is started only with --allow-servers: it runs commands that the bundle's maker chose.",
+      "Gives a bundle's model one prompt and shows what it calls, what came back, and what it answers.\nWithout a prompt it is a chat: each line of the input is a message, and the model reads what was said before (Ctrl-D ends it).\nStubs are executed. A server that a bundle names is started only with --allow-servers: it runs commands that the bundle's maker chose.",
     )
     .argument("<bundle>", "folder of the bundle")
-    .argument("<prompt>", "what to ask, in quotes")
+    .argument("[prompt]", "what to ask, in quotes; left out: a chat")
     .option("--allow-servers", "start the tool servers that the bundle names")
-    .option("--json", "print calls, results and answer as JSON")
-    .addHelpText("after", '\nExample:\n  $ forge try dist/weather-expert "Is it raining in Seattle?"')
-    .action(action(context, (bundle: string, prompt: string, flags: Flags) => run(context, bundle, prompt, flags)));
+    .option("--json", "print calls, results and answer as JSON; of a chat one line a message")
+    .addHelpText("after", '\nExamples:\n  $ forge try dist/weather-expert "Is it raining in Seattle?"\n  $ forge try dist/weather-expert')
+    .action(action(context, (bundle: string, prompt: string | undefined, flags: Flags) => run(context, bundle, prompt, flags)));
 }
 
-async function run(context: CliContext, bundle: string, prompt: string, flags: Flags): Promise<ExitCode> {
-  const { terminal } = context;
-  const [{ tryBundle }, { safeText }] = await Promise.all([import("../../bundle/try.ts"), import("../../platform/redact.ts")]);
+async function run(context: CliContext, bundle: string, prompt: string | undefined, flags: Flags): Promise<ExitCode> {
+  const { openChat, tryBundle } = await import("../../bundle/try.ts");
   const interrupt = listenForInterrupt(() => undefined);
-  const tried = await tryBundle(bundle, prompt, { signal: interrupt.signal, allowServers: flags.allowServers === true });
-  interrupt.release();
-  if (!tried.ok) return fail(context, tried.error);
-  const outcome = tried.value;
-  const whole = outcome.ended === "answer";
-  const code = whole ? EXIT.ok : EXIT.failed;
-  if (flags.json === true) {
-    terminal.out(jsonText(outcome));
-    return code;
+  const options = { signal: interrupt.signal, allowServers: flags.allowServers === true };
+  try {
+    if (prompt === undefined) {
+      const chat = await openChat(bundle, options);
+      if (!chat.ok) return fail(context, chat.error);
+      try {
+        return await converse(context, chat.value, interrupt.signal, flags);
+      } finally {
+        await chat.value.close();
+      }
+    }
+    const tried = await tryBundle(bundle, prompt, options);
+    if (!tried.ok) return fail(context, tried.error);
+    if (flags.json === true) context.terminal.out(jsonText(tried.value));
+    else await show(context, tried.value);
+    if (tried.value.unproven && flags.json !== true) context.terminal.err(UNPROVEN);
+    return codeOf(tried.value);
+  } finally {
+    interrupt.release();
   }
+}
+
+const UNPROVEN = "note: this bundle is unproven; its README.md says why\n";
+const codeOf = (outcome: TryOutcome): ExitCode => (outcome.ended === "answer" ? EXIT.ok : EXIT.failed);
+
+/** Messages from the input, line by line, until it ends. The exit code is that of the worst answer; in a chat by hand, of none. */
+async function converse(context: CliContext, chat: Chat, signal: AbortSignal, flags: Flags): Promise<ExitCode> {
+  const { terminal } = context;
+  const { createInterface } = await import("node:readline");
+  const byHand = process.stdin.isTTY === true;
+  // The prompt is no result: it goes where notes go.
+  const lines = createInterface({ input: process.stdin, ...(byHand && { output: process.stderr, prompt: terminal.paintErr("bold", "you     ") }) });
+  // In a terminal readline takes Ctrl-C for itself.
+  lines.on("SIGINT", () => process.emit("SIGINT"));
+  signal.addEventListener("abort", () => lines.close(), { once: true });
+  let worst: ExitCode = EXIT.ok;
+  let first = true;
+  if (byHand) terminal.err("Ctrl-D ends the chat.\n");
+  for await (const line of asked(lines, byHand)) {
+    if (line.trim() === "") continue;
+    const told = await chat.say(line);
+    if (!told.ok) {
+      const code = fail(context, told.error);
+      // A message that is too long is no reason to end a chat by hand.
+      if (byHand && told.error.exit === EXIT.usage) continue;
+      return code;
+    }
+    if (flags.json === true) terminal.out(`${JSON.stringify(told.value)}\n`);
+    else await show(context, told.value);
+    if (first && told.value.unproven && flags.json !== true) terminal.err(UNPROVEN);
+    first = false;
+    if (!byHand && codeOf(told.value) !== EXIT.ok) worst = codeOf(told.value);
+  }
+  return signal.aborted ? EXIT.interrupted : worst;
+}
+
+/** The lines of the input; by hand each is asked for. */
+async function* asked(lines: Interface, byHand: boolean): AsyncGenerator<string> {
+  if (byHand) lines.prompt();
+  for await (const line of lines) {
+    yield line;
+    if (byHand) lines.prompt();
+  }
+  if (byHand) process.stderr.write("\n");
+}
+
+async function show({ terminal }: CliContext, outcome: TryOutcome): Promise<void> {
+  const { safeText } = await import("../../platform/redact.ts");
   const { paint } = terminal;
   for (const call of outcome.calls) {
     terminal.out(`${paint("cyan", "call")}    ${paint("bold", safeText(call.name))} ${safeText(JSON.stringify(call.arguments))}\n`);
     const word = call.isError ? paint("red", "error  ") : paint("dim", call.executed ? "result " : "made up");
     terminal.out(`${word} ${safeText(call.result).replaceAll("\n", "\n        ")}\n`);
   }
+  const whole = outcome.ended === "answer";
   if (outcome.answer !== null) terminal.out(`${paint(whole ? "green" : "red", "answer")}  ${safeText(outcome.answer).replaceAll("\n", "\n        ")}\n`);
   for (const note of outcome.notes) terminal.err(`note: ${safeText(note)}\n`);
-  if (outcome.unproven) terminal.err("note: this bundle is unproven; its README.md says why\n");
-  return code;
 }
