@@ -27,6 +27,8 @@ await mkdir(target, { recursive: true });
 const files = (await readdir(source)).filter((f) => f.endsWith(".schema.json")).sort();
 const ajv = new Ajv.default({
   allErrors: true,
+  // Where alternatives name their kind, only that one's problems are told.
+  discriminator: true,
   strict: true,
   strictTypes: false,
   strictRequired: false,

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from forge_steps.git_bundle import BundleError, read_tree
 from forge_steps.protocol import Spec, StepError
+from forge_steps.tokenizer import WHOLE_PIECES
 
 #: The commit in node-llama-cpp 3.22.1's gitRelease.bundle: llama.cpp v0.5.0, its history cut off.
 COMMIT = "de3ff815ea7d559ee917f063901b8986f038abc6"
@@ -115,6 +116,10 @@ def convert(folder: Path, target: Path, metadata: Mapping[str, Any], pre_tokeniz
 
         def prepare_metadata(self, vocab_only: bool) -> None:
             super().prepare_metadata(vocab_only)
+            if pre_tokenizer in WHOLE_PIECES:
+                # Our templates hold the begin-of-text token where the model wants one: nobody is to put a second before it.
+                self.gguf_writer.kv_data[0].pop("tokenizer.ggml.add_bos_token", None)
+                self.gguf_writer.add_add_bos_token(False)
             for key, value in sorted(metadata.items()):
                 if key not in self.gguf_writer.kv_data[0]:  # what the converter took from general.json is there
                     _add(self.gguf_writer, key, value)

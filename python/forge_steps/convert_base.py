@@ -1,11 +1,11 @@
-"""Step `convert_base`: a base model in the hub's form as a GGUF that holds the same bfloat16 values.
+"""Step `convert_base`: a base model in the hub's form as a GGUF that holds the same bfloat16 (or float16) values.
 
-Spec: `{v: 1, folder, output: gguf, pre_tokenizer: llama.cpp's name, metadata: {"general.…": value}, converter: see
+Spec: `{v: 1, folder, output: gguf, pre_tokenizer: llama.cpp's name, weights?: "bf16" | "f16", metadata: {"general.…": value}, converter: see
 convert.find_converter}`. The folder's files are fetched and checked by forge; only those of names that forge lists are
 there, so no code of a repository can run. The pre-tokenizer comes from the family's data file: the converter would
 guess it from a test string that newer releases of transformers may cut otherwise.
 
-Guarantees: a weight in bfloat16 comes out bit for bit; `output` appears only when it is whole.
+Guarantees: a weight in the precision that is kept comes out bit for bit; `output` appears only when it is whole.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ def run(step: Step) -> dict[str, Any]:
     spec = step.spec
     folder, target = spec.path("folder", exists=True), spec.path("output")
     pre_tokenizer, metadata = spec.text("pre_tokenizer"), dict(spec.object("metadata").raw())
+    weights = spec.text("weights", choices=("bf16", "f16")) if spec.has("weights") else "bf16"
     check_metadata(metadata)
     use_converter(find_converter(spec.object("converter")))
 
@@ -32,7 +33,7 @@ def run(step: Step) -> dict[str, Any]:
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         try:
-            convert(folder, part, metadata, pre_tokenizer, "bf16")
+            convert(folder, part, metadata, pre_tokenizer, weights)
         except (OSError, MemoryError, StepError):
             raise
         except Exception as e:  # The converter fails in many ways; all of them mean these files.

@@ -140,13 +140,17 @@ def load_base(gguf: Path, dtype: torch.dtype) -> Any:
 
 
 def _config_of(gguf: Path) -> Any:
-    """transformers' own reading of the file's header, with what 5.17 leaves out of Qwen3's: the width of a head, and the base of the
-    rotary embedding, which its config now keeps elsewhere. Inside `read_once`."""
+    """transformers' own reading of the file's header, with what 5.17 leaves out: the width of Qwen3's heads, and the base and the
+    scaling of the rotary embedding, which its config now keeps elsewhere. Inside `read_once`."""
     import gguf as library
     from transformers import AutoConfig
 
+    from forge_steps.base_file import check_tensors, rope_scaling
+
+    reader = library.GGUFReader(gguf)
+    check_tensors(reader)
     config = AutoConfig.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    fields = library.GGUFReader(gguf).fields
+    fields = reader.fields
     architecture = fields["general.architecture"].contents()
 
     def value(key: str) -> Any:
@@ -158,4 +162,7 @@ def _config_of(gguf: Path) -> Any:
         config.head_dim = int(width)
     if base is not None and isinstance(getattr(config, "rope_parameters", None), dict):
         config.rope_parameters = {**config.rope_parameters, "rope_theta": float(base)}
+    scaled = rope_scaling(reader, base, width if width is not None else value("rope.dimension_count"))
+    if scaled is not None:
+        config.rope_parameters = scaled
     return config

@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from forge_steps.bpe import qwen2_pre_tokenizer
+from forge_steps.bpe import QWEN2, qwen2_pre_tokenizer
 
 #: `enum llama_token_type` (gguf.TokenType): ends of turns and the like, and texts that are one token whatever surrounds them.
 _CONTROL, _USER_DEFINED = 3, 4
@@ -27,8 +27,32 @@ def _smollm() -> Any:
     return pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)])
 
 
+def _expression(expression: str) -> Any:
+    from tokenizers import Regex, pre_tokenizers
+
+    return pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(expression), behavior="isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+
+
+#: Llama 3's expression: Qwen2's, with numbers in threes (LLAMA_VOCAB_PRE_TYPE_LLAMA3).
+LLAMA3 = QWEN2.replace(r"|\p{N}|", r"|\p{N}{1,3}|")
+#: Tekken's (Mistral), as llama.cpp has it: its letters of one case are all but those of the other (LLAMA_VOCAB_PRE_TYPE_TEKKEN).
+TEKKEN = (
+    r"[^\r\n\p{L}\p{N}]?((?=[\p{L}])([^a-z]))*((?=[\p{L}])([^A-Z]))+|[^\r\n\p{L}\p{N}]?((?=[\p{L}])([^a-z]))+((?=[\p{L}])([^A-Z]))*"
+    r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
 #: `tokenizer.ggml.pre` -> the pre-tokenizer.
-PRE_TOKENIZERS = {"smollm": _smollm, "qwen2": qwen2_pre_tokenizer}
+PRE_TOKENIZERS = {
+    "llama-bpe": lambda: _expression(LLAMA3),
+    "qwen2": qwen2_pre_tokenizer,
+    "smollm": _smollm,
+    "tekken": lambda: _expression(TEKKEN),
+}
+#: Of these llama.cpp takes a piece that is a token as that token, whatever its merges say (`ignore_merges`), and puts the
+#: begin-of-text token before a text unless the file says that it must not.
+WHOLE_PIECES = frozenset({"llama-bpe", "tekken"})
 
 #: Key of a folder's tokenizer_config.json that names the pre-tokenizer in llama.cpp's words, for tokenizers of our own: llama.cpp's converter
 #: knows others' by a digest of their ids.
@@ -64,7 +88,13 @@ def tokenizer_from_gguf(path: Path) -> Any | None:
     from transformers import PreTrainedTokenizerFast
 
     tokens, types = value("tokens"), value("token_type")
-    backend = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, [tuple(merge.split(" ", 1)) for merge in value("merges")]))
+    backend = Tokenizer(
+        models.BPE(
+            {token: i for i, token in enumerate(tokens)},
+            [tuple(merge.split(" ", 1)) for merge in value("merges")],
+            ignore_merges=value("pre") in WHOLE_PIECES,
+        )
+    )
     backend.pre_tokenizer = PRE_TOKENIZERS[value("pre")]()
     backend.decoder = decoders.ByteLevel()
     added = [(token, kind) for token, kind in zip(tokens, types, strict=True) if kind in (_CONTROL, _USER_DEFINED)]

@@ -2,7 +2,8 @@
 
 The expectations are in tests/models/fixtures/renderings.json, which tests/models/render.test.ts checks from the
 TypeScript side. `python python/tests/test_chat_template.py` writes them anew, from Python's side: texts by
-transformers, ids by the base model's own tokenizer (its GGUF, by MCP_FORGE_TEST_BASE or forge's cache).
+transformers, ids by the base model's own tokenizer (its GGUF, by MCP_FORGE_TEST_BASE or forge's cache). The same conversations by
+every other template are in renderings-of-others.json (`python python/tests/test_chat_template.py others`), texts alone.
 """
 
 from __future__ import annotations
@@ -17,10 +18,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURE = ROOT / "tests" / "models" / "fixtures" / "renderings.json"
+OTHERS = FIXTURE.with_name("renderings-of-others.json")
 
 
 def rows() -> list[dict]:
     return json.loads(FIXTURE.read_text(encoding="utf-8"))["rows"]
+
+
+def other_rows() -> list[dict]:
+    """Each conversation of the first file by each template of the second."""
+    texts = json.loads(OTHERS.read_text(encoding="utf-8"))["texts"]
+    return [{**row, "template": template, "text": texts[template][row["name"]]} for template in texts for row in rows()]
 
 
 def render(row: dict) -> str:
@@ -59,6 +67,16 @@ def test_transformers_renders_the_same_text(row: dict) -> None:
     assert render(row) == row["text"]
 
 
+@pytest.mark.parametrize("row", other_rows(), ids=lambda r: f"{r['template']}: {r['name']}")
+def test_transformers_renders_every_template_the_same(row: dict) -> None:
+    assert render(row) == row["text"]
+
+
+def test_every_template_is_in_the_fixtures() -> None:
+    named = {row["template"] for row in [*rows(), *other_rows()]}
+    assert named == {file.name for file in (ROOT / "templates" / "chat").glob("*.jinja")}
+
+
 def test_the_model_s_own_template_renders_the_same_text_on_plain_chat() -> None:
     gguf = base_gguf()
     if gguf is None:
@@ -95,5 +113,12 @@ def write() -> None:
     FIXTURE.write_text('{"about": ' + json.dumps(data["about"]) + ', "rows": [\n' + rows_text + "\n]}\n", encoding="utf-8")
 
 
+def write_others() -> None:
+    templates = sorted({file.name for file in (ROOT / "templates" / "chat").glob("*.jinja")} - {row["template"] for row in rows()})
+    texts = {template: {row["name"]: render({**row, "template": template}) for row in rows()} for template in templates}
+    about = "The conversations of renderings.json by the other chat templates. Written by python/tests/test_chat_template.py others."
+    OTHERS.write_text(json.dumps({"about": about, "texts": texts}, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
-    write()
+    write_others() if sys.argv[1:] == ["others"] else write()

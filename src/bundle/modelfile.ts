@@ -42,20 +42,36 @@ export function goTemplate(t: Turns): string {
   const [first, between, last] = t.result;
   const call = `${goText(open)}{{ .Function.Name }}${goText(middle)}{{ .Function.Arguments }}${goText(close)}`;
   const calls = `{{ if .ToolCalls }}{{ if .Content }}${goAction(t.textToCall)}{{ end }}{{ range $j, $call := .ToolCalls }}{{ if $j }}${goAction(t.callToCall)}{{ end }}${call}{{ end }}{{ end }}`;
+  const { user, ended } = afterSystemTurn(t);
   const turn = [
     `{{ if eq .Role "tool" }}{{ if eq $previous "tool" }}${goText(between)}{{ else }}${goText(first)}{{ end }}{{ .Content }}`,
     `{{ else if eq .Role "assistant" }}${goText(t.assistant[0])}{{ .Content }}${calls}${goText(t.assistant[1])}`,
-    `{{ else if eq .Role "user" }}${goText(t.user[0])}{{ .Content }}${goText(t.user[1])}`,
+    `{{ else if eq .Role "user" }}${user}`,
     `{{ else if $i }}${goText(t.laterSystem[0])}{{ .Content }}${goText(t.laterSystem[1])}{{ end }}`,
   ].join("");
   const system = `{{ if eq $i 0 }}${goText(t.system[0])}{{ if eq .Role "system" }}{{ .Content }}{{ else }}${goText(t.defaultSystem)}{{ end }}${goText(t.system[1])}{{ end }}`;
   const closeResults = `{{ if and (eq $previous "tool") (ne .Role "tool") }}${goText(last)}{{ end }}`;
   return [
     `{{ if .Tools }}{{/* the tools are fixed: the model was trained on the list below */}}{{ end }}{{ $previous := "" }}`,
-    `{{ range $i, $message := .Messages }}${system}${closeResults}${turn}{{ $previous = .Role }}{{ end }}`,
-    `{{ if eq $previous "tool" }}${goText(last)}{{ end }}${goText(t.generation)}`,
+    `{{ range $i, $message := .Messages }}${system}${closeResults}${ended}${turn}{{ $previous = .Role }}{{ end }}`,
+    `{{ if eq $previous "tool" }}${goText(last)}{{ end }}${alone(t)}${goText(t.generation)}`,
   ].join("");
 }
+
+/** A user's message, and what ends the system turn before another one: where a template writes the first user's words into the system turn. */
+function afterSystemTurn(t: Turns): { readonly user: string; readonly ended: string } {
+  const user = ([before, after]: Turns["user"]): string => `${goText(before)}{{ .Content }}${goText(after)}`;
+  if (t.afterSystem === "" && t.firstUser.join("\0") === t.user.join("\0")) return { user: user(t.user), ended: "" };
+  const first = '{{ $first := or (and (eq $i 0) (ne .Role "system")) (and (eq $i 1) (eq $previous "system")) }}';
+  return {
+    user: `{{ if $first }}${user(t.firstUser)}{{ else }}${user(t.user)}{{ end }}`,
+    ended: `${first}{{ if and $first (ne .Role "user") }}${goText(t.afterSystem)}{{ end }}`,
+  };
+}
+
+/** Ends a system turn that nothing follows. */
+const alone = (t: Turns): string =>
+  t.afterSystem === "" ? "" : `{{ if and (eq (len .Messages) 1) (eq $previous "system") }}${goText(t.afterSystem)}{{ end }}`;
 
 /** Text as itself in a Go template: a brace that would open an action, alone or with what follows, becomes one that prints it. */
 export const goText = (text: string): string => text.replace(/\{(?=\{)|\{$/g, '{{"{"}}');

@@ -22,6 +22,7 @@ import type { SmokeTests } from "../schemas/generated/smoke-tests.ts";
 import { originOf, policyOf } from "../tools/open.ts";
 import { toldSource } from "../tools/told.ts";
 import type { ToolSource } from "../tools/types.ts";
+import { chatFamilyWords } from "./chat-family.ts";
 import { MANIFEST, makeManifest } from "./manifest.ts";
 import { modelfile } from "./modelfile.ts";
 import { readme } from "./readme.ts";
@@ -153,6 +154,7 @@ function promptTemplate(input: PackInput, turns: Turns): PromptTemplate {
     version: 1,
     ...(input.unproven === undefined ? {} : { unproven: true }),
     family: input.family.name,
+    ...chatFamilyWords(input.family),
     chat_template: input.renderer.template,
     system_prompt: SYSTEM_PROMPT,
     tool_prompt: input.renderer.toolPrompt(input.toolset.tools),

@@ -6,7 +6,6 @@
 
 import { lstat } from "node:fs/promises";
 import { parse } from "yaml";
-import { type Family, getFamily } from "../models/family.ts";
 import { createRenderer, type Renderer } from "../models/render.ts";
 import { EXIT } from "../platform/exit.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
@@ -17,6 +16,7 @@ import type { PromptTemplate } from "../schemas/generated/prompt-template.ts";
 import type { RecordedOutput, SmokeTests } from "../schemas/generated/smoke-tests.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { normaliseTools, toolsetHash } from "../tools/toolset.ts";
+import { chatFamilyOf } from "./chat-family.ts";
 import { MANIFEST, problemsOfFiles, readText } from "./manifest.ts";
 
 export interface BundleFiles {
@@ -133,7 +133,7 @@ const damaged = (problems: readonly string[]): Failure => ({
  * The texts of a bundle that is to be used, once it is what its manifest says: no link in it, every file of the size and (up to a gibibyte)
  * the SHA-256 that are listed, the tools of the hash that is stated everywhere. A failure with everything that is wrong when it is not.
  */
-export async function loadBundle(dir: string, signal?: AbortSignal): Promise<Result<BundleFiles & { readonly family: Family; readonly renderer: Renderer }>> {
+export async function loadBundle(dir: string, signal?: AbortSignal): Promise<Result<BundleFiles & { readonly renderer: Renderer }>> {
   const missing = await checkFolder(dir);
   if (missing !== undefined) return err(missing);
   const { problems, manifest, agent, toolset, prompt, smoke, tests } = await readBundle(dir);
@@ -145,7 +145,7 @@ export async function loadBundle(dir: string, signal?: AbortSignal): Promise<Res
   ];
   if (signal?.aborted) return err({ code: "bundle/interrupted", message: "reading the bundle was interrupted", exit: EXIT.interrupted });
   if (wrong.length > 0) return err(damaged(wrong));
-  const family = getFamily(prompt.family);
+  const family = chatFamilyOf(prompt);
   if (!family.ok) return family;
-  return ok({ manifest, agent, toolset, prompt, smoke, tests, family: family.value, renderer: createRenderer(family.value) });
+  return ok({ manifest, agent, toolset, prompt, smoke, tests, renderer: createRenderer(family.value) });
 }

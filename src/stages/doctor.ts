@@ -9,8 +9,11 @@ import { availableParallelism, freemem, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import type { StageEvent } from "../engine/stage.ts";
 import { cachedBase, ensureBase } from "../models/base.ts";
-import { type Family, familyNames, getFamily } from "../models/family.ts";
+import { type Family, type FolderSource, familyNames, fileOf, getFamily } from "../models/family.ts";
+import { shownPath } from "../models/family-file.ts";
+import { absentFile, folderOf } from "../models/folder.ts";
 import { findLlamaFiles } from "../models/llama-files.ts";
+import { memoryOf } from "../models/memory.ts";
 import { isOffline } from "../platform/offline.ts";
 import { cacheDir, packageRoot } from "../platform/paths.ts";
 import { runProcess } from "../platform/process.ts";
@@ -43,13 +46,11 @@ const GB = 1e9;
 const NODE_FLOOR = [20, 19] as const;
 /** What a run itself writes: the base model, exports in several formats, the bundle. */
 const DISK_RUN = 1.5 * GB;
-/** Beside the weights in float32: what a family takes whose data file gives no measured figure. */
-const MEMORY_BESIDE = 5 * GB;
 const PROBE_MS = 10_000;
 
 /** What a recipe asks of the machine; without one the default recipe's. */
 export interface Needs {
-  readonly family: string;
+  readonly family: Family;
   /** Where its weights come from (a family's source); without it the default. */
   readonly source?: string;
   /** How many GGUF files are written. */
@@ -60,7 +61,13 @@ export interface Needs {
   readonly secrets?: readonly string[];
 }
 
-const DEFAULT_NEEDS: Needs = { family: "smollm2", exports: 1 };
+const DEFAULT_FAMILY = "smollm2";
+
+function defaultNeeds(): Needs {
+  const family = getFamily(DEFAULT_FAMILY);
+  if (!family.ok) throw new Error(family.error.message);
+  return { family: family.value, exports: 1 };
+}
 
 export interface ExamineOptions {
   readonly projectDir: string;
@@ -77,9 +84,7 @@ export async function mend(o: {
 }): Promise<Result<void>> {
   const python = await ensurePython({ signal: o.signal, onProgress: o.onProgress });
   if (!python.ok) return python;
-  const family = getFamily((o.needs ?? DEFAULT_NEEDS).family);
-  if (!family.ok) return family;
-  const base = await ensureBase(family.value, o.needs?.source ?? "default", { signal: o.signal, onProgress: o.onProgress });
+  const base = await ensureBase((o.needs ?? defaultNeeds()).family, o.needs?.source ?? "default", { signal: o.signal, onProgress: o.onProgress });
   return base.ok ? ok(undefined) : base;
 }
 
@@ -87,7 +92,7 @@ export async function examine(o: ExamineOptions): Promise<DoctorReport> {
   const env = o.env ?? process.env;
   const manifest = JSON.parse(await readFile(join(packageRoot(), "package.json"), "utf8")) as { version: string };
   const python = await inspectPython(o.signal);
-  const needs = o.needs ?? DEFAULT_NEEDS;
+  const needs = o.needs ?? defaultNeeds();
   const findings: Finding[] = [
     node(),
     ...pythonFindings(python, isOffline(env)),
@@ -100,7 +105,7 @@ export async function examine(o: ExamineOptions): Promise<DoctorReport> {
     ...keys(env, o.needs),
   ];
   const healthy = findings.every((f) => f.status !== "missing");
-  return { version: manifest.version, findings, ready: healthy ? families().map(familyWords) : [] };
+  return { version: manifest.version, findings, ready: healthy ? readyFamilies(needs).map(familyWords) : [] };
 }
 
 function node(): Finding {
@@ -173,11 +178,6 @@ async function gpu(env: NodeJS.ProcessEnv, signal: AbortSignal | undefined): Pro
   return cards.map((card) => ({ check: "gpu", status: "ok", message: `${card}${cuda === undefined ? "" : `, CUDA ${cuda}`}${visible}` }));
 }
 
-/** Bytes that training the family takes. */
-function memoryOf(family: Family): number {
-  return family.training.memory_gb === undefined ? MEMORY_BESIDE + 4 * family.parameters : family.training.memory_gb * GB;
-}
-
 /** The way out: forge fetches through pip alone, which honours these. A password in a proxy's address is not shown. */
 function network(env: NodeJS.ProcessEnv): Finding {
   if (isOffline(env)) return { check: "network", status: "note", message: "offline (MCP_FORGE_OFFLINE): nothing is fetched" };
@@ -190,19 +190,18 @@ function memory(needs: Needs): Finding {
   const limit = process.constrainedMemory();
   const total = limit > 0 && limit < totalmem() ? limit : totalmem();
   const message = `${gb(total)} of memory, ${gb(Math.min(total, freemem()))} free`;
-  const family = families().find((f) => f.name === needs.family);
-  const needed = family === undefined ? 0 : memoryOf(family);
+  const needed = memoryOf(needs.family);
   if (total >= needed) return { check: "memory", status: "ok", message };
   return {
     check: "memory",
     status: "note",
-    message: `${message}; training ${needs.family} may take ${gb(needed)}`,
+    message: `${message}; training ${needs.family.name} may take ${gb(needed)}`,
     fix: "set `train.row_tokens` lower in the recipe",
   };
 }
 
 async function disks(projectDir: string, env: NodeJS.ProcessEnv, python: PythonState, needs: Needs): Promise<Finding[]> {
-  const parameters = families().find((f) => f.name === needs.family)?.parameters ?? 0;
+  const { parameters } = needs.family;
   // The merged model in float32, the f16 file, each export and its copy in the bundle: at most 2 bytes a parameter each.
   const run = Math.max(DISK_RUN, parameters * (6 + 4 * needs.exports));
   const findings: Finding[] = [];
@@ -235,14 +234,27 @@ async function freeBytes(path: string): Promise<number | undefined> {
 
 /** The base model of the recipe (of the default recipe where there is none). */
 function baseModel(needs: Needs, offline: boolean): Finding[] {
-  const family = families().find((f) => f.name === needs.family);
-  if (family === undefined) return [];
+  const { family } = needs;
   const name = needs.source ?? "default";
   if (cachedBase(family, name) !== undefined) return [{ check: "model", status: "ok", message: `${family.title} is in the cache` }];
   const source = family.sources[name];
   if (source?.kind === "package") return [{ check: "model", status: "ok", message: `${family.title} comes with forge` }];
+  if (source?.kind === "folder") return [folderFinding(family, source)];
   const what = source?.kind === "wheel" ? ` (${Math.round(source.bytes / 1e6)} MB)` : source?.kind === "hub" ? " (from the model hub)" : "";
   return [{ check: "model", message: `${family.title} is not fetched yet${what}`, ...fetched("fetches", offline) }];
+}
+
+/** Weights in a folder of the user's are taken from there once. */
+function folderFinding(family: Family, source: FolderSource): Finding {
+  const where = shownPath(folderOf(family, source));
+  const absent = absentFile(family, source);
+  if (absent === undefined) return { check: "model", status: "note", message: `${family.title} is taken from ${where} when it is needed` };
+  return {
+    check: "model",
+    status: "missing",
+    message: `${family.title} is not in the cache, and ${absent} is not in ${where} as its family file has it`,
+    fix: `put the file there, or pin the model anew: forge models add ${where} --output ${shownPath(fileOf(family) ?? "")} --force`,
+  };
 }
 
 /** What is fetched when it is needed is no lack, unless nothing may be fetched. */
@@ -286,5 +298,8 @@ const families = (): Family[] =>
     const found = getFamily(name);
     return found.ok ? [found.value] : [];
   });
+/** Those that come with forge, and the one that the recipe brings. */
+const readyFamilies = (needs: Needs): Family[] =>
+  [...families().filter((f) => f.name !== needs.family.name), needs.family].sort((a, b) => (a.name < b.name ? -1 : 1));
 const familyWords = (family: Family): string => `${family.name} (${Math.ceil(memoryOf(family) / GB)} GB)`;
 const gb = (count: number): string => `${(count / GB).toFixed(1)} GB`;

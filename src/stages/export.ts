@@ -9,7 +9,7 @@ import type { JsonValue } from "../platform/json.ts";
 import { ok } from "../platform/result.ts";
 import { pythonRuntime } from "../runners/python-env.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
-import { baseSettings, converterRuntime, modelSlice, type PipelineContext } from "./context.ts";
+import { baseSettings, converterRuntime, familyWords, modelSlice, type PipelineContext } from "./context.ts";
 
 export const VERSION = 2;
 
@@ -20,7 +20,7 @@ export function exportF16Stage(c: PipelineContext): StageDefinition {
     title: "Export to GGUF (f16)",
     version: VERSION,
     recipe: { name: c.recipe.name, ...modelSlice(c) },
-    settings: { ...baseSettings(c), ...unverified(c) },
+    settings: { ...baseSettings(c), ...familyWords(c), ...unverified(c) },
     runtime: { ...pythonRuntime(), ...converterRuntime() },
     inputs: {
       toolset: { stage: "inspect", output: "toolset" },

@@ -20,7 +20,7 @@ export async function missingOffline(pipeline: Pipeline, until?: string): Promis
   const running = plan.value.nodes.filter((n) => n.status !== "cached" && pipeline.given?.has(n.id) !== true).map((n) => n.id);
   const { family, sourceName, source, recipe, loaded } = pipeline.context;
   const missing: Failure[] = [];
-  if (running.some((id) => WITH_BASE.test(id)) && source.kind !== "package" && cachedBase(family, sourceName) === undefined) {
+  if (running.some((id) => WITH_BASE.test(id)) && source.kind !== "package" && source.kind !== "folder" && cachedBase(family, sourceName) === undefined) {
     const size = source.kind === "wheel" ? ` (${Math.round(source.bytes / 1e6)} MB)` : "";
     missing.push(offlineFailure(`the base model ${family.title}${size} is not in the cache`));
   }

@@ -14,7 +14,7 @@ import type { LoopRecord } from "../schemas/generated/loop-record.ts";
 import type { QaReport } from "../schemas/generated/qa-report.ts";
 import type { Sample } from "../schemas/generated/sample.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
-import { baseSettings, modelSlice, type PipelineContext, plain, sampleSource, toolSlice } from "./context.ts";
+import { baseSettings, familyWords, modelSlice, type PipelineContext, plain, sampleSource, toolSlice } from "./context.ts";
 import { evaluationInputs } from "./evaluation-inputs.ts";
 import { gateFigures } from "./figures.ts";
 import { gate, gateId } from "./gates.ts";
@@ -60,7 +60,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
       ...(unproven ? { gates: plain(recipe.gates) } : {}),
       ...modelSlice(c),
     },
-    settings: { ...baseSettings(c), ...(unproven ? { unproven: true } : {}) },
+    settings: { ...baseSettings(c), ...familyWords(c), ...(unproven ? { unproven: true } : {}) },
     inputs: {
       ...evaluationInputs(c),
       train: sampleSource(c),

@@ -1,15 +1,15 @@
 /**
- * The graph of a recipe: every stage and gate in order. Reads nothing but the recipe and the program's
+ * The graph of a recipe: every stage and gate in order. Reads nothing but the recipe, the family file that it may name, and the program's
  * own data files, imports no domain code that runs, and so costs next to nothing on an unchanged apply.
  *
  *   inspect > generate (> decontaminate) > qa > train > export:f16 > export:FORMAT > validate:FORMAT > benchmark:FORMAT > pack
  */
 import { dirname, join, resolve } from "node:path";
 import type { NodeDefinition } from "../engine/stage.ts";
-import { getFamily, getSource } from "../models/family.ts";
+import { getSource } from "../models/family.ts";
+import { familyOfModel } from "../models/family-file.ts";
 import { headStartOf, trainingOf } from "../models/head-start.ts";
 import { resolveHyperparameters } from "../models/hyperparameters.ts";
-import { EXIT } from "../platform/exit.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import type { LoadedRecipe } from "../recipe/types.ts";
 import { baselineStage } from "./baseline.ts";
@@ -51,17 +51,8 @@ export interface PipelineOptions {
 /** Makes the graph of a loaded recipe; fails when the recipe asks for a base model that is not known. */
 export function buildPipeline(loaded: LoadedRecipe, options: PipelineOptions = {}): Result<Pipeline> {
   const { recipe } = loaded;
-  if (recipe.model.family === undefined) {
-    return err({
-      code: "models/family-needed",
-      message: "`model.hf_id` without a family is not supported yet",
-      hint: "Write `model: { family: smollm2 }`.",
-      place: loaded.placeOf(["model"]),
-      exit: EXIT.usage,
-    });
-  }
-  const family = getFamily(recipe.model.family);
-  if (!family.ok) return err({ ...family.error, place: loaded.placeOf(["model", "family"]) });
+  const family = familyOfModel(recipe.model, loaded.dir);
+  if (!family.ok) return err({ place: loaded.placeOf(family.error.path), ...family.error.failure });
   const sourceName = recipe.model.source ?? "default";
   const source = getSource(family.value, sourceName);
   if (!source.ok) return err({ ...source.error, place: loaded.placeOf(["model", "source"]) });

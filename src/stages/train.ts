@@ -12,7 +12,7 @@ import { ok } from "../platform/result.ts";
 import { pythonRuntime } from "../runners/python-env.ts";
 import type { Sample } from "../schemas/generated/sample.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
-import { baseSettings, type PipelineContext, plain, sampleSource } from "./context.ts";
+import { baseSettings, modelWords, type PipelineContext, sampleSource } from "./context.ts";
 
 export const VERSION = 7;
 
@@ -24,7 +24,7 @@ export function trainStage(c: PipelineContext): StageDefinition {
     id: "train",
     title: "Fine-tune the model",
     version: VERSION,
-    recipe: { seed: c.recipe.seed, profile: c.recipe.profile, train: { ...c.recipe.train }, model: plain(c.recipe.model) },
+    recipe: { seed: c.recipe.seed, profile: c.recipe.profile, train: { ...c.recipe.train }, model: modelWords(c) },
     settings: {
       ...baseSettings(c),
       ...(headStart === undefined ? {} : { head_start: headStart.digest }),

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { goText, modelfile } from "../../src/bundle/modelfile.ts";
 import { measureTurns, renderTurns } from "../../src/bundle/turns.ts";
 import { SYSTEM_PROMPT } from "../../src/models/prompt.ts";
+import { createRenderer } from "../../src/models/render.ts";
 import type { Message } from "../../src/schemas/generated/sample.ts";
 import type { Toolset } from "../../src/tools/types.ts";
 import { temporaryFolder } from "../tools/rig.ts";
@@ -69,6 +70,8 @@ describe("the turns", () => {
     expect(turns.system[0] + SYSTEM_PROMPT + turns.system[1]).toBe(renderer.toolPrompt((await weatherToolset()).tools));
     expect(turns).toMatchObject({
       user: ["<|im_start|>user\n", "<|im_end|>\n"],
+      firstUser: ["<|im_start|>user\n", "<|im_end|>\n"],
+      afterSystem: "",
       assistant: ["<|im_start|>assistant\n", "<|im_end|>\n"],
       textToCall: "\n",
       callToCall: "\n",
@@ -113,6 +116,62 @@ describe("the turns", () => {
       { numRuns: 50 },
     );
   });
+});
+
+describe.each([
+  ["chatml.jinja", "<|im_end|>"],
+  ["qwen3.jinja", "<|im_end|>"],
+  ["llama-3.jinja", "<|eot_id|>"],
+  ["mistral.jinja", "</s>"],
+  ["mistral-v7.jinja", "</s>"],
+])("of another chat template: %s", (template, end) => {
+  const other = createRenderer({ template, special_tokens: [] });
+  const quiet = CONVERSATIONS.filter((messages) => !JSON.stringify(messages).includes("<"));
+  const strange: readonly (readonly Message[])[] = [
+    [{ role: "system", content: "Be brief." }],
+    [
+      { role: "system", content: "Be brief." },
+      { role: "assistant", content: "Hello." },
+      { role: "user", content: "Hi" },
+    ],
+    [
+      { role: "assistant", content: "Hello." },
+      { role: "user", content: "Hi" },
+    ],
+    [
+      { role: "system", content: "a" },
+      { role: "system", content: "b" },
+      { role: "user", content: "c" },
+    ],
+  ];
+
+  it("the turns render every conversation as the renderer does", async () => {
+    const { tools } = await weatherToolset();
+    const turns = measureTurns(other, tools, SYSTEM_PROMPT);
+    for (const messages of [...quiet, ...strange]) expect(renderTurns(turns, messages)).toBe(other.prompt(messages, tools));
+  });
+
+  it("the Modelfile holds the tool prompt, and stops where an answer ends", async () => {
+    const { tools } = await weatherToolset();
+    const turns = measureTurns(other, tools, SYSTEM_PROMPT);
+    const commands = readModelfile(modelfile({ name: "x", modelFile: "model.gguf", turns, contextLength: 2048, stopTokens: [end], notes: [] }));
+    expect(commands.get("PARAMETER")).toContain(`stop ${JSON.stringify(end)}`);
+    const [before = "", after = ""] = other.toolPrompt(tools).split(SYSTEM_PROMPT);
+    expect(commands.get("TEMPLATE")?.[0]).toContain(before);
+    expect(commands.get("TEMPLATE")?.[0]).toContain(after);
+  });
+
+  it.skipIf(!hasGo)(
+    "renders in Go as the renderer does, byte for byte",
+    async () => {
+      const { tools } = await weatherToolset();
+      const turns = measureTurns(other, tools, SYSTEM_PROMPT);
+      const commands = readModelfile(modelfile({ name: "x", modelFile: "model.gguf", turns, contextLength: 2048, stopTokens: [end], notes: [] }));
+      const all = [...quiet, ...strange];
+      expect(goRender(commands.get("TEMPLATE")?.[0] ?? "", all)).toEqual(all.map((messages) => other.prompt(messages, tools)));
+    },
+    120_000,
+  );
 });
 
 describe("the Modelfile", () => {

@@ -23,10 +23,8 @@ describe("usage", () => {
     expect(all.code).toBe(0);
     for (const { name, summary } of CATALOGUE) expect(all.out).toMatch(new RegExp(`^  ${name} .*${summary.slice(0, 10)}`, "m"));
     for (const { name } of CATALOGUE) {
-      const help = await rig.run(rig.project(null), [
-        ...(name === "tools" ? ["tools", "inspect"] : name === "store" ? ["store", "verify"] : name === "data" ? ["data", "convert"] : [name]),
-        "--help",
-      ]);
+      const groups: Readonly<Record<string, string>> = { tools: "inspect", store: "verify", data: "convert", models: "add" };
+      const help = await rig.run(rig.project(null), [name, ...(groups[name] === undefined ? [] : [groups[name]]), "--help"]);
       expect(help.code, name).toBe(0);
       expect(help.out, name).toMatch(/Examples?[^\n]*:\n {2}\$ forge /);
     }

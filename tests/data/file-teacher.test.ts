@@ -31,7 +31,7 @@ const texts = (g: Generation) => g.train.map((s) => JSON.stringify(s.messages));
 
 describe("a file as the teacher", () => {
   it("fills slots with its conversations, and the builtin teacher writes the rest and the held-out cases", async () => {
-    const made = await make([served("Oslo", 1), served("Lima", 2), refused(1), refused(2)]);
+    const made = await make([served("Oslo", 1), served("Lima", 2), refused(1), refused(2)], 60);
     expect(made).toMatchObject({ used: 4, unfit: 0 });
     for (const own of ["My own answer 1.", "My own answer 2.", "I cannot sing, 1 times.", "I cannot sing, 2 times."])
       expect(texts(made).filter((t) => t.includes(own))).toHaveLength(1);

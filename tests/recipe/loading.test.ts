@@ -156,6 +156,12 @@ describe("variants", () => {
 
   it("replace one way to name a model by the other", async () => {
     const text = `${GOOD}model: {family: smollm2, source: hub}\nvariants: {other: {model: {hf_id: a/b}}}\n`;
+    expect((await loadGood(text, { variant: "other" })).recipe.model).toEqual({ hf_id: "a/b" });
+    expect(await complaints(text)).toEqual([]);
+  });
+
+  it("may want what this version cannot do, as long as nobody asks for them", async () => {
+    const text = `${GOOD}variants: {other: {train: {backend: unsloth}}}\n`;
     expect((await only(text, { variant: "other" })).code).toBe("recipe/not-available");
     expect(await complaints(text)).toEqual([]);
   });

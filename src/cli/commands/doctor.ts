@@ -42,7 +42,10 @@ async function run(context: CliContext, recipe: string | undefined, flags: Flags
     const { model, exports, data, tools } = loaded.value.recipe;
     const { secretNames } = await import("../../tools/secrets.ts");
     const secrets = secretNames(tools.flatMap(({ mcp }) => [...Object.values(mcp?.env ?? {}), ...Object.values(mcp?.headers ?? {})]));
-    if (model.family !== undefined) needs = { secrets, family: model.family, source: model.source, exports: exports.length, teacher: data.teacher.provider };
+    const { familyOfModel } = await import("../../models/family-file.ts");
+    const family = familyOfModel(model, loaded.value.dir);
+    if (!family.ok) return fail(context, { place: loaded.value.placeOf(family.error.path), ...family.error.failure });
+    needs = { secrets, family: family.value, source: model.source, exports: exports.length, teacher: data.teacher.provider };
   }
   if (flags.fix === true) {
     const interrupt = listenForInterrupt((line) => terminal.err(`${line}\n`));

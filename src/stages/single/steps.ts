@@ -4,9 +4,10 @@
  * mends it.
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, relative, resolve, sep } from "node:path";
 import type { StageDefinition } from "../../engine/stage.ts";
 import { familyByHubId } from "../../models/family.ts";
+import { isFamilyFile, projectFamily } from "../../models/family-file.ts";
 import { ggufText } from "../../models/gguf.ts";
 import { EXIT } from "../../platform/exit.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
@@ -188,7 +189,10 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
         { stage: "train", output: "training", to: to(TRAINED.training) },
         { stage: "inspect", output: "toolset", to: to(TRAINED.tools) },
       ],
-      beside: { [to(TRAINED.about)]: `${JSON.stringify({ version: 1, family, name: recipe.value.name }, null, 2)}\n` },
+      beside: {
+        [to(TRAINED.about)]:
+          `${JSON.stringify({ version: 1, family: isFamilyFile(family) ? pathFrom(folder, family) : family, name: recipe.value.name }, null, 2)}\n`,
+      },
     });
   },
 
@@ -211,7 +215,9 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
     const formats = formatsOf(flags);
     if (!formats.ok) return formats;
     const output = flags.output ?? "model.gguf";
-    const recipe = recipeFor({ ...flags, family: about.value.family, name: flags.name ?? about.value.name }, tools.value, output, { exports: formats.value });
+    const own = about.value.family;
+    const family = isFamilyFile(own) ? pathFrom(process.cwd(), join(flags.model, own)) : own;
+    const recipe = recipeFor({ ...flags, family, name: flags.name ?? about.value.name }, tools.value, output, { exports: formats.value });
     if (!recipe.ok) return recipe;
     const [only] = formats.value;
     return ok({
@@ -281,7 +287,9 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
     if (!tools.ok) return tools;
     const format = formatOf(model);
     const output = flags.output ?? join("dist", nameFrom(flags.name ?? "model", "model"));
-    const recipe = recipeFor({ ...flags, family: familyOf(flags, model) }, tools.value, output, {
+    const family = familyOf(flags, model);
+    if (!family.ok) return family;
+    const recipe = recipeFor({ ...flags, family: family.value }, tools.value, output, {
       exports: [format],
       evaluation: { benchmark: flags.benchmark !== undefined },
       // Without the samples there is nothing to say of them.
@@ -320,7 +328,9 @@ function measuring(step: "validate" | "benchmark", flags: StepFlags, sources: re
   const tools = toolsFor(flags, sources, model);
   if (!tools.ok) return tools;
   const format = formatOf(model);
-  const recipe = recipeFor({ ...flags, family: familyOf(flags, model) }, tools.value, model, {
+  const family = familyOf(flags, model);
+  if (!family.ok) return family;
+  const recipe = recipeFor({ ...flags, family: family.value }, tools.value, model, {
     // Samples to train on are not wanted: as few as there can be.
     data: { samples: 1, min_per_tool: 0 },
     evaluation: { samples: flags.samples ?? 20, baseline: step === "benchmark" },
@@ -408,12 +418,22 @@ export function formatsOf(flags: Pick<StepFlags, "format">): Result<[ExportForma
 /** The format that a file's name tells; q8_0 where it tells none. Only a label: the model says itself what it is. */
 const formatOf = (path: string): ExportFormat => FORMATS.find((f) => path.toLowerCase().split(/[/\\]/).at(-1)?.includes(f)) ?? "q8_0";
 
-/** The family of a model file: by flag, else the one that the file says it was made of; undefined where it says nothing. */
-function familyOf(flags: StepFlags, model: string): string | undefined {
-  if (flags.family !== undefined) return flags.family;
+/**
+ * The family of a model file: by flag, else the one that the file says it was made of, among those that come with forge and the project's own;
+ * undefined where it says nothing.
+ */
+function familyOf(flags: StepFlags, model: string): Result<string | undefined> {
+  if (flags.family !== undefined) return ok(flags.family);
   const base = ggufText(model, "mcp_forge.base_model");
-  return base === undefined ? undefined : familyByHubId(base)?.name;
+  if (base === undefined) return ok(undefined);
+  const found = familyByHubId(base)?.name ?? projectFamily(base, process.cwd());
+  return found === undefined
+    ? usage(`the model was made of \`${base.slice(0, 100)}\`, which is no family that comes with forge`, "name its family file: --family models/NAME.json")
+    : ok(found);
 }
+
+/** The way from a folder to a file, as it is written everywhere. */
+const pathFrom = (folder: string, file: string): string => relative(resolve(folder), resolve(file)).split(sep).join("/");
 
 const impliedUnless = (named: string | undefined): { readonly implied?: true } => (named === undefined ? { implied: true } : {});
 

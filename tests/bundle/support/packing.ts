@@ -48,7 +48,7 @@ export async function packInput(more: Partial<PackInput> = {}): Promise<PackInpu
     renderer,
     licensePath: join(dir, "LICENSE"),
     contextLength: 2048,
-    baseModel: { name: family.title, hf_id: family.hub_id, revision: null, family: family.name, license: family.licence },
+    baseModel: { name: family.title, hf_id: family.hub_id ?? null, revision: null, family: family.name, license: family.licence },
     training: { config_hash: "sha256:0", profile: "fast_dev", epochs: 1, final_loss: 0.12 },
     dataset: { total_samples: 300, seed_samples: 300, augmented_samples: 0, tool_coverage: { get_weather: 100 }, scenario_coverage: { standard: 180 } },
     validation: {

@@ -55,21 +55,9 @@ const AGAIN: readonly string[] = [
   "(refresh|repeat) (that|it)(| please|, please)",
   "(any news|anything new)(| since| there)?",
 ];
-const LEADS: readonly string[] = [
-  "",
-  "",
-  "And ",
-  "and ",
-  "Also, ",
-  "Ok, ",
-  "ok and ",
-  "Thanks. ",
-  "Great, thanks. ",
-  "Good. ",
-  "Then ",
-  "One more thing: ",
-  "Hm, ",
-];
+const LEADS: readonly string[] = ["And ", "and ", "ok and ", "Thanks. And ", "Great, thanks, and ", "Good, and ", "Then ", "And then "];
+/** Of a request that points back by words of its own, which need not be tied to what was said. */
+const FREE_LEADS: readonly string[] = ["", "", "Also, ", "Ok, ", "Great, thanks. ", "Good. ", "One more thing: ", "Hm, "];
 
 /** A follow-up of one of the ways above; a draw that does not work out gives null and is tried again. */
 export const followUp: Recipe = (world, model, rng, heldout, turn) => {
@@ -163,7 +151,8 @@ const anotherTool: Recipe = (world, model, rng, heldout, turn) => {
     taken.filter((t) => t.shared).map((t) => t.binding.param),
     rng,
   );
-  const text = ledIn(pointing === "" ? said.text : said.text.replace(/([.?!]*)$/, (marks) => ` ${pointing}${marks}`), rng);
+  // What neither points back nor is tied to what was said would be a request that leaves something out.
+  const text = pointing === "" ? ledIn(said.text, LEADS, rng) : ledIn(pointingBack(said.text, pointing), [...LEADS, ...FREE_LEADS], rng);
   const twins = clearOf(twinsOf(model, world), model, said.text, turn);
   const theirTwins = clearOf(twinsOf(other, world), other, first.text, turn);
   if (twins === "unclear" || theirTwins === "unclear") return null;
@@ -186,7 +175,10 @@ const again: Recipe = (world, model, rng, heldout) => {
   const alternatives = twins === "unclear" ? {} : otherCalls(twins, bindings);
   return {
     frame: `again ${frameOf(shape)} ${model.tool.name.toLowerCase()}`,
-    exchanges: [callExchange(first.text, model, bindings, rng, alternatives), callExchange(ledIn(shape, rng), model, bindings, rng, alternatives)],
+    exchanges: [
+      callExchange(first.text, model, bindings, rng, alternatives),
+      callExchange(ledIn(shape, [...FREE_LEADS, ...LEADS], rng), model, bindings, rng, alternatives),
+    ],
   };
 };
 
@@ -265,8 +257,11 @@ const sameThing = (p: Param, other: ToolModel): Param | undefined =>
       )
     : undefined;
 
+/** The request with words at its end that point at what was named before. */
+export const pointingBack = (text: string, pointer: string): string => text.replace(/([.?!]*)$/, (marks) => ` ${pointer}${marks}`);
+
 /** Words that point at the thing, or none. */
-function pointerTo(shared: readonly Param[], rng: Rng): string {
+export function pointerTo(shared: readonly Param[], rng: Rng): string {
   const one = shared.length === 1 ? (shared[0] as Param) : undefined;
   if (one === undefined || one.role.side !== null) return "";
   if (THERE.test(one.role.kind)) return rng.pick(["there", "there", "there", `for the same ${one.role.noun}`, ""]);
@@ -274,8 +269,8 @@ function pointerTo(shared: readonly Param[], rng: Rng): string {
 }
 
 /** With a word or two before it that tie it to what was said; a sentence goes on in lower case after one. */
-function ledIn(text: string, rng: Rng): string {
-  const lead = rng.pick(LEADS);
+function ledIn(text: string, leads: readonly string[], rng: Rng): string {
+  const lead = rng.pick(leads);
   if (lead === "") return inCase(text, rng);
   return inCase(/[.] $/.test(lead) ? `${lead}${capital(text)}` : `${lead}${uncapital(text)}`, rng);
 }

@@ -11,7 +11,7 @@ import { callExchange, drawBindings, isBounded, otherCalls, type Wanted } from "
 import { inTurn, parallel } from "./chain.ts";
 import { WEATHER_OPEN } from "./domains/weather.ts";
 import { literally } from "./english.ts";
-import { afterCall, followUp } from "./follow-ups.ts";
+import { afterCall, followUp, pointerTo, pointingBack } from "./follow-ups.ts";
 import { definite, type ToolModel } from "./model.ts";
 import { outOfScope, plainQuestion } from "./plain.ts";
 import { argumentsOf, type Binding, type Request, type RequestOptions, writeRequest } from "./request.ts";
@@ -50,6 +50,10 @@ const beyond: Recipe = (world, _model, rng) => {
   return q && { frame: q.frame, exchanges: [{ kind: "say", user: q.text, answer: q.refusal }] };
 };
 
+/** Chances that something is asked before, which does not say it either, and that the request points at what nobody named. */
+const CHAT_BEFORE = 0.25;
+const POINTLESS = 0.2;
+
 const missingRequired: Recipe = (world, model, rng, heldout) => {
   const bindings = drawBindings(world, model, rng, { optional: 0.15, most: 1, heldout });
   if (bindings === null) return null;
@@ -58,11 +62,17 @@ const missingRequired: Recipe = (world, model, rng, heldout) => {
   const all = required.length > 1 && rng.chance(0.4);
   const missing = all ? required : [rng.pick(required)];
   const known = bindings.filter((b) => !missing.includes(b));
-  const r = request(model, known, rng, { style: "normal" });
+  const pointless = rng.chance(POINTLESS)
+    ? pointerTo(
+        missing.map((b) => b.param),
+        rng,
+      )
+    : "";
+  const r = request(model, known, rng, { style: "normal", ...(pointless !== "" && { register: "bare" }) });
   if (r === null) return null;
   const ask: Exchange = {
     kind: "say",
-    user: r.text,
+    user: pointless === "" ? r.text : pointingBack(r.text, pointless),
     answer:
       all && missing.length > 1
         ? askForAll(
@@ -72,9 +82,13 @@ const missingRequired: Recipe = (world, model, rng, heldout) => {
           )
         : askFor((missing[0] as Binding).param, model, rng),
   };
-  const frame = `missing ${r.frame}`;
-  if (heldout || missing.length > 2 || rng.chance(0.4)) return { frame, exchanges: [ask], focus: 0 };
-  return { frame, exchanges: [ask, callExchange(supply(missing, model, rng), model, bindings, rng)], focus: 0 };
+  // What was asked before names nothing that the request could point at.
+  const chat = pointless === "" && rng.chance(CHAT_BEFORE) ? plainQuestion(world.tools, world.territory, rng) : null;
+  const before: Exchange[] = chat === null ? [] : [{ kind: "plain", user: chat.text }];
+  const frame = `missing ${r.frame} ${pointless}`.trim();
+  const focus = before.length;
+  if (heldout || missing.length > 2 || rng.chance(0.4)) return { frame, exchanges: [...before, ask], focus };
+  return { frame, exchanges: [...before, ask, callExchange(supply(missing, model, rng), model, bindings, rng)], focus };
 };
 
 // --- errors ---

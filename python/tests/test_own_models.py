@@ -1,0 +1,155 @@
+"""A model that a project brings, from the hub's form to a GGUF that llama.cpp runs as it was trained: every architecture and vocabulary that is offered."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from export_support import BUNDLE, ROOT, fuzzed, libraries, run_step
+from own_models import KINDS, make
+
+pytestmark = pytest.mark.skipif(not BUNDLE.is_file() or not libraries().is_dir(), reason="node_modules holds no llama.cpp for this machine")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def base(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The GGUF of a kind, beside it the files that it was made of (`hub`). Made once."""
+    made: dict[str, Path] = {}
+
+    def of(name: str) -> Path:
+        if name not in made:
+            folder = tmp_path_factory.mktemp(name)
+            make(name, folder / "hub", 2048)
+            made[name] = convert(name, folder, cache)
+        return made[name]
+
+    return of
+
+
+def convert(name: str, folder: Path, cache: Path, **changes: Any) -> Path:
+    target = folder / "base.gguf"
+    converter = {"bundle": str(BUNDLE), "cache": str(cache)}
+    spec = {"folder": str(folder / "hub"), "output": str(target), "pre_tokenizer": KINDS[name].pre, "metadata": {"general.name": "Tiny"}, "converter": converter}
+    last, log = run_step("convert_base", {**spec, **changes}, folder)
+    assert last["type"] == "result", (last, log)
+    return target
+
+
+def rows(name: str, count: int = 16) -> list[dict[str, Any]]:
+    """Samples as the renderer would write them, some of whose texts are what tokenizers disagree on."""
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    template = (ROOT / "templates" / "chat" / KINDS[name].template).read_text("utf-8")
+    tools = [{"type": "function", "function": {"name": "get_weather", "description": "The weather.", "parameters": {"type": "object", "properties": {"location": {"type": "string"}}}}}]
+
+    def render(messages: list[dict[str, Any]], generate: bool) -> str:
+        return render_jinja_template([messages], tools=tools, chat_template=template, add_generation_prompt=generate)[0][0]
+
+    made = []
+    for i, strange in enumerate(fuzzed(count)):
+        asked = [{"role": "system", "content": "You are a helpful AI assistant."}, {"role": "user", "content": f"In  {i} days: {strange['segments'][0]['text']}?"}]
+        call = {"type": "function", "function": {"name": "get_weather", "arguments": {"location": f"Oslo {i * 1117}"}}}
+        prompt, whole = render(asked, True), render([*asked, {"role": "assistant", "content": "", "tool_calls": [call]}], False).rstrip("\n")
+        assert whole.startswith(prompt)
+        made.append({"id": str(i), "segments": [{"text": prompt, "learn": False}, {"text": whole[len(prompt) :], "learn": True}]})
+    return made
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_is_trained_exported_and_run_as_the_same_model(name: str, base: Callable[[str], Path], cache: Path, tmp_path: Path) -> None:
+    gguf = base(name)
+    samples = tmp_path / "rows.jsonl"
+    samples.write_text("".join(json.dumps(row) + "\n" for row in rows(name)), "utf-8")
+    hyper = {
+        "rank": 8, "alpha": 16, "dropout": 0, "learning_rate": 0.01, "epochs": 2, "samples_per_step": 4, "warmup_steps": 1, "max_tokens": 2048,
+        "batching": "shared_prefix", "row_tokens": 2048, "weight_decay": 0,
+    }  # fmt: skip
+    spec = {"base": {"gguf": str(gguf)}, "family": "tiny", "rows": str(samples), "hyper": hyper, "seed": 1, "output": str(tmp_path / "adapter")}
+    last, log = run_step("train", {**spec, "checkpoints": str(tmp_path / "checkpoints")}, tmp_path)
+    assert last["type"] == "result", (last, log)
+    assert last["figures"]["steps"] == 8
+    template = ROOT / "templates" / "chat" / KINDS[name].template
+    export = {
+        "base": {"gguf": str(gguf)}, "adapter": str(tmp_path / "adapter"), "template": str(template), "stop_tokens": list(KINDS[name].stop),
+        "output": str(tmp_path / "model.gguf"), "metadata": {"general.name": "tiny"}, "converter": {"bundle": str(BUNDLE), "cache": str(cache)},
+        "libraries": str(libraries()), "scratch": str(tmp_path / "scratch"), "threads": 2, "verify": {"rows": str(samples), "positions": 400},
+    }  # fmt: skip
+    last, log = run_step("export", export, tmp_path)
+    assert last["type"] == "result", (last, log)
+    assert last["figures"]["kl"] <= 1e-4 and last["figures"]["top1_clear"] == 1 and last["figures"]["tokens_equal"] > 2000
+    # What the adapter brought is in it: the untuned model is another one.
+    untuned, _ = run_step("verify", {"reference": str(tmp_path / "model.gguf"), "input": str(gguf), "rows": str(samples), "libraries": str(libraries())}, tmp_path)
+    assert untuned["type"] == "result" and untuned["figures"]["kl"] > 1e-3, untuned
+
+
+def test_what_transformers_loads_from_the_hub_s_form_is_what_we_load(base: Callable[[str], Path]) -> None:
+    """Logits of the GGUF's model, which every stage uses, against those of the files themselves, at positions where scaling counts."""
+    code = """
+import sys, torch
+from pathlib import Path
+from transformers import AutoModelForCausalLM
+from forge_steps.model import load_base
+for gguf in map(Path, sys.argv[1:]):
+    theirs = AutoModelForCausalLM.from_pretrained(gguf.parent / "hub", dtype=torch.float32).eval()
+    ours = load_base(gguf, torch.float32)
+    ids = torch.randint(0, 1000, (1, 1500), generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        a, b = theirs(ids).logits, ours(ids).logits
+    assert (a - b).abs().max() < 2e-3, (gguf, (a - b).abs().max())
+print("same")
+"""
+    done = subprocess.run([sys.executable, "-c", code, *(str(base(name)) for name in ("llama-3", "qwen2", "mistral"))], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "same", done.stderr
+
+
+def test_half_precision_weights_stay_what_they_are(cache: Path, tmp_path: Path) -> None:
+    import gguf
+    import numpy as np
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    make("llama-chatml", tmp_path / "hub", 512)
+    weights = {name: t.to(torch.float16) for name, t in load_file(tmp_path / "hub" / "model.safetensors").items()}
+    save_file(weights, tmp_path / "hub" / "model.safetensors", metadata={"format": "pt"})
+    base = convert("llama-chatml", tmp_path, cache, weights="f16")
+    tensors = {t.name: t for t in gguf.GGUFReader(base).tensors}
+    assert tensors["blk.0.ffn_up.weight"].tensor_type.name == "F16"
+    assert np.array_equal(tensors["blk.0.ffn_up.weight"].data, weights["model.layers.0.mlp.up_proj.weight"].numpy())
+
+
+def test_weights_that_training_would_leave_out_are_refused(cache: Path, tmp_path: Path) -> None:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    make("llama-chatml", tmp_path / "hub", 512)
+    config = LlamaConfig.from_pretrained(tmp_path / "hub", attention_bias=True)
+    LlamaForCausalLM(config).save_pretrained(tmp_path / "hub")
+    base = convert("llama-chatml", tmp_path, cache)
+    samples = tmp_path / "rows.jsonl"
+    samples.write_text("".join(json.dumps(row) + "\n" for row in rows("llama-chatml", 2)), "utf-8")
+    spec = {
+        "base": {"gguf": str(base)}, "template": str(ROOT / "templates/chat/chatml.jinja"), "stop_tokens": ["<|im_end|>"], "output": str(tmp_path / "model.gguf"),
+        "metadata": {"general.name": "tiny"}, "converter": {"bundle": str(BUNDLE), "cache": str(cache)}, "libraries": str(libraries()), "scratch": str(tmp_path / "scratch"),
+    }  # fmt: skip
+    last, _ = run_step("export", spec, tmp_path)
+    assert last["type"] == "error" and last["code"] == "model/unknown-weights", last
+
+
+def test_the_factors_of_llama_3_are_those_of_the_converter(base: Callable[[str], Path]) -> None:
+    import gguf
+
+    from forge_steps.base_file import llama3_factors
+
+    tensors = {t.name: t for t in gguf.GGUFReader(base("llama-3")).tensors}
+    found = [float(x) for x in tensors["rope_freqs.weight"].data]
+    assert found == pytest.approx(llama3_factors(500000.0, 32, 32.0), rel=1e-5) and len(set(found)) >= 3

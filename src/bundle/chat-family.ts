@@ -1,0 +1,28 @@
+/**
+ * How the model of a bundle is talked to: by the family of its prompt, where that comes with forge; else by what the bundle says itself,
+ * which names one of forge's chat templates and the words that are control tokens. A bundle's own Jinja is never run.
+ */
+import { getFamily } from "../models/family.ts";
+import { chatTemplates } from "../models/known.ts";
+import type { ChatFamily } from "../models/render.ts";
+import { EXIT } from "../platform/exit.ts";
+import { err, ok, type Result } from "../platform/result.ts";
+import type { Family } from "../schemas/generated/family.ts";
+import type { PromptTemplate } from "../schemas/generated/prompt-template.ts";
+
+/** `title`: the base model's name, of a family that comes with forge. */
+export function chatFamilyOf(prompt: PromptTemplate): Result<ChatFamily & { readonly title?: string }> {
+  const { template, special_tokens } = prompt;
+  if (template === undefined || special_tokens === undefined) return getFamily(prompt.family);
+  if (chatTemplates().includes(template)) return ok({ template, special_tokens });
+  return err({
+    code: "bundle/unknown-template",
+    message: `the bundle is written with the chat template \`${template}\`, which this version does not have`,
+    hint: "use the version of MCP-Forge that made the bundle",
+    exit: EXIT.failed,
+  });
+}
+
+/** What a bundle says of a family that does not come with forge; nothing of one that does. */
+export const chatFamilyWords = (family: Family): Pick<PromptTemplate, "template" | "special_tokens"> =>
+  getFamily(family.name).ok ? {} : { template: family.template, special_tokens: [...family.special_tokens] };

@@ -1,0 +1,99 @@
+/** From a GGUF's own words to what a family file says of it; refused is what training would get wrong without a word. */
+import { err, ok, type Result } from "../../platform/result.ts";
+import { type GgufHeader, type GgufValue, ggufHeader, truncatedGguf } from "../gguf.ts";
+import { PRE_TOKENIZERS } from "../known.ts";
+import { licenceOf } from "./defaults.ts";
+import { type Described, familyOf, licenceNeeded, type Said } from "./describe.ts";
+import { unfit } from "./files.ts";
+import { talkOf } from "./vocabulary.ts";
+
+export interface DescribedGguf {
+  readonly family: Described;
+  /** The commonest type of its matrices. */
+  readonly quantization: string;
+  /** What the file calls the model. */
+  readonly title: string | undefined;
+}
+
+const ARCHITECTURES: readonly string[] = ["llama", "qwen2", "qwen3"];
+/** ggml's types that can be loaded for training (gguf-py, `dequantize`), by number. */
+const TYPES: Readonly<Record<number, string>> = {
+  ...{ 0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 6: "Q5_0", 7: "Q5_1", 8: "Q8_0", 10: "Q2_K", 11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 14: "Q6_K", 30: "BF16" },
+};
+/** python/forge_steps/base_file.py has the same. */
+const TENSORS = /^(token_embd|output_norm|output|rope_freqs|blk\.\d+\.(attn_norm|attn_q|attn_k|attn_v|attn_output|ffn_norm|ffn_gate|ffn_up|ffn_down))\.weight$/;
+const MORE: Readonly<Record<string, RegExp>> = { qwen2: /^blk\.\d+\.attn_[qkv]\.bias$/, qwen3: /^blk\.\d+\.attn_[qk]_norm\.weight$/ };
+/** `enum llama_token_type`. */
+const CONTROL = 3;
+const USER_DEFINED = 4;
+
+const KEYS = ["general.architecture", "general.name", "general.license", "tokenizer.chat_template"];
+const TOKENIZER_KEYS = ["model", "pre", "tokens", "token_type", "eos_token_id", "eot_token_id"].map((key) => `tokenizer.ggml.${key}`);
+const ARCHITECTURE_KEYS = ARCHITECTURES.flatMap((a) => [`${a}.context_length`, `${a}.rope.scaling.type`, `${a}.attention.sliding_window`, `${a}.expert_count`]);
+
+export function describeGguf(path: string, shown: string, said: Said): Result<DescribedGguf> {
+  const header = ggufHeader(path, new Set([...KEYS, ...TOKENIZER_KEYS, ...ARCHITECTURE_KEYS]));
+  if (header === undefined) return err(unfit("no-model", `${shown} is no GGUF file`));
+  const short = truncatedGguf(path);
+  if (short !== undefined) return err(unfit("no-weights", `${shown} is not whole: ${short}`, "Fetch it again."));
+  const problem = problemOf(header);
+  if (problem !== undefined)
+    return err(
+      unfit(
+        "unsupported",
+        `forge cannot fine-tune ${shown}: ${problem}`,
+        `It can fine-tune GGUF files of ${ARCHITECTURES.join(", ")} with a byte-level vocabulary.`,
+      ),
+    );
+  const { metadata, tensors } = header;
+  const text = (key: string): string | undefined => (typeof metadata.get(key) === "string" ? (metadata.get(key) as string) : undefined);
+  const architecture = text("general.architecture") ?? "";
+  const window = metadata.get(`${architecture}.context_length`);
+  if (typeof window !== "number" || !Number.isSafeInteger(window) || window < 1) return err(unfit("no-model", `${shown} does not say how long its window is`));
+  const tokens = list(metadata.get("tokenizer.ggml.tokens"));
+  const types = list(metadata.get("tokenizer.ggml.token_type"));
+  const added = tokens.flatMap((token, i) =>
+    typeof token === "string" && (types[i] === CONTROL || types[i] === USER_DEFINED) ? [{ text: token, control: types[i] === CONTROL }] : [],
+  );
+  const ends = ["eos", "eot"].flatMap((name) => {
+    const token = tokens[Number(metadata.get(`tokenizer.ggml.${name}_token_id`))];
+    return typeof token === "string" ? [token] : [];
+  });
+  const vocabulary = { tokenizer: text("tokenizer.ggml.pre") ?? "", added, ends, ownTemplate: text("tokenizer.chat_template") ?? "" };
+  const talk = talkOf(vocabulary, said.template, shown);
+  if (!talk.ok) return talk;
+  const licence = said.licence ?? licenceOf(text("general.license"));
+  if (licence === undefined) return err(licenceNeeded(shown));
+  const parameters = tensors.filter((t) => t.name !== "rope_freqs.weight").reduce((sum, t) => sum + t.elements, 0);
+  return ok({
+    family: familyOf({ architecture, contextTokens: window, parameters, licence, tokenizer: vocabulary.tokenizer, talk: talk.value }),
+    quantization: commonest(tensors),
+    title: text("general.name"),
+  });
+}
+
+function problemOf({ metadata, tensors }: GgufHeader): string | undefined {
+  const architecture = String(metadata.get("general.architecture") ?? "");
+  if (!ARCHITECTURES.includes(architecture)) return `its architecture is \`${architecture.slice(0, 60)}\``;
+  const model = metadata.get("tokenizer.ggml.model");
+  if (model !== "gpt2") return `its vocabulary is of the kind \`${String(model).slice(0, 60)}\`, which forge does not cut text with yet`;
+  const pre = String(metadata.get("tokenizer.ggml.pre") ?? "");
+  if (!PRE_TOKENIZERS.includes(pre)) return `forge does not have its pre-tokenizer \`${pre.slice(0, 60)}\``;
+  const scaling = metadata.get(`${architecture}.rope.scaling.type`);
+  if (scaling !== undefined && scaling !== "none") return `its rotary embedding is scaled by \`${String(scaling).slice(0, 60)}\``;
+  if (Number(metadata.get(`${architecture}.attention.sliding_window`) ?? 0) > 0) return "its layers look at a sliding window only";
+  if (Number(metadata.get(`${architecture}.expert_count`) ?? 0) > 0) return "it is a mixture of experts";
+  const strange = tensors.find((t) => !TENSORS.test(t.name) && MORE[architecture]?.test(t.name) !== true);
+  if (strange !== undefined) return `it has weights that are not loaded (${strange.name.slice(0, 80)})`;
+  const type = tensors.find((t) => TYPES[t.type] === undefined);
+  return type === undefined ? undefined : `its weights are of a type that cannot be loaded for training (ggml's number ${type.type})`;
+}
+
+const list = (value: GgufValue | undefined): readonly GgufValue[] => (Array.isArray(value) ? (value as readonly GgufValue[]) : []);
+
+function commonest(tensors: GgufHeader["tensors"]): string {
+  const elements = new Map<number, number>();
+  for (const t of tensors) elements.set(t.type, (elements.get(t.type) ?? 0) + t.elements);
+  const [type = 0] = [...elements].sort((a, b) => b[1] - a[1])[0] ?? [];
+  return TYPES[type] ?? "F32";
+}

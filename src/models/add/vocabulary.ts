@@ -1,0 +1,144 @@
+/**
+ * A model's vocabulary, as far as forge has to know it: which pre-tokenizer of llama.cpp cuts text as its own does, which texts are one control
+ * token, at which an answer ends, and which chat template fits.
+ */
+import { err, ok, type Result } from "../../platform/result.ts";
+import { chatTemplates, ENDING, TEMPLATES } from "../known.ts";
+import { isRecord, unfit } from "./files.ts";
+
+/** What decides how a model is talked to, from a tokenizer.json or from a GGUF. */
+export interface Vocabulary {
+  /** llama.cpp's name of the pre-tokenizer. */
+  readonly tokenizer: string;
+  /** Tokens of their own, in the order of their ids. */
+  readonly added: readonly { readonly text: string; readonly control: boolean }[];
+  /** Texts of the tokens that the model's own files name as ends, the most important first. */
+  readonly ends: readonly string[];
+  /** The model's own chat template. */
+  readonly ownTemplate: string;
+}
+
+const QWEN2 = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+/**
+ * Expressions as tokenizer.json has them → llama.cpp's name of what cuts alike (src/llama-vocab.cpp, release v0.5.0, where the original stands beside
+ * each).
+ */
+const EXPRESSIONS: ReadonlyMap<string, string> = new Map([
+  [QWEN2, "qwen2"],
+  [QWEN2.replace("(?i:'s|'t|'re|'ve|'m|'ll|'d)", "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])"), "qwen2"],
+  [QWEN2.replace("|\\p{N}|", "|\\p{N}{1,3}|"), "llama-bpe"],
+  [
+    "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+    "tekken",
+  ],
+]);
+
+/** A tokenizer.json with the files beside it. */
+export function vocabularyOf(
+  files: {
+    readonly tokenizer: Readonly<Record<string, unknown>>;
+    readonly about: Readonly<Record<string, unknown>>;
+    readonly config: Readonly<Record<string, unknown>>;
+    readonly generation: Readonly<Record<string, unknown>>;
+    readonly template: string | undefined;
+  },
+  shown: string,
+): Result<Vocabulary> {
+  const { tokenizer, about, config, generation } = files;
+  const { model, normalizer, pre_tokenizer: pre, added_tokens: listed } = tokenizer;
+  const no = (why: string, hint = "Byte-level vocabularies work: those of Llama 3, Qwen, SmolLM2 and Mistral with Tekken."): Result<never> =>
+    err(unfit("unsupported", `forge cannot fine-tune ${shown}: ${why}`, hint));
+  if (!isRecord(model) || model.type !== "BPE") return no("its vocabulary is no byte-level BPE");
+  if (model.byte_fallback === true || sentencePiece(normalizer)) return no("its vocabulary is SentencePiece's, which forge does not cut text with yet");
+  if (normalizer !== null && normalizer !== undefined && !isNfc(normalizer))
+    return no("its vocabulary changes text before it cuts it, which llama.cpp does not");
+  const name = preTokenizer(pre);
+  if (name === undefined) return no("forge does not know which of llama.cpp's pre-tokenizers cuts text as its own does");
+  if (!Array.isArray(listed)) return no("its tokenizer.json lists no `added_tokens`");
+  const added = listed
+    .flatMap((t) =>
+      isRecord(t) && typeof t.content === "string" && typeof t.id === "number" ? [{ id: t.id, text: t.content, control: t.special === true }] : [],
+    )
+    .sort((a, b) => a.id - b.id);
+  const byId = new Map(added.map((t) => [t.id, t.text]));
+  const ids = [generation.eos_token_id, config.eos_token_id].flat().filter((id): id is number => typeof id === "number");
+  const eos = textOf(about.eos_token);
+  const ends = [...(eos === undefined ? [] : [eos]), ...ids.flatMap((id) => byId.get(id) ?? [])];
+  return ok({ tokenizer: name, added, ends: [...new Set(ends)], ownTemplate: files.template ?? templateText(about.chat_template) });
+}
+
+const sentencePiece = (normalizer: unknown): boolean => JSON.stringify(normalizer ?? null).includes("▁");
+const isNfc = (n: unknown): boolean =>
+  isRecord(n) && (n.type === "NFC" || (n.type === "Sequence" && Array.isArray(n.normalizers) && n.normalizers.every((inner) => isNfc(inner))));
+const textOf = (token: unknown): string | undefined =>
+  typeof token === "string" ? token : isRecord(token) && typeof token.content === "string" ? token.content : undefined;
+
+/** `chat_template` of tokenizer_config.json: a text, or several by name. */
+function templateText(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (!Array.isArray(value)) return "";
+  const named = value.filter(isRecord);
+  const found = named.find((t) => t.name === "default") ?? named[0];
+  return typeof found?.template === "string" ? found.template : "";
+}
+
+/** llama.cpp's name of a pre-tokenizer of a tokenizer.json. */
+export function preTokenizer(pre: unknown): string | undefined {
+  if (!isRecord(pre) || pre.type !== "Sequence" || !Array.isArray(pre.pretokenizers) || pre.pretokenizers.length !== 2) return undefined;
+  const [first, last] = pre.pretokenizers as readonly unknown[];
+  if (!isRecord(first) || !isRecord(last) || last.type !== "ByteLevel" || last.add_prefix_space === true) return undefined;
+  if (first.type === "Digits") return first.individual_digits === true && last.use_regex !== false ? "smollm" : undefined;
+  if (first.type !== "Split" || last.use_regex !== false || !isRecord(first.pattern)) return undefined;
+  const isolated = first.invert === true ? first.behavior === "Removed" : first.behavior === "Isolated";
+  if (!isolated) return undefined;
+  return typeof first.pattern.Regex === "string" ? EXPRESSIONS.get(first.pattern.Regex) : undefined;
+}
+
+export interface Talk {
+  readonly template: string;
+  readonly stopTokens: readonly string[];
+  readonly specialTokens: readonly string[];
+}
+
+/** Tokens with letters only are words of a language, if they are no control tokens. */
+const MARKUP = /[<>[\]|{}]/;
+
+/** How a model with this vocabulary is talked to. `wanted`: the template that the user names. */
+export function talkOf(v: Vocabulary, wanted: string | undefined, shown: string): Result<Talk> {
+  const known = new Set(v.added.map((t) => t.text));
+  const file = wanted === undefined ? templateFor(known, v.ownTemplate) : wanted.endsWith(".jinja") ? wanted : `${wanted}.jinja`;
+  const names = chatTemplates().map((t) => t.replace(/\.jinja$/, ""));
+  if (file === undefined)
+    return err(
+      unfit(
+        "template-needed",
+        `forge does not know how ${shown} is talked to: its vocabulary has the turn markers of none of our chat templates`,
+        `Name the template whose markers it has: --template ${names.join(" | ")}`,
+      ),
+    );
+  const words = TEMPLATES[file];
+  if (words === undefined) return err(unfit("bad-value", `there is no chat template \`${wanted}\``, `Use one of: ${names.join(", ")}.`));
+  const absent = words.needs.filter((token) => !known.has(token));
+  if (absent.length > 0)
+    return err(
+      unfit(
+        "unsupported",
+        `the chat template \`${file}\` does not fit ${shown}: its vocabulary has no token ${absent.join(", ")}`,
+        "Name another with --template, or use another model.",
+      ),
+    );
+  const eos = v.ends[0];
+  const stopTokens = [...new Set([words.end, ...v.ends.filter((t) => known.has(t) && (ENDING.has(t) || t === eos))])];
+  const control = v.added.filter((t) => t.text.trim() !== "" && (t.control || MARKUP.test(t.text))).map((t) => t.text);
+  return ok({ template: file, stopTokens, specialTokens: [...new Set([...control, ...words.needs, ...stopTokens])] });
+}
+
+/** The template whose turn markers a vocabulary has; of several ChatML's, the one that the model's own template is like. */
+function templateFor(known: ReadonlySet<string>, own: string): string | undefined {
+  const has = (file: string): boolean => (TEMPLATES[file]?.needs ?? []).every((token) => known.has(token));
+  if (has("chatml.jinja")) {
+    if (own.includes("named SmolLM")) return "smollm2.jinja";
+    return has("qwen3.jinja") && /enable_thinking|<think>/.test(own) ? "qwen3.jinja" : "chatml.jinja";
+  }
+  return ["llama-3.jinja", "mistral-v7.jinja", "mistral.jinja"].find(has);
+}

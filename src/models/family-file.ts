@@ -1,0 +1,207 @@
+/**
+ * A family of the project's own: a JSON file of the form of src/models/families/*.json, named by a recipe or written by
+ * `forge models add`. It may come with a recipe from anywhere: bounded, checked against the schema, and then against what a schema cannot
+ * say. Guarantees: nothing in it names a package to fetch, a file of the program, or a file that could hold code.
+ */
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join, relative, resolve, sep } from "node:path";
+import { EXIT } from "../platform/exit.ts";
+import { err, type Failure, ok, type Result } from "../platform/result.ts";
+import { locate } from "../recipe/locate.ts";
+import { parseTree, Source } from "../recipe/source.ts";
+import type { RecipePath } from "../recipe/types.ts";
+import type { Family } from "../schemas/generated/family.ts";
+import { validate } from "../schemas/generated/family.validate.js";
+import { familyNames, getFamily, type ProjectFamily } from "./family.ts";
+import { ARCHITECTURES, chatTemplates, PRE_TOKENIZERS } from "./known.ts";
+
+/** Whether a recipe's `model.family` is the path of a file. */
+export const isFamilyFile = (family: string): boolean => family.endsWith(".json");
+
+/** Where a project keeps its family files, beside the recipe. */
+export const FAMILY_FOLDER = "models";
+
+const MAX_BYTES = 1 << 20;
+const SHOWN_PROBLEMS = 3;
+
+/** The name under which a model of the hub is kept: `Qwen/Qwen2.5-0.5B-Instruct` → `qwen2.5-0.5b-instruct`. */
+export function slugOf(text: string): string {
+  const last =
+    text
+      .replace(/[/\\]+$/, "")
+      .split(/[/\\]/)
+      .at(-1) ?? "";
+  const slug = last
+    .toLowerCase()
+    .replace(/[^a-z0-9.-]+/g, "-")
+    .replace(/^[^a-z0-9]+/, "")
+    .slice(0, 64)
+    .replace(/[-.]+$/, "");
+  return slug === "" ? "model" : slug;
+}
+
+/** Path of a file as a person in this folder would type it. */
+export const shownPath = (file: string): string => {
+  const path = relative(process.cwd(), file);
+  return path === "" || path.startsWith(`..${sep}..${sep}..`) ? file : path;
+};
+
+/**
+ * Reads a family file. Failures (exit 4) point at the line.
+ * @param path absolute
+ */
+export function readFamilyFile(path: string): Result<ProjectFamily> {
+  const shown = shownPath(path);
+  const text = readText(path, shown);
+  if (!text.ok) return text;
+  let data: unknown;
+  try {
+    data = JSON.parse(text.value);
+  } catch (e) {
+    return err(failure(`${shown} is not JSON: ${(e as Error).message}`, "Write it anew: forge models add."));
+  }
+  const place = placesIn(shown, text.value);
+  if (!validate(data)) {
+    const problems = validate.errors ?? [];
+    const [first] = problems;
+    const said = [...new Set(problems.map((e) => `${e.instancePath || "the file"} ${e.message ?? "is not valid"}`))].slice(0, SHOWN_PROBLEMS);
+    return err({ ...failure(`${shown} is no family file: ${said.join("; ")}`, HINT), ...place(stepsOf(first?.instancePath ?? "")) });
+  }
+  const family = data as Family; // the schema's own type: what `validate` has just proven
+  const wrong = contradictions(family)[0];
+  if (wrong !== undefined) return err({ ...failure(`${shown}: ${wrong.message}`, wrong.hint ?? HINT), ...place(wrong.path) });
+  return ok({ ...family, file: path });
+}
+
+const HINT = "`forge models add` writes such a file; schemas/family.schema.json describes it.";
+
+interface Contradiction {
+  readonly path: RecipePath;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** What the schema cannot say of a project's family. */
+function contradictions(f: Family): Contradiction[] {
+  const found: Contradiction[] = [];
+  const say = (path: RecipePath, message: string, hint?: string): void => void found.push({ path, message, ...(hint === undefined ? {} : { hint }) });
+  if (getFamily(f.name).ok) say(["name"], `\`${f.name}\` is the name of a family that comes with forge`, "Give it a name of its own.");
+  if (!chatTemplates().includes(f.template)) say(["template"], `there is no chat template \`${f.template}\``, `Use one of: ${chatTemplates().join(", ")}.`);
+  if (!ARCHITECTURES.includes(f.architecture))
+    say(["architecture"], `forge cannot fine-tune the architecture \`${f.architecture}\``, `It can: ${ARCHITECTURES.join(", ")}.`);
+  if (!PRE_TOKENIZERS.includes(f.tokenizer))
+    say(["tokenizer"], `forge does not know the pre-tokenizer \`${f.tokenizer}\``, `It knows: ${PRE_TOKENIZERS.join(", ")}.`);
+  if (f.head_start !== undefined) say(["head_start"], "a head start belongs to a family that comes with forge", "Remove `head_start`.");
+  if (f.larger !== undefined && !familyNames().includes(f.larger)) say(["larger"], `there is no family \`${f.larger}\``, "Remove `larger`.");
+  for (const token of f.stop_tokens)
+    if (!f.special_tokens.includes(token))
+      say(["stop_tokens"], `the stop token ${JSON.stringify(token)} is none of \`special_tokens\``, "Name it in both, as the model's vocabulary has it.");
+  for (const [name, source] of Object.entries(f.sources)) {
+    const path = ["sources", name];
+    if (source?.kind === "wheel" || source?.kind === "package")
+      say([...path, "kind"], `a source of a project's family is \`hub\` or \`folder\`, not \`${source.kind}\``);
+    else if (source?.kind === "folder") {
+      const ready = Object.keys(source.files).filter((file) => file.endsWith(".gguf"));
+      const weights = Object.keys(source.files).filter((file) => file.endsWith(".safetensors"));
+      if (ready.length > 1 || (ready.length > 0 && weights.length > 0)) say([...path, "files"], "a folder holds one GGUF, or weights as safetensors, not both");
+      else if (ready.length === 0 && !["BF16", "F16"].includes(source.quantization))
+        say([...path, "quantization"], "weights that are converted stay BF16 or F16");
+    }
+  }
+  return found;
+}
+
+function readText(path: string, shown: string): Result<string> {
+  try {
+    const found = statSync(path);
+    if (!found.isFile()) return err(failure(`\`${shown}\` is not a file`, "Name a family file, or write one: forge models add."));
+    if (found.size > MAX_BYTES) return err(failure(`${shown} has ${found.size} bytes; a family file has at most ${MAX_BYTES}`, HINT));
+    return ok(readFileSync(path, "utf8"));
+  } catch (e) {
+    const why = (e as NodeJS.ErrnoException).code === "ENOENT" ? "does not exist" : `cannot be read (${(e as NodeJS.ErrnoException).code ?? "unknown"})`;
+    return err(failure(`the family file \`${shown}\` ${why}`, "Check the path, or write one: forge models add FOLDER, FILE.gguf or OWNER/NAME."));
+  }
+}
+
+const failure = (message: string, hint: string): Failure => ({ code: "models/family-file", message, hint, exit: EXIT.usage });
+
+/** JSON pointer → its steps. */
+const stepsOf = (pointer: string): string[] =>
+  pointer
+    .split("/")
+    .slice(1)
+    .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
+
+/** The project's family file for a base model, by its id on the hub or its name, as GGUF files name it; relative to `dir`. */
+export function projectFamily(base: string, dir: string): string | undefined {
+  const folder = join(dir, FAMILY_FOLDER);
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return undefined;
+  for (const name of readdirSync(folder).sort()) {
+    const family = name.endsWith(".json") ? readFamilyFile(join(folder, name)) : undefined;
+    if (family?.ok && (family.value.hub_id ?? family.value.name) === base) return `${FAMILY_FOLDER}/${name}`;
+  }
+  return undefined;
+}
+
+/** Where in the text a value stands: JSON is YAML, and the recipe's reader knows its places. */
+function placesIn(shown: string, text: string): (path: RecipePath) => Pick<Failure, "place"> {
+  const source = new Source(shown, text);
+  const tree = parseTree(source);
+  return (path) => (tree.ok ? { place: source.place(locate(tree.value, path).range) } : {});
+}
+
+/** Which family a recipe's `model` means, and what in it is wrong where it means none. */
+export type FoundFamily = Result<Family, { readonly failure: Failure; readonly path: RecipePath }>;
+
+export interface ModelWords {
+  readonly family?: string;
+  readonly hf_id?: string;
+  readonly revision?: string;
+  readonly template?: string;
+}
+
+/**
+ * The family that a recipe's words mean: one that comes with forge, a file, or the file that pins a model of the hub.
+ * @param dir folder of the recipe, absolute
+ */
+export function familyOfModel(model: ModelWords, dir: string): FoundFamily {
+  const at = <T>(path: string, result: Result<T>): Result<T, { readonly failure: Failure; readonly path: RecipePath }> =>
+    result.ok ? result : err({ failure: result.error, path: ["model", path] });
+  if (model.hf_id !== undefined) return pinned(model.hf_id, model, dir);
+  const name = model.family ?? "";
+  return at("family", isFamilyFile(name) ? readFamilyFile(resolve(dir, name)) : getFamily(name));
+}
+
+/** The project's file for a model of the hub. */
+function pinned(id: string, { revision, template }: ModelWords, dir: string): FoundFamily {
+  const file = join(dir, FAMILY_FOLDER, `${slugOf(id)}.json`);
+  const shown = shownPath(file);
+  const no = (path: string, message: string, hint: string): FoundFamily =>
+    err({ failure: { code: "models/hf-id", message, hint, exit: EXIT.usage }, path: ["model", path] });
+  const add = `forge models add ${id}${revision === undefined ? "" : `@${revision}`}`;
+  const command = shown === join(FAMILY_FOLDER, `${slugOf(id)}.json`) ? add : `${add} --output ${shown}`;
+  if (statSync(file, { throwIfNoEntry: false }) === undefined)
+    return no("hf_id", `\`${id}\` is not pinned in this project: there is no ${shown}`, `Pin it: ${command}`);
+  const family = readFamilyFile(file);
+  if (!family.ok) return err({ failure: family.error, path: ["model", "hf_id"] });
+  const source = family.value.sources.default;
+  if (source?.kind !== "hub" || source.repository.toLowerCase() !== id.toLowerCase())
+    return no(
+      "hf_id",
+      `${shown} pins ${source?.kind === "hub" ? source.repository : "a folder"}, not ${id}`,
+      `Pin it: ${command} --force; or name a file of its own in \`family\`.`,
+    );
+  if (revision !== undefined && revision !== source.revision)
+    return no(
+      "revision",
+      `${shown} pins the revision ${source.revision} of ${id}, not \`${revision}\``,
+      `Take \`revision\` away, write that one, or pin anew: ${command} --force`,
+    );
+  if (template !== undefined && template.replace(/\.jinja$/, "") !== family.value.template.replace(/\.jinja$/, ""))
+    return no(
+      "template",
+      `${shown} has the chat template ${family.value.template}, not \`${template}\``,
+      `Take \`template\` away, or pin anew: ${command} --template ${template} --force`,
+    );
+  return ok(family.value);
+}

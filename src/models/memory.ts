@@ -1,0 +1,10 @@
+/** How much memory training a family takes: measured, or estimated by its size. */
+import type { Family } from "../schemas/generated/family.ts";
+
+const GB = 1e9;
+/** Beside the weights in float32: what a family takes whose data file gives no measured figure. */
+const BESIDE = 5 * GB;
+
+/** Bytes that training the family takes. */
+export const memoryOf = ({ training, parameters }: Pick<Family, "training" | "parameters">): number =>
+  training.memory_gb === undefined ? BESIDE + 4 * parameters : training.memory_gb * GB;

@@ -1,0 +1,49 @@
+/** A bundle of a family that does not come with forge says itself how its model is talked to, and is read without the family's file. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { loadBundle } from "../../src/bundle/read.ts";
+import { verifyBundle } from "../../src/bundle/verify.ts";
+import { createRenderer } from "../../src/models/render.ts";
+import type { PromptTemplate } from "../../src/schemas/generated/prompt-template.ts";
+import { packed } from "./support/packing.ts";
+import { smollm2 } from "./support/toolsets.ts";
+
+const special_tokens = ["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"];
+const { family: own } = smollm2();
+const family = { ...own, name: "own", title: "Own Llama", template: "llama-3.jinja", special_tokens, stop_tokens: ["<|eot_id|>"] };
+const made = () =>
+  packed({ family, renderer: createRenderer(family), baseModel: { name: family.title, hf_id: null, revision: null, family: "own", license: "Apache-2.0" } });
+const prompt = (dir: string): PromptTemplate => JSON.parse(readFileSync(join(dir, "prompt_template.json"), "utf8")) as PromptTemplate;
+
+test("it names the template and the control tokens; one of a family that comes with forge does not", async () => {
+  expect(prompt(await made())).toMatchObject({ family: "own", template: "llama-3.jinja", special_tokens });
+  expect(prompt(await packed())).not.toHaveProperty("template");
+  expect(prompt(await packed())).not.toHaveProperty("special_tokens");
+});
+
+test("it is verified and loaded by them", async () => {
+  const dir = await made();
+  const verified = await verifyBundle(dir, { deep: false });
+  expect(verified.ok && verified.value.checks.filter((c) => !c.passed)).toEqual([]);
+  const loaded = await loadBundle(dir);
+  if (!loaded.ok) throw new Error(loaded.error.message);
+  const asked = loaded.value.renderer.prompt([{ role: "user", content: "say <|eot_id|>" }], loaded.value.toolset.tools);
+  expect(asked.startsWith("<|begin_of_text|><|start_header_id|>system")).toBe(true);
+  expect(asked).toContain("say < |eot_id|>");
+  expect(readFileSync(join(dir, "README.md"), "utf8")).toContain("`<|eot_id|>`");
+});
+
+test("a template that is not forge's is never run", async () => {
+  const dir = await made();
+  const file = join(dir, "prompt_template.json");
+  for (const [template, message] of [
+    ["own.jinja", "which this version does not have"],
+    ["../../../tmp/own.jinja", "must match pattern"],
+  ] as const) {
+    writeFileSync(file, JSON.stringify({ ...prompt(dir), template: template }));
+    const verified = await verifyBundle(dir, { deep: false });
+    expect(verified.ok && verified.value.checks.flatMap((c) => (c.passed ? [] : [c.message])).join("\n")).toContain(message);
+    expect((await loadBundle(dir)).ok).toBe(false);
+  }
+});

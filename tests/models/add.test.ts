@@ -1,0 +1,417 @@
+/** `forge models add`: what it finds out of a model, what it asks for, what it refuses, from a folder and from a hub over real HTTP; and what becomes of the file. */
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { ServerResponse } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { gitBlob } from "../../src/models/add/files.ts";
+import { type AddOptions, addModel } from "../../src/models/add/index.ts";
+import { preTokenizer } from "../../src/models/add/vocabulary.ts";
+import { cachedBase, ensureBase } from "../../src/models/base.ts";
+import { readFamilyFile, slugOf } from "../../src/models/family-file.ts";
+import { chatTemplates, PRE_TOKENIZERS, TEMPLATES } from "../../src/models/known.ts";
+import { packageRoot } from "../../src/platform/paths.ts";
+import { give, listen } from "./hub-server.ts";
+import { CONFIG, modelFiles, QWEN2, safetensors, split, TOKENIZER, TOKENS, writeModel } from "./own-model.ts";
+
+const TOKEN = "hf_aTokenThatNobodyElseMaySee";
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "forge-add-"));
+  for (const name of [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "MCP_FORGE_LLAMA_CPP",
+    "MCP_FORGE_OFFLINE",
+    "HF_HUB_OFFLINE",
+    "HF_TOKEN",
+    "HF_ENDPOINT",
+  ])
+    vi.stubEnv(name, undefined);
+  vi.stubEnv("MCP_FORGE_PYTHON", join(import.meta.dirname, "fake-convert.mjs"));
+  vi.stubEnv("MCP_FORGE_FAKE_SEEN", join(dir, "seen.json"));
+  vi.stubEnv("MCP_FORGE_CACHE_DIR", join(dir, "cache"));
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const output = () => join(dir, "project", "models", "mine.json");
+const add = (what: string, o: Partial<AddOptions> = {}) =>
+  addModel(what, { signal: new AbortController().signal, timing: { stall: 2000, pause: 5 }, output: output(), ...o });
+const added = async (what: string, o: Partial<AddOptions> = {}) => {
+  const r = await add(what, o);
+  if (!r.ok) throw new Error(`${r.error.code}: ${r.error.message}`);
+  return r.value;
+};
+const refused = async (what: string, o: Partial<AddOptions> = {}) => {
+  const r = await add(what, o);
+  if (r.ok) throw new Error("it succeeded");
+  return r.error;
+};
+const sha256 = (content: Buffer) => createHash("sha256").update(content).digest("hex");
+const folder = (changes: Parameters<typeof writeModel>[1] = {}) => writeModel(join(dir, "weights", "Own-Model"), changes);
+
+test("what forge knows of templates and pre-tokenizers is what it has", () => {
+  expect(Object.keys(TEMPLATES).sort()).toEqual(chatTemplates());
+  const python = readFileSync(join(packageRoot(), "python", "forge_steps", "tokenizer.py"), "utf8");
+  const table = /^PRE_TOKENIZERS = \{([\s\S]*?)^\}/m.exec(python)?.[1] ?? "";
+  expect([...table.matchAll(/^ {4}"([^"]+)":/gm)].map((m) => m[1])).toEqual(PRE_TOKENIZERS);
+  const words = readFileSync(join(packageRoot(), "src", "cli", "commands", "models.ts"), "utf8");
+  for (const name of chatTemplates()) expect(words).toContain(name.replace(".jinja", ""));
+});
+
+describe("of a folder", () => {
+  test("everything is found out, and only what the conversion reads is pinned", async () => {
+    const { family, written } = await added(folder(), { name: "own" });
+    expect(written).toBe("new");
+    expect(family).toMatchObject({
+      name: "own",
+      title: "Own-Model",
+      licence: "Apache-2.0",
+      parameters: 328,
+      context_tokens: 32768,
+      architecture: "qwen2",
+      tokenizer: "qwen2",
+      template: "chatml.jinja",
+      stop_tokens: ["<|im_end|>", "<|endoftext|>"],
+      special_tokens: TOKENS,
+      thinking: null,
+    });
+    const source = family.sources.default;
+    if (source?.kind !== "folder") throw new Error("no folder");
+    expect(source.folder).toBe("../../weights/Own-Model");
+    expect(Object.keys(source.files)).toEqual(["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]);
+    for (const [name, content] of modelFiles()) if (source.files[name]) expect(source.files[name]).toEqual({ sha256: sha256(content), bytes: content.length });
+    expect(family.hub_id).toBeUndefined();
+    expect(readFileSync(output(), "utf8")).not.toContain(dir);
+    expect(await readFamilyFile(output())).toMatchObject({ ok: true });
+  });
+
+  test("becomes a base model once, by the licence that lies with it, and its bytes are not asked for again", async () => {
+    const { family } = await added(folder({ LICENSE: "Do as you like.\n" }));
+    const take = () => ensureBase(family, "default", { signal: new AbortController().signal });
+    const made = await take();
+    if (!made.ok) throw new Error(made.error.message);
+    expect(readFileSync(made.value.licensePath, "utf8")).toBe("Do as you like.\n");
+    expect(readFileSync(made.value.ggufPath, "latin1")).not.toContain("raise SystemExit");
+    expect(JSON.parse(readFileSync(join(dir, "seen.json"), "utf8")).spec).toMatchObject({ pre_tokenizer: "qwen2", metadata: { "general.name": "Own-Model" } });
+    rmSync(join(dir, "weights"), { recursive: true });
+    expect(await take()).toEqual(made);
+    expect(cachedBase({ ...family, tokenizer: "smollm" }, "default")).toBeUndefined();
+  });
+
+  test("that changed since is a clear failure that names the file, and nothing is kept", async () => {
+    const { family } = await added(folder());
+    for (const [problem, change] of [
+      ["model.safetensors in .* is not the file that .*mine.json names", () => writeFileSync(join(dir, "weights", "Own-Model", "model.safetensors"), "other")],
+      ["model.safetensors is not in", () => rmSync(join(dir, "weights", "Own-Model", "model.safetensors"))],
+    ] as const) {
+      change();
+      const made = await ensureBase(family, "default", { signal: new AbortController().signal });
+      expect(made).toMatchObject({
+        ok: false,
+        error: { code: "models/wrong-bytes", exit: 6, message: expect.stringMatching(problem), hint: expect.stringMatching(/forge models add .* --force/) },
+      });
+    }
+    expect(readdirSync(join(dir, "cache", "models")).filter((n) => n !== ".mcp-forge")).toEqual([]);
+  });
+
+  test("in shards is pinned with its index, and half precision stays what it is", async () => {
+    const shards = {
+      "model.safetensors": undefined,
+      "model-00001-of-00002.safetensors": safetensors({ a: [4, 4] }, "F16"),
+      "model-00002-of-00002.safetensors": safetensors({ b: [2, 3] }, "F16"),
+      "model.safetensors.index.json": { weight_map: { a: "model-00001-of-00002.safetensors", b: "model-00002-of-00002.safetensors" } },
+    };
+    const { family } = await added(folder(shards));
+    expect(family.parameters).toBe(22);
+    expect(family.sources.default).toMatchObject({ quantization: "F16" });
+    expect(Object.keys(family.sources.default?.kind === "folder" ? family.sources.default.files : {})).toEqual(
+      expect.arrayContaining(Object.keys(shards).slice(1)),
+    );
+    rmSync(join(dir, "weights", "Own-Model", "model-00002-of-00002.safetensors"));
+    expect((await refused(join(dir, "weights", "Own-Model"))).message).toContain("lacks model-00002-of-00002.safetensors");
+  });
+
+  test("is talked to by the template whose turn markers its vocabulary has", async () => {
+    const tokens = (...texts: string[]) => ({ ...TOKENIZER, added_tokens: texts.map((content, id) => ({ id, content, special: true })) });
+    const of = async (texts: string[], about: object = { eos_token: texts[1] }) =>
+      (await added(folder({ "tokenizer.json": tokens(...texts), "tokenizer_config.json": about }), { force: true })).family;
+    const llama = ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"];
+    expect(await of(llama)).toMatchObject({ template: "llama-3.jinja", stop_tokens: ["<|eot_id|>", "<|end_of_text|>", "<|begin_of_text|>"].slice(0, 2) });
+    expect(await of(["<s>", "</s>", "[INST]", "[/INST]"])).toMatchObject({ template: "mistral.jinja", stop_tokens: ["</s>"] });
+    expect(await of(["<s>", "</s>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"])).toMatchObject({ template: "mistral-v7.jinja" });
+    const thinking = [...TOKENS, "<think>", "</think>"];
+    expect(await of(thinking, { chat_template: "{% if enable_thinking %}" })).toMatchObject({ template: "qwen3.jinja" });
+    expect(await of(thinking, { chat_template: "{{ '<|im_start|>' }}" })).toMatchObject({ template: "chatml.jinja" });
+    expect(await of(TOKENS, { chat_template: "You are a helpful AI assistant named SmolLM" })).toMatchObject({ template: "smollm2.jinja" });
+  });
+
+  test.each([
+    ["a larger one", 700e6, { learning_rate: 1e-3 }],
+    ["one of billions", 8e9, undefined],
+  ])("is trained by its size: %s", async (_name, parameters, expected) => {
+    const weights = safetensors({});
+    const header = Buffer.from(JSON.stringify({ w: { dtype: "BF16", shape: [parameters], data_offsets: [0, 0] } }));
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    const { family } = await added(folder({ "model.safetensors": Buffer.concat([length, header, weights]) }));
+    if (expected === undefined) expect(family.training.overrides["*"]).toBeUndefined();
+    else expect(family.training.overrides["*"]).toMatchObject(expected);
+    expect(family.training.reason).toContain("not measured on it");
+  });
+});
+
+describe("what cannot be found out", () => {
+  test("is asked for by the flag's name: the template", async () => {
+    const strange = { "tokenizer.json": { ...TOKENIZER, added_tokens: [{ id: 0, content: "<bos>", special: true }] } };
+    expect(await refused(folder(strange))).toMatchObject({
+      code: "models/template-needed",
+      exit: 4,
+      hint: expect.stringContaining("--template chatml | llama-3"),
+    });
+    expect(await refused(folder(strange), { template: "chatml" })).toMatchObject({ message: expect.stringContaining("no token <|im_start|>, <|im_end|>") });
+    expect(await refused(folder(strange), { template: "nope" })).toMatchObject({
+      code: "models/bad-value",
+      message: expect.stringContaining("no chat template `nope`"),
+    });
+  });
+
+  test("is asked for by the flag's name: the licence", async () => {
+    expect(await refused(folder({ "README.md": "# No word of it\n" }))).toMatchObject({
+      code: "models/licence-needed",
+      exit: 4,
+      hint: expect.stringContaining("--licence Apache-2.0"),
+    });
+    expect((await added(folder({ "README.md": undefined }), { licence: "MIT" })).family.licence).toBe("MIT");
+    expect((await added(folder({ "README.md": "---\nlicense: llama3.2\n---\n" }), { force: true })).family.licence).toBe("LicenseRef-llama3.2");
+    expect(await refused(folder(), { licence: "../../etc" })).toMatchObject({ code: "models/bad-value" });
+  });
+});
+
+describe("is refused with a sentence that says why", () => {
+  const config = (changes: object) => ({ "config.json": { ...CONFIG, ...changes } });
+  const tokenizer = (changes: object) => ({ "tokenizer.json": { ...TOKENIZER, ...changes } });
+  const cases: [string, Parameters<typeof writeModel>[1], RegExp][] = [
+    ["another architecture", config({ model_type: "gemma3", architectures: ["Gemma3ForCausalLM"] }), /architecture is `gemma3`/],
+    ["a model without a head", config({ architectures: ["Qwen2Model"] }), /it is a Qwen2Model, not a Qwen2ForCausalLM/],
+    ["quantized weights", config({ quantization_config: { quant_method: "gptq" } }), /quantized already/],
+    ["biases that would be lost", config({ model_type: "llama", architectures: ["LlamaForCausalLM"], attention_bias: true }), /biases that are not loaded/],
+    ["another activation", config({ hidden_act: "gelu" }), /activation is `gelu`/],
+    ["a sliding window", config({ use_sliding_window: true }), /sliding window/],
+    ["layers with a sliding window", config({ layer_types: ["full_attention", "sliding_attention"] }), /sliding window/],
+    ["a mistral with one", config({ model_type: "mistral", architectures: ["MistralForCausalLM"], sliding_window: 4096 }), /sliding window/],
+    ["yarn", config({ rope_scaling: { type: "yarn", factor: 4 } }), /rotary embedding is scaled by `yarn`/],
+    [
+      "unusual factors",
+      config({ rope_parameters: { rope_type: "llama3", factor: 8, low_freq_factor: 2, high_freq_factor: 4, original_max_position_embeddings: 8192 } }),
+      /factors of its own/,
+    ],
+    ["no window", config({ max_position_embeddings: -1 }), /no `max_position_embeddings`/],
+    ["a SentencePiece vocabulary", tokenizer({ normalizer: { type: "Sequence", normalizers: [{ type: "Prepend", prepend: "▁" }] } }), /SentencePiece/],
+    ["a vocabulary with byte fallback", tokenizer({ model: { type: "BPE", byte_fallback: true } }), /SentencePiece/],
+    ["only tokenizer.model", { "tokenizer.json": undefined, "tokenizer.model": "x" }, /SentencePiece's \(tokenizer.model\)/],
+    ["a vocabulary that is no BPE", tokenizer({ model: { type: "WordPiece" } }), /no byte-level BPE/],
+    ["text that is changed first", tokenizer({ normalizer: { type: "Lowercase" } }), /changes text before it cuts it/],
+    ["a pre-tokenizer that nobody knows", tokenizer({ pre_tokenizer: split("\\w+") }), /does not know which of llama.cpp's pre-tokenizers/],
+    ["weights that can hold code", { "model.safetensors": undefined, "pytorch_model.bin": "x" }, /pytorch_model.bin, which can hold code/],
+    ["no weights", { "model.safetensors": undefined }, /no model.safetensors/],
+    ["weights that are none", { "model.safetensors": "none" }, /no file of safetensors/],
+    ["a header without an end", { "model.safetensors": Buffer.alloc(64, 0xff) }, /no file of safetensors/],
+    ["half a file", { "model.safetensors": safetensors({ a: [4, 4] }).subarray(0, -1) }, /ends too early/],
+    ["eight-bit weights", { "model.safetensors": safetensors({ a: [4, 4] }, "F8_E4M3", 1) }, /its weights are F8_E4M3/],
+    [
+      "a shard with a path",
+      { "model.safetensors": undefined, "model.safetensors.index.json": { weight_map: { a: "../x.safetensors" } } },
+      /names no files of safetensors/,
+    ],
+    ["a config that is none", { "config.json": "[" }, /config.json of .* is no JSON object/],
+    ["no config", { "config.json": undefined }, /there is no config.json/],
+  ];
+  test.each(cases)("%s", async (_name, changes, message) => {
+    const error = await refused(folder(changes));
+    expect(error.message).toMatch(message);
+    expect(error.exit).toBe(4);
+  });
+
+  test("what is neither here nor on the hub, and what is no GGUF", async () => {
+    expect((await refused(join(dir, "nothing-here"))).message).toMatch(/no folder and no file/);
+    writeFileSync(join(dir, "x.gguf"), "GGUF, they say");
+    expect((await refused(join(dir, "x.gguf"), { licence: "MIT" })).message).toMatch(/x.gguf is no GGUF file/);
+    writeFileSync(join(dir, "x.bin"), "");
+    expect((await refused(join(dir, "x.bin"))).message).toMatch(/neither a folder nor a file NAME.gguf/);
+    writeFileSync(join(dir, "weights.gguf"), "");
+    expect(await refused(folder({ "config.json": undefined, "model.gguf": "x" }))).toMatchObject({ hint: expect.stringContaining("model.gguf") });
+  });
+
+  test("a name that is forge's own, or none", async () => {
+    expect((await refused(folder(), { name: "nano" })).message).toContain("comes with forge");
+    for (const name of ["../up", "Upper", "", "a/b"]) expect((await refused(folder(), { name })).message).toContain("cannot name a family");
+    expect((await refused(folder(), { output: join(dir, "family.yaml") })).message).toContain("does not end in .json");
+    expect([slugOf("Qwen/Qwen2.5-0.5B-Instruct"), slugOf("../../etc/.."), slugOf("日本")]).toEqual(["qwen2.5-0.5b-instruct", "model", "model"]);
+  });
+});
+
+test("the file is never written over another one, unless that is asked for", async () => {
+  expect((await added(folder())).written).toBe("new");
+  expect((await added(folder())).written).toBe("unchanged");
+  const before = readFileSync(output(), "utf8");
+  expect(await refused(folder(), { licence: "MIT" })).toMatchObject({ code: "models/exists", exit: 4, hint: expect.stringContaining("--force") });
+  expect(readFileSync(output(), "utf8")).toBe(before);
+  expect((await added(folder(), { licence: "MIT", force: true })).written).toBe("replaced");
+  expect(readdirSync(join(dir, "project", "models"))).toEqual(["mine.json"]);
+});
+
+test("pre-tokenizers are known by their whole form", () => {
+  expect(preTokenizer(split(QWEN2))).toBe("qwen2");
+  expect(preTokenizer(split(QWEN2.replace("|\\p{N}|", "|\\p{N}{1,3}|")))).toBe("llama-bpe");
+  expect(
+    preTokenizer({
+      type: "Sequence",
+      pretokenizers: [
+        { type: "Digits", individual_digits: true },
+        { type: "ByteLevel", add_prefix_space: false, use_regex: true },
+      ],
+    }),
+  ).toBe("smollm");
+  const [first, last] = split(QWEN2).pretokenizers;
+  for (const other of [
+    { type: "Sequence", pretokenizers: [first] },
+    { type: "Sequence", pretokenizers: [{ ...first, invert: true }, last] },
+    { type: "Sequence", pretokenizers: [first, { ...last, add_prefix_space: true }] },
+    { type: "ByteLevel" },
+    null,
+    "qwen2",
+  ])
+    expect(preTokenizer(other)).toBeUndefined();
+});
+
+describe("of the hub", () => {
+  const REVISION = "0123456789abcdef0123456789abcdef01234567";
+  const ID = "Owner/Own-Model";
+  interface Hub {
+    readonly asked: { readonly path: string; readonly token: string | undefined }[];
+    files: Map<string, Buffer>;
+    /** In place of an answer, where it gives one. */
+    mischief: (path: string, response: ServerResponse) => boolean;
+    listing: (list: Record<string, unknown>) => unknown;
+    close(): Promise<void>;
+  }
+  let hub: Hub;
+  let storage: Awaited<ReturnType<typeof listen>>;
+
+  beforeEach(async () => {
+    storage = await listen((request, response) =>
+      give(hub.files.get((request.url ?? "").split("/").at(-1) ?? "") ?? Buffer.alloc(0), request.headers.range, response),
+    );
+    const main = await listen((request, response) => {
+      const path = request.url ?? "";
+      hub.asked.push({ path, token: request.headers.authorization });
+      if (hub.mischief(path, response)) return;
+      if (path === `/api/models/${ID}/revision/main?blobs=true` || path === `/api/models/${ID}/revision/${REVISION}?blobs=true`) {
+        const siblings = [...hub.files].map(([rfilename, body]) =>
+          rfilename.endsWith(".safetensors")
+            ? { rfilename, size: body.length, blobId: "f".repeat(40), lfs: { sha256: sha256(body), size: body.length, pointerSize: 130 } }
+            : { rfilename, size: body.length, blobId: gitBlob(body) },
+        );
+        response.writeHead(200, { "content-type": "application/json" });
+        response.end(JSON.stringify(hub.listing({ id: ID, sha: REVISION, siblings, tags: ["license:apache-2.0"], cardData: { license: "apache-2.0" } })));
+        return;
+      }
+      const name = path.split("/").at(-1) ?? "";
+      const body = hub.files.get(name);
+      if (body === undefined || path !== `/${ID}/resolve/${REVISION}/${name}`) response.writeHead(404).end("Entry not found");
+      else if (name.endsWith(".safetensors")) response.writeHead(302, { location: `${storage.address}/${name}` }).end();
+      else give(body, request.headers.range, response);
+    });
+    hub = {
+      asked: [],
+      files: modelFiles({ "README.md": undefined, LICENSE: "Its licence.\n" }),
+      mischief: () => false,
+      listing: (list) => list,
+      close: async () => void (await Promise.all([main.close(), storage.close()])),
+    };
+    vi.stubEnv("HF_ENDPOINT", main.address);
+  });
+  afterEach(() => hub.close());
+
+  test("a revision becomes a commit, every file is pinned, and what is pinned is what is fetched later", async () => {
+    vi.stubEnv("HF_TOKEN", TOKEN);
+    const { family } = await added(ID);
+    expect(family).toMatchObject({ hub_id: ID, title: "Own-Model", licence: "Apache-2.0", parameters: 328 });
+    const source = family.sources.default;
+    if (source?.kind !== "hub") throw new Error("no hub");
+    expect(source).toMatchObject({ repository: ID, revision: REVISION, quantization: "BF16" });
+    expect(Object.keys(source.files)).toEqual([
+      "LICENSE",
+      "config.json",
+      "generation_config.json",
+      "model.safetensors",
+      "tokenizer.json",
+      "tokenizer_config.json",
+    ]);
+    for (const [name, pin] of Object.entries(source.files)) expect(pin.sha256).toBe(sha256(hub.files.get(name) as Buffer));
+    expect(hub.asked.every((a) => a.token === `Bearer ${TOKEN}`)).toBe(true);
+    expect(readFileSync(output(), "utf8")).not.toContain(TOKEN);
+    expect(hub.asked.filter((a) => a.path.includes("safetensors")).length).toBe(1);
+    expect(hub.asked.some((a) => a.path.endsWith(".py"))).toBe(false);
+
+    const made = await ensureBase(family, "default", { signal: new AbortController().signal, timing: { stall: 2000, pause: 5 } });
+    if (!made.ok) throw new Error(made.error.message);
+    expect(readFileSync(made.value.licensePath, "utf8")).toBe("Its licence.\n");
+    expect((await added(`${ID}@${REVISION}`)).written).toBe("unchanged");
+  });
+
+  test.each<[string, (h: Hub) => void, Partial<AddOptions>, RegExp, number]>([
+    ["a repository that is not there", (h) => (h.mischief = (_, r) => !!r.writeHead(404).end()), {}, /has no Owner\/Own-Model at that revision/, 6],
+    ["one that is private", (h) => (h.mischief = (_, r) => !!r.writeHead(401).end()), {}, /does not give out its list of files/, 6],
+    ["an answer that is no list", (h) => (h.listing = () => ({ error: "no" })), {}, /something else than the list of files/, 6],
+    ["a commit that is none", (h) => (h.listing = (l) => ({ ...l, sha: "main" })), {}, /something else than the list/, 6],
+    ["an answer without an end", (h) => (h.mischief = (_, r) => !!r.writeHead(200).end(Buffer.alloc((16 << 20) + 1, 32))), {}, /more than 16777216 bytes/, 6],
+    ["a server that says nothing", (h) => (h.mischief = () => true), { timing: { stall: 50, pause: 1 } }, /could not be fetched.*said nothing/, 6],
+    [
+      "a small file that is another",
+      (h) => (h.mischief = (p, r) => p.endsWith("tokenizer.json") && !!r.end(Buffer.alloc(hub.files.get("tokenizer.json")?.length ?? 0, 32))),
+      {},
+      /tokenizer.json of .* is another file/,
+      6,
+    ],
+    [
+      "a list without sizes",
+      (h) => (h.listing = (l) => ({ ...l, siblings: (l.siblings as object[]).map((s) => ({ ...s, size: null, lfs: undefined })) })),
+      {},
+      /no config.json/,
+      4,
+    ],
+  ])("%s is a clear failure, and nothing is written", async (_name, mischief, o, message, exit) => {
+    mischief(hub);
+    const error = await refused(ID, o);
+    expect(error.message).toMatch(message);
+    expect(error.exit).toBe(exit);
+    expect(() => readFileSync(output())).toThrow();
+  });
+
+  test("is not reached where that is forbidden, and an interruption is one", async () => {
+    for (const name of ["HF_HUB_OFFLINE", "MCP_FORGE_OFFLINE"]) {
+      vi.stubEnv(name, "1");
+      expect(await refused(ID)).toMatchObject({ code: "models/hub-offline", exit: 6, message: expect.stringContaining(name) });
+      vi.stubEnv(name, undefined);
+    }
+    expect(hub.asked).toEqual([]);
+    hub.mischief = () => true;
+    expect(await refused(ID, { signal: AbortSignal.timeout(50) })).toMatchObject({ exit: 130 });
+  });
+
+  test("its own words for a licence are read as the rest", async () => {
+    hub.listing = (l) => ({ ...l, tags: [], cardData: { license: "other", license_name: "qwen-research" } });
+    expect((await added(ID)).family.licence).toBe("LicenseRef-qwen-research");
+    hub.listing = (l) => ({ ...l, tags: [], cardData: { license: "other" } });
+    expect(await refused(ID)).toMatchObject({ code: "models/licence-needed" });
+  });
+});
