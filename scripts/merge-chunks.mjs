@@ -47,7 +47,9 @@ export async function mergeChunks({ outputFiles, metafile }, root, outdir, inste
       {
         name: "built",
         resolveId: (id, from) => (id.startsWith(".") && from !== undefined ? resolve(dirname(from), id) : texts.has(id) ? id : null),
-        load: (id) => texts.get(id) ?? null,
+        // The entry takes no name from what it imports so: a file of helpers, which is part of the start and would bring all of that with it
+        // before the entry has said where compiled code is kept, and for `--version`.
+        load: (id) => (id === entry ? texts.get(id)?.replace(/^import "[^"]+";\n/gm, "") : texts.get(id)) ?? null,
       },
     ],
   });

@@ -6,7 +6,7 @@
  * causes no stack trace.
  */
 import { readFileSync } from "node:fs";
-import * as nodeModule from "node:module";
+import { keepCompiled } from "./compiled.ts";
 
 const args = process.argv.slice(2);
 
@@ -14,7 +14,7 @@ if (args.length === 1 && (args[0] === "--version" || args[0] === "-V")) {
   const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
   process.stdout.write(`${version}\n`);
 } else {
-  await keepCompiled();
+  keepCompiled();
   const { runCli } = await import("./program.ts");
   process.exitCode = await runCli(args);
   await Promise.all([written(process.stdout), written(process.stderr)]);
@@ -30,12 +30,4 @@ function written(stream: NodeJS.WriteStream): Promise<void> {
     stream.once("close", resolve).once("error", () => resolve());
     stream.write("", () => resolve());
   });
-}
-
-/** Node 22.1 and up can keep compiled code between starts, beside what else is kept per user; where the folder cannot be written it goes without. */
-async function keepCompiled(): Promise<void> {
-  const { enableCompileCache } = nodeModule as { readonly enableCompileCache?: (folder: string) => unknown };
-  if (enableCompileCache === undefined) return;
-  const [{ cacheDir }, { join }] = await Promise.all([import("../platform/paths.ts"), import("node:path")]);
-  enableCompileCache(join(cacheDir(), "compiled"));
 }
