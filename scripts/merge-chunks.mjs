@@ -60,5 +60,39 @@ export async function mergeChunks({ outputFiles, metafile }, root, outdir, inste
     codeSplitting: { groups: [{ name: "startup", test: (id) => together.has(id) && id !== entry }] },
   });
   await bundle.close();
-  return output.map((chunk) => ({ path: join(outdir, chunk.fileName), contents: chunk.code, name: basename(chunk.fileName) }));
+  const files = output.map((chunk) => ({ path: join(outdir, chunk.fileName), contents: chunk.code, name: basename(chunk.fileName) }));
+  shortcuts(files);
+  return files;
+}
+
+/** A file that only passes names on from the start. */
+const PASSES_ON = /^export \{ ([^}]*) \} from "\.\/(startup-[^"]+)";\s*$/;
+
+/**
+ * What is imported when it is needed and lies in the start already costs a file to open, compile and link: a millisecond or two each, half a dozen
+ * times. The start takes it from itself, and the entry takes the start.
+ */
+function shortcuts(files) {
+  const start = files.find((f) => f.name.startsWith("startup-"));
+  const entry = files.find((f) => f.name === "forge.js");
+  const names = (list) => list.split(",").map((pair) => pair.trim().split(" as "));
+  const exported = new Map(names(/export \{([^}]*)\};\s*$/.exec(start.contents)[1]).map(([local, name = local]) => [name, local]));
+  const own = [];
+  for (const file of files) {
+    const passed = PASSES_ON.exec(file.contents);
+    if (passed === null) continue;
+    const members = (of) =>
+      names(passed[1])
+        .map(([name, as = name]) => `${as}: ${of(name)}`)
+        .join(", ");
+    // In a function of the file's own scope: where it is called, a name may be another's.
+    const shortcut = `shortcut$${own.length}`;
+    own.push(`function ${shortcut}() { return Promise.resolve({ ${members((name) => exported.get(name))} }); }\n`);
+    start.contents = start.contents.replaceAll(`import("./${file.name}")`, `${shortcut}()`);
+    entry.contents = entry.contents.replaceAll(
+      `import("./chunks/${file.name}")`,
+      `import("./chunks/${start.name}").then((start) => ({ ${members((name) => `start.${name}`)} }))`,
+    );
+  }
+  start.contents += own.join("");
 }
