@@ -47,9 +47,7 @@ export async function mergeChunks({ outputFiles, metafile }, root, outdir, inste
       {
         name: "built",
         resolveId: (id, from) => (id.startsWith(".") && from !== undefined ? resolve(dirname(from), id) : texts.has(id) ? id : null),
-        // The entry takes no name from what it imports so: a file of helpers, which is part of the start and would bring all of that with it
-        // before the entry has said where compiled code is kept, and for `--version`.
-        load: (id) => (id === entry ? texts.get(id)?.replace(/^import "[^"]+";\n/gm, "") : texts.get(id)) ?? null,
+        load: (id) => texts.get(id) ?? null,
       },
     ],
   });
@@ -95,4 +93,6 @@ function shortcuts(files) {
     );
   }
   start.contents += own.join("");
+  // Helpers that the entry uses none of: `--version` is to open one file.
+  entry.contents = entry.contents.replace(/^import "\.\/chunks\/[^"]+";\n/gm, "");
 }

@@ -18,8 +18,11 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /** Far above what runs at once, far below what a leak reaches. */
 const MOST_LISTENERS = 500;
 
-/** @param say shows one line to the user when the run is asked to stop */
-export function listenForInterrupt(say: (line: string) => void): Interrupt {
+/**
+ * @param say shows one line to the user when the run is asked to stop
+ * @param stopping what happens then, in words
+ */
+export function listenForInterrupt(say: (line: string) => void, stopping = "stopping, saving a checkpoint"): Interrupt {
   const controller = new AbortController();
   // Every child, call and completion in flight listens; Node's warning at eleven is meant for leaks.
   setMaxListeners(MOST_LISTENERS, controller.signal);
@@ -28,7 +31,7 @@ export function listenForInterrupt(say: (line: string) => void): Interrupt {
       // Every child has a process group of its own, and all of them end with an orderly exit of ours.
       process.exit(EXIT.interrupted);
     }
-    say("stopping, saving a checkpoint; press Ctrl-C again to stop at once");
+    say(`${stopping}; press Ctrl-C again to stop at once`);
     controller.abort();
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);

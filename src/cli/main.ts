@@ -6,7 +6,9 @@
  * causes no stack trace.
  */
 import { readFileSync } from "node:fs";
-import { keepCompiled } from "./compiled.ts";
+import * as nodeModule from "node:module";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
 
 const args = process.argv.slice(2);
 
@@ -30,4 +32,20 @@ function written(stream: NodeJS.WriteStream): Promise<void> {
     stream.once("close", resolve).once("error", () => resolve());
     stream.write("", () => resolve());
   });
+}
+
+/**
+ * Node 22.1 and up can keep compiled code between starts, beside what else is kept per user; where the folder cannot be written it goes without.
+ * Said before anything is imported, which would be compiled anew each time.
+ */
+function keepCompiled(): void {
+  const { enableCompileCache } = nodeModule as { readonly enableCompileCache?: (folder: string) => unknown };
+  enableCompileCache?.(join(userCache(process.env), "compiled"));
+}
+
+/** `cacheDir` of src/platform/paths.ts once more, as that would bring the whole start with it; a test compares. */
+function userCache(env: NodeJS.ProcessEnv): string {
+  if (env.MCP_FORGE_CACHE_DIR) return resolve(env.MCP_FORGE_CACHE_DIR);
+  if (env.XDG_CACHE_HOME?.startsWith("/")) return join(env.XDG_CACHE_HOME, "mcp-forge");
+  return join(env.HOME || homedir(), ".cache", "mcp-forge");
 }

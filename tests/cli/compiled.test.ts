@@ -1,8 +1,14 @@
-/** Compiled code is kept where everything else is that is kept per user. */
-import { join } from "node:path";
+/** Compiled code is kept where everything else is that is kept per user: the entry says that by itself, before it imports anything. */
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { transformSync } from "esbuild";
 import { expect, test } from "vitest";
-import { compiledFolder } from "../../src/cli/compiled.ts";
 import { cacheDir } from "../../src/platform/paths.ts";
+
+const source = /function userCache[\s\S]*?\n}\n/.exec(readFileSync("src/cli/main.ts", "utf8"))?.[0] ?? "";
+const { code } = transformSync(source, { loader: "ts" });
+const userCache = new Function("homedir", "join", "resolve", `${code}; return userCache;`)(homedir, join, resolve) as typeof cacheDir;
 
 test.each([
   { HOME: "/home/me" },
@@ -13,5 +19,5 @@ test.each([
   { HOME: "", MCP_FORGE_CACHE_DIR: "" },
   {},
 ])("%j", (env) => {
-  expect(compiledFolder(env)).toBe(join(cacheDir(env), "compiled"));
+  expect(userCache(env)).toBe(cacheDir(env));
 });
