@@ -81,38 +81,41 @@ export async function openChat(dir: string, o: TryOptions = {}): Promise<Result<
   }
   /** Requests with all that followed each. */
   let said: EvaluationCase["messages"][] = [];
+  const ask = async (prompt: string, before: typeof said): Promise<Result<LoopRecord>> => {
+    const asked: EvaluationCase = { id: "try", messages: [...before.flat(), { role: "user", content: prompt }], expect: null };
+    const records = await runLoops({
+      engine: engine.value,
+      renderer,
+      toolset,
+      cases: [asked],
+      session: session.value,
+      decoding: agent.runtime.decoding ?? "free",
+      ...(o.maxSteps === undefined ? {} : { maxSteps: o.maxSteps }),
+      ...(o.signal === undefined ? {} : { signal: o.signal }),
+    });
+    if (!records.ok) return records;
+    const record = records.value[0];
+    if (record === undefined) throw new Error("one case gives one record");
+    return ok(record);
+  };
   const say = async (prompt: string): Promise<Result<TryOutcome>> => {
     const refused = problemOf(prompt);
     if (refused !== undefined) return err(refused);
-    const notes = opening.splice(0);
-    for (;;) {
-      const asked: EvaluationCase = { id: "try", messages: [...said.flat(), { role: "user", content: prompt }], expect: null };
-      const records = await runLoops({
-        engine: engine.value,
-        renderer,
-        toolset,
-        cases: [asked],
-        session: session.value,
-        decoding: agent.runtime.decoding ?? "free",
-        ...(o.maxSteps === undefined ? {} : { maxSteps: o.maxSteps }),
-        ...(o.signal === undefined ? {} : { signal: o.signal }),
-      });
-      if (!records.ok) return records;
-      const record = records.value[0];
-      if (record === undefined) throw new Error("one case gives one record");
-      if (record.steps.length === 0 && said.length > 0) {
-        // The window does not hold it all: what was said first is forgotten.
-        said = said.slice(1);
-        if (!notes.includes(FORGOTTEN)) notes.push(FORGOTTEN);
-        continue;
-      }
-      said.push(turnOf(prompt, record));
+    const notes: string[] = [];
+    for (let kept = said; ; kept = kept.slice(1)) {
+      const record = await ask(prompt, kept);
+      if (!record.ok) return record;
+      // Nothing was asked: the window does not hold it all, so what was said first is left out.
+      const full = record.value.steps.length === 0;
+      if (full && kept.length > 0) continue;
+      if (full) return err(TOO_LONG);
       // Full after a call was made: that is not made again; the next message has room.
-      if (record.answer === null && record.ended === "token_limit") {
-        said = said.slice(Math.ceil(said.length / 2));
-        notes.push(FORGOTTEN);
-      }
-      return ok({ ...outcomeOf(record, notes), unproven: manifest.unproven === true || agent.unproven !== undefined });
+      const cut = record.value.answer === null && record.value.ended === "token_limit";
+      if (cut || kept.length < said.length) notes.push(FORGOTTEN);
+      const all = [...kept, turnOf(prompt, record.value)];
+      said = cut ? all.slice(Math.ceil(all.length / 2)) : all;
+      const outcome = outcomeOf(record.value, [...opening.splice(0), ...notes]);
+      return ok({ ...outcome, unproven: manifest.unproven === true || agent.unproven !== undefined });
     }
   };
   const close = async (): Promise<void> => {
@@ -123,6 +126,7 @@ export async function openChat(dir: string, o: TryOptions = {}): Promise<Result<
 }
 
 const FORGOTTEN = "the chat is longer than the model reads: what was said first is left out";
+const TOO_LONG: Failure = { code: "bundle/prompt", message: "the message is longer than the model reads", hint: "say it in fewer words", exit: EXIT.usage };
 
 function problemOf(prompt: string): Failure | undefined {
   if (prompt.trim() !== "" && prompt.length <= MAX_PROMPT) return undefined;
@@ -163,7 +167,8 @@ function outcomeOf(record: LoopRecord, notes: string[]): Omit<TryOutcome, "unpro
   );
   if (record.problem !== undefined) notes.push(record.problem);
   if (record.ended === "empty_answer") notes.push("the model answered nothing");
-  if (record.answer === null) notes.push(`the model's last output: ${(record.steps.at(-1)?.output ?? "").slice(0, 500)}`);
+  const last = record.steps.at(-1)?.output ?? "";
+  if (record.answer === null && last !== "") notes.push(`the model's last output: ${last.slice(0, 500)}`);
   if (calls.some((c) => !c.executed && c.result !== "")) notes.push("a result was made up: the tool may not be executed here");
   return { calls, answer: record.answer, ended: record.ended, notes };
 }

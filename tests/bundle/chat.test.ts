@@ -94,3 +94,25 @@ it("forgets what was said first where the window does not hold it all, and says 
   expect(outcomes.slice(3).map((o) => o.ended)).toEqual(Array.from({ length: 5 }, () => "answer"));
   await opened.value.close();
 });
+
+it("refuses a message that the model's window does not hold, and keeps the chat", async () => {
+  const opened = await openChat(await packed(), {
+    openEngine: async (o) => {
+      const made = await scripted(talker).openEngine(o);
+      if (!made.ok) return made;
+      const complete = made.value.complete.bind(made.value);
+      const short = (request: Parameters<typeof complete>[0]) =>
+        request.prompt.includes("long ".repeat(100))
+          ? Promise.resolve(err({ code: "llama/prompt-too-long", message: "too long", exit: 1 as const }))
+          : complete(request);
+      return { ok: true, value: Object.assign(made.value, { complete: short }) };
+    },
+    stubEntry: await stubEntry(),
+  });
+  if (!opened.ok) throw new Error(opened.error.message);
+  const { say, close } = opened.value;
+  value(await say("How is it in Paris?"));
+  expect(await say("long ".repeat(120))).toMatchObject({ ok: false, error: { code: "bundle/prompt", exit: 4 } });
+  expect(value(await say("again?"))).toMatchObject({ calls: [{ arguments: { location: "Paris" } }], notes: [] });
+  await close();
+});

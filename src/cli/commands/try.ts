@@ -1,5 +1,4 @@
 /** `forge try`: a prompt to a bundle, or a chat with it; shows the call, the result, the answer. */
-import type { Interface } from "node:readline";
 import { Command } from "commander";
 import type { Chat } from "../../bundle/try.ts";
 import type { TryOutcome } from "../../bundle/types.ts";
@@ -58,17 +57,11 @@ const codeOf = (outcome: TryOutcome): ExitCode => (outcome.ended === "answer" ? 
 /** Messages from the input, line by line, until it ends. The exit code is that of the worst answer; in a chat by hand, of none. */
 async function converse(context: CliContext, chat: Chat, signal: AbortSignal, flags: Flags): Promise<ExitCode> {
   const { terminal } = context;
-  const { createInterface } = await import("node:readline");
   const byHand = process.stdin.isTTY === true;
-  // The prompt is no result: it goes where notes go.
-  const lines = createInterface({ input: process.stdin, ...(byHand && { output: process.stderr, prompt: terminal.paintErr("bold", "you     ") }) });
-  // In a terminal readline takes Ctrl-C for itself.
-  lines.on("SIGINT", () => process.emit("SIGINT"));
-  signal.addEventListener("abort", () => lines.close(), { once: true });
   let worst: ExitCode = EXIT.ok;
   let first = true;
   if (byHand) terminal.err("Ctrl-D ends the chat.\n");
-  for await (const line of asked(lines, byHand)) {
+  for await (const line of byHand ? typed(terminal.paintErr("bold", "you     "), signal) : piped(signal)) {
     if (line.trim() === "") continue;
     const told = await chat.say(line);
     if (!told.ok) {
@@ -86,14 +79,48 @@ async function converse(context: CliContext, chat: Chat, signal: AbortSignal, fl
   return signal.aborted ? EXIT.interrupted : worst;
 }
 
-/** The lines of the input; by hand each is asked for. */
-async function* asked(lines: Interface, byHand: boolean): AsyncGenerator<string> {
-  if (byHand) lines.prompt();
+/** Lines that somebody types, each asked for. The prompt is no result: it goes where notes go. */
+async function* typed(prompt: string, signal: AbortSignal): AsyncGenerator<string> {
+  const { createInterface } = await import("node:readline");
+  const lines = createInterface({ input: process.stdin, output: process.stderr, prompt });
+  let closed = false;
+  lines.once("close", () => {
+    closed = true;
+  });
+  // In a terminal readline takes Ctrl-C for itself.
+  lines.on("SIGINT", () => process.emit("SIGINT"));
+  signal.addEventListener("abort", () => lines.close(), { once: true });
+  lines.prompt();
   for await (const line of lines) {
     yield line;
-    if (byHand) lines.prompt();
+    // Ctrl-D while the model answers.
+    if (!closed) lines.prompt();
   }
-  if (byHand) process.stderr.write("\n");
+  process.stderr.write("\n");
+}
+
+/** Bytes of a line that are held; a message has fewer, and more is refused as too long. */
+const MAX_LINE = 1 << 17;
+
+/** Lines of a file or a program. */
+async function* piped(signal: AbortSignal): AsyncGenerator<string> {
+  const { LineSplitter } = await import("../../platform/lines.ts");
+  const ready: string[] = [];
+  const lines = new LineSplitter((line) => ready.push(line), MAX_LINE);
+  const { stdin } = process;
+  // Nothing more may come for hours.
+  signal.addEventListener("abort", () => stdin.destroy(), { once: true });
+  try {
+    for await (const chunk of stdin) {
+      lines.push(Buffer.from(chunk as Buffer | string));
+      while (ready.length > 0) yield ready.shift() as string;
+    }
+  } catch (e) {
+    if (!signal.aborted) throw e;
+  }
+  if (signal.aborted) return;
+  lines.end();
+  yield* ready;
 }
 
 async function show({ terminal }: CliContext, outcome: TryOutcome): Promise<void> {

@@ -7,13 +7,13 @@ import type { Rng } from "../../../platform/rng.ts";
 import { changes } from "../../kinds.ts";
 import type { Exchange } from "../teacher.ts";
 import { callExchange, drawBindings, makeValid, otherCalls } from "./calls.ts";
-import { capital, literally, singular, tidy, uncapital } from "./english.ts";
+import { capital, literally, singular, splitName, tidy, uncapital } from "./english.ts";
 import { expand } from "./expand.ts";
 import { mentionsOf } from "./mentions/index.ts";
 import type { Param, ToolModel } from "./model.ts";
 import { outOfScope, plainQuestion } from "./plain.ts";
 import { type Binding, frameOf, type Request, writeRequest } from "./request.ts";
-import { clearOf, twinsOf } from "./twins.ts";
+import { clearOf, says, twinsOf } from "./twins.ts";
 import { type Context, makeValue, type Value } from "./values/index.ts";
 import { CLOSING_ANSWERS, CLOSINGS } from "./words/closings.ts";
 import type { Made, Recipe, World } from "./world.ts";
@@ -22,6 +22,9 @@ import type { Made, Recipe, World } from "./world.ts";
 const THING = /^(place|airport|id|path|folder|person|symbol|title|city|product|hotel|restaurant|username|email|nickname|address|district)$/;
 /** Roles whose value is changed first of all. */
 const CHANGED = /^(place|airport|id|path|folder|query|date|person|symbol|title|nickname|enum|city|product|hotel)$/;
+/** Roles that name what a tool makes, and the classes of those that make something. */
+const NAME = /^(nickname|title|path|username|id)$/;
+const MAKING = /^(create|write|register|book)$/;
 /** Roles that nothing is changed in: they have no words of their own, or too many. */
 const FIXED = /^(flag|boolean|object|edit|list|constant)$/;
 /** A pronoun for a thing that was named before, or the same thing named by its kind. */
@@ -50,7 +53,7 @@ const AGAIN: readonly string[] = [
   "(again|once more|one more time)(| please|, please)",
   "(check|do|run|try) (that|it) (again|once more)(|, please)",
   "(could you|can you) (check|look|do that|try) again?",
-  "(has|did) (it|that|anything) (changed|change)(| since| meanwhile)?",
+  "(has it changed|has that changed|has anything changed|did it change)(| since| meanwhile)?",
   "(is that|is it) still (so|the case|the same)?",
   "(refresh|repeat) (that|it)(| please|, please)",
   "(any news|anything new)(| since| there)?",
@@ -98,6 +101,8 @@ const added: Recipe = (world, model, rng, heldout) => {
 
 /** The first request, and one that says nothing but the new value of one argument. */
 function changed(world: World, model: ToolModel, before: readonly Binding[], param: Param, value: Value, shapes: readonly string[], rng: Rng): Made | null {
+  // One end of a span says nothing without the other, and may come to lie beyond it.
+  if (param.role.side !== null && before.some((b) => b.param !== param && b.param.role.kind === param.role.kind && b.param.role.side !== null)) return null;
   const had = before.some((b) => b.param === param);
   const wanted = had ? before.map((b) => (b.param === param ? { param, value } : b)) : [...before, { param, value }];
   const second = makeValid(model, wanted);
@@ -105,8 +110,10 @@ function changed(world: World, model: ToolModel, before: readonly Binding[], par
   const first = writeRequest(model, before, rng, { style: "normal" });
   if (first === null) return null;
   const topic = singular(model.objects[0] ?? "");
-  const forms = mentionsOf(param, value, topic).filter((m) => m.at === "after");
-  const usable = shapes.filter((s) => (forms.length > 0 || !s.includes("{M}")) && (value.said !== "" || !s.includes("{X}")));
+  // `that allows smoking` hangs on a thing that a follow-up does not name.
+  const forms = mentionsOf(param, value, topic).filter((m) => m.at === "after" && !/^,? ?(that|which|who|whose)\b/.test(m.text));
+  const bare = value.said !== "" && !mistakable(param, model);
+  const usable = shapes.filter((s) => (forms.length > 0 || !s.includes("{M}")) && (bare || !s.includes("{X}")));
   if (usable.length === 0) return null;
   const mention = forms.length > 0 ? rng.weighted(forms.map((f) => [f.text, f.weight] as const)) : "";
   const shape = expand(rng.pick(usable), rng).replace("{M}", literally(mention.replace(/\bX\b/g, "{X}").replace(/^, /, "")));
@@ -123,9 +130,20 @@ function changed(world: World, model: ToolModel, before: readonly Binding[], par
   };
 }
 
+/** Whether a value by itself could be taken for another parameter's: one of the same role, or a number beside another. */
+const mistakable = (param: Param, model: ToolModel): boolean =>
+  model.params.some((p) => p !== param && (p.role.kind === param.role.kind || (isNumeric(p) && isNumeric(param))));
+
+const isNumeric = ({ property }: Param): boolean =>
+  property.type === "integer" || property.type === "number" || (property.enum?.every((v) => /^\d+$|^dontcare$/.test(String(v))) ?? false);
+
 /** Another tool about the thing that the first request named. */
 const anotherTool: Recipe = (world, model, rng, heldout, turn) => {
-  const others = world.tools.filter((t) => t !== model && model.params.some((p) => p.property.required && sameThing(p, t) !== undefined));
+  // What is made anew is not the thing that was named before.
+  const makes = MAKING.test(model.cls);
+  const others = world.tools.filter(
+    (t) => t !== model && model.params.some((p) => p.property.required && !(makes && NAME.test(p.role.kind)) && sameThing(p, t) !== undefined),
+  );
   if (others.length === 0) return null;
   const other = rng.pick(others);
   const before = drawBindings(world, other, rng, { optional: 0.2, most: 1, heldout });
@@ -146,7 +164,8 @@ const anotherTool: Recipe = (world, model, rng, heldout, turn) => {
     rng,
     { style: "normal", register: "bare" },
   );
-  if (first === null || said === null) return null;
+  // Words that fit the tool that is in use already would be read as more of the same.
+  if (first === null || said === null || !tellsApart(model, other, said.text)) return null;
   const pointing = pointerTo(
     taken.filter((t) => t.shared).map((t) => t.binding.param),
     rng,
@@ -164,6 +183,14 @@ const anotherTool: Recipe = (world, model, rng, heldout, turn) => {
     ],
   };
 };
+
+/** Whether a request is for one tool rather than another that needs much the same: it says a word of its own. */
+function tellsApart(model: ToolModel, other: ToolModel, text: string): boolean {
+  const [mine, theirs] = [new Set(splitName(model.tool.name).map(singular)), new Set(splitName(other.tool.name).map(singular))];
+  const own = [...mine].filter((w) => !theirs.has(w));
+  const alike = model.cls === other.cls && [...mine].some((w) => theirs.has(w) && singular(model.objects[0] ?? "").includes(w));
+  return !alike || says(text, own);
+}
 
 /** The very same call once more. */
 const again: Recipe = (world, model, rng, heldout) => {
@@ -257,8 +284,8 @@ const sameThing = (p: Param, other: ToolModel): Param | undefined =>
       )
     : undefined;
 
-/** The request with words at its end that point at what was named before. */
-export const pointingBack = (text: string, pointer: string): string => text.replace(/([.?!]*)$/, (marks) => ` ${pointer}${marks}`);
+/** The request with words at the end of its first sentence that point at what was named before. */
+export const pointingBack = (text: string, pointer: string): string => text.replace(/(?<!\b[A-Z])[.?!]+(?=\s+[A-Z])|[.?!]*$/, (marks) => ` ${pointer}${marks}`);
 
 /** Words that point at the thing, or none. */
 export function pointerTo(shared: readonly Param[], rng: Rng): string {

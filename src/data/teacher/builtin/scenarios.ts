@@ -18,6 +18,7 @@ import { argumentsOf, type Binding, type Request, type RequestOptions, writeRequ
 import { faultFor } from "./results.ts";
 import { clearOf, twinsOf } from "./twins.ts";
 import { disturb } from "./unusual.ts";
+import { asks } from "./verbs.ts";
 import type { Recipe } from "./world.ts";
 
 function request(model: ToolModel, bindings: readonly Binding[], rng: Rng, o: RequestOptions): Request | null {
@@ -62,12 +63,13 @@ const missingRequired: Recipe = (world, model, rng, heldout) => {
   const all = required.length > 1 && rng.chance(0.4);
   const missing = all ? required : [rng.pick(required)];
   const known = bindings.filter((b) => !missing.includes(b));
-  const pointless = rng.chance(POINTLESS)
-    ? pointerTo(
-        missing.map((b) => b.param),
-        rng,
-      )
-    : "";
+  const pointless =
+    asks(model.cls) && rng.chance(POINTLESS)
+      ? pointerTo(
+          missing.map((b) => b.param),
+          rng,
+        )
+      : "";
   const r = request(model, known, rng, { style: "normal", ...(pointless !== "" && { register: "bare" }) });
   if (r === null) return null;
   const ask: Exchange = {
