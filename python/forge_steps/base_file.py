@@ -1,23 +1,28 @@
 """What of a base model's GGUF transformers does not read, and what we could not train as llama.cpp will run it.
 
 transformers takes from a GGUF the tensors whose names it knows and drops the others without a word: a bias of a llama's attention, or the factors
-by which Llama 3.1 turns its rotary embedding more slowly. The model would train as another one. Here the first are refused, and the second read.
+by which Llama 3.1 turns its rotary embedding more slowly. The model would train as another one. Here the first are refused, and the second read; a
+file that lacks tensors is refused too.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 from forge_steps.protocol import StepError
 
-#: Tensors of models whose attention is plain (shared_attention.PLAIN_TYPES), in llama.cpp's names.
-_TENSORS = re.compile(
-    r"(token_embd|output_norm|output|rope_freqs|blk\.\d+\.(attn_norm|attn_q|attn_k|attn_v|attn_output|ffn_norm|ffn_gate|ffn_up|ffn_down))\.weight\Z"
+#: Tensors of each block of models whose attention is plain (shared_attention.PLAIN_TYPES), in llama.cpp's names; src/models/add/gguf.ts has the same.
+_BLOCK = tuple(
+    f"{name}.weight" for name in ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down")
 )
 #: What some have beside them, by llama.cpp's name of the architecture.
-_MORE = {"qwen2": re.compile(r"blk\.\d+\.attn_[qkv]\.bias\Z"), "qwen3": re.compile(r"blk\.\d+\.attn_[qk]_norm\.weight\Z")}
+_MORE = {"llama": (), "qwen2": ("attn_q.bias", "attn_k.bias", "attn_v.bias"), "qwen3": ("attn_q_norm.weight", "attn_k_norm.weight")}
+_ALWAYS = ("token_embd.weight", "output_norm.weight")
+#: `output` is left out where the embedding stands for it.
+_SOMETIMES = ("output.weight", "rope_freqs.weight")
+#: Llama 3.1 405B has 126.
+_MOST_BLOCKS = 1000
 
 #: How Llama 3.1 and later scale the rotary embedding, beside the factor; all that were published agree.
 _LOW, _HIGH, _WINDOW = 1.0, 4.0, 8192
@@ -26,18 +31,30 @@ _TOLERANCE = 1e-4
 
 
 def check_tensors(reader: Any) -> None:
-    """Raises StepError when the file has weights that training would leave out."""
+    """Raises StepError when the file has weights that training would leave out, or lacks some, which transformers would draw at random."""
+    parts = reader.fields.get("split.count")
+    if parts is not None and int(parts.contents()) > 1:
+        raise StepError("model/split", "the base model's file is one of several parts", "Give the model as one file (llama-gguf-split --merge of llama.cpp).")
     architecture = reader.fields["general.architecture"].contents()
-    if architecture not in ("llama", "qwen2", "qwen3"):
+    if architecture not in _MORE:
         return  # transformers knows what it can read of others
-    more = _MORE.get(architecture)
-    for tensor in reader.tensors:
-        if not _TENSORS.match(tensor.name) and not (more and more.match(tensor.name)):
-            raise StepError(
-                "model/unknown-weights",
-                f"the base model has weights that training would leave out ({tensor.name})",
-                "It is no plain model of its architecture; use another one.",
-            )
+    blocks = reader.fields.get(f"{architecture}.block_count")
+    count = 0 if blocks is None else int(blocks.contents())
+    if not 1 <= count <= _MOST_BLOCKS:
+        raise StepError("model/missing-weights", "the base model does not say how many blocks it has", "Fetch it again, or use another one.")
+    names = {tensor.name for tensor in reader.tensors}
+    in_block = _BLOCK + _MORE[architecture]
+    needed = [*_ALWAYS, *(f"blk.{i}.{name}" for i in range(count) for name in in_block)]
+    strange = sorted(names.difference(needed, _SOMETIMES))
+    if strange:
+        raise StepError(
+            "model/unknown-weights",
+            f"the base model has weights that training would leave out ({strange[0]})",
+            "It is no plain model of its architecture; use another one.",
+        )
+    missing = next((name for name in needed if name not in names), None)
+    if missing is not None:
+        raise StepError("model/missing-weights", f"the base model is not whole: it lacks {missing}", "Fetch it again, or use another one.")
 
 
 def rope_scaling(reader: Any, base: float | None, head: int | None) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -143,6 +144,61 @@ def test_weights_that_training_would_leave_out_are_refused(cache: Path, tmp_path
     }  # fmt: skip
     last, _ = run_step("export", spec, tmp_path)
     assert last["type"] == "error" and last["code"] == "model/unknown-weights", last
+
+
+def _reader(architecture: str, blocks: int, names: list[str], **fields: int) -> Any:
+    """As much of a GGUFReader as is asked."""
+    values = {"general.architecture": architecture, f"{architecture}.block_count": blocks, **{key.replace("_", "."): value for key, value in fields.items()}}
+    as_fields = {key: SimpleNamespace(contents=lambda value=value: value) for key, value in values.items()}
+    return SimpleNamespace(fields=as_fields, tensors=[SimpleNamespace(name=name) for name in names])
+
+
+_BLOCK = ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down")
+_LLAMA = ["token_embd.weight", "output_norm.weight", *(f"blk.{i}.{name}.weight" for i in range(2) for name in _BLOCK)]
+
+
+@pytest.mark.parametrize("more", [[], ["output.weight"], ["output.weight", "rope_freqs.weight"]])
+def test_a_whole_file_is_taken(more: list[str]) -> None:
+    from forge_steps.base_file import check_tensors
+
+    check_tensors(_reader("llama", 2, [*_LLAMA, *more]))
+    check_tensors(_reader("qwen2", 2, [*_LLAMA, *more, *(f"blk.{i}.attn_{x}.bias" for i in range(2) for x in "qkv")]))
+    check_tensors(_reader("qwen3", 2, [*_LLAMA, *more, *(f"blk.{i}.attn_{x}_norm.weight" for i in range(2) for x in "qk")]))
+
+
+@pytest.mark.parametrize("missing", _LLAMA)
+def test_a_file_that_lacks_weights_is_refused(missing: str) -> None:
+    from forge_steps.base_file import check_tensors
+    from forge_steps.protocol import StepError
+
+    with pytest.raises(StepError, match=missing.replace(".", r"\.")):
+        check_tensors(_reader("llama", 2, [name for name in _LLAMA if name != missing]))
+
+
+@pytest.mark.parametrize(
+    ("reader", "said"),
+    [
+        (("qwen2", 2, _LLAMA), "attn_q.bias"),
+        (("llama", 1, _LLAMA), "training would leave out"),
+        (("llama", 0, _LLAMA), "how many blocks"),
+        (("llama", 1 << 40, _LLAMA), "how many blocks"),
+    ],
+)
+def test_a_file_whose_weights_are_others_than_it_says_is_refused(reader: tuple[str, int, list[str]], said: str) -> None:
+    from forge_steps.base_file import check_tensors
+    from forge_steps.protocol import StepError
+
+    with pytest.raises(StepError, match=said):
+        check_tensors(_reader(*reader))
+
+
+def test_a_part_of_a_model_is_refused() -> None:
+    from forge_steps.base_file import check_tensors
+    from forge_steps.protocol import StepError
+
+    check_tensors(_reader("llama", 2, _LLAMA, split_count=1))
+    with pytest.raises(StepError, match="one of several parts"):
+        check_tensors(_reader("llama", 2, _LLAMA, split_count=3))
 
 
 def test_the_factors_of_llama_3_are_those_of_the_converter(base: Callable[[str], Path]) -> None:

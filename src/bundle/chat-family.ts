@@ -3,7 +3,7 @@
  * which names one of forge's chat templates and the words that are control tokens. A bundle's own Jinja is never run.
  */
 import { getFamily } from "../models/family.ts";
-import { chatTemplates } from "../models/known.ts";
+import { chatTemplates, problemOfWords } from "../models/known.ts";
 import type { ChatFamily } from "../models/render.ts";
 import { EXIT } from "../platform/exit.ts";
 import { err, ok, type Result } from "../platform/result.ts";
@@ -14,11 +14,20 @@ import type { PromptTemplate } from "../schemas/generated/prompt-template.ts";
 export function chatFamilyOf(prompt: PromptTemplate): Result<ChatFamily & { readonly title?: string }> {
   const { template, special_tokens } = prompt;
   if (template === undefined || special_tokens === undefined) return getFamily(prompt.family);
-  if (chatTemplates().includes(template)) return ok({ template, special_tokens });
+  if (!chatTemplates().includes(template))
+    return err({
+      code: "bundle/unknown-template",
+      message: `the bundle is written with the chat template \`${template}\`, which this version does not have`,
+      hint: "use the version of MCP-Forge that made the bundle",
+      exit: EXIT.failed,
+    });
+  // Control words that are not named would not be neutralised in foreign text.
+  const wrong = problemOfWords(template, special_tokens, prompt.stop_tokens);
+  if (wrong === undefined) return ok({ template, special_tokens });
   return err({
-    code: "bundle/unknown-template",
-    message: `the bundle is written with the chat template \`${template}\`, which this version does not have`,
-    hint: "use the version of MCP-Forge that made the bundle",
+    code: "bundle/control-words",
+    message: `the bundle's prompt_template.json contradicts itself: ${wrong.message}`,
+    hint: "take a fresh copy from whoever made it",
     exit: EXIT.failed,
   });
 }

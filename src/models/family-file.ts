@@ -11,9 +11,8 @@ import { locate } from "../recipe/locate.ts";
 import { parseTree, Source } from "../recipe/source.ts";
 import type { RecipePath } from "../recipe/types.ts";
 import type { Family } from "../schemas/generated/family.ts";
-import { validate } from "../schemas/generated/family.validate.js";
-import { familyNames, getFamily, type ProjectFamily } from "./family.ts";
-import { ARCHITECTURES, chatTemplates, PRE_TOKENIZERS } from "./known.ts";
+import { getFamily, type ProjectFamily } from "./family.ts";
+import { checkFamily, FAMILY_HINT } from "./family-check.ts";
 
 /** Whether a recipe's `model.family` is the path of a file. */
 export const isFamilyFile = (family: string): boolean => family.endsWith(".json");
@@ -21,8 +20,8 @@ export const isFamilyFile = (family: string): boolean => family.endsWith(".json"
 /** Where a project keeps its family files, beside the recipe. */
 export const FAMILY_FOLDER = "models";
 
-const MAX_BYTES = 1 << 20;
-const SHOWN_PROBLEMS = 3;
+/** What a family file may have. */
+export const FAMILY_BYTES = 1 << 20;
 
 /** The name under which a model of the hub is kept: `Qwen/Qwen2.5-0.5B-Instruct` → `qwen2.5-0.5b-instruct`. */
 export function slugOf(text: string): string {
@@ -60,63 +59,19 @@ export function readFamilyFile(path: string): Result<ProjectFamily> {
   } catch (e) {
     return err(failure(`${shown} is not JSON: ${(e as Error).message}`, "Write it anew: forge models add."));
   }
-  const place = placesIn(shown, text.value);
-  if (!validate(data)) {
-    const problems = validate.errors ?? [];
-    const [first] = problems;
-    const said = [...new Set(problems.map((e) => `${e.instancePath || "the file"} ${e.message ?? "is not valid"}`))].slice(0, SHOWN_PROBLEMS);
-    return err({ ...failure(`${shown} is no family file: ${said.join("; ")}`, HINT), ...place(stepsOf(first?.instancePath ?? "")) });
-  }
-  const family = data as Family; // the schema's own type: what `validate` has just proven
-  const wrong = contradictions(family)[0];
-  if (wrong !== undefined) return err({ ...failure(`${shown}: ${wrong.message}`, wrong.hint ?? HINT), ...place(wrong.path) });
-  return ok({ ...family, file: path });
-}
-
-const HINT = "`forge models add` writes such a file; schemas/family.schema.json describes it.";
-
-interface Contradiction {
-  readonly path: RecipePath;
-  readonly message: string;
-  readonly hint?: string;
-}
-
-/** What the schema cannot say of a project's family. */
-function contradictions(f: Family): Contradiction[] {
-  const found: Contradiction[] = [];
-  const say = (path: RecipePath, message: string, hint?: string): void => void found.push({ path, message, ...(hint === undefined ? {} : { hint }) });
-  if (getFamily(f.name).ok) say(["name"], `\`${f.name}\` is the name of a family that comes with forge`, "Give it a name of its own.");
-  if (!chatTemplates().includes(f.template)) say(["template"], `there is no chat template \`${f.template}\``, `Use one of: ${chatTemplates().join(", ")}.`);
-  if (!ARCHITECTURES.includes(f.architecture))
-    say(["architecture"], `forge cannot fine-tune the architecture \`${f.architecture}\``, `It can: ${ARCHITECTURES.join(", ")}.`);
-  if (!PRE_TOKENIZERS.includes(f.tokenizer))
-    say(["tokenizer"], `forge does not know the pre-tokenizer \`${f.tokenizer}\``, `It knows: ${PRE_TOKENIZERS.join(", ")}.`);
-  if (f.head_start !== undefined) say(["head_start"], "a head start belongs to a family that comes with forge", "Remove `head_start`.");
-  if (f.larger !== undefined && !familyNames().includes(f.larger)) say(["larger"], `there is no family \`${f.larger}\``, "Remove `larger`.");
-  for (const token of f.stop_tokens)
-    if (!f.special_tokens.includes(token))
-      say(["stop_tokens"], `the stop token ${JSON.stringify(token)} is none of \`special_tokens\``, "Name it in both, as the model's vocabulary has it.");
-  for (const [name, source] of Object.entries(f.sources)) {
-    const path = ["sources", name];
-    if (source?.kind === "wheel" || source?.kind === "package")
-      say([...path, "kind"], `a source of a project's family is \`hub\` or \`folder\`, not \`${source.kind}\``);
-    else if (source?.kind === "folder") {
-      const ready = Object.keys(source.files).filter((file) => file.endsWith(".gguf"));
-      const weights = Object.keys(source.files).filter((file) => file.endsWith(".safetensors"));
-      if (ready.length > 1 || (ready.length > 0 && weights.length > 0)) say([...path, "files"], "a folder holds one GGUF, or weights as safetensors, not both");
-      else if (ready.length === 0 && !["BF16", "F16"].includes(source.quantization))
-        say([...path, "quantization"], "weights that are converted stay BF16 or F16");
-    }
-  }
-  return found;
+  const family = checkFamily(data);
+  if (family.ok) return ok({ ...family.value, file: path });
+  const { message, hint, form, path: at } = family.error;
+  return err({ ...failure(form ? `${shown} is no family file: ${message}` : `${shown}: ${message}`, hint), ...placesIn(shown, text.value)(at) });
 }
 
 function readText(path: string, shown: string): Result<string> {
   try {
     const found = statSync(path);
     if (!found.isFile()) return err(failure(`\`${shown}\` is not a file`, "Name a family file, or write one: forge models add."));
-    if (found.size > MAX_BYTES) return err(failure(`${shown} has ${found.size} bytes; a family file has at most ${MAX_BYTES}`, HINT));
-    return ok(readFileSync(path, "utf8"));
+    if (found.size > FAMILY_BYTES) return err(failure(`${shown} has ${found.size} bytes; a family file has at most ${FAMILY_BYTES}`, FAMILY_HINT));
+    // Some editors begin a file with a mark of its encoding.
+    return ok(readFileSync(path, "utf8").replace(/^\uFEFF/, ""));
   } catch (e) {
     const why = (e as NodeJS.ErrnoException).code === "ENOENT" ? "does not exist" : `cannot be read (${(e as NodeJS.ErrnoException).code ?? "unknown"})`;
     return err(failure(`the family file \`${shown}\` ${why}`, "Check the path, or write one: forge models add FOLDER, FILE.gguf or OWNER/NAME."));
@@ -125,22 +80,17 @@ function readText(path: string, shown: string): Result<string> {
 
 const failure = (message: string, hint: string): Failure => ({ code: "models/family-file", message, hint, exit: EXIT.usage });
 
-/** JSON pointer → its steps. */
-const stepsOf = (pointer: string): string[] =>
-  pointer
-    .split("/")
-    .slice(1)
-    .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
-
-/** The project's family file for a base model, by its id on the hub or its name, as GGUF files name it; relative to `dir`. */
-export function projectFamily(base: string, dir: string): string | undefined {
+/** The project's family files for a base model, by its id on the hub or its name, as GGUF files name it; relative to `dir`, sorted. */
+export function projectFamilies(base: string, dir: string): string[] {
   const folder = join(dir, FAMILY_FOLDER);
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return undefined;
-  for (const name of readdirSync(folder).sort()) {
-    const family = name.endsWith(".json") ? readFamilyFile(join(folder, name)) : undefined;
-    if (family?.ok && (family.value.hub_id ?? family.value.name) === base) return `${FAMILY_FOLDER}/${name}`;
-  }
-  return undefined;
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
+  return readdirSync(folder)
+    .sort()
+    .filter((name) => {
+      const family = name.endsWith(".json") ? readFamilyFile(join(folder, name)) : undefined;
+      return family?.ok === true && (family.value.hub_id ?? family.value.name) === base;
+    })
+    .map((name) => `${FAMILY_FOLDER}/${name}`);
 }
 
 /** Where in the text a value stands: JSON is YAML, and the recipe's reader knows its places. */
@@ -185,11 +135,12 @@ function pinned(id: string, { revision, template }: ModelWords, dir: string): Fo
   const family = readFamilyFile(file);
   if (!family.ok) return err({ failure: family.error, path: ["model", "hf_id"] });
   const source = family.value.sources.default;
-  if (source?.kind !== "hub" || source.repository.toLowerCase() !== id.toLowerCase())
+  if (source?.kind !== "hub") return no("hf_id", `${shown} pins a folder, not ${id}`, `Pin it: ${command} --force; or name a file of its own in \`family\`.`);
+  if (source.repository.toLowerCase() !== id.toLowerCase())
     return no(
       "hf_id",
-      `${shown} pins ${source?.kind === "hub" ? source.repository : "a folder"}, not ${id}`,
-      `Pin it: ${command} --force; or name a file of its own in \`family\`.`,
+      `${shown} pins ${source.repository}, not ${id}`,
+      `Where that is what is meant, or what the hub calls it now, write \`hf_id: ${source.repository}\`; else pin it: ${command} --force.`,
     );
   if (revision !== undefined && revision !== source.revision)
     return no(

@@ -30,6 +30,21 @@ export function folderOf(family: Family, source: FolderSource): string {
 export const absentFile = (family: Family, source: FolderSource): string | undefined =>
   Object.entries(source.files).find(([name, { bytes }]) => statSync(join(folderOf(family, source), name), { throwIfNoEntry: false })?.size !== bytes)?.[0];
 
+/** A word of a command as a shell reads it. */
+const shellWord = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+
+/** The command that pins a folder's model anew, with what the user may have said of it, so that the keys of all else stay. */
+export function addAgain(family: Family, source: FolderSource): string {
+  const ready = readyGguf(source);
+  const where = folderOf(family, source);
+  const words = [
+    ...["forge", "models", "add", shownPath(ready === undefined ? where : join(where, ready))],
+    ...["--name", family.name, "--licence", family.licence, "--template", family.template.replace(/\.jinja$/, "")],
+    ...["--output", shownPath(fileOf(family) ?? ""), "--force"],
+  ];
+  return words.map(shellWord).join(" ");
+}
+
 /** Names what a source becomes: its files, and how they are converted. Hexadecimal. */
 export const folderPin = (source: FolderSource): string => hexOf(digestJson({ files: { ...source.files }, conversion: CONVERSION }));
 
@@ -46,7 +61,7 @@ export async function takeFolder(family: Family, source: FolderSource, places: C
     if (!o.signal.aborted) throw e;
     return err({ code: "models/interrupted", message: `reading ${family.title} was interrupted`, hint: "Run the same command again.", exit: EXIT.interrupted });
   }
-  if (!copied.ok) return err(wrongFile(copied.error.problem, copied.error.name, from, file));
+  if (!copied.ok) return err(wrongFile(copied.error.problem, copied.error.name, from, file, addAgain(family, source)));
   const origin = { repository: "folder", revision: folderPin(source) };
   const ready = readyGguf(source);
   if (ready !== undefined) {
@@ -61,13 +76,13 @@ export async function takeFolder(family: Family, source: FolderSource, places: C
   return convertBase(family, taken, origin, places, source.quantization === "F16" ? "f16" : "bf16", llama.value.converter, o);
 }
 
-function wrongFile(problem: "missing" | "other", name: string, folder: string, file: string): Failure {
+function wrongFile(problem: "missing" | "other", name: string, folder: string, file: string, again: string): Failure {
   const where = shownPath(folder);
   const message = problem === "missing" ? `${name} is not in ${where}, or cannot be read` : `${name} in ${where} is not the file that ${shownPath(file)} names`;
   return {
     code: "models/wrong-bytes",
     message,
-    hint: `Put the file back, or describe the model anew: forge models add ${where} --output ${shownPath(file)} --force`,
+    hint: `Put the file back, or describe the model anew: ${again}`,
     exit: EXIT.environment,
   };
 }

@@ -30,6 +30,36 @@ export const TEMPLATES: Readonly<Record<string, TemplateWords>> = {
   "smollm2.jinja": { needs: ["<|im_start|>", "<|im_end|>"], end: "<|im_end|>" },
 };
 
+/** What of a family's words contradicts its template, or would break a line of a file that they are written into. */
+export interface WordProblem {
+  readonly key: "template" | "special_tokens" | "stop_tokens";
+  readonly message: string;
+}
+
+/** A stop token with a line break in it would begin a line of its own in a Modelfile. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+
+/** The first problem of control words with the template of `file` (a name that is known), and among themselves. */
+export function problemOfWords(file: string, special: readonly string[], stop: readonly string[]): WordProblem | undefined {
+  for (const [key, tokens] of [
+    ["special_tokens", special],
+    ["stop_tokens", stop],
+  ] as const) {
+    const broken = tokens.find((token) => CONTROL.test(token));
+    if (broken !== undefined) return { key, message: `${JSON.stringify(broken.slice(0, 60))} in \`${key}\` has a control character in it` };
+  }
+  const words = TEMPLATES[file];
+  const known = new Set(special);
+  const absent = words?.needs.find((token) => !known.has(token));
+  if (absent !== undefined) return { key: "template", message: `the chat template \`${file}\` writes ${absent}, which is none of \`special_tokens\`` };
+  const own = stop.find((token) => !known.has(token));
+  if (own !== undefined) return { key: "stop_tokens", message: `the stop token ${JSON.stringify(own)} is none of \`special_tokens\`` };
+  if (words !== undefined && !stop.includes(words.end))
+    return { key: "stop_tokens", message: `the chat template \`${file}\` ends a turn with ${words.end}, which is none of \`stop_tokens\`` };
+  return undefined;
+}
+
 /** Texts of tokens at which llama.cpp ends an answer wherever they are in a vocabulary (src/llama-vocab.cpp, release v0.5.0), as far as our templates' models have them. */
 export const ENDING: ReadonlySet<string> = new Set(["<|eot_id|>", "<|im_end|>", "<|end|>", "<|endoftext|>", "</s>", "<|eom_id|>", "<|end_of_text|>"]);
 

@@ -1,5 +1,5 @@
 /** The base models that a project can use: those that come with forge, and the family files in its folder `models/`. Reads, and changes nothing. */
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { cachedBase } from "./base.ts";
 import { type Family, type FamilySource, familyNames, fileOf, getFamily } from "./family.ts";
@@ -50,7 +50,7 @@ export function listModels(dir: string): { readonly models: ModelRow[]; readonly
   });
   const wrong: WrongFamily[] = [];
   const folder = join(dir, FAMILY_FOLDER);
-  for (const name of existsSync(folder) ? readdirSync(folder).sort() : []) {
+  for (const name of statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(folder).sort() : []) {
     if (!name.endsWith(".json")) continue;
     const family = readFamilyFile(join(folder, name));
     if (family.ok) models.push(rowOf(family.value));

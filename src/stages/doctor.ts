@@ -9,9 +9,9 @@ import { availableParallelism, freemem, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import type { StageEvent } from "../engine/stage.ts";
 import { cachedBase, ensureBase } from "../models/base.ts";
-import { type Family, type FolderSource, familyNames, fileOf, getFamily } from "../models/family.ts";
+import { type Family, type FolderSource, familyNames, getFamily } from "../models/family.ts";
 import { shownPath } from "../models/family-file.ts";
-import { absentFile, folderOf } from "../models/folder.ts";
+import { absentFile, addAgain, folderOf } from "../models/folder.ts";
 import { findLlamaFiles } from "../models/llama-files.ts";
 import { memoryOf } from "../models/memory.ts";
 import { isOffline } from "../platform/offline.ts";
@@ -253,7 +253,7 @@ function folderFinding(family: Family, source: FolderSource): Finding {
     check: "model",
     status: "missing",
     message: `${family.title} is not in the cache, and ${absent} is not in ${where} as its family file has it`,
-    fix: `put the file there, or pin the model anew: forge models add ${where} --output ${shownPath(fileOf(family) ?? "")} --force`,
+    fix: `put the file there, or pin the model anew: ${addAgain(family, source)}`,
   };
 }
 

@@ -47,3 +47,19 @@ test("a template that is not forge's is never run", async () => {
     expect((await loadBundle(dir)).ok).toBe(false);
   }
 });
+
+test("control words that do not fit its template, or would begin a line, are refused", async () => {
+  const dir = await made();
+  const file = join(dir, "prompt_template.json");
+  const whole = prompt(dir);
+  for (const [change, message] of [
+    [{ special_tokens: ["<|eot_id|>"] }, "writes <|begin_of_text|>, which is none of `special_tokens`"],
+    [{ stop_tokens: ["<|start_header_id|>"] }, "ends a turn with <|eot_id|>"],
+    [{ stop_tokens: ["<|eot_id|>", "x\nSYSTEM y"] }, "has a control character"],
+  ] as const) {
+    writeFileSync(file, JSON.stringify({ ...whole, ...change }));
+    const verified = await verifyBundle(dir, { deep: false });
+    expect(verified.ok && verified.value.checks.flatMap((c) => (c.passed ? [] : [c.message])).join("\n")).toContain(message);
+    expect((await loadBundle(dir)).ok).toBe(false);
+  }
+});

@@ -5,6 +5,7 @@ import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { licenceOf } from "../../src/models/add/defaults.ts";
 import { gitBlob } from "../../src/models/add/files.ts";
 import { type AddOptions, addModel } from "../../src/models/add/index.ts";
 import { preTokenizer } from "../../src/models/add/vocabulary.ts";
@@ -192,6 +193,9 @@ describe("what cannot be found out", () => {
     expect((await added(folder({ "README.md": undefined }), { licence: "MIT" })).family.licence).toBe("MIT");
     expect((await added(folder({ "README.md": "---\nlicense: llama3.2\n---\n" }), { force: true })).family.licence).toBe("LicenseRef-llama3.2");
     expect(await refused(folder(), { licence: "../../etc" })).toMatchObject({ code: "models/bad-value" });
+    expect(["gpl-3.0", "BSD-2-clause", "cc0-1.0", "licenseref-llama3.2", "LicenseRef-x", "gemma", "other", "licenseref-"].map(licenceOf)).toEqual([
+      ...["GPL-3.0", "BSD-2-Clause", "CC0-1.0", "LicenseRef-llama3.2", "LicenseRef-x", "LicenseRef-gemma", undefined, undefined],
+    ]);
   });
 });
 
@@ -266,6 +270,40 @@ test("the file is never written over another one, unless that is asked for", asy
   expect(readFileSync(output(), "utf8")).toBe(before);
   expect((await added(folder(), { licence: "MIT", force: true })).written).toBe("replaced");
   expect(readdirSync(join(dir, "project", "models"))).toEqual(["mine.json"]);
+});
+
+test("a file that forge would not read is not written, nor put over a good one", async () => {
+  const before = (await added(folder())).family;
+  for (const [change, message] of [
+    [{ "config.json": { ...CONFIG, max_position_embeddings: 100_000_000 } }, /\/context_tokens must be <= 16777216/],
+    [
+      { "tokenizer.json": { ...TOKENIZER, added_tokens: [...TOKENIZER.added_tokens, { id: 3, content: `<${"x".repeat(200)}>`, special: true }] } },
+      /\/special_tokens\/3 must NOT have more than 200 characters/,
+    ],
+    [
+      {
+        "tokenizer.json": {
+          ...TOKENIZER,
+          added_tokens: [
+            ...TOKENIZER.added_tokens,
+            ...Array.from({ length: 8000 }, (_, i) => ({ id: 3 + i, content: `<${i}${"x".repeat(150)}>`, special: true })),
+          ],
+        },
+      },
+      /would have \d+ bytes, and may have 1048576/,
+    ],
+  ] as const) {
+    expect(await refused(folder(change), { force: true })).toMatchObject({ code: "models/unsupported", exit: 4, message: expect.stringMatching(message) });
+    expect(await refused(folder(change), { output: join(dir, "other.json") })).toMatchObject({ exit: 4 });
+  }
+  expect(readFamilyFile(output())).toMatchObject({ ok: true, value: before });
+  expect(readdirSync(dir)).not.toContain("other.json");
+});
+
+test("empty files are not pinned, and what says null of quantization is not quantized", async () => {
+  const { family } = await added(folder({ "special_tokens_map.json": "", "config.json": { ...CONFIG, quantization_config: null } }));
+  const source = family.sources.default;
+  expect(source?.kind === "folder" && Object.keys(source.files)).not.toContain("special_tokens_map.json");
 });
 
 test("pre-tokenizers are known by their whole form", () => {
@@ -406,6 +444,28 @@ describe("of the hub", () => {
     expect(hub.asked).toEqual([]);
     hub.mischief = () => true;
     expect(await refused(ID, { signal: AbortSignal.timeout(50) })).toMatchObject({ exit: 130 });
+  });
+
+  test("a repository that was renamed is pinned, called and filed as the hub calls it now", async () => {
+    hub.listing = (l) => ({ ...l, id: "New-Owner/New-Model" });
+    hub.mischief = (path, response) => {
+      const name = path.split("/").at(-1) ?? "";
+      if (path !== `/New-Owner/New-Model/resolve/${REVISION}/${name}`) return false;
+      give(hub.files.get(name) ?? Buffer.alloc(0), undefined, response);
+      return true;
+    };
+    const warnings: string[] = [];
+    const { family } = await added(ID, { onWarning: (w) => warnings.push(w) });
+    expect(family).toMatchObject({ name: "new-model", hub_id: "New-Owner/New-Model" });
+    expect(warnings).toEqual([`the hub calls ${ID} New-Owner/New-Model now: in a recipe, write \`hf_id: New-Owner/New-Model\``]);
+  });
+
+  test("nobody is asked for what is a path that was mistyped", async () => {
+    for (const what of ["weights/own.gguf", "src/nothing"]) {
+      const error = await refused(what);
+      expect(error).toMatchObject({ code: "models/no-model", exit: 4, message: `there is no \`${what}\` here` });
+    }
+    expect(hub.asked).toEqual([]);
   });
 
   test("its own words for a licence are read as the rest", async () => {

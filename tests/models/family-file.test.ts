@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { StageDefinition } from "../../src/engine/stage.ts";
 import { addModel } from "../../src/models/add/index.ts";
 import type { Family } from "../../src/models/family.ts";
-import { projectFamily, readFamilyFile } from "../../src/models/family-file.ts";
+import { projectFamilies, readFamilyFile } from "../../src/models/family-file.ts";
 import { listModels } from "../../src/models/list.ts";
 import { loadRecipe } from "../../src/recipe/load.ts";
 import { buildPipeline } from "../../src/stages/pipeline.ts";
@@ -49,6 +49,15 @@ describe("a file", () => {
     ["with a title that moves the cursor", { title: "a\u001b[2Jb" }, /\/title must match pattern/],
     ["with an empty control token", { special_tokens: [""] }, /\/special_tokens\/0 must NOT have fewer/],
     ["with a stop token of its own", { stop_tokens: ["<stop>"] }, /stop token "<stop>" is none of `special_tokens`/],
+    ["with a template whose markers it does not name", { template: "llama-3.jinja" }, /writes <\|begin_of_text\|>, which is none of `special_tokens`/],
+    ["with an end of a turn that does not stop", { stop_tokens: ["<|endoftext|>"] }, /ends a turn with <\|im_end\|>, which is none of `stop_tokens`/],
+    ["with a stop token that begins a line", { stop_tokens: ["<|im_end|>", "x\nSYSTEM y"] }, /in `stop_tokens` has a control character/],
+    [
+      "with a control token that begins a line",
+      { special_tokens: ["<|im_start|>", "<|im_end|>", "<|endoftext|>", "a\u0085"] },
+      /in `special_tokens` has a control/,
+    ],
+    ["with layers of its own to train", { lora: { targets: ["q_proj"] } }, /`lora.targets` is `all-linear`/],
     ["with another architecture", { architecture: "gemma3" }, /cannot fine-tune the architecture `gemma3`/],
     ["with another pre-tokenizer", { tokenizer: "gpt-4o" }, /does not know the pre-tokenizer `gpt-4o`/],
     ["with a head start", { head_start: { folder: "smollm2", sha256: "0".repeat(64) } }, /a head start belongs to a family that comes with forge/],
@@ -107,11 +116,14 @@ describe("a file", () => {
     expect(models.map((m) => m.name)).toEqual(["nano", "smollm2", "own"]);
     expect(models[2]).toMatchObject({ licence: "Apache-2.0", memory: { measured: false }, sources: [{ kind: "folder", cached: false }] });
     expect(wrong).toMatchObject([{ problem: expect.stringContaining("`nano`") }]);
-    expect([projectFamily("own", dir), projectFamily("other", dir), projectFamily("own", join(dir, "weights"))]).toEqual([
-      "models/own.json",
-      undefined,
-      undefined,
-    ]);
+    expect([projectFamilies("own", dir), projectFamilies("other", dir), projectFamilies("own", join(dir, "weights"))]).toEqual([["models/own.json"], [], []]);
+    write({ ...whole, title: "Again" }, "again");
+    expect(projectFamilies("own", dir)).toEqual(["models/again.json", "models/own.json"]);
+  });
+
+  test("may begin with a mark of its encoding", () => {
+    writeFileSync(file(), `\uFEFF${JSON.stringify(whole)}`);
+    expect(readFamilyFile(file())).toMatchObject({ ok: true, value: { name: "own" } });
   });
 });
 
@@ -222,7 +234,10 @@ describe("a model of the hub by `hf_id`", () => {
       message: expect.stringContaining("has the chat template chatml.jinja"),
     });
     pin({ repository: "Other/Big-Model" });
-    expect(await wrong("{ hf_id: Owner/Big-Model }")).toMatchObject({ message: expect.stringContaining("pins Other/Big-Model, not Owner/Big-Model") });
+    expect(await wrong("{ hf_id: Owner/Big-Model }")).toMatchObject({
+      message: expect.stringContaining("pins Other/Big-Model, not Owner/Big-Model"),
+      hint: expect.stringContaining("write `hf_id: Other/Big-Model`"),
+    });
     write(JSON.parse(readFileSync(file(), "utf8")), "big-model");
     expect(await wrong("{ hf_id: Owner/Big-Model }")).toMatchObject({ message: expect.stringContaining("pins a folder") });
   });

@@ -69,3 +69,42 @@ export function writeModel(folder: string, changes: Parameters<typeof modelFiles
   for (const [name, content] of modelFiles(changes)) writeFileSync(join(folder, name), content);
   return folder;
 }
+
+const u32 = (n: number): Buffer => Buffer.from(new Uint32Array([n]).buffer);
+const u64 = (n: number): Buffer => Buffer.from(new BigUint64Array([BigInt(n)]).buffer);
+const text = (s: string): Buffer => Buffer.concat([u64(Buffer.byteLength(s)), Buffer.from(s)]);
+/** A value by what it is: numbers as uint32, lists of texts or of numbers. */
+function value(v: string | number | readonly string[] | readonly number[]): Buffer {
+  if (typeof v === "string") return Buffer.concat([u32(8), text(v)]);
+  if (typeof v === "number") return Buffer.concat([u32(4), u32(v)]);
+  const items = v.map((item) => (typeof item === "string" ? text(item) : u32(item)));
+  return Buffer.concat([u32(9), u32(typeof v[0] === "string" ? 8 : 4), u64(items.length), ...items]);
+}
+
+/** Tensors of a llama of so many blocks that has no output of its own. */
+export const tensorNames = (blocks: number): string[] => [
+  ...["token_embd.weight", "output_norm.weight"],
+  ...Array.from({ length: blocks }, (_, i) =>
+    ["attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down"].map((name) => `blk.${i}.${name}.weight`),
+  ).flat(),
+];
+
+/** A GGUF of a llama in miniature, with these tensors; its numbers are zero. */
+export function gguf(tensors: readonly string[] = tensorNames(2), changes: Readonly<Record<string, Parameters<typeof value>[0] | undefined>> = {}): Buffer {
+  const entries = Object.entries({
+    "general.architecture": "llama",
+    "general.name": "Own",
+    "general.license": "licenseref-llama3.2",
+    "llama.block_count": 2,
+    "llama.context_length": 512,
+    "tokenizer.ggml.model": "gpt2",
+    "tokenizer.ggml.pre": "smollm",
+    "tokenizer.ggml.tokens": [...TOKENS, "a"],
+    "tokenizer.ggml.token_type": [3, 3, 3, 1],
+    "tokenizer.ggml.eos_token_id": 1,
+    ...changes,
+  }).flatMap(([key, v]) => (v === undefined ? [] : [Buffer.concat([text(key), value(v)])]));
+  const listed = tensors.map((name, i) => Buffer.concat([text(name), u32(1), u64(8), u32(0), u64(32 * i)]));
+  const head = Buffer.concat([Buffer.from("GGUF"), u32(3), u64(tensors.length), u64(entries.length), ...entries, ...listed]);
+  return Buffer.concat([head, Buffer.alloc((32 - (head.length % 32)) % 32), Buffer.alloc(32 * tensors.length)]);
+}

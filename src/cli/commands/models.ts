@@ -23,7 +23,7 @@ export function define(context: CliContext): Command {
   const list = new Command("list")
     .summary("the families that come with forge, and those in the folder models/")
     .description(
-      "Lists the base models: those that come with forge, and the family files in the folder `models` where you stand. Nothing is fetched.\nExit code 4: a file there is no family file.",
+      "Lists the base models: those that come with forge, and the family files in the folder `models` where you stand. Nothing is fetched. A file that cannot be used is shown as broken.",
     )
     .option("--json", "print them as JSON")
     .addHelpText("after", "\nExample:\n  $ forge models list")
@@ -58,7 +58,15 @@ async function listAll({ terminal }: CliContext, flags: { readonly json?: boolea
   const { models, wrong } = listModels(process.cwd());
   if (flags.json === true) terminal.out(jsonText({ models, wrong }));
   else {
-    const rows = models.map((m) => [m.family, parametersOf(m), `${m.context_tokens}`, memoryWords(m), cachedWords(m.sources), `${m.title} (${m.licence})`]);
+    const rows: string[][] = models.map((m) => [
+      m.family,
+      parametersOf(m),
+      `${m.context_tokens}`,
+      memoryWords(m),
+      cachedWords(m.sources),
+      `${m.title} (${m.licence})`,
+    ]);
+    rows.push(...wrong.map((w) => [w.family, "broken", "", "", "", "cannot be used, see below"]));
     terminal.out(
       `${table([["family", "size", "window", "memory", "weights", "model"], ...rows], { left: [4, 5] })
         .map((l) => safeText(l))
@@ -67,7 +75,7 @@ async function listAll({ terminal }: CliContext, flags: { readonly json?: boolea
     if (wrong.length > 0) terminal.err(`${plural(wrong.length, "file")} in models/ cannot be used:\n`);
     for (const w of wrong) terminal.err(`  ${safeText(w.problem, 400)}\n`);
   }
-  return wrong.length > 0 ? EXIT.usage : EXIT.ok;
+  return EXIT.ok;
 }
 
 async function showOne(context: CliContext, named: string, flags: { readonly json?: boolean }): Promise<ExitCode> {
@@ -93,7 +101,7 @@ async function addOne(context: CliContext, what: string, { offline, json, ...fla
     import("../../platform/redact.ts"),
   ]);
   if (offline === true) (await import("../../platform/offline.ts")).goOffline();
-  const interrupt = listenForInterrupt((line) => terminal.err(`${line}\n`));
+  const interrupt = listenForInterrupt((line) => terminal.err(`${line}\n`), "stopping, nothing is written");
   const added = await addModel(what, {
     ...flags,
     signal: interrupt.signal,
@@ -107,10 +115,15 @@ async function addOne(context: CliContext, what: string, { offline, json, ...fla
   if (json === true) terminal.out(jsonText({ ...row, file: resolve(family.file), written }));
   else {
     for (const line of lines(row)) terminal.out(`${safeText(line)}\n`);
-    terminal.out(safeText(`${written === "unchanged" ? "As it was" : "Written"}: ${row.family}. In the recipe:\n\n  model: { family: ${row.family} }\n`));
+    terminal.out(
+      safeText(`${written === "unchanged" ? "As it was" : "Written"}: ${row.family}. In the recipe:\n\n  model: { family: ${yamlWord(row.family)} }\n`),
+    );
   }
   return EXIT.ok;
 }
+
+/** A path as a value inside braces of YAML. */
+const yamlWord = (text: string): string => (/^[A-Za-z0-9._/][A-Za-z0-9._/+-]*$/.test(text) ? text : JSON.stringify(text));
 
 const parametersOf = ({ parameters: n }: ModelRow): string => (n < 1e9 ? `${(n / 1e6).toFixed(n < 1e7 ? 1 : 0)}M` : `${(n / 1e9).toFixed(1)}B`);
 const memoryWords = ({ memory }: ModelRow): string => `${memory.measured ? "" : "~"}${bytes(memory.bytes)}`;

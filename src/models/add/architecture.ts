@@ -33,7 +33,7 @@ export function architectureOf(config: Config, shown: string): Result<Architectu
   if (!ARCHITECTURES.includes(type)) return no(`its architecture is \`${type.slice(0, 60)}\``);
   if (Array.isArray(architectures) && !architectures.includes(CLASSES[type]))
     return no(`it is a ${String(architectures[0]).slice(0, 60)}, not a ${CLASSES[type]}`);
-  if (config.quantization_config !== undefined)
+  if (config.quantization_config !== undefined && config.quantization_config !== null)
     return no("its weights are quantized already", "Use the repository with the original weights; forge quantizes what it exports.");
   for (const flag of ["attention_bias", "mlp_bias"]) if (config[flag] === true) return no(`it has biases that are not loaded (\`${flag}\`)`);
   if (config.hidden_act !== undefined && config.hidden_act !== "silu")

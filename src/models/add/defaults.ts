@@ -21,22 +21,31 @@ export function trainingFor(parameters: number): Family["training"] {
   return { reason, overrides: { "*": { rank: 16, alpha: 32, learning_rate: 3e-4, samples_per_step: 8 } } };
 }
 
-/** The hub's words for licences → SPDX, where they differ by more than nothing. */
-const SPDX: Readonly<Record<string, string>> = {
-  "apache-2.0": "Apache-2.0",
-  mit: "MIT",
-  "bsd-3-clause": "BSD-3-Clause",
-  "cc-by-4.0": "CC-BY-4.0",
-  "cc-by-nc-4.0": "CC-BY-NC-4.0",
-  "cc-by-sa-4.0": "CC-BY-SA-4.0",
-};
+/** SPDX's identifiers that models have, as SPDX spells them; the hub and GGUF files write them in small letters. */
+const SPDX: ReadonlyMap<string, string> = new Map(
+  [
+    ...["0BSD", "AFL-3.0", "AGPL-3.0", "AGPL-3.0-only", "AGPL-3.0-or-later", "Apache-2.0", "Artistic-2.0"],
+    ...["BSD-2-Clause", "BSD-3-Clause", "BSD-3-Clause-Clear", "BSL-1.0", "CC0-1.0", "CDLA-Permissive-1.0", "CDLA-Permissive-2.0", "CDLA-Sharing-1.0"],
+    ...["CC-BY-2.0", "CC-BY-2.5", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0", "CC-BY-NC-2.0", "CC-BY-NC-3.0", "CC-BY-NC-4.0"],
+    ...["CC-BY-ND-4.0", "CC-BY-NC-ND-3.0", "CC-BY-NC-ND-4.0", "CC-BY-NC-SA-2.0", "CC-BY-NC-SA-3.0", "CC-BY-NC-SA-4.0", "ECL-2.0", "EPL-1.0", "EPL-2.0"],
+    ...["EUPL-1.1", "EUPL-1.2", "GFDL-1.3-only", "GFDL-1.3-or-later", "GPL-2.0", "GPL-2.0-only", "GPL-2.0-or-later", "GPL-3.0", "GPL-3.0-only"],
+    ...["GPL-3.0-or-later", "ISC", "LGPL-2.1", "LGPL-2.1-only", "LGPL-2.1-or-later", "LGPL-3.0", "LGPL-3.0-only", "LGPL-3.0-or-later", "LPPL-1.3c"],
+    ...["MIT", "MIT-0", "MPL-2.0", "MS-PL", "NCSA", "ODbL-1.0", "ODC-By-1.0", "OFL-1.1", "OpenMDW-1.0", "OSL-3.0", "PDDL-1.0", "PostgreSQL", "Unlicense"],
+    ...["WTFPL", "Zlib"],
+  ].map((id) => [id.toLowerCase(), id]),
+);
+const REFERENCE = /^licenseref-/i;
 
 /** A licence by the hub's word for it; undefined where the word says none (`other`, `unknown`). */
 export function licenceOf(word: unknown): string | undefined {
-  if (typeof word !== "string" || !/^[A-Za-z0-9][A-Za-z0-9.+-]{0,80}$/.test(word) || ["other", "unknown"].includes(word.toLowerCase())) return undefined;
-  const lower = word.toLowerCase();
+  if (typeof word !== "string" || !/^[A-Za-z0-9][A-Za-z0-9.+-]{0,80}$/.test(word)) return undefined;
+  const name = word.replace(REFERENCE, "");
+  const lower = name.toLowerCase();
+  if (["", "other", "unknown"].includes(lower)) return undefined;
+  // Our own GGUF files have the whole reference in small letters.
+  if (name !== word) return `LicenseRef-${name}`;
   // The hub has names for licences that SPDX has none for: llama3.2, gemma, …
-  return SPDX[lower] ?? (lower === word ? `LicenseRef-${word}` : word);
+  return SPDX.get(lower) ?? (lower === word ? `LicenseRef-${word}` : word);
 }
 
 /** `license:` of a model card's front matter. */

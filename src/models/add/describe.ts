@@ -55,7 +55,8 @@ export async function describeFiles(files: ModelFiles, said: Said, licence: stri
   const own = LICENCE_FILES.find((name) => (files.sizes.get(name) ?? TEXT_BYTES + 1) <= TEXT_BYTES && (files.sizes.get(name) ?? 0) > 0);
   return ok({
     family: familyOf({ ...architecture.value, parameters, licence: named, tokenizer: vocabulary.value.tokenizer, talk: talk.value }),
-    names: [...BESIDE.filter((name) => files.sizes.has(name)), ...names, ...(own === undefined ? [] : [own])].sort(),
+    // An empty file says nothing, and cannot be pinned.
+    names: [...BESIDE.filter((name) => (files.sizes.get(name) ?? 0) > 0), ...names, ...(own === undefined ? [] : [own])].sort(),
     quantization,
   });
 }

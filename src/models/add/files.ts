@@ -7,7 +7,7 @@ import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } fr
 import { join } from "node:path";
 import { EXIT } from "../../platform/exit.ts";
 import { errorCode } from "../../platform/fs.ts";
-import { digestFile } from "../../platform/hash.ts";
+import { digestFileUntil, hexOf } from "../../platform/hash.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import type { HubFile } from "../../schemas/generated/family.ts";
 import { shownPath } from "../family-file.ts";
@@ -74,8 +74,9 @@ export function folderFiles(folder: string, o: FolderOptions): Result<ModelFiles
         if (o.signal.aborted) return err(interrupted());
         if ((sizes.get(name) ?? 0) >= LARGE) o.onFile?.(name);
         try {
-          files[name] = { sha256: (await digestFile(join(folder, name))).slice("sha256:".length), bytes: sizes.get(name) ?? 0 };
+          files[name] = { sha256: hexOf(await digestFileUntil(join(folder, name), o.signal)), bytes: sizes.get(name) ?? 0 };
         } catch (e) {
+          if (o.signal.aborted) return err(interrupted());
           if (errorCode(e) === "") throw e;
           return err(unfit("unreadable", `${name} in ${shownPath(folder)} cannot be read (${errorCode(e)})`));
         }

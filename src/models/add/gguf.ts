@@ -20,20 +20,43 @@ const ARCHITECTURES: readonly string[] = ["llama", "qwen2", "qwen3"];
 const TYPES: Readonly<Record<number, string>> = {
   ...{ 0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 6: "Q5_0", 7: "Q5_1", 8: "Q8_0", 10: "Q2_K", 11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 14: "Q6_K", 30: "BF16" },
 };
-/** python/forge_steps/base_file.py has the same. */
-const TENSORS = /^(token_embd|output_norm|output|rope_freqs|blk\.\d+\.(attn_norm|attn_q|attn_k|attn_v|attn_output|ffn_norm|ffn_gate|ffn_up|ffn_down))\.weight$/;
-const MORE: Readonly<Record<string, RegExp>> = { qwen2: /^blk\.\d+\.attn_[qkv]\.bias$/, qwen3: /^blk\.\d+\.attn_[qk]_norm\.weight$/ };
+/** The tensors of each block, by architecture, and what every file has and may have beside them; python/forge_steps/base_file.py has the same. */
+const BLOCK = ["attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down"].map((name) => `${name}.weight`);
+const MORE: Readonly<Record<string, readonly string[]>> = {
+  qwen2: ["attn_q.bias", "attn_k.bias", "attn_v.bias"],
+  qwen3: ["attn_q_norm.weight", "attn_k_norm.weight"],
+};
+const ALWAYS: readonly string[] = ["token_embd.weight", "output_norm.weight"];
+/** `output`: left out where the embedding stands for it. */
+const SOMETIMES: readonly string[] = ["output.weight", "rope_freqs.weight"];
+/** Llama 3.1 405B has 126. */
+const MOST_BLOCKS = 1000;
 /** `enum llama_token_type`. */
 const CONTROL = 3;
 const USER_DEFINED = 4;
 
-const KEYS = ["general.architecture", "general.name", "general.license", "tokenizer.chat_template"];
+const KEYS = ["general.architecture", "general.name", "general.license", "tokenizer.chat_template", "split.count"];
 const TOKENIZER_KEYS = ["model", "pre", "tokens", "token_type", "eos_token_id", "eot_token_id"].map((key) => `tokenizer.ggml.${key}`);
-const ARCHITECTURE_KEYS = ARCHITECTURES.flatMap((a) => [`${a}.context_length`, `${a}.rope.scaling.type`, `${a}.attention.sliding_window`, `${a}.expert_count`]);
+const ARCHITECTURE_KEYS = ARCHITECTURES.flatMap((a) => [
+  `${a}.block_count`,
+  `${a}.context_length`,
+  `${a}.rope.scaling.type`,
+  `${a}.attention.sliding_window`,
+  `${a}.expert_count`,
+]);
 
 export function describeGguf(path: string, shown: string, said: Said): Result<DescribedGguf> {
   const header = ggufHeader(path, new Set([...KEYS, ...TOKENIZER_KEYS, ...ARCHITECTURE_KEYS]));
   if (header === undefined) return err(unfit("no-model", `${shown} is no GGUF file`));
+  const parts = Number(header.metadata.get("split.count") ?? 1);
+  if (parts > 1)
+    return err(
+      unfit(
+        "no-weights",
+        `${shown} is one of ${parts} parts of a model`,
+        "Give the model as one file: `llama-gguf-split --merge FIRST-PART WHOLE.gguf` of llama.cpp makes it.",
+      ),
+    );
   const short = truncatedGguf(path);
   if (short !== undefined) return err(unfit("no-weights", `${shown} is not whole: ${short}`, "Fetch it again."));
   const problem = problemOf(header);
@@ -83,10 +106,21 @@ function problemOf({ metadata, tensors }: GgufHeader): string | undefined {
   if (scaling !== undefined && scaling !== "none") return `its rotary embedding is scaled by \`${String(scaling).slice(0, 60)}\``;
   if (Number(metadata.get(`${architecture}.attention.sliding_window`) ?? 0) > 0) return "its layers look at a sliding window only";
   if (Number(metadata.get(`${architecture}.expert_count`) ?? 0) > 0) return "it is a mixture of experts";
-  const strange = tensors.find((t) => !TENSORS.test(t.name) && MORE[architecture]?.test(t.name) !== true);
-  if (strange !== undefined) return `it has weights that are not loaded (${strange.name.slice(0, 80)})`;
+  const tensorProblem = problemOfTensors(architecture, metadata.get(`${architecture}.block_count`), new Set(tensors.map((t) => t.name)));
+  if (tensorProblem !== undefined) return tensorProblem;
   const type = tensors.find((t) => TYPES[t.type] === undefined);
   return type === undefined ? undefined : `its weights are of a type that cannot be loaded for training (ggml's number ${type.type})`;
+}
+
+/** What is missing would be trained from random numbers, and what is foreign left out. */
+function problemOfTensors(architecture: string, blocks: GgufValue | undefined, names: ReadonlySet<string>): string | undefined {
+  if (typeof blocks !== "number" || !Number.isSafeInteger(blocks) || blocks < 1 || blocks > MOST_BLOCKS) return "it does not say how many blocks it has";
+  const inBlock = [...BLOCK, ...(MORE[architecture] ?? [])];
+  const needed = new Set([...ALWAYS, ...Array.from({ length: blocks }, (_, i) => inBlock.map((name) => `blk.${i}.${name}`)).flat()]);
+  const strange = [...names].find((name) => !needed.has(name) && !SOMETIMES.includes(name));
+  if (strange !== undefined) return `it has weights that are not loaded (${strange.slice(0, 80)})`;
+  const missing = [...needed].find((name) => !names.has(name));
+  return missing === undefined ? undefined : `it is not whole, some of its weights are missing (${missing})`;
 }
 
 const list = (value: GgufValue | undefined): readonly GgufValue[] => (Array.isArray(value) ? (value as readonly GgufValue[]) : []);

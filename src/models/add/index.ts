@@ -2,17 +2,18 @@
  * `forge models add`: looks at a model in a folder, in a GGUF file or on the hub, and writes the project's family file for it. Nothing of the
  * model is run; the file is written whole, and never over another one unless that is asked for.
  */
-import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
-import { fsFailure, writeFileAtomic } from "../../platform/fs.ts";
-import { digestFile } from "../../platform/hash.ts";
+import { errorCode, fsFailure, writeFileAtomic } from "../../platform/fs.ts";
+import { digestFileUntil, hexOf } from "../../platform/hash.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
-import type { Family, FolderSource, HubSource } from "../../schemas/generated/family.ts";
+import type { Family, FolderSource, HubFile, HubSource } from "../../schemas/generated/family.ts";
 import { getFamily, type ProjectFamily } from "../family.ts";
-import { FAMILY_FOLDER, readFamilyFile, shownPath, slugOf } from "../family-file.ts";
+import { checkFamily } from "../family-check.ts";
+import { FAMILY_BYTES, FAMILY_FOLDER, readFamilyFile, shownPath, slugOf } from "../family-file.ts";
 import type { Described, Said } from "./describe.ts";
 import { describeFiles } from "./describe.ts";
-import { folderFiles, LARGE, unfit } from "./files.ts";
+import { folderFiles, interrupted, LARGE, unfit } from "./files.ts";
 import { describeGguf } from "./gguf.ts";
 import { type HubLookOptions, isHubId, lookAtHub } from "./hub.ts";
 
@@ -40,20 +41,41 @@ export async function addModel(what: string, o: AddOptions): Promise<Result<Adde
   const there = statSync(what, { throwIfNoEntry: false });
   const [id = "", revision, ...more] = what.split("@");
   const onHub = there === undefined && more.length === 0 && isHubId(id) && revision !== "";
-  if (there === undefined && !onHub)
+  if (there === undefined && (!onHub || meansPath(what)))
     return err(
       unfit(
         "no-model",
-        `there is no folder and no file \`${what.slice(0, 200)}\`, and it is no OWNER/NAME of the model hub`,
-        "Name a folder in the hub's form, a GGUF file, or OWNER/NAME[@REVISION].",
+        onHub
+          ? `there is no \`${what.slice(0, 200)}\` here`
+          : `there is no folder and no file \`${what.slice(0, 200)}\`, and it is no OWNER/NAME of the model hub`,
+        onHub
+          ? "Check the path. A repository of the model hub of that name is added from a folder that holds none called as its owner."
+          : "Name a folder in the hub's form, a GGUF file, or OWNER/NAME[@REVISION].",
       ),
     );
-  const name = o.name ?? slugOf((onHub ? id : basename(resolve(what))).replace(/\.gguf$/i, ""));
+  const place = placeFor(o.name ?? slugOf((onHub ? id : basename(resolve(what))).replace(/\.gguf$/i, "")), o);
+  if (!place.ok) return place;
+  if (!onHub) {
+    const { name, file } = place.value;
+    const found = there?.isDirectory() ? await fromFolder(what, file, o) : await fromGguf(what, file, o);
+    return found.ok ? write(file, toFamily(name, found.value), what, o) : found;
+  }
+  const found = await fromHub(id, revision ?? "main", o);
+  if (!found.ok) return found;
+  // A repository that was renamed is looked for, and found, under its name of today.
+  const now = placeFor(o.name ?? slugOf(found.value.hub_id ?? id), o);
+  return now.ok ? write(now.value.file, toFamily(now.value.name, found.value), what, o) : now;
+}
+
+/** Whether OWNER/NAME looks like a path here that was mistyped: nobody is to be asked for it. */
+const meansPath = (what: string): boolean => /\.gguf$/i.test(what) || statSync(what.split("/")[0] || ".", { throwIfNoEntry: false })?.isDirectory() === true;
+
+/** What the family is called, and where its file goes. */
+function placeFor(name: string, o: AddOptions): Result<{ readonly name: string; readonly file: string }> {
   if (getFamily(name).ok) return err(unfit("bad-value", `\`${name}\` is the name of a family that comes with forge`, "Give it another: --name NAME."));
   const file = resolve(o.output ?? join(FAMILY_FOLDER, `${name}.json`));
   if (!file.endsWith(".json")) return err(unfit("bad-value", `--output ${shownPath(file)} does not end in .json`, "A recipe knows a family file by that."));
-  const found = onHub ? await fromHub(id, revision ?? "main", o) : there?.isDirectory() ? await fromFolder(what, file, o) : await fromGguf(what, file, o);
-  return found.ok ? write(file, toFamily(name, found.value), o.force === true) : found;
+  return ok({ name, file });
 }
 
 function wrongWords(o: AddOptions) {
@@ -79,7 +101,8 @@ async function fromFolder(folder: string, file: string, o: AddOptions): Promise<
 async function fromGguf(path: string, file: string, o: AddOptions): Promise<Result<Found>> {
   const shown = shownPath(resolve(path));
   const name = basename(path);
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*\.gguf$/.test(name))
+  // Whoever opened a pipe would wait for it.
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*\.gguf$/.test(name) || statSync(path, { throwIfNoEntry: false })?.isFile() !== true)
     return err(
       unfit(
         "no-model",
@@ -89,10 +112,17 @@ async function fromGguf(path: string, file: string, o: AddOptions): Promise<Resu
     );
   const described = describeGguf(path, shown, o);
   if (!described.ok) return described;
-  if (statSync(path).size >= LARGE) o.onFile?.(name);
-  const sha256 = (await digestFile(path)).slice("sha256:".length);
-  const files = { [name]: { sha256, bytes: statSync(path).size } };
-  const source: FolderSource = { kind: "folder", folder: relativeTo(file, dirname(path)), files, quantization: described.value.quantization };
+  let pin: HubFile;
+  try {
+    const { size } = statSync(path);
+    if (size >= LARGE) o.onFile?.(name);
+    pin = { sha256: hexOf(await digestFileUntil(path, o.signal)), bytes: size };
+  } catch (e) {
+    if (o.signal.aborted) return err(interrupted());
+    if (errorCode(e) === "") throw e;
+    return err(unfit("unreadable", `${shown} cannot be read (${errorCode(e)})`));
+  }
+  const source: FolderSource = { kind: "folder", folder: relativeTo(file, dirname(path)), files: { [name]: pin }, quantization: described.value.quantization };
   return ok({ ...described.value.family, title: titleOf(described.value.title ?? name.replace(/\.gguf$/i, "")), source });
 }
 
@@ -100,6 +130,7 @@ async function fromHub(id: string, revision: string, o: AddOptions): Promise<Res
   const repository = await lookAtHub(id, revision, o);
   if (!repository.ok) return repository;
   const { files, revision: commit, id: spelled, licence } = repository.value;
+  if (spelled.toLowerCase() !== id.toLowerCase()) o.onWarning?.(`the hub calls ${id} ${spelled} now: in a recipe, write \`hf_id: ${spelled}\``);
   const described = await describeFiles(files, o, licence);
   if (!described.ok) return described;
   const pins = await files.pin(described.value.names);
@@ -131,25 +162,32 @@ const titleOf = (text: string): string =>
 /** The way from a file to a folder, as it is the same on every machine; absolute only where there is none (another drive). */
 const relativeTo = (file: string, folder: string): string => (relative(dirname(file), resolve(folder)) || ".").split(sep).join("/");
 
-function write(file: string, family: Family, force: boolean): Result<Added> {
-  const text = `${JSON.stringify(family, null, 2)}\n`;
+/** Writes what a recipe can read, and nothing else. */
+function write(file: string, family: Family, what: string, { force = false, signal }: AddOptions): Result<Added> {
   const shown = shownPath(file);
-  const there = existsSync(file);
-  if (there && !statSync(file).isFile()) return err(unfit("exists", `${shown} is a folder`, "Name another file with --output."));
-  const same = there && readFileSync(file, "utf8") === text;
-  if (there && !same && !force)
-    return err(unfit("exists", `${shown} is already there, and says something else`, "Name another file with --output, or pass --force to replace it."));
+  const text = `${JSON.stringify(family, null, 2)}\n`;
+  const fit = checkFamily(family);
+  const size = Buffer.byteLength(text);
+  const wrong = !fit.ok ? fit.error.message : size > FAMILY_BYTES ? `it would have ${size} bytes, and may have ${FAMILY_BYTES}` : undefined;
+  if (wrong !== undefined)
+    return err(unfit("unsupported", `forge cannot describe ${what.slice(0, 200)} in a family file: ${wrong}`, "Nothing was written. Use another model."));
+  const there = statSync(file, { throwIfNoEntry: false });
+  if (there !== undefined && !there.isFile()) return err(unfit("exists", `${shown} is no file`, "Name another file with --output."));
   try {
+    const same = there !== undefined && readFileSync(file, "utf8") === text;
+    if (there !== undefined && !same && !force)
+      return err(unfit("exists", `${shown} is already there, and says something else`, "Name another file with --output, or pass --force to replace it."));
+    if (signal.aborted) return err(interrupted());
     if (!same) {
       mkdirSync(dirname(file), { recursive: true });
       writeFileAtomic(file, text);
     }
+    // What was written is what a recipe will read.
+    const read = readFamilyFile(file);
+    return read.ok ? ok({ family: read.value, written: same ? "unchanged" : there ? "replaced" : "new" }) : read;
   } catch (e) {
     const failure = fsFailure(e, `write ${shown}`);
     if (failure === undefined) throw e;
     return err(failure);
   }
-  // What was written is what a recipe will read.
-  const read = readFamilyFile(file);
-  return read.ok ? ok({ family: read.value, written: same ? "unchanged" : there ? "replaced" : "new" }) : read;
 }

@@ -7,7 +7,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import type { StageDefinition } from "../../engine/stage.ts";
 import { familyByHubId } from "../../models/family.ts";
-import { isFamilyFile, projectFamily } from "../../models/family-file.ts";
+import { isFamilyFile, projectFamilies } from "../../models/family-file.ts";
 import { ggufText } from "../../models/gguf.ts";
 import { EXIT } from "../../platform/exit.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
@@ -426,10 +426,16 @@ function familyOf(flags: StepFlags, model: string): Result<string | undefined> {
   if (flags.family !== undefined) return ok(flags.family);
   const base = ggufText(model, "mcp_forge.base_model");
   if (base === undefined) return ok(undefined);
-  const found = familyByHubId(base)?.name ?? projectFamily(base, process.cwd());
-  return found === undefined
-    ? usage(`the model was made of \`${base.slice(0, 100)}\`, which is no family that comes with forge`, "name its family file: --family models/NAME.json")
-    : ok(found);
+  const own = familyByHubId(base)?.name;
+  const [found, ...more] = [...(own === undefined ? [] : [own]), ...projectFamilies(base, process.cwd())];
+  if (found === undefined)
+    return usage(
+      `the model was made of \`${base.slice(0, 100)}\`, which is no family that comes with forge`,
+      "name its family file: --family models/NAME.json",
+    );
+  if (more.length > 0)
+    return usage(`the model was made of \`${base.slice(0, 100)}\`, which several families are: ${[found, ...more].join(", ")}`, `name one: --family ${found}`);
+  return ok(found);
 }
 
 /** The way from a folder to a file, as it is written everywhere. */

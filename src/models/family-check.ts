@@ -1,0 +1,71 @@
+/**
+ * What a family of the project's own has to be: of the schema's form, and free of what a schema cannot say. For files that are read
+ * (family-file.ts), and for what `forge models add` is about to write.
+ */
+import { err, ok, type Result } from "../platform/result.ts";
+import type { RecipePath } from "../recipe/types.ts";
+import type { Family } from "../schemas/generated/family.ts";
+import { validate } from "../schemas/generated/family.validate.js";
+import { familyNames, getFamily } from "./family.ts";
+import { ARCHITECTURES, chatTemplates, PRE_TOKENIZERS, problemOfWords } from "./known.ts";
+
+export const FAMILY_HINT = "`forge models add` writes such a file; schemas/family.schema.json describes it.";
+const SHOWN_PROBLEMS = 3;
+
+export interface Contradiction {
+  readonly path: RecipePath;
+  readonly message: string;
+  readonly hint: string;
+  /** It is not even of the schema's form. */
+  readonly form?: true;
+}
+
+/** Of data from outside, a family; else what in it is wrong, the first thing that can be pointed at. Reads nothing but forge's own files. */
+export function checkFamily(data: unknown): Result<Family, Contradiction> {
+  if (!validate(data)) {
+    const problems = validate.errors ?? [];
+    const said = [...new Set(problems.map((e) => `${e.instancePath || "the file"} ${e.message ?? "is not valid"}`))].slice(0, SHOWN_PROBLEMS);
+    return err({ path: stepsOf(problems[0]?.instancePath ?? ""), message: said.join("; "), hint: FAMILY_HINT, form: true });
+  }
+  const family = data as Family; // the schema's own type: what `validate` has just proven
+  const wrong = contradictions(family)[0];
+  return wrong === undefined ? ok(family) : err(wrong);
+}
+
+/** What the schema cannot say of a project's family. */
+function contradictions(f: Family): Contradiction[] {
+  const found: Contradiction[] = [];
+  const say = (path: RecipePath, message: string, hint: string = FAMILY_HINT): void => void found.push({ path, message, hint });
+  if (getFamily(f.name).ok) say(["name"], `\`${f.name}\` is the name of a family that comes with forge`, "Give it a name of its own.");
+  if (!chatTemplates().includes(f.template)) say(["template"], `there is no chat template \`${f.template}\``, `Use one of: ${chatTemplates().join(", ")}.`);
+  if (!ARCHITECTURES.includes(f.architecture))
+    say(["architecture"], `forge cannot fine-tune the architecture \`${f.architecture}\``, `It can: ${ARCHITECTURES.join(", ")}.`);
+  if (!PRE_TOKENIZERS.includes(f.tokenizer))
+    say(["tokenizer"], `forge does not know the pre-tokenizer \`${f.tokenizer}\``, `It knows: ${PRE_TOKENIZERS.join(", ")}.`);
+  if (f.head_start !== undefined) say(["head_start"], "a head start belongs to a family that comes with forge", "Remove `head_start`.");
+  if (f.larger !== undefined && !familyNames().includes(f.larger)) say(["larger"], `there is no family \`${f.larger}\``, "Remove `larger`.");
+  const words = problemOfWords(f.template, f.special_tokens, f.stop_tokens);
+  if (words !== undefined) say([words.key], words.message, "Name tokens as the model's vocabulary has them, and the template that they belong to.");
+  if (f.lora.targets !== "all-linear")
+    say(["lora", "targets"], "a project's family is trained in all linear layers: `lora.targets` is `all-linear`", 'Write "all-linear".');
+  for (const [name, source] of Object.entries(f.sources)) {
+    const path = ["sources", name];
+    if (source?.kind === "wheel" || source?.kind === "package")
+      say([...path, "kind"], `a source of a project's family is \`hub\` or \`folder\`, not \`${source.kind}\``);
+    else if (source?.kind === "folder") {
+      const ready = Object.keys(source.files).filter((file) => file.endsWith(".gguf"));
+      const weights = Object.keys(source.files).filter((file) => file.endsWith(".safetensors"));
+      if (ready.length > 1 || (ready.length > 0 && weights.length > 0)) say([...path, "files"], "a folder holds one GGUF, or weights as safetensors, not both");
+      else if (ready.length === 0 && !["BF16", "F16"].includes(source.quantization))
+        say([...path, "quantization"], "weights that are converted stay BF16 or F16");
+    }
+  }
+  return found;
+}
+
+/** JSON pointer → its steps. */
+const stepsOf = (pointer: string): string[] =>
+  pointer
+    .split("/")
+    .slice(1)
+    .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
