@@ -41,7 +41,7 @@ const RULES: readonly Rule[] = [
     applies: (t) => readProperties(t).length > 0,
   },
   { scenario: "no_tool", kind: "general", weight: 4, applies: null },
-  { scenario: "no_tool", kind: "out_of_scope", weight: 3, applies: null },
+  { scenario: "no_tool", kind: "out_of_scope", weight: 4, applies: null },
   {
     scenario: "no_tool",
     kind: "missing_required",
@@ -49,7 +49,7 @@ const RULES: readonly Rule[] = [
     applies: (t) => has(t, (p) => p.required),
   },
   // A request that a tool served, then words that want no call.
-  { scenario: "no_tool", kind: "after_call", weight: 2, applies: null },
+  { scenario: "no_tool", kind: "after_call", weight: 3, applies: null },
   { scenario: "error", kind: "error", weight: 1, applies: () => true },
   { scenario: "error", kind: "empty", weight: 1, applies: () => true },
   { scenario: "error", kind: "timeout", weight: 1, applies: () => true },
