@@ -5,12 +5,15 @@
 import type { Command } from "commander";
 import type { ExitCode } from "../platform/exit.ts";
 import type { Terminal } from "./terminal.ts";
+import type { Unchanged } from "./unchanged.ts";
 
 export interface CliContext {
   readonly terminal: Terminal;
   readonly env: NodeJS.ProcessEnv;
   /** Exit code of the command that ran. */
   exit: ExitCode;
+  /** Told of a run that found nothing to do, warned of nothing and printed one line: the next one may be answered without it (unchanged.ts). */
+  readonly onUnchanged?: (run: Unchanged) => void;
   /** Loads every command, with the line that the help shows of it: for what speaks about all of them. */
   readonly commands: () => Promise<readonly { readonly command: Command; readonly summary: string }[]>;
 }

@@ -4,7 +4,7 @@
  */
 import { type Command, InvalidArgumentError } from "commander";
 import type { RunOutcome } from "../engine/apply.ts";
-import type { ExitCode } from "../platform/exit.ts";
+import { EXIT, type ExitCode } from "../platform/exit.ts";
 import type { Failure } from "../platform/result.ts";
 import { action, type CliContext } from "./context.ts";
 import { fail, usage } from "./failure.ts";
@@ -12,6 +12,7 @@ import { onGitHub, reportRun } from "./github.ts";
 import { listenForInterrupt } from "./interrupt.ts";
 import { type OpenRecipe, openRecipe } from "./recipe.ts";
 import { chooseRenderer } from "./render/renderer.ts";
+import { duration } from "./words.ts";
 
 export interface RunFlags {
   readonly variant?: string;
@@ -96,6 +97,9 @@ export async function runRecipe(context: CliContext, recipe: string | undefined,
 /** Words at the end of a run in place of the usual ones, and its exit code. */
 export type Closing = (run: RunOutcome) => Promise<{ readonly text: string; readonly exit: ExitCode }>;
 
+/** Events of a run that does nothing. */
+const QUIET_EVENTS: ReadonlySet<string> = new Set(["run-started", "stage-cached", "gate-judged", "run-finished"]);
+
 const ASKED_AGAIN: ReadonlyMap<string, readonly string[]> = new Map([["inspect", ["asked again (--refresh)"]]]);
 
 /** One run of a graph that is open already. */
@@ -118,6 +122,7 @@ export async function runOpened(context: CliContext, { loaded, pipeline }: OpenR
     if (missing.length > 0) return fail(context, missing);
   }
   const renderer = chooseRenderer(terminal, flags);
+  let eventful = loaded.warnings.length > 0;
   const interrupt = listenForInterrupt(renderer.say);
   try {
     const run = await applyRun({
@@ -127,7 +132,10 @@ export async function runOpened(context: CliContext, { loaded, pipeline }: OpenR
       lockfile: pipeline.lockfile,
       variant: loaded.variant,
       signal: interrupt.signal,
-      onEvent: renderer.onEvent,
+      onEvent: (event) => {
+        if (!QUIET_EVENTS.has(event.type)) eventful = true;
+        renderer.onEvent(event);
+      },
       until: flags.until,
       force: flags.force,
       from: flags.from,
@@ -148,7 +156,10 @@ export async function runOpened(context: CliContext, { loaded, pipeline }: OpenR
     const end = await closing?.(run.value);
     if (flags.json !== true && flags.quiet !== true) {
       const { closingWords } = await import("./render/closing.ts");
-      terminal.out(end?.text ?? (await closingWords(run.value, pipeline, loaded, terminal)));
+      const text = end?.text ?? (await closingWords(run.value, pipeline, loaded, terminal));
+      terminal.out(text);
+      if (!eventful && run.value.exit === EXIT.ok && closing === undefined && !onGitHub(context.env))
+        context.onUnchanged?.({ projectRoot: loaded.projectRoot, text, took: duration(run.value.seconds) });
     }
     return end?.exit ?? run.value.exit;
   } finally {

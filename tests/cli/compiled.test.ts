@@ -1,6 +1,5 @@
 /** Compiled code is kept where everything else is that is kept per user: the entry says that by itself, before it imports anything. */
 import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { transformSync } from "esbuild";
 import { expect, test } from "vitest";
@@ -8,7 +7,7 @@ import { cacheDir } from "../../src/platform/paths.ts";
 
 const source = /function userCache[\s\S]*?\n}\n/.exec(readFileSync("src/cli/main.ts", "utf8"))?.[0] ?? "";
 const { code } = transformSync(source, { loader: "ts" });
-const userCache = new Function("homedir", "join", "resolve", `${code}; return userCache;`)(homedir, join, resolve) as typeof cacheDir;
+const userCache = new Function("join", "resolve", `${code}; return userCache;`)(join, resolve) as typeof cacheDir;
 
 test.each([
   { HOME: "/home/me" },
