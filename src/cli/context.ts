@@ -3,9 +3,9 @@
  * commander out of the commands' insides: an action returns an exit code, nothing more.
  */
 import type { Command } from "commander";
+import type { Unchanged } from "../engine/unchanged.ts";
 import type { ExitCode } from "../platform/exit.ts";
 import type { Terminal } from "./terminal.ts";
-import type { Unchanged } from "./unchanged.ts";
 
 export interface CliContext {
   readonly terminal: Terminal;

@@ -7,8 +7,8 @@
  */
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { leaveNote, mayBeUnchanged, stillUnchanged, type Unchanged } from "../engine/unchanged.ts";
 import { consult } from "../platform/consulted.ts";
-import { leaveNote, mayBeUnchanged, stillUnchanged, type Unchanged } from "./unchanged.ts";
 
 // Not imported: unchanged.ts says why.
 const { readFileSync, writeSync } = process.getBuiltinModule("node:fs");
