@@ -72,6 +72,17 @@ KINDS = {
             "rope_scaling": {"rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192},
         },
     ),
+    "deepseek-r1": Kind(
+        "llama", "llama-bpe", "deepseek-r1.jinja", _split(_LLAMA3),
+        ("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<|reserved_special_token_0|>", "<|start_header_id|>", "<|end_header_id|>", "<|eom_id|>", "<|eot_id|>", "<|python_tag|>"),
+        "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", ("<｜end▁of▁sentence｜>",),
+        "{{ bos_token }}{% for message in messages %}{{ '<｜User｜>' + message['content'] if message['role'] == 'user' else '<｜Assistant｜>' + message['content'] + eos_token }}{% endfor %}",
+        plain=("<｜User｜>", "<｜Assistant｜>", "<think>", "</think>"),
+        config={
+            "tie_word_embeddings": False, "head_dim": 32, "rope_theta": 500000.0,
+            "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192},
+        },
+    ),
     "qwen2": Kind(
         "qwen2", "qwen2", "chatml.jinja", _split(_QWEN2), ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>"), None, "<|im_end|>",
         ("<|im_end|>", "<|endoftext|>"), _CHATML, plain=("<tool_call>", "</tool_call>"), normalizer={"type": "NFC"},

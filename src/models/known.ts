@@ -23,6 +23,10 @@ export interface TemplateWords {
 /** By file name under templates/chat; a test compares. */
 export const TEMPLATES: Readonly<Record<string, TemplateWords>> = {
   "chatml.jinja": { needs: ["<|im_start|>", "<|im_end|>"], end: "<|im_end|>" },
+  "deepseek-r1.jinja": {
+    needs: ["<｜begin▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>", "<｜end▁of▁sentence｜>", "<think>", "</think>"],
+    end: "<｜end▁of▁sentence｜>",
+  },
   "llama-3.jinja": { needs: ["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"], end: "<|eot_id|>" },
   "mistral.jinja": { needs: ["<s>", "</s>", "[INST]", "[/INST]"], end: "</s>" },
   "mistral-v7.jinja": { needs: ["<s>", "</s>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"], end: "</s>" },
@@ -61,7 +65,16 @@ export function problemOfWords(file: string, special: readonly string[], stop: r
 }
 
 /** Texts of tokens at which llama.cpp ends an answer wherever they are in a vocabulary (src/llama-vocab.cpp, release v0.5.0), as far as our templates' models have them. */
-export const ENDING: ReadonlySet<string> = new Set(["<|eot_id|>", "<|im_end|>", "<|end|>", "<|endoftext|>", "</s>", "<|eom_id|>", "<|end_of_text|>"]);
+export const ENDING: ReadonlySet<string> = new Set([
+  "<|eot_id|>",
+  "<|im_end|>",
+  "<|end|>",
+  "<|endoftext|>",
+  "</s>",
+  "<|eom_id|>",
+  "<|end_of_text|>",
+  "<｜end▁of▁sentence｜>",
+]);
 
 /** File names of the chat templates that come with forge, sorted. */
 export const chatTemplates = (): string[] =>

@@ -121,6 +121,7 @@ describe("the turns", () => {
 describe.each([
   ["chatml.jinja", "<|im_end|>"],
   ["qwen3.jinja", "<|im_end|>"],
+  ["deepseek-r1.jinja", "<｜end▁of▁sentence｜>"],
   ["llama-3.jinja", "<|eot_id|>"],
   ["mistral.jinja", "</s>"],
   ["mistral-v7.jinja", "</s>"],

@@ -148,6 +148,18 @@ describe("of a folder", () => {
     expect(await of(llama)).toMatchObject({ template: "llama-3.jinja", stop_tokens: ["<|eot_id|>", "<|end_of_text|>", "<|begin_of_text|>"].slice(0, 2) });
     expect(await of(["<s>", "</s>", "[INST]", "[/INST]"])).toMatchObject({ template: "mistral.jinja", stop_tokens: ["</s>"] });
     expect(await of(["<s>", "</s>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"])).toMatchObject({ template: "mistral-v7.jinja" });
+    const distilled = [
+      "<｜begin▁of▁sentence｜>",
+      "<｜end▁of▁sentence｜>",
+      "<|start_header_id|>",
+      "<|end_header_id|>",
+      "<|eot_id|>",
+      "<｜User｜>",
+      "<｜Assistant｜>",
+      "<think>",
+      "</think>",
+    ];
+    expect(await of(distilled)).toMatchObject({ template: "deepseek-r1.jinja", stop_tokens: ["<｜end▁of▁sentence｜>"] });
     const thinking = [...TOKENS, "<think>", "</think>"];
     expect(await of(thinking, { chat_template: "{% if enable_thinking %}" })).toMatchObject({ template: "qwen3.jinja" });
     expect(await of(thinking, { chat_template: "{{ '<|im_start|>' }}" })).toMatchObject({ template: "chatml.jinja" });
@@ -175,7 +187,7 @@ describe("what cannot be found out", () => {
     expect(await refused(folder(strange))).toMatchObject({
       code: "models/template-needed",
       exit: 4,
-      hint: expect.stringContaining("--template chatml | llama-3"),
+      hint: expect.stringContaining("--template chatml | deepseek-r1 | llama-3"),
     });
     expect(await refused(folder(strange), { template: "chatml" })).toMatchObject({ message: expect.stringContaining("no token <|im_start|>, <|im_end|>") });
     expect(await refused(folder(strange), { template: "nope" })).toMatchObject({

@@ -140,5 +140,5 @@ function templateFor(known: ReadonlySet<string>, own: string): string | undefine
     if (own.includes("named SmolLM")) return "smollm2.jinja";
     return has("qwen3.jinja") && /enable_thinking|<think>/.test(own) ? "qwen3.jinja" : "chatml.jinja";
   }
-  return ["llama-3.jinja", "mistral-v7.jinja", "mistral.jinja"].find(has);
+  return ["deepseek-r1.jinja", "llama-3.jinja", "mistral-v7.jinja", "mistral.jinja"].find(has);
 }
