@@ -7,6 +7,7 @@
 import { EXIT } from "../platform/exit.ts";
 import type { JsonObject } from "../platform/json.ts";
 import { err, ok, type Result } from "../platform/result.ts";
+import { wellKnown, wellKnownHint } from "../recipe/well-known.ts";
 import type { Family, FolderSource, HubSource, PackageSource, WheelSource } from "../schemas/generated/family.ts";
 import nano from "./families/nano.json" with { type: "json" };
 import smollm2 from "./families/smollm2.json" with { type: "json" };
@@ -33,10 +34,12 @@ export const fileOf = (family: Family): string | undefined => ("file" in family 
 export function getFamily(name: string): Result<Family> {
   const family = FAMILIES.get(name);
   if (family !== undefined) return ok(family);
+  const known = wellKnown(name);
   return err({
     code: "models/unknown-family",
     message: `there is no model family \`${name}\``,
-    hint: `Use one of: ${familyNames().join(", ")}; or the path of a family file (\`forge models add\` writes one).`,
+    hint:
+      known === undefined ? `Use one of: ${familyNames().join(", ")}; or the path of a family file (\`forge models add\` writes one).` : wellKnownHint(known),
     exit: EXIT.usage,
   });
 }

@@ -10,6 +10,7 @@ import { nearest } from "./nearest.ts";
 import { exampleAt, homesOf, keysAt, schemaAt, wordsAt } from "./schema-words.ts";
 import { describeTree, type MapTree, type Range, type Source, type Tree } from "./source.ts";
 import type { RecipePath } from "./types.ts";
+import { wellKnown, wellKnownHint } from "./well-known.ts";
 
 /** A failure with its place in the file as an offset, to sort and compare by. */
 export interface Problem {
@@ -133,10 +134,10 @@ function describe(error: ErrorObject, path: (string | number)[], located: Locate
         hint:
           typeof params.allowedValue === "number"
             ? quotedNumberHint(located.tree, "number")
-            : close !== undefined
-              ? `did you mean \`${close}\`?`
-              : isFamily(path)
-                ? "for another model: forge models add FOLDER, FILE.gguf or OWNER/NAME"
+            : isFamily(path)
+              ? otherModel(located.tree, close)
+              : close !== undefined
+                ? `did you mean \`${close}\`?`
                 : undefined,
       };
     }
@@ -294,3 +295,10 @@ function exampleHint(path: readonly (string | number)[]): string | undefined {
 }
 
 const count = (n: unknown, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
+
+/** What helps whoever names a family that does not come with forge; `close` is one that does. */
+function otherModel(tree: Located["tree"], close: string | undefined): string {
+  const hub = tree?.kind === "leaf" && typeof tree.value === "string" ? wellKnown(tree.value) : undefined;
+  if (hub !== undefined) return wellKnownHint(hub);
+  return close === undefined ? "for another model: forge models add FOLDER, FILE.gguf or OWNER/NAME" : `did you mean \`${close}\`?`;
+}

@@ -27,6 +27,7 @@ test("a broken file is shown as broken, and the others as ever", async () => {
   expect(list.out).toMatch(/^models\/own\.json /m);
   expect(list.out).toMatch(/^models\/broken\.json +broken /m);
   expect(list.err).toContain("models/broken.json is not JSON");
+  expect(list.out).toMatch(/^Others, after `forge models add OWNER\/NAME`:\n {2}deepseek-r1 +deepseek-ai\/DeepSeek-R1-Distill-Llama-8B$/m);
 });
 
 test("the line for the recipe is YAML, whatever the file is called", async () => {

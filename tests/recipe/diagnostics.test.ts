@@ -61,6 +61,15 @@ describe("words", () => {
       /not measured/,
       /constrained: true/,
     ],
+    [
+      "a model by its family's name, which one command brings",
+      `${GOOD}model: {family: Qwen2.5}\n`,
+      "5:17",
+      /one of `smollm2`/,
+      /that is Qwen\/Qwen2\.5-14B-Instruct: `forge models add Qwen\/Qwen2\.5-14B-Instruct`, then `model: \{ hf_id/,
+    ],
+    ["a larger model of a line that comes with forge", `${GOOD}model: {family: smollm2-360m}\n`, "5:17", /one of/, /models add HuggingFaceTB\/SmolLM2-360M/],
+    ["a slip in a family's name", `${GOOD}model: {family: smollm}\n`, "5:17", /one of/, /did you mean `smollm2`/],
     ["two kinds of model", `${GOOD}model: {family: smollm2, hf_id: a/b}\n`, "5:26", /only one may be there/, /remove one/],
     ["a revision of a family", `${GOOD}model: {family: smollm2, revision: main}\n`, "5:36", /goes with `hf_id`/, /remove/],
   ];

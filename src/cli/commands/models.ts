@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { Command } from "commander";
 import type { ModelRow, SourceRow } from "../../models/list.ts";
 import { EXIT, type ExitCode } from "../../platform/exit.ts";
+import { WELL_KNOWN } from "../../recipe/well-known.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail } from "../failure.ts";
 import { listenForInterrupt } from "../interrupt.ts";
@@ -72,6 +73,9 @@ async function listAll({ terminal }: CliContext, flags: { readonly json?: boolea
         .map((l) => safeText(l))
         .join("\n")}\n`,
     );
+    const named = new Set(models.flatMap((m) => m.hub_id ?? []));
+    const others = Object.entries(WELL_KNOWN).filter(([, hub]) => !named.has(hub));
+    if (others.length > 0) terminal.out(`\nOthers, after \`forge models add OWNER/NAME\`:\n${table(others, { left: [1], indent: "  " }).join("\n")}\n`);
     if (wrong.length > 0) terminal.err(`${plural(wrong.length, "file")} in models/ cannot be used:\n`);
     for (const w of wrong) terminal.err(`  ${safeText(w.problem, 400)}\n`);
   }
