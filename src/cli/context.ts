@@ -3,7 +3,7 @@
  * commander out of the commands' insides: an action returns an exit code, nothing more.
  */
 import type { Command } from "commander";
-import type { Unchanged } from "../engine/unchanged.ts";
+import type { Notes } from "../engine/unchanged.ts";
 import type { ExitCode } from "../platform/exit.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -12,8 +12,8 @@ export interface CliContext {
   readonly env: NodeJS.ProcessEnv;
   /** Exit code of the command that ran. */
   exit: ExitCode;
-  /** Told of a run that found nothing to do, warned of nothing and printed one line: the next one may be answered without it (unchanged.ts). */
-  readonly onUnchanged?: (run: Unchanged) => void;
+  /** Where this command, with nothing to do, may be answered without a run (engine/unchanged.ts). */
+  readonly notes?: Notes;
   /** Loads every command, with the line that the help shows of it: for what speaks about all of them. */
   readonly commands: () => Promise<readonly { readonly command: Command; readonly summary: string }[]>;
 }

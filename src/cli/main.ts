@@ -7,7 +7,7 @@
  */
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { leaveNote, mayBeUnchanged, stillUnchanged, type Unchanged } from "../engine/unchanged.ts";
+import { leaveNote, mayBeUnchanged, type Notes, stillUnchanged } from "../engine/unchanged.ts";
 import { consult } from "../platform/consulted.ts";
 
 // Not imported: unchanged.ts says why.
@@ -36,10 +36,10 @@ function print(line: string): boolean {
 }
 
 /** The whole program. */
-async function whole(onUnchanged?: (run: Unchanged) => void): Promise<void> {
+async function whole(notes?: Notes): Promise<void> {
   keepCompiled();
   const { runCli } = await import("./program.ts");
-  process.exitCode = await runCli(args, onUnchanged);
+  process.exitCode = await runCli(args, notes);
   await Promise.all([written(process.stdout), written(process.stderr)]);
   // A handle that somebody forgot must not keep a finished command in the terminal. The timer itself
   // holds nothing open: a clean end does not wait for it.
@@ -49,11 +49,7 @@ async function whole(onUnchanged?: (run: Unchanged) => void): Promise<void> {
 /** The whole program, watched: where it has nothing to do, it leaves a note for the next time. */
 async function unchangedOrNot(program: string): Promise<void> {
   const consulted = consult();
-  let unchanged: Unchanged | undefined;
-  await whole((run) => {
-    unchanged = run;
-  });
-  if (unchanged !== undefined) leaveNote(args, program, unchanged, consulted);
+  await whole({ again: consulted.again, leave: (run) => leaveNote(args, program, run, consulted) });
 }
 
 /** Resolves when a slow reader (`forge logs | less`) has taken everything, or is gone. */

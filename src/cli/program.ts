@@ -21,11 +21,11 @@ Start with:
 forge COMMAND --help says more about one command.`;
 
 /** Runs one command. Never throws. */
-export async function runCli(argv: readonly string[], onUnchanged?: CliContext["onUnchanged"]): Promise<ExitCode> {
+export async function runCli(argv: readonly string[], notes?: CliContext["notes"]): Promise<ExitCode> {
   const terminal = openTerminal();
   const context: CliContext = {
     terminal,
-    ...(onUnchanged !== undefined && { onUnchanged }),
+    ...(notes !== undefined && { notes }),
     env: process.env,
     exit: EXIT.ok,
     commands: () => Promise.all(CATALOGUE.map(async (row) => ({ command: (await row.load()).define(context), summary: row.summary }))),

@@ -4,6 +4,8 @@
  */
 import { type Command, InvalidArgumentError } from "commander";
 import type { RunOutcome } from "../engine/apply.ts";
+import type { RunEvent } from "../engine/events.ts";
+import type { Unchanged } from "../engine/unchanged.ts";
 import { EXIT, type ExitCode } from "../platform/exit.ts";
 import type { Failure } from "../platform/result.ts";
 import { action, type CliContext } from "./context.ts";
@@ -91,19 +93,36 @@ function jobs(text: string): number {
 export async function runRecipe(context: CliContext, recipe: string | undefined, flags: RunFlags): Promise<ExitCode> {
   const opened = await openRecipe(context, recipe, flags);
   if (!opened.ok) return fail(context, opened.error);
-  return runOpened(context, opened.value, flags);
+  let unchanged: Unchanged | undefined;
+  const exit = await runOpened(context, opened.value, flags, undefined, (run) => {
+    unchanged = run;
+  });
+  if (context.notes === undefined || exit !== EXIT.ok || onGitHub(context.env)) return exit;
+  if (unchanged !== undefined) context.notes.leave(unchanged);
+  else await (await import("./note.ts")).lookAgain(context, context.notes, recipe, flags);
+  return exit;
 }
 
 /** Words at the end of a run in place of the usual ones, and its exit code. */
 export type Closing = (run: RunOutcome) => Promise<{ readonly text: string; readonly exit: ExitCode }>;
 
-/** Events of a run that does nothing. */
-const QUIET_EVENTS: ReadonlySet<string> = new Set(["run-started", "stage-cached", "gate-judged", "run-finished"]);
-
 const ASKED_AGAIN: ReadonlyMap<string, readonly string[]> = new Map([["inspect", ["asked again (--refresh)"]]]);
 
-/** One run of a graph that is open already. */
-export async function runOpened(context: CliContext, { loaded, pipeline }: OpenRecipe, flags: RunFlags, closing?: Closing): Promise<ExitCode> {
+/** Whether an event is one of a run that does nothing and has nothing to tell. */
+export const isQuiet = ({ type }: RunEvent): boolean => QUIET.has(type);
+const QUIET: ReadonlySet<string> = new Set(["run-started", "stage-cached", "gate-judged", "run-finished"]);
+
+/**
+ * One run of a graph that is open already.
+ * @param onUnchanged told of a run that did nothing, warned of nothing and printed one line
+ */
+export async function runOpened(
+  context: CliContext,
+  { loaded, pipeline }: OpenRecipe,
+  flags: RunFlags,
+  closing?: Closing,
+  onUnchanged?: (run: Unchanged) => void,
+): Promise<ExitCode> {
   const { terminal } = context;
   if (flags.only !== undefined && (flags.until !== undefined || flags.from !== undefined))
     return fail(context, usage("conflict", "--only goes with neither --until nor --from"));
@@ -122,7 +141,7 @@ export async function runOpened(context: CliContext, { loaded, pipeline }: OpenR
     if (missing.length > 0) return fail(context, missing);
   }
   const renderer = chooseRenderer(terminal, flags);
-  let eventful = loaded.warnings.length > 0;
+  let quiet = loaded.warnings.length === 0;
   const interrupt = listenForInterrupt(renderer.say);
   try {
     const run = await applyRun({
@@ -133,7 +152,7 @@ export async function runOpened(context: CliContext, { loaded, pipeline }: OpenR
       variant: loaded.variant,
       signal: interrupt.signal,
       onEvent: (event) => {
-        if (!QUIET_EVENTS.has(event.type)) eventful = true;
+        quiet &&= isQuiet(event);
         renderer.onEvent(event);
       },
       until: flags.until,
@@ -158,8 +177,7 @@ export async function runOpened(context: CliContext, { loaded, pipeline }: OpenR
       const { closingWords } = await import("./render/closing.ts");
       const text = end?.text ?? (await closingWords(run.value, pipeline, loaded, terminal));
       terminal.out(text);
-      if (!eventful && run.value.exit === EXIT.ok && closing === undefined && !onGitHub(context.env))
-        context.onUnchanged?.({ projectRoot: loaded.projectRoot, text, took: duration(run.value.seconds) });
+      if (quiet) onUnchanged?.({ projectRoot: loaded.projectRoot, text, took: duration(run.value.seconds) });
     }
     return end?.exit ?? run.value.exit;
   } finally {

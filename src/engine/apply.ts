@@ -58,6 +58,8 @@ export interface ApplyOptions {
   readonly keepGoing?: boolean;
   /** Capacity of each slot; default 1 cpu, 1 gpu, 4 api. */
   readonly slots?: Resources;
+  /** Only look: nothing runs (what would have to fails), and no run is listed. */
+  readonly look?: boolean;
 }
 
 const SLOTS: Required<Resources> = { cpu: 1, gpu: 1, api: 4 };
@@ -76,7 +78,7 @@ export async function applyRun(o: ApplyOptions): Promise<Result<RunOutcome>> {
   const only = onlyNodes(whole, o.only);
   if (!only.ok) return only;
   try {
-    return await applyGraph(o, whole, graph.value, forced.value, only.value);
+    return await applyGraph(o, whole, graph.value, forced.value, o.look === true ? new Set() : only.value);
   } catch (e) {
     const failure = fsFailure(e, "write to the project");
     if (failure === undefined) throw e;
@@ -115,7 +117,7 @@ async function applyGraph(
     if (difference !== undefined) return err(difference);
     await store.value.prepare();
     const id = runId(listRuns(o.projectRoot).at(-1));
-    events.open(join(o.projectRoot, ".mcp-forge", "runs", id, "events.jsonl"));
+    if (o.look !== true) events.open(join(o.projectRoot, ".mcp-forge", "runs", id, "events.jsonl"));
     const known: Known = { store: store.value, state: new State(o.projectRoot, o.lockfile, o.variant), files: new FileDigests(o.projectRoot), writing: true };
     const writer = o.locked || o.apart ? undefined : new LockfileWriter(o.lockfile, o.variant, lockfile.value);
     const run = new Run({

@@ -15,6 +15,13 @@ import type { Consulted } from "../platform/consulted.ts";
 // Not imported: that would load Node's streams, which nothing here needs, and a fifth of the answer's time is theirs.
 const { fstatSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } = process.getBuiltinModule("node:fs");
 
+/** Where a run with nothing to do is told, and whether one should be made at all. */
+export interface Notes {
+  /** What is looked at from now on counts. */
+  readonly again: () => void;
+  readonly leave: (run: Unchanged) => void;
+}
+
 /** A run that ended with nothing to do. */
 export interface Unchanged {
   /** Absolute path of the folder that has `.mcp-forge`. */
@@ -46,7 +53,7 @@ const NAME = "unchanged-";
 /** A folder of notes that holds more is emptied: commands of long ago. */
 const MOST_NOTES = 16;
 /** As src/platform/snapshot.ts has them: how old (ms) a file must be when it is read, and on file systems that keep whole seconds. */
-const TICK_MS = 20;
+export const TICK_MS = 20;
 const COARSE_TICK_MS = 2000;
 
 /** Flags that change neither what is printed nor what is looked at but by what consulted.ts sees. */
@@ -93,11 +100,14 @@ export function leaveNote(args: readonly string[], program: string, { projectRoo
     const books = join(projectRoot, ".mcp-forge");
     const own = ["lock", FOLDER].map((name) => join(books, name));
     const counts = (path: string): boolean => !PASSING.test(path) && !own.some((folder) => path === folder || path.startsWith(folder + sep));
-    const paths = withWhatTheyHangOn([...[...consulted.paths].filter(counts), ...filesBelow(dirname(program))]);
     const lock = lockFiles(projectRoot);
-    const folders = byFolder(paths);
-    const stats = statsOf(folders);
-    if (anyRacy(stats)) return;
+    const now = withWhatTheyHangOn([...consulted.paths].filter(counts));
+    // What is remembered from before has to be as old as the process, as the program itself has.
+    const before = [...consulted.earlier].filter((path) => counts(path) && !path.startsWith(books + sep) && !now.has(path));
+    const [fresh, old] = [byFolder([...now]), byFolder([...new Set([...before, ...filesBelow(dirname(program))])])];
+    const stats = [statsOf(fresh), statsOf(old)];
+    if (anyRacy(stats[0] as Buffer, consulted.since()) || anyRacy(stats[1] as Buffer, performance.timeOrigin)) return;
+    const folders = [...fresh, ...old];
     // Given back or taken, the lock has another file: its age says nothing.
     const withLock = [...folders, [join(books, "lock"), lock] as const];
     const note: Note = {
@@ -108,7 +118,7 @@ export function leaveNote(args: readonly string[], program: string, { projectRoo
       folders: withLock,
       lock,
     };
-    write(file, note, Buffer.concat([stats, statsOf([[join(books, "lock"), lock]])]));
+    write(file, note, Buffer.concat([...stats, statsOf([[join(books, "lock"), lock]])]));
   } catch {
     // A folder that cannot be written to was said where it mattered.
   }
@@ -141,14 +151,14 @@ function findNote(asked: string): string | undefined {
 const lockFiles = (projectRoot: string): string[] => readdirSync(join(projectRoot, ".mcp-forge", "lock")).sort();
 
 /** Where a link leads counts too, link by link; and of what is not there the folder that it would be in, which shows whether it was a moment ago. */
-function withWhatTheyHangOn(paths: readonly string[]): string[] {
+function withWhatTheyHangOn(paths: readonly string[]): Set<string> {
   const all = new Set(paths);
   for (const path of all) {
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found === undefined && dirname(path) !== path) all.add(dirname(path));
     else if (found?.isSymbolicLink() === true) all.add(resolve(dirname(path), readlinkSync(path)));
   }
-  return [...all];
+  return all;
 }
 
 /** Paths below a folder. */
@@ -193,12 +203,12 @@ function statsOf(folders: Note["folders"]): Buffer {
   return Buffer.from(all.buffer);
 }
 
-/** Whether one of the files could have changed after this process had begun to look at them. */
-function anyRacy(stats: Buffer): boolean {
+/** Whether one of the files could have changed after the run had begun to look at them. */
+function anyRacy(stats: Buffer, since: number): boolean {
   const all = new Float64Array(stats.buffer, stats.byteOffset, stats.length / Float64Array.BYTES_PER_ELEMENT);
   for (let at = 0; at < all.length; at += STATS) {
     const newest = Math.max(all[at + 1] as number, all[at + 2] as number);
-    if (newest + (Number.isInteger(newest / 1000) ? COARSE_TICK_MS : TICK_MS) > performance.timeOrigin) return true;
+    if (newest + (Number.isInteger(newest / 1000) ? COARSE_TICK_MS : TICK_MS) > since) return true;
   }
   return false;
 }

@@ -8,8 +8,14 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export interface Consulted {
+  /** Since when (ms since 1970, UTC). */
+  readonly since: () => number;
+  /** Begins anew: what was taken down so far is `earlier`. */
+  readonly again: () => void;
   /** Absolute paths, in the order in which they were first asked for. */
   readonly paths: ReadonlySet<string>;
+  /** Those from before the last beginning: what was read of them may be remembered still. */
+  readonly earlier: ReadonlySet<string>;
   /** Variables asked for by name, with the values that they had. */
   readonly variables: ReadonlyMap<string, string | undefined>;
   /** Whether somebody took the environment as a whole. */
@@ -23,14 +29,16 @@ const NO_PATH = /^(?:_|[A-Z]|unwatchFile|watch)/;
 
 type Call = (...args: unknown[]) => unknown;
 
-/** Begins to take down what is looked at; it goes on until the process ends. To be called once. */
+/** Begins to take down what is looked at; it goes on until the process ends. To be called once, before anything is looked at. */
 export function consult(): Consulted {
   // Not imported: where this is bundled into an entry, that would load them before they are asked for.
   const fs = process.getBuiltinModule("node:fs");
   const { syncBuiltinESMExports } = process.getBuiltinModule("node:module");
   const paths = new Set<string>();
+  const earlier = new Set<string>();
   const variables = new Map<string, string | undefined>();
   let whole = false;
+  let since = Date.now();
   const note = (path: unknown): void => {
     if (typeof path === "string") paths.add(resolve(path));
     else if (path instanceof URL && path.protocol === "file:") paths.add(resolve(fileURLToPath(path)));
@@ -71,5 +79,10 @@ export function consult(): Consulted {
       return Reflect.ownKeys(env);
     },
   });
-  return { paths, variables, wholeEnvironment: () => whole };
+  const again = (): void => {
+    for (const path of paths) earlier.add(path);
+    paths.clear();
+    since = Date.now();
+  };
+  return { since: () => since, again, paths, earlier, variables, wholeEnvironment: () => whole };
 }
