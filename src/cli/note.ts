@@ -6,8 +6,9 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { applyRun } from "../engine/apply.ts";
-import { type Notes, TICK_MS } from "../engine/unchanged.ts";
+import type { Notes } from "../engine/unchanged.ts";
 import { EXIT } from "../platform/exit.ts";
+import { TICK_MS } from "../platform/snapshot.ts";
 import type { CliContext } from "./context.ts";
 import { openRecipe } from "./recipe.ts";
 import { closingWords } from "./render/closing.ts";

@@ -138,6 +138,11 @@ async function applyGraph(
     if (lock.value.tookOver !== undefined)
       events.emit({ type: "notice", level: "info", message: `took over the lock of ${lock.value.tookOver}, which is gone` });
     await schedule(graph, { ...SLOTS, ...o.slots }, (node) => run.claimsOf(node), run);
+    try {
+      store.value.clearStaging();
+    } catch {
+      // The next run does it.
+    }
     const outcome = run.end((performance.now() - started) / 1000);
     const settled = (outcome.exit === EXIT.ok || outcome.exit === EXIT.gate) && graph.nodes.length === whole.nodes.length;
     if (settled && o.apart !== true) {

@@ -74,6 +74,11 @@ export class Store {
       writeFileAtomic(join(this.#root, "version"), `${STORE_VERSION}\n`);
       this.#version = STORE_VERSION;
     }
+    this.clearStaging();
+  }
+
+  /** Removes what stages wrote that was not published. */
+  clearStaging(): void {
     rmSync(join(this.#root, "staging"), { recursive: true, force: true });
   }
 

@@ -53,7 +53,7 @@ const NAME = "unchanged-";
 /** A folder of notes that holds more is emptied: commands of long ago. */
 const MOST_NOTES = 16;
 /** As src/platform/snapshot.ts has them: how old (ms) a file must be when it is read, and on file systems that keep whole seconds. */
-export const TICK_MS = 20;
+const TICK_MS = 20;
 const COARSE_TICK_MS = 2000;
 
 /** Flags that change neither what is printed nor what is looked at but by what consulted.ts sees. */
@@ -102,8 +102,8 @@ export function leaveNote(args: readonly string[], program: string, { projectRoo
     const counts = (path: string): boolean => !PASSING.test(path) && !own.some((folder) => path === folder || path.startsWith(folder + sep));
     const lock = lockFiles(projectRoot);
     const now = withWhatTheyHangOn([...consulted.paths].filter(counts));
-    // What is remembered from before has to be as old as the process, as the program itself has.
-    const before = [...consulted.earlier].filter((path) => counts(path) && !path.startsWith(books + sep) && !now.has(path));
+    // What is remembered from before has to be as old as the process, as the program itself has. Of a project nothing is.
+    const before = [...consulted.earlier].filter((path) => counts(path) && !path.startsWith(projectRoot + sep) && !now.has(path));
     const [fresh, old] = [byFolder([...now]), byFolder([...new Set([...before, ...filesBelow(dirname(program))])])];
     const stats = [statsOf(fresh), statsOf(old)];
     if (anyRacy(stats[0] as Buffer, consulted.since()) || anyRacy(stats[1] as Buffer, performance.timeOrigin)) return;

@@ -75,40 +75,44 @@ describe("an apply that is killed", () => {
     lockfile = readFileSync(rig.lockfile, "utf8");
   }, 60_000);
 
-  it(`at ${INSTANTS} instants loses no finished stage and shows nothing torn`, async () => {
-    const random = seeded(7);
-    const finished: number[] = [];
-    for (let i = 0; i < INSTANTS; i++) {
-      const root = mkdtempSync(join(tmpdir(), "forge-kill-"));
-      let begun = () => {};
-      const begin = new Promise<void>((r) => {
-        begun = r;
-      });
-      const run = await spawnChild(process.execPath, [child, root], { onStdoutLine: (l) => l === "begin" && begun() });
-      if (!run.ok) throw new Error(run.error.message);
-      await begin;
-      await new Promise((r) => setTimeout(r, random.next().value * span * 1.1));
-      killAlone(run.value.pid);
-      await run.value.ended;
+  it(
+    `at ${INSTANTS} instants loses no finished stage and shows nothing torn`,
+    async () => {
+      const random = seeded(7);
+      const finished: number[] = [];
+      for (let i = 0; i < INSTANTS; i++) {
+        const root = mkdtempSync(join(tmpdir(), "forge-kill-"));
+        let begun = () => {};
+        const begin = new Promise<void>((r) => {
+          begun = r;
+        });
+        const run = await spawnChild(process.execPath, [child, root], { onStdoutLine: (l) => l === "begin" && begun() });
+        if (!run.ok) throw new Error(run.error.message);
+        await begin;
+        await new Promise((r) => setTimeout(r, random.next().value * span * 1.1));
+        killAlone(run.value.pid);
+        await run.value.ended;
 
-      const rig = new Rig(root);
-      const before = stagesRecorded(root);
-      expect(readLockfile(rig.lockfile).ok).toBe(true);
-      await wholeObjects(root);
-      rig.ran();
-      expect(await outputsOf(rig)).toEqual(undisturbed);
-      const again = rig.ran();
-      expect(again.filter((id) => before.includes(id))).toEqual([]);
-      expect([...again, ...before].sort()).toEqual(Object.keys(undisturbed).sort());
-      expect(readFileSync(rig.lockfile, "utf8")).toBe(lockfile);
-      expect(readFileSync(join(root, "dist/last"))).toEqual(readFileSync(rigView(rig)));
-      expect(readdirSync(join(root, "dist"))).toEqual(["last"]);
-      await wholeObjects(root);
-      finished.push(before.length);
-      await childrenGone(root);
-    }
-    expect(new Set(finished).size).toBeGreaterThan(3); // The instants do hit different places.
-  }, 12_000 * INSTANTS);
+        const rig = new Rig(root);
+        const before = stagesRecorded(root);
+        expect(readLockfile(rig.lockfile).ok).toBe(true);
+        await wholeObjects(root);
+        rig.ran();
+        expect(await outputsOf(rig)).toEqual(undisturbed);
+        const again = rig.ran();
+        expect(again.filter((id) => before.includes(id))).toEqual([]);
+        expect([...again, ...before].sort()).toEqual(Object.keys(undisturbed).sort());
+        expect(readFileSync(rig.lockfile, "utf8")).toBe(lockfile);
+        expect(readFileSync(join(root, "dist/last"))).toEqual(readFileSync(rigView(rig)));
+        expect(readdirSync(join(root, "dist"))).toEqual(["last"]);
+        await wholeObjects(root);
+        finished.push(before.length);
+        await childrenGone(root);
+      }
+      expect(new Set(finished).size).toBeGreaterThan(3); // The instants do hit different places.
+    },
+    12_000 * INSTANTS,
+  );
 });
 
 const rigView = (rig: Rig): string => {
