@@ -6,17 +6,22 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { applyRun } from "../engine/apply.ts";
+import { isQuiet } from "../engine/events.ts";
 import type { Notes } from "../engine/unchanged.ts";
 import { EXIT } from "../platform/exit.ts";
 import { TICK_MS } from "../platform/snapshot.ts";
 import type { CliContext } from "./context.ts";
 import { openRecipe } from "./recipe.ts";
 import { closingWords } from "./render/closing.ts";
-import { isQuiet, type RunFlags } from "./run.ts";
 import { duration } from "./words.ts";
 
 /** @param recipe as the command line has it */
-export async function lookAgain(context: CliContext, notes: Notes, recipe: string | undefined, flags: RunFlags): Promise<void> {
+export async function lookAgain(
+  context: CliContext,
+  notes: Notes,
+  recipe: string | undefined,
+  flags: { readonly variant?: string; readonly locked?: boolean },
+): Promise<void> {
   try {
     // What the run wrote last is then old enough to be told from what is written now.
     await sleep(2 * TICK_MS);

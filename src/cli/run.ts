@@ -4,7 +4,7 @@
  */
 import { type Command, InvalidArgumentError } from "commander";
 import type { RunOutcome } from "../engine/apply.ts";
-import type { RunEvent } from "../engine/events.ts";
+import { isQuiet } from "../engine/events.ts";
 import type { Unchanged } from "../engine/unchanged.ts";
 import { EXIT, type ExitCode } from "../platform/exit.ts";
 import type { Failure } from "../platform/result.ts";
@@ -107,10 +107,6 @@ export async function runRecipe(context: CliContext, recipe: string | undefined,
 export type Closing = (run: RunOutcome) => Promise<{ readonly text: string; readonly exit: ExitCode }>;
 
 const ASKED_AGAIN: ReadonlyMap<string, readonly string[]> = new Map([["inspect", ["asked again (--refresh)"]]]);
-
-/** Whether an event is one of a run that does nothing and has nothing to tell. */
-export const isQuiet = ({ type }: RunEvent): boolean => QUIET.has(type);
-const QUIET: ReadonlySet<string> = new Set(["run-started", "stage-cached", "gate-judged", "run-finished"]);
 
 /**
  * One run of a graph that is open already.

@@ -18,6 +18,11 @@ type WithoutStamp<E> = E extends RunEvent ? Omit<E, "seq" | "time"> : never;
 export type NewRunEvent = WithoutStamp<RunEvent>;
 export type RunListener = (event: RunEvent) => void;
 
+const QUIET: ReadonlySet<string> = new Set(["run-started", "stage-cached", "gate-judged", "run-finished"] satisfies RunEvent["type"][]);
+
+/** Whether an event is one of a run that does nothing and has nothing to tell. */
+export const isQuiet = ({ type }: RunEvent): boolean => QUIET.has(type);
+
 /** Kinds that come in floods; they may wait a little before they reach the disk. */
 const FREQUENT = new Set<RunEvent["type"]>(["stage-progress", "stage-metric", "stage-log", "stage-cached"]);
 const FLUSH_MS = 200;
