@@ -15,6 +15,8 @@ import { openRecipe } from "./recipe.ts";
 import { closingWords } from "./render/closing.ts";
 import { duration } from "./words.ts";
 
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /** @param recipe as the command line has it */
 export async function lookAgain(
   context: CliContext,
@@ -22,6 +24,9 @@ export async function lookAgain(
   recipe: string | undefined,
   flags: { readonly variant?: string; readonly locked?: boolean },
 ): Promise<void> {
+  // The command has ended well, whoever interrupts now.
+  const leave = (): never => process.exit(EXIT.ok);
+  for (const signal of SIGNALS) process.on(signal, leave);
   try {
     // What the run wrote last is then old enough to be told from what is written now.
     await sleep(2 * TICK_MS);
@@ -50,5 +55,7 @@ export async function lookAgain(
     notes.leave({ projectRoot: loaded.projectRoot, text, took: duration(run.value.seconds) });
   } catch {
     // The run itself is done and told.
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, leave);
   }
 }

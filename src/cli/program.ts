@@ -9,7 +9,7 @@ import { errorCode, fsFailure } from "../platform/fs.ts";
 import type { Failure } from "../platform/result.ts";
 import { CATALOGUE } from "./catalogue.ts";
 import type { CliContext } from "./context.ts";
-import { outputLost, watchReader } from "./reader.ts";
+import { outputLost, taken, watchReader } from "./reader.ts";
 import { openTerminal } from "./terminal.ts";
 
 const HELP_AFTER = `
@@ -35,6 +35,7 @@ export async function runCli(argv: readonly string[], notes?: CliContext["notes"
   try {
     const program = await buildProgram(context, args);
     await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
+    await taken();
     return outputLost() ? EXIT.environment : context.exit;
   } catch (error) {
     if (!(error instanceof CommanderError)) {

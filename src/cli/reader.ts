@@ -20,6 +20,12 @@ export function onReaderGone(handler: () => void): void {
 /** Whether some output was lost though somebody wanted it. */
 export const outputLost = (): boolean => unwritten;
 
+/** Resolves when what was printed has been taken, or is lost. */
+export const taken = (): Promise<void> =>
+  new Promise((resolve) => {
+    process.stdout.write("", () => setImmediate(resolve));
+  });
+
 /** Takes the errors of both output streams. Called once, at the start. */
 export function watchReader(): void {
   let gone = false;

@@ -133,6 +133,7 @@ async function applyGraph(
       views: new Views(o.projectRoot),
       projectRoot: o.projectRoot,
       keepGoing: o.keepGoing === true,
+      look: o.look === true,
     });
     run.begin(o.name, o.variant);
     if (lock.value.tookOver !== undefined)

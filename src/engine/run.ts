@@ -37,6 +37,8 @@ export interface RunParts {
   readonly projectRoot: string;
   /** Whether what does not depend on a failed stage still runs. */
   readonly keepGoing: boolean;
+  /** Whether nothing is to be written: views that are not as they should be fail. */
+  readonly look: boolean;
 }
 
 const NOTHING: Claims = { resources: {}, exclusive: [] };
@@ -160,6 +162,7 @@ export class Run implements Work {
       lockfile?.set(stage.id, { key: (keys.get(stage.id) as Keys).recipe, version: stage.version, outputs, figures: { ...record.figures } });
       const saved = lockfile?.save();
       if (saved?.ok === false) return { ...saved.error, message: `${stage.id} is finished and kept, but ${saved.error.message}` };
+      if (this.#p.look && views.changed(stage, record).length > 0) return notCurrent(stage.id, ["a view of it is another"]);
       const written = await views.update(stage, record, known.store);
       if (!written.ok) return written.error;
       if (written.value.length > 0) views.save();

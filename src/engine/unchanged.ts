@@ -3,7 +3,7 @@
  * that answer, and the times, sizes and inodes of those files. The same command is then answered from the note alone, as long as not one
  * of them differs; it loads nothing else and writes nothing.
  *
- * Guarantees: no answer is given that the whole way would not give. What a run looks at is taken down by consulted.ts, not listed by hand. A
+ * Guarantees: no answer is given that the whole way would not give, but where that could not even begin (a project that has become read-only). What a run looks at is taken down by consulted.ts, not listed by hand. A
  * note is left only where no file that was looked at is so young that it could have changed since the run began (git's "racy" rule), and only
  * by a run that ran nothing, warned of nothing and said one line. Whoever takes the project's lock, releases it or breaks it makes the note void. A note that
  * cannot be read, is another version's, another program's or another user's is none. No value of a secret is in it: a run that finds another variable
@@ -13,7 +13,8 @@ import { basename, dirname, join, resolve, sep } from "node:path";
 import type { Consulted } from "../platform/consulted.ts";
 
 // Not imported: that would load Node's streams, which nothing here needs, and a fifth of the answer's time is theirs.
-const { fstatSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } = process.getBuiltinModule("node:fs");
+const { fstatSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, writeFileSync } =
+  process.getBuiltinModule("node:fs");
 
 /** Where a run with nothing to do is told, and whether one should be made at all. */
 export interface Notes {
@@ -60,9 +61,9 @@ const COARSE_TICK_MS = 2000;
 const FLAGS = /^--(?:variant=.+|locked|offline|keep-going)$/;
 /** Variables that are no secrets. */
 const PLAIN_VARIABLES =
-  /^(?:MCP_FORGE_(?:CONFIG|CACHE_DIR|PYTHON|LLAMA_CPP|OFFLINE)|XDG_CACHE_HOME|HOME|PATH|TERM|COLORTERM|COLUMNS|NO_COLOR|FORCE_COLOR|CI|GITHUB_ACTIONS|NODE_\w+|TZ|LANG|LC_\w+|TMPDIR)$/;
+  /^(?:MCP_FORGE_(?:CONFIG|CACHE_DIR|PYTHON|LLAMA_CPP|OFFLINE)|XDG_CACHE_HOME|HOME|PATH|TERM|COLORTERM|COLUMNS|NO_COLOR|FORCE_COLOR|CI|GITHUB_ACTIONS|NODE_(?:ENV|OPTIONS|PATH|EXTRA_CA_CERTS|DISABLE_COLORS|NO_WARNINGS)|TZ|LANG|LC_\w+|TMPDIR)$/;
 /** What tells of running processes and of the machine at this instant, not of the project. */
-const PASSING = /^\/(?:proc|sys|dev)\//;
+const PASSING = /^\/(?:proc|sys)\/|^\/dev\/(?:null|tty|u?random|fd\/|std(?:in|out|err)$)/;
 
 /** Whether a command line is one that a note can answer. */
 export const mayBeUnchanged = ([command, ...rest]: readonly string[]): boolean =>
@@ -96,20 +97,26 @@ export function leaveNote(args: readonly string[], program: string, { projectRoo
     const at = text.indexOf(`(${took})`);
     const variables = [...consulted.variables];
     rmSync(file, { force: true });
-    if (at < 0 || consulted.wholeEnvironment() || variables.some(([name, value]) => value !== undefined && !PLAIN_VARIABLES.test(name))) return;
+    if (at < 0 || consulted.unclear() || variables.some(([name, value]) => value !== undefined && !PLAIN_VARIABLES.test(name))) return;
     const books = join(projectRoot, ".mcp-forge");
     const own = ["lock", FOLDER].map((name) => join(books, name));
     const counts = (path: string): boolean => !PASSING.test(path) && !own.some((folder) => path === folder || path.startsWith(folder + sep));
     const lock = lockFiles(projectRoot);
     const now = withWhatTheyHangOn([...consulted.paths].filter(counts));
+    // A folder of the project that was put in another's place shows in the one above, not in the files.
+    const folders = new Set(
+      [...now]
+        .map((path) => dirname(path))
+        .filter((at) => at === projectRoot || (at.startsWith(projectRoot + sep) && at !== books && !at.startsWith(books + sep))),
+    );
     // What is remembered from before has to be as old as the process, as the program itself has. Of a project nothing is.
     const before = [...consulted.earlier].filter((path) => counts(path) && !path.startsWith(projectRoot + sep) && !now.has(path));
-    const [fresh, old] = [byFolder([...now]), byFolder([...new Set([...before, ...filesBelow(dirname(program))])])];
+    const [fresh, old] = [byFolder([...now]), byFolder([...withWhatTheyHangOn([...before, ...filesBelow(dirname(program))])])];
     const stats = [statsOf(fresh), statsOf(old)];
-    if (anyRacy(stats[0] as Buffer, consulted.since()) || anyRacy(stats[1] as Buffer, performance.timeOrigin)) return;
-    const folders = [...fresh, ...old];
+    const racy = [...stats, statsOf(byFolder([...folders]))].map((s, i) => anyRacy(s, i === 1 ? performance.timeOrigin : consulted.since()));
+    if (racy.includes(true) || !isReleased(join(books, "lock", lock.at(-1) ?? ""))) return;
     // Given back or taken, the lock has another file: its age says nothing.
-    const withLock = [...folders, [join(books, "lock"), lock] as const];
+    const withLock = [...fresh, ...old, [join(books, "lock"), lock] as const];
     const note: Note = {
       v: VERSION,
       asked: askedOf(args, program),
@@ -148,7 +155,12 @@ function findNote(asked: string): string | undefined {
   }
 }
 
-const lockFiles = (projectRoot: string): string[] => readdirSync(join(projectRoot, ".mcp-forge", "lock")).sort();
+/** The lock's files, the highest number last. */
+const lockFiles = (projectRoot: string): string[] =>
+  readdirSync(join(projectRoot, ".mcp-forge", "lock")).sort((a, b) => Number(a) - Number(b) || (a < b ? -1 : 1));
+
+/** Whether a lock's file says that nobody holds it (lock.ts). */
+const isReleased = (path: string): boolean => readFileSync(path, "utf8") === '{"released":true}\n';
 
 /** Where a link leads counts too, link by link; and of what is not there the folder that it would be in, which shows whether it was a moment ago. */
 function withWhatTheyHangOn(paths: readonly string[]): Set<string> {
@@ -156,7 +168,8 @@ function withWhatTheyHangOn(paths: readonly string[]): Set<string> {
   for (const path of all) {
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found === undefined && dirname(path) !== path) all.add(dirname(path));
-    else if (found?.isSymbolicLink() === true) all.add(resolve(dirname(path), readlinkSync(path)));
+    // From where the link really is: a folder above may be a link too.
+    else if (found?.isSymbolicLink() === true) all.add(resolve(realpathSync(dirname(path)), readlinkSync(path)));
   }
   return all;
 }
@@ -222,7 +235,7 @@ function write(file: string, note: Note, stats: Buffer): void {
   mkdirSync(folder, { recursive: true });
   const notes = readdirSync(folder).filter((name) => name.startsWith(NAME));
   if (notes.length >= MOST_NOTES) for (const name of notes) rmSync(join(folder, name), { force: true });
-  writeFileSync(`${file}.tmp`, Buffer.concat([length, words, stats]));
+  writeFileSync(`${file}.tmp`, Buffer.concat([length, words, stats]), { mode: 0o600 });
   renameSync(`${file}.tmp`, file);
 }
 

@@ -4,6 +4,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -205,7 +206,7 @@ test("a run that would say more leaves no note: a refusal, a warning, a variable
 
   const secret = rig.project(RECIPE.replace("name: toy", 'name: "toy-${env:MY_TOKEN}"'));
   for (let i = 0; i < 3; i++) {
-    expect(await rig.run(secret, ["apply"], { MY_TOKEN: "hush" })).toMatchObject({ code: 0 });
+    expect(await rig.run(secret, ["apply"], { MY_TOKEN: "hush", NODE_AUTH_TOKEN: "hush" })).toMatchObject({ code: 0 });
     await sleep(TICK_MS);
   }
   expect(notes(secret)).toEqual([]);
@@ -228,6 +229,49 @@ test.each<[string, (note: string) => void]>([
   const dir = await settled();
   for (const note of notes(dir)) spoil(note);
   expect(await applied(dir)).toMatchObject({ code: 0, err: "", byNote: false, out: expect.stringMatching(asBefore) });
+});
+
+test("whoever sets a variable that is there is let", async () => {
+  const dir = await settled();
+  expect(await applied(dir, [], { MCP_FORGE_OFFLINE: "1" })).toMatchObject({ code: 0, err: "", byNote: false });
+  expect(await applied(dir, ["--offline"], { HF_HUB_OFFLINE: "1" })).toMatchObject({ code: 0, err: "", byNote: false });
+});
+
+test("a link is followed from where it really is", async () => {
+  const dir = rig.project(null);
+  mkdirSync(join(dir, "elsewhere/deep"), { recursive: true });
+  writeFileSync(join(dir, "elsewhere/y.yaml"), RECIPE);
+  symlinkSync("../y.yaml", join(dir, "elsewhere/deep/x.yaml"));
+  symlinkSync("elsewhere/deep", join(dir, "lib"));
+  symlinkSync("lib/x.yaml", join(dir, "forge.yaml"));
+  await sleep(TICK_MS);
+  await rig.run(dir, ["apply"]);
+  await settle(dir);
+  rewriteInPlace(join(dir, "elsewhere/y.yaml"), RECIPE.replace("100", "777"));
+  expect(await applied(dir)).toMatchObject({ code: 0, byNote: false, out: expect.stringContaining("ran") });
+});
+
+test("a stage that starts a process does not keep the run from leaving a note", async () => {
+  const dir = rig.project();
+  await sleep(TICK_MS);
+  expect((await rig.run(dir, ["apply"], { TOY_CHILD: join(dir, "child") })).code).toBe(0);
+  expect(notes(dir)).toEqual([]); // TOY_CHILD could be a secret.
+  expect((await applied(dir)).byNote).toBe(false);
+  expect((await applied(dir)).byNote).toBe(true);
+});
+
+test.skipIf(!existsSync("/dev/shm"))("a project in memory is looked at like any other", async () => {
+  const dir = mkdtempSync("/dev/shm/forge-unchanged-");
+  try {
+    writeFileSync(join(dir, "forge.yaml"), RECIPE);
+    await sleep(TICK_MS);
+    await rig.run(dir, ["apply"]);
+    await settle(dir);
+    writeFileSync(join(dir, "forge.yaml"), "not: [a recipe");
+    expect((await rig.run(dir, ["apply"])).code).toBe(4);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
 });
 
 test("a project that was moved is looked at anew", async () => {

@@ -40,12 +40,12 @@ async function run(context: CliContext, recipe: string | undefined, flags: Flags
     const loaded = await loadRecipe(recipePath(context, recipe), { variant: flags.variant });
     if (!loaded.ok) return fail(context, loaded.error);
     const { model, exports, data, tools } = loaded.value.recipe;
-    const { secretNames } = await import("../../tools/secrets.ts");
+    const [{ secretNames }, { usesKit }] = await Promise.all([import("../../tools/secrets.ts"), import("../../stages/teacher.ts")]);
     const secrets = secretNames(tools.flatMap(({ mcp }) => [...Object.values(mcp?.env ?? {}), ...Object.values(mcp?.headers ?? {})]));
     const { familyOfModel } = await import("../../models/family-file.ts");
     const family = familyOfModel(model, loaded.value.dir);
     if (!family.ok) return fail(context, { place: loaded.value.placeOf(family.error.path), ...family.error.failure });
-    needs = { secrets, family: family.value, source: model.source, exports: exports.length, teacher: data.teacher.provider };
+    needs = { secrets, family: family.value, source: model.source, exports: exports.length, teacher: data.teacher.provider, kit: usesKit(loaded.value.recipe) };
   }
   if (flags.fix === true) {
     const interrupt = listenForInterrupt((line) => terminal.err(`${line}\n`));

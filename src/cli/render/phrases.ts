@@ -12,11 +12,12 @@ export function reasonWords(reasons: readonly string[], shown = 2): string {
   return `${reasons.slice(0, shown).join("; ")}${more > 0 ? `; and ${more} more` : ""}`;
 }
 
-/** `tool_selection_accuracy 0.970 >= 0.9`, or with `<` where it falls short. */
+/** `tool_selection_accuracy 0.970 >= 0.9`, or with `<` where it falls short; of a limit (`max_…`) the other way round. */
 export function verdictWords(verdict: Judged["verdicts"][number]): string {
   const note = verdict.note ? ` (${verdict.note})` : "";
   if (verdict.value === null) return `${verdict.figure} not measured, needs ${verdict.threshold}${note}`;
-  return `${verdict.figure} ${figureBeside(verdict.value, verdict.threshold)} ${verdict.passed ? ">=" : "<"} ${verdict.threshold}${note}`;
+  const [good, bad] = verdict.figure.startsWith("max_") ? ["<=", ">"] : [">=", "<"];
+  return `${verdict.figure} ${figureBeside(verdict.value, verdict.threshold)} ${verdict.passed ? good : bad} ${verdict.threshold}${note}`;
 }
 
 /** A gate in one line: what it refused, or all that it found good. */
