@@ -17,6 +17,8 @@ STEPS = {
     "verify": "verify",
     # Merges, converts and compares in one process: the model is loaded once.
     "export": "export",
+    # In an environment of its own (src/runners/kit-env.ts).
+    "reword": "reword",
 }
 
 if __name__ == "__main__":

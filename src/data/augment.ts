@@ -2,7 +2,8 @@
  * Augmentation: of every `factor` conversations of one kind about one tool a teacher writes the first, and the others vary it. A variation
  * has other values where the request says them word for word, and other dressing (greeting, register, small talk); its call is executed
  * like any other, and what it gives back is told in sentences of our own. It costs nothing, and stays on its seed's side of the split: the frame is the same.
- * With `reword` the teacher says each variation in words of its own, which costs a short request; values that a call has have to stand in them still.
+ * With `reword` the teacher (or what rewords in its place, augment-kit.ts) says each variation in words of its own, which costs a short request;
+ * values that a call has have to stand in them still.
  *
  * A slot varies an earlier one of its own kind, whatever comes after it: more samples change none that were there.
  */

@@ -1,7 +1,8 @@
 /**
  * Fills a synthesis plan: drafts from the teacher, calls executed, samples checked, and what fails a check
  * dropped and drafted again until the plan is met. A slot's sample depends on the slots before it only
- * (the later of two equal prompts gives way), so a longer plan keeps every sample of a shorter one.
+ * (the later of two equal prompts gives way), so a longer plan keeps every sample of a shorter one. What may not be
+ * on both sides, training and evaluation, and which side ranks first, says line.ts.
  */
 import { EXIT } from "../platform/exit.ts";
 import { err, ok, type Result } from "../platform/result.ts";
@@ -11,6 +12,7 @@ import { inventsNumbers } from "./checks/grounded-answer.ts";
 import { AFTER_EXECUTION, BEFORE_EXECUTION, sampleChecker } from "./checks/index.ts";
 import { discover, NOTHING_KNOWN } from "./discover.ts";
 import { type Call, Executor } from "./execute.ts";
+import { type Line, lineFor, type SplitTeacher } from "./line.ts";
 import { NearIndex } from "./similarity.ts";
 import { promptKey } from "./split.ts";
 import { builtinTeacher } from "./teacher/builtin/index.ts";
@@ -25,7 +27,7 @@ const COST_OF_NOTHING = 8;
 const EXECUTE_ATTEMPTS = 6;
 
 /** Fills every slot of the plan. Failures: `data/interrupted`, a tool server that died, and whatever `answerPlain` reports. */
-export async function generate(input: GenerateInput, teacher?: Teacher): Promise<Result<Generation>> {
+export async function generate(input: GenerateInput, teacher?: SplitTeacher): Promise<Result<Generation>> {
   const executor = new Executor(input.session, input.toolset, {
     concurrency: input.concurrency ?? 8,
     maxCalls: input.maxCalls ?? 2000,
@@ -43,7 +45,7 @@ export async function generate(input: GenerateInput, teacher?: Teacher): Promise
     known,
     accepted: (id) => run.accepted(id),
   });
-  const run: Filling = new Filling(input, varied, executor);
+  const run: Filling = new Filling(input, varied, executor, lineFor(teacher?.foreign, input.toolset));
   while (run.pending.size > 0) {
     if (input.signal?.aborted) return err(INTERRUPTED);
     const drafted = await run.draftPending();
@@ -89,10 +91,8 @@ class Filling {
   private readonly check: ReturnType<typeof sampleChecker>;
   private readonly checkWhole: ReturnType<typeof sampleChecker>;
   private readonly byId: ReadonlyMap<string, number>;
-  /** Of training drafts: a held-out case has none of them. */
-  private readonly frames = new Set<string>();
-  /** Held-out places that lost their frame to training and wait to be drafted again. */
-  private readonly framesTaken: number[] = [];
+  /** Places that had to give way across the line and wait to be drafted again. */
+  private readonly gaveWay: number[] = [];
   private readonly claims = new Map<string, number>();
   private readonly dropped: Record<string, number> = {};
   private readonly short: GenerationStatistics["short"] = [];
@@ -105,8 +105,10 @@ class Filling {
     private readonly input: GenerateInput,
     private readonly teacher: Teacher,
     private readonly executor: Executor,
+    private readonly line: Line,
   ) {
-    const slots = [...input.plan.train, ...input.plan.evaluation];
+    const { train, evaluation } = input.plan;
+    const slots = line.heldoutFirst ? [...evaluation, ...train] : [...train, ...evaluation];
     this.places = slots.map((slot) => ({ slot, attempt: 0, draft: null, served: [], plain: null, useFault: true, sample: null, fits: false }));
     for (const i of slots.keys()) this.pending.add(i);
     this.byId = new Map(slots.map((slot, i) => [slot.id, i]));
@@ -130,7 +132,7 @@ class Filling {
         const evicted = this.consider(i, drafts.value[k] ?? null);
         if (evicted === "again") again.add(i);
         else if (typeof evicted === "number") again.add(evicted);
-        for (const late of this.framesTaken.splice(0)) again.add(late);
+        for (const late of this.gaveWay.splice(0)) again.add(late);
       }
       todo = [...again].sort((a, b) => a - b);
     }
@@ -154,18 +156,17 @@ class Filling {
       }
       return this.refuse(i, "no_draft");
     }
-    const sample = sampleOf(
-      draft,
-      draft.exchanges.map((e) => placeholder(e)),
-      toolName,
-    );
+    const served = draft.exchanges.map((e) => placeholder(e));
+    const sample = sampleOf(draft, served, toolName);
     this.generated++;
     const failure = this.check(sample);
     if (failure === null || !failure.check.gates) this.firstPassValid++;
     if (failure !== null) return this.refuse(i, failure.check.name);
     const badly = unsaid(draft);
     if (badly !== null) return this.refuse(i, "grounded");
-    if (isHeldout(place.slot) && this.frames.has(draft.frame)) return this.refuse(i, "frame_in_training");
+    const candidate = { place: i, draft, served, late: place.attempt * 2 >= this.most(place.slot) };
+    const across = this.line.refuses(candidate);
+    if (across !== null) return this.refuse(i, across);
     const key = promptOf(draft);
     const holder = this.claims.get(key);
     if (holder !== undefined && holder < i) return this.refuse(i, "duplicate");
@@ -177,37 +178,34 @@ class Filling {
     place.sample = null;
     place.fits = false;
     this.fresh.add(i);
-    if (!isHeldout(place.slot)) this.takeFrame(draft.frame);
-    if (holder === undefined) return null;
+    for (const late of this.line.takes(candidate)) {
+      this.release(late);
+      if (this.refuse(late, this.line.givesWay) === "again") this.gaveWay.push(late);
+    }
+    if (holder === undefined || this.at(holder).draft === null) return null;
     this.release(holder);
     return this.refuse(holder, "duplicate") === "again" ? holder : null;
-  }
-
-  /** A frame is training's: held-out cases that have it (it came late, after a refusal) are drafted again. */
-  private takeFrame(frame: string): void {
-    if (this.frames.has(frame)) return;
-    this.frames.add(frame);
-    for (let i = this.input.plan.train.length; i < this.places.length; i++) {
-      if (this.at(i).draft?.frame !== frame) continue;
-      this.release(i);
-      if (this.refuse(i, "frame_in_training") === "again") this.framesTaken.push(i);
-    }
   }
 
   /** Counts a drop and moves the slot to its next attempt; gives the slot up after the last one. */
   private refuse(i: number, reason: string): "again" | null {
     const place = this.at(i);
     if (reason !== "no_draft") this.dropped[reason] = (this.dropped[reason] ?? 0) + 1;
-    const most = this.teacher.attempts?.(place.slot);
-    place.attempt += reason === "no_draft" && most === undefined ? COST_OF_NOTHING : 1;
-    if (place.attempt < (most ?? ATTEMPTS)) return "again";
-    this.short.push({ slot: place.slot.id, reason: reason === "no_draft" ? "the teacher found no wording that fits" : `every attempt failed: ${reason}` });
+    place.attempt += reason === "no_draft" && this.teacher.attempts?.(place.slot) === undefined ? COST_OF_NOTHING : 1;
+    if (place.attempt < this.most(place.slot)) return "again";
+    this.short.push({ slot: place.slot.id, reason: reason === "no_draft" ? "the teacher found no wording that fits" : failedBy(reason) });
     return null;
+  }
+
+  /** Attempts at a slot. */
+  private most(slot: Slot): number {
+    return this.teacher.attempts?.(slot) ?? ATTEMPTS;
   }
 
   private release(i: number): void {
     const place = this.at(i);
     if (place.draft) {
+      this.line.releases(i);
       const key = promptOf(place.draft);
       if (this.claims.get(key) === i) this.claims.delete(key);
     }
@@ -225,7 +223,7 @@ class Filling {
 
   /** Not on a slot's last attempts: there a simulated result stands in for a tool that refuses everything. */
   private executes(place: Place): boolean {
-    return place.attempt < Math.min(EXECUTE_ATTEMPTS, (this.teacher.attempts?.(place.slot) ?? ATTEMPTS) - 1);
+    return place.attempt < Math.min(EXECUTE_ATTEMPTS, this.most(place.slot) - 1);
   }
 
   /** The calls of each exchange that is to be executed. */
@@ -418,15 +416,24 @@ class Filling {
       dropped: Object.fromEntries(Object.entries(this.dropped).sort(([a], [b]) => (a < b ? -1 : 1))),
       calls: { ...this.executor.counts, simulated, injected },
       short: this.short,
-      warnings: this.short.length > 0 ? [`${this.short.length} of ${this.places.length} slots could not be filled`] : [],
+      warnings: this.short.length > 0 ? [`${this.short.length} of ${this.places.length} slots could not be filled`, ...this.remedies()] : [],
     };
     return { train, heldout, statistics };
+  }
+
+  private remedies(): string[] {
+    return Object.entries(this.line.remedies).flatMap(([reason, remedy]) => {
+      const n = this.short.filter((s) => s.reason === failedBy(reason)).length;
+      return n > 0 ? [`${n} of them: ${remedy}`] : [];
+    });
   }
 
   private at(i: number): Place {
     return this.places[i] as Place;
   }
 }
+
+const failedBy = (reason: string): string => `every attempt failed: ${reason}`;
 
 /** What each exchange came to, the base model's answers among it. */
 const servedWhole = (p: Place, draft: Draft): Served[] => p.served.map((s, k) => (draft.exchanges[k]?.kind === "plain" ? { plain: p.plain ?? "" } : s));

@@ -65,6 +65,7 @@ export function qaMarkdown(r: QaReport): string {
         ["frames", `${r.leakage.shared_frames}`],
         ["prompts", `${r.leakage.shared_prompts}`],
         ["near-duplicate prompts", `${r.leakage.near_prompts}`],
+        ["near wordings, values blanked", share(r.leakage.near_wordings)],
         ["whole calls", `${r.leakage.shared_calls}`],
         ["free-text values", share(r.leakage.shared_values)],
       ],

@@ -1,6 +1,7 @@
 /**
  * The line between training and evaluation: every frame (wording with values blanked) lies on one side,
- * decided by its own hash, so no list has to be kept and no number of samples moves a frame.
+ * decided by its own hash, so no list has to be kept and no number of samples moves a frame. Where frames are not of this project's
+ * making, line.ts keeps the sides apart by what is said.
  */
 import { hash32 } from "../platform/rng.ts";
 

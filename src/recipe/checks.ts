@@ -150,16 +150,28 @@ function teacherKeys({ data: { teacher, augment } }: ResolvedRecipe): Complaint[
     ];
   if (teacher.provider === "file" && teacher.path === undefined)
     return [{ path, code: "missing-key", message: "a teacher that is a file needs `path`", hint: "add it, for example `path: seeds.jsonl`" }];
-  if (augment.by === "teacher" && (teacher.provider === "builtin" || teacher.provider === "file"))
+  const hosted = teacher.provider !== "builtin" && teacher.provider !== "file";
+  if (augment.by === "builtin" || (hosted && (augment.by === "teacher" || teacher.batch !== true))) return [];
+  if (hosted)
     return [
       {
-        path: ["data", "augment", "by"],
+        path: ["data", "teacher", "batch"],
         code: "contradiction",
-        message: `the teacher \`${teacher.provider}\` rewords nothing`,
-        hint: "use `augment: { by: builtin }`, or a hosted teacher",
+        message: "`batch` hands all requests over at once, and `synthetic-data-kit` sends its own one by one and waits for each",
+        hint: "use `augment: { by: teacher }`, which goes by batches too, or leave `batch` out",
       },
     ];
-  return [];
+  return [
+    {
+      path: ["data", "augment", "by"],
+      code: "contradiction",
+      message:
+        augment.by === "teacher"
+          ? `the teacher \`${teacher.provider}\` rewords nothing`
+          : `\`synthetic-data-kit\` asks a hosted teacher, and the teacher \`${teacher.provider}\` is none`,
+      hint: "use `augment: { by: builtin }`, or a hosted teacher",
+    },
+  ];
 }
 
 function gateKeys({ gates, evaluation }: ResolvedRecipe): Complaint[] {

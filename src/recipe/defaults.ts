@@ -29,12 +29,21 @@ export function withDefaults(recipe: Recipe): Omit<ResolvedRecipe, "statedTools"
       samples: data.samples ?? 500,
       min_per_tool: minPerTool,
       teacher: { provider: "builtin", ...data.teacher },
-      augment: { factor: data.augment?.factor ?? (/^openai/.test(data.teacher?.provider ?? "builtin") ? HOSTED_FACTOR : 1), by: data.augment?.by ?? "builtin" },
+      augment: { factor: data.augment?.factor ?? (isHosted(data) ? HOSTED_FACTOR : 1), by: data.augment?.by ?? "builtin" },
       scenarios: data.scenarios === undefined ? { ...DEFAULT_SCENARIOS } : { ...NO_SCENARIOS, ...data.scenarios },
     },
     evaluation: { samples: 100, constrained: true, baseline: true, benchmark: true, ...evaluation },
     gates: {
-      qa: { schema_pass_rate: 0.98, min_samples_per_tool: Math.min(10, minPerTool), ...gates.qa },
+      qa: {
+        schema_pass_rate: 0.98,
+        min_samples_per_tool: Math.min(10, minPerTool),
+        max_shared_frames: 0,
+        max_shared_prompts: 0,
+        max_near_prompts: 0,
+        // Frames of a hosted teacher nobody knows: its wordings are kept apart by what they say.
+        ...(isHosted(data) && { max_near_wordings: 0 }),
+        ...gates.qa,
+      },
       validate: {
         tool_call_parse_rate: 0.98,
         schema_conformance_rate: 0.95,
@@ -50,6 +59,8 @@ export function withDefaults(recipe: Recipe): Omit<ResolvedRecipe, "statedTools"
     bundle: { output: recipe.bundle?.output ?? `dist/${recipe.name}` },
   };
 }
+
+const isHosted = ({ teacher }: NonNullable<Recipe["data"]>): boolean => /^openai/.test(teacher?.provider ?? "builtin");
 
 /** A stub may run everything, a server what it annotates as reading only, a file nothing (it only defines tools). */
 function toolSource(written: ToolSource): ToolSource {

@@ -46,12 +46,12 @@ export interface ResolvedRecipe {
   readonly profileTable: ProfileTable;
   readonly data: Required<Pick<Data, "samples" | "min_per_tool">> & {
     readonly teacher: Teacher & Required<Pick<Teacher, "provider">>;
-    readonly augment: { readonly factor: number; readonly by: "builtin" | "teacher" };
+    readonly augment: { readonly factor: number; readonly by: "builtin" | "teacher" | "synthetic-data-kit" };
     readonly scenarios: ScenarioShares;
   };
   readonly evaluation: Required<Omit<Evaluation, "cases">> & Pick<Evaluation, "cases">;
   readonly gates: {
-    readonly qa: Required<QaGate>;
+    readonly qa: Required<Omit<QaGate, "max_near_wordings" | "max_shared_values">> & QaGate;
     readonly validate: Required<ValidateGate>;
     readonly benchmark: BenchmarkGate & Required<Pick<BenchmarkGate, "no_tool_correctness">>;
     readonly decoding: NonNullable<Gates["decoding"]>;

@@ -15,7 +15,7 @@ import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { StepEvent } from "../schemas/generated/step-event.ts";
 import { validate } from "../schemas/generated/step-event.validate.js";
 import { pythonFolder } from "./python/folder.ts";
-import { ensurePython } from "./python-env.ts";
+import { ensurePython, type Python, type PythonOptions } from "./python-env.ts";
 
 export interface StepOptions {
   /** Folder for the spec; it outlives the step. */
@@ -29,6 +29,10 @@ export interface StepOptions {
   readonly onArtifact?: (name: string, path: string) => void;
   /** Default 10,000. */
   readonly graceMs?: number;
+  /** Gives the interpreter; default that of forge's own environment. */
+  readonly python?: (o: PythonOptions) => Promise<Result<Python>>;
+  /** Further variables of the step's environment: a secret goes this way, and in no file. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Folder that holds `forge_steps`; default the package's own. For tests. */
   readonly pythonPath?: string;
 }
@@ -45,7 +49,7 @@ const TAIL_LINES = 15;
  * `step/died` for an end without a word, `step/interrupted` (exit 130) after an abort.
  */
 export async function runStep(step: string, spec: JsonObject, o: StepOptions): Promise<Result<JsonObject>> {
-  const python = await ensurePython({ signal: o.signal, ...(o.onEvent && { onProgress: o.onEvent }) });
+  const python = await (o.python ?? ensurePython)({ signal: o.signal, ...(o.onEvent && { onProgress: o.onEvent }) });
   if (!python.ok) return python;
   mkdirSync(o.scratch, { recursive: true });
   mkdirSync(dirname(o.logFile), { recursive: true });
@@ -105,7 +109,7 @@ export async function runStep(step: string, spec: JsonObject, o: StepOptions): P
 
   const child = await spawnChild(python.value.python, ["-m", "forge_steps", step, "--spec", specFile], {
     cwd: pythonFolder(),
-    env: stepEnv(step, o.pythonPath ?? join(packageRoot(), "python")),
+    env: { ...stepEnv(step, o.pythonPath ?? join(packageRoot(), "python")), ...o.env },
     signal: AbortSignal.any([o.signal, stop.signal]),
     graceMs: o.graceMs ?? GRACE_MS,
     maxLineBytes: MAX_EVENT_BYTES,

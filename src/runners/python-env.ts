@@ -2,45 +2,27 @@
  * The Python environment that steps run in: forge's own, made on first need from python/requirements.lock, or
  * the one that MCP_FORGE_PYTHON names.
  *
- * Guarantees: an environment is used only when its marker, written last, is there, so a killed build is never
- * used; two forges do not build the same one at once; a failed build leaves nothing; `pythonRuntime` starts no
- * process and says the same before and after the environment is made.
+ * Guarantees: an environment is used only when it is finished (made.ts); `pythonRuntime` starts no process and says the same before and after
+ * the environment is made.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { delimiter, dirname, isAbsolute, join } from "node:path";
 import { acquireLock } from "../engine/lock.ts";
-import type { StageEvent } from "../engine/stage.ts";
 import { hexOf } from "../platform/digest.ts";
 import { EXIT } from "../platform/exit.ts";
-import { fsFailure, makeFolders, writeFileAtomic } from "../platform/fs.ts";
+import { writeFileAtomic } from "../platform/fs.ts";
 import type { JsonObject } from "../platform/json.ts";
-import { isOffline, offlineFailure } from "../platform/offline.ts";
-import { CACHE_FIX, cacheDir } from "../platform/paths.ts";
+import { cacheDir } from "../platform/paths.ts";
 import { childEnv, runProcess } from "../platform/process.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 import { type Accelerator, detectAccelerator } from "./python/accelerator.ts";
-import { type BuildOptions, buildEnvironment, install, pythonIn, SIZE_IN_WORDS, STEPS } from "./python/build.ts";
-import { findPython, SUPPORTED, supports } from "./python/find.ts";
+import { buildEnvironment, install, SIZE_IN_WORDS, STEPS } from "./python/build.ts";
+import { SUPPORTED, supports } from "./python/find.ts";
 import { ISOLATED, interpreter, pythonFolder } from "./python/folder.ts";
-import { DECISIVE_PACKAGES, type Requirements, readRequirements } from "./python/requirements.ts";
+import { buildOptions, environmentsDir, finished, MARKER, type Making, makeOnce, type Python, type PythonOptions, WAIT_SECONDS } from "./python/made.ts";
+import { DECISIVE_PACKAGES, readRequirements } from "./python/requirements.ts";
 
-export interface PythonOptions {
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (event: StageEvent) => void;
-  /** For what the installers print; default `build.log` beside the environments. */
-  readonly logFile?: string;
-}
-
-export interface Python {
-  /** Path of the interpreter. */
-  readonly python: string;
-}
-
-const MARKER = "forge-environment.json";
-/** For what pip unpacks: on the disk that was found large enough, where /tmp may be small. */
-const TEMPORARY = ".tmp";
-/** Another forge may be fetching GBs over a slow line. */
-const WAIT_SECONDS = 3600;
+export type { Python, PythonOptions } from "./python/made.ts";
 
 /** The environment is looked for, checked or built once a process, for each place it may be. */
 const ready = new Map<string, Promise<Result<Python>>>();
@@ -58,82 +40,26 @@ export async function ensurePython(o: PythonOptions = {}): Promise<Result<Python
 async function locate(o: PythonOptions): Promise<Result<Python>> {
   const named = process.env.MCP_FORGE_PYTHON;
   if (named) return checkNamed(interpreter(named), o);
-  const requirements = readRequirements();
-  const accelerator = detectAccelerator();
-  return finished(requirements, accelerator) ?? build(requirements, accelerator, o);
+  const making = ours();
+  return finished(making.prefix) ?? makeOnce(making, o);
 }
 
-/** Where environments lie. */
-export const environmentsDir = (): string => join(cacheDir(), "python");
-
-const prefixOf = (r: Requirements, a: Accelerator): string => `${hexOf(r.digest).slice(0, 16)}-${a}-py`;
-
-/** A finished environment for the lock file, whatever Python made it; undefined when there is none. */
-function finished(requirements: Requirements, accelerator: Accelerator): Result<Python> | undefined {
-  const root = environmentsDir();
-  if (!existsSync(root)) return undefined;
-  const prefix = prefixOf(requirements, accelerator);
-  for (const name of readdirSync(root).sort().reverse()) {
-    const dir = join(root, name);
-    // `existsSync` follows the link to the interpreter: an environment whose Python was removed does not count.
-    if (name.startsWith(prefix) && existsSync(join(dir, MARKER)) && existsSync(pythonIn(dir))) return ok({ python: pythonIn(dir) });
-  }
-  return undefined;
+/** The environment that steps run in. */
+function ours(): Making {
+  const requirements = readRequirements();
+  const accelerator: Accelerator = detectAccelerator();
+  return {
+    name: "Python environment",
+    prefix: `${hexOf(requirements.digest).slice(0, 16)}-${accelerator}-py`,
+    size: SIZE_IN_WORDS[accelerator],
+    steps: STEPS,
+    mark: { requirements: requirements.digest, accelerator },
+    build: (dir, python, o) => buildEnvironment(dir, python, requirements, accelerator, o),
+  };
 }
 
 /** Whether the environment is there already (for `doctor` and estimates); starts and changes nothing. */
-export const pythonIsReady = (): boolean => Boolean(process.env.MCP_FORGE_PYTHON) || finished(readRequirements(), detectAccelerator()) !== undefined;
-
-async function build(requirements: Requirements, accelerator: Accelerator, o: PythonOptions): Promise<Result<Python>> {
-  if (isOffline()) return err(offlineFailure(`forge's own Python environment (${SIZE_IN_WORDS[accelerator]}) is not made yet`));
-  const root = environmentsDir();
-  const emit = o.onProgress ?? (() => {});
-  try {
-    const found = await findPython();
-    if (!found.ok) return found;
-    makeFolders(root);
-    const waiting = (holder: string) =>
-      emit({ type: "log", level: "info", message: `waiting for another forge that makes the Python environment (${holder})` });
-    const lock = await acquireLock(root, { waitSeconds: WAIT_SECONDS, ...(o.signal && { signal: o.signal }), onWaiting: waiting });
-    if (!lock.ok) return lock;
-    try {
-      const meanwhile = finished(requirements, accelerator);
-      if (meanwhile) return meanwhile;
-      const dir = join(root, `${prefixOf(requirements, accelerator)}${found.value.version.split(".").slice(0, 2).join(".")}`);
-      const temporary = join(root, TEMPORARY);
-      for (const path of [dir, temporary]) rmSync(path, { recursive: true, force: true }); // Half of one, left by a kill.
-      mkdirSync(temporary);
-      emit({ type: "log", level: "info", message: `making forge's own Python environment, once: ${SIZE_IN_WORDS[accelerator]} in ${dir}` });
-      const made = await buildEnvironment(dir, found.value, requirements, accelerator, { ...buildOptions(o, root), temporary });
-      rmSync(temporary, { recursive: true, force: true });
-      if (!made.ok) {
-        rmSync(dir, { recursive: true, force: true });
-        return made;
-      }
-      writeFileAtomic(join(dir, MARKER), `${JSON.stringify({ python: found.value.version, requirements: requirements.digest, accelerator })}\n`);
-      emit({ type: "progress", done: STEPS, total: STEPS, unit: "steps", message: "the Python environment is ready" });
-      return ok({ python: pythonIn(dir) });
-    } finally {
-      lock.value.release();
-    }
-  } catch (e) {
-    const failure = fsFailure(e, "make the Python environment", CACHE_FIX);
-    if (failure) return err(failure);
-    throw e;
-  }
-}
-
-function buildOptions(o: PythonOptions, root: string): BuildOptions {
-  let current = 0;
-  return {
-    signal: o.signal ?? new AbortController().signal,
-    logFile: o.logFile ?? join(root, "build.log"),
-    onPhase: (step, message) => {
-      if (step >= 0) current = step;
-      o.onProgress?.({ type: "progress", done: current, total: STEPS, unit: "steps", message: `Python environment: ${message}` });
-    },
-  };
-}
+export const pythonIsReady = (): boolean => Boolean(process.env.MCP_FORGE_PYTHON) || finished(ours().prefix) !== undefined;
 
 /** MCP_FORGE_PYTHON is used as it is, when it is a supported Python that has the packages. */
 async function checkNamed(python: string, o: PythonOptions): Promise<Result<Python>> {
@@ -248,7 +174,11 @@ export async function ensurePythonForTests(o: PythonOptions = {}): Promise<Resul
     try {
       if (!done()) {
         rmSync(dir, { recursive: true, force: true });
-        const got = await install([base.value.python, ...ISOLATED, "-m", "pip"], ["--target", dir, "--no-deps", "-r", dev.path], buildOptions(o, root));
+        const got = await install(
+          [base.value.python, ...ISOLATED, "-m", "pip"],
+          ["--target", dir, "--no-deps", "-r", dev.path],
+          buildOptions({ name: "Python environment", steps: STEPS }, o),
+        );
         if (!got.ok) {
           rmSync(dir, { recursive: true, force: true });
           return got;

@@ -19,6 +19,7 @@ import { cacheDir, packageRoot } from "../platform/paths.ts";
 import { runProcess } from "../platform/process.ts";
 import { safeText } from "../platform/redact.ts";
 import { ok, type Result } from "../platform/result.ts";
+import { ensureKitPython, KIT_SIZE, kitIsReady, kitVersion } from "../runners/kit-env.ts";
 import { detectAccelerator } from "../runners/python/accelerator.ts";
 import { NEEDED_BYTES, SIZE_IN_WORDS } from "../runners/python/build.ts";
 import { ensurePython } from "../runners/python-env.ts";
@@ -57,6 +58,8 @@ export interface Needs {
   readonly exports: number;
   /** The teacher's provider; without it the builtin one. */
   readonly teacher?: string;
+  /** Whether synthetic-data-kit varies what the teacher writes. */
+  readonly kit?: boolean;
   /** Names of the secrets that its tool servers get. */
   readonly secrets?: readonly string[];
 }
@@ -84,6 +87,10 @@ export async function mend(o: {
 }): Promise<Result<void>> {
   const python = await ensurePython({ signal: o.signal, onProgress: o.onProgress });
   if (!python.ok) return python;
+  if (o.needs?.kit === true) {
+    const kit = await ensureKitPython({ signal: o.signal, onProgress: o.onProgress });
+    if (!kit.ok) return kit;
+  }
   const base = await ensureBase((o.needs ?? defaultNeeds()).family, o.needs?.source ?? "default", { signal: o.signal, onProgress: o.onProgress });
   return base.ok ? ok(undefined) : base;
 }
@@ -96,6 +103,7 @@ export async function examine(o: ExamineOptions): Promise<DoctorReport> {
   const findings: Finding[] = [
     node(),
     ...pythonFindings(python, isOffline(env)),
+    ...(needs.kit === true ? [kitFinding(isOffline(env))] : []),
     await llama(env),
     ...(await gpu(env, o.signal)),
     memory(needs),
@@ -148,6 +156,13 @@ function pythonFindings(python: PythonState, offline: boolean): Finding[] {
       ...fetched("makes", offline),
     },
   ];
+}
+
+/** Meta's synthetic-data-kit has an environment of its own. */
+function kitFinding(offline: boolean): Finding {
+  const what = `the environment of synthetic-data-kit ${kitVersion()}`;
+  if (kitIsReady()) return { check: "packages", status: "ok", message: `${what} is there` };
+  return { check: "packages", message: `${what} is not made yet (${KIT_SIZE})`, ...fetched("makes", offline) };
 }
 
 /** llama.cpp comes as prebuilt libraries inside an npm package of its own for each platform. */

@@ -1,6 +1,7 @@
 /**
  * Gates: thresholds of the recipe judged against the recorded figures of a stage. Nothing is measured
- * here; a changed threshold is judged again in milliseconds.
+ * here; a changed threshold is judged again in milliseconds. A threshold is the least that a figure may be; one that begins
+ * with `max_` is a limit, the most that the figure behind it may be.
  */
 import type { GateDefinition, Verdict } from "../engine/stage.ts";
 import type { JsonObject } from "../platform/json.ts";
@@ -18,11 +19,23 @@ interface Figure {
 
 const FEW_CASES = 20;
 
-/** What to try when a figure is under its threshold. */
+/** Begins the name of a limit; what follows is the figure's. */
+const LIMIT = "max_";
+
+const SAYS_THE_SAME = "the teacher repeats itself across training and evaluation: raise `data.teacher.temperature`, or lower `evaluation.samples`";
+
+/** What to try when a figure is under its threshold, or over its limit. */
 const ADVICE: Readonly<Record<string, string>> = {
   schema_pass_rate: "look at the dropped samples in the QC report; a tool's schema may contradict its description",
   min_samples_per_tool:
     "bring more samples of the tools with few (in a recipe: raise `data.samples`), or lower the threshold (`gates.qa.min_samples_per_tool`)",
+  max_shared_frames: `${SAYS_THE_SAME}; or allow some (\`gates.qa.max_shared_frames\`)`,
+  max_shared_prompts: `${SAYS_THE_SAME}; or allow some (\`gates.qa.max_shared_prompts\`)`,
+  max_near_prompts: `${SAYS_THE_SAME}; or allow some (\`gates.qa.max_near_prompts\`)`,
+  max_near_wordings:
+    "the builtin teacher's wordings are split by frame, and those of two frames may be near: lower `data.samples`, or allow more (`gates.qa.max_near_wordings`)",
+  max_shared_values:
+    "held-out calls have values that training has too: where an argument has few, give it an `enum` in the tool's schema; else lower `data.samples`, or allow more (`gates.qa.max_shared_values`)",
   tool_call_parse_rate: "raise `data.samples` or `train.epochs`: the model has not yet learned the call's syntax",
   schema_conformance_rate: "raise `data.samples`; or judge and ship the model with its grammar (`gates.decoding: constrained`)",
   tool_selection_accuracy: "make the tools' descriptions say when each is to be used, and raise `data.samples`",
@@ -55,13 +68,15 @@ export function gate(c: PipelineContext, section: "qa" | "validate" | "benchmark
       const verdicts: Verdict[] = [];
       const advice: string[] = [];
       for (const [name, threshold] of Object.entries(table)) {
-        const figure = readFigure(figures[constrained ? `constrained_${name}` : name]);
-        // A threshold of 0 asks for nothing, so not even for a measurement.
-        const passed = threshold <= 0 || (figure.value !== null && figure.value >= threshold);
+        const limit = name.startsWith(LIMIT);
+        const measured = limit ? name.slice(LIMIT.length) : name;
+        const figure = readFigure(figures[constrained ? `constrained_${measured}` : measured]);
+        const passed = limit ? isWithin(figure, threshold) : reaches(figure, threshold);
         const notes: string[] = [];
         if (constrained) notes.push("with the grammar");
         if (figure.value === null) notes.push("not measured: no case asks for it");
-        else if (figure.n !== undefined) {
+        else if (limit && !passed) notes.push(`at most ${threshold} is allowed`);
+        else if (!limit && figure.n !== undefined) {
           const needed = Math.ceil(threshold * figure.n - 1e-9);
           notes.push(`n = ${figure.n}`);
           if (figure.n < FEW_CASES) notes.push(`too few cases to mean much: ${threshold} is ${needed} of ${figure.n}`);
@@ -73,6 +88,12 @@ export function gate(c: PipelineContext, section: "qa" | "validate" | "benchmark
     },
   };
 }
+
+/** A threshold of 0 asks for nothing, so not even for a measurement. */
+const reaches = ({ value }: Figure, threshold: number): boolean => threshold <= 0 || (value !== null && value >= threshold);
+
+/** What was not measured (no held-out case could have it) goes over no limit. */
+const isWithin = ({ value }: Figure, limit: number): boolean => value === null || value <= limit;
 
 function readFigure(raw: unknown): Figure {
   if (typeof raw === "number") return { value: raw };

@@ -14,7 +14,7 @@ import { ok, type Result } from "../platform/result.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import type { ToolSession } from "../tools/types.ts";
 import { baseSettings, fakedFiles, llamaRuntime, modelSlice, type PipelineContext, toolSlice, toolsInUse, view } from "./context.ts";
-import { openTeacher, readingOf, saySpending, teacherFile, teacherSlice } from "./teacher.ts";
+import { kitSettings, openTeacher, readingOf, saySpending, teacherFile, teacherSlice } from "./teacher.ts";
 import { openSession } from "./tool-session.ts";
 
 export const VERSION = 8;
@@ -37,7 +37,7 @@ export function generateStage(c: PipelineContext): StageDefinition {
       tools: toolSlice(c, { execute: true }),
       ...modelSlice(c),
     },
-    settings: { ...baseSettings(c), ...readingOf(recipe) },
+    settings: { ...baseSettings(c), ...readingOf(recipe), ...kitSettings(recipe) },
     runtime: llamaRuntime(),
     files: { ...fakedFiles(c), ...teacherFile(c) },
     inputs: { toolset: { stage: "inspect", output: "toolset" } },
@@ -46,14 +46,14 @@ export function generateStage(c: PipelineContext): StageDefinition {
     resources: { cpu: 1 },
     exclusive: toolsInUse(c),
     costFigure: "teacher_usd",
-    async run({ inputs, outputs, signal, emit }) {
+    async run({ inputs, outputs, scratch, logFile, signal, emit }) {
       const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
       const suits = await suitsFamily(c, toolset, { signal, emit });
       if (!suits.ok) return suits;
       const plan = await planOf(c, toolset);
       const file = inputs.teacher;
       const open = () => openSession(c, toolset, { signal, emit });
-      const made = await makeData(c, { toolset, plan, open, signal, emit, ...(file !== undefined && { file }) });
+      const made = await makeData(c, { toolset, plan, open, signal, emit, work: { scratch, logFile }, ...(file !== undefined && { file }) });
       if (!made.ok) return made;
       const { spent } = made.value;
       const { train, heldout, statistics: counted } = made.value.generation;
@@ -113,6 +113,8 @@ export interface DataWanted {
   readonly plainAnswer?: string;
   /** Variations of what the teacher writes; the recipe's own number if left out. */
   readonly factor?: number;
+  /** Where steps work; of no need where nothing is varied. */
+  readonly work?: Pick<StageContext, "scratch" | "logFile">;
   readonly signal: AbortSignal;
   readonly emit: StageContext["emit"];
 }
@@ -125,14 +127,17 @@ export interface DataMade {
 
 /** Fills the plan with the recipe's teacher, its tools and its base model. */
 export async function makeData(c: PipelineContext, o: DataWanted): Promise<Result<DataMade>> {
-  const { toolset, plan, file, plainAnswer, signal, emit } = o;
+  const { toolset, plan, file, plainAnswer, work, signal, emit } = o;
+  const { augment } = c.recipe.data;
+  const factor = o.factor ?? augment.factor;
   const [{ generate }, { openBase }, { holdsConversations }, { createRenderer }] = await Promise.all([
     import("../data/generate.ts"),
     import("./base-model.ts"),
     import("../models/fit.ts"),
     import("../models/render.ts"),
   ]);
-  const writer = await openTeacher(c, { toolset, plan: o.whole ?? plan, signal, emit, ...(file !== undefined && { file }) });
+  const varying = factor > 1 && work !== undefined ? { work } : {};
+  const writer = await openTeacher(c, { toolset, plan: o.whole ?? plan, signal, emit, ...varying, ...(file !== undefined && { file }) });
   if (!writer.ok) return writer;
   // The base model is wanted for its own answers to plain questions, and only then fetched.
   const fixed = plainAnswer === undefined ? fixedAnswers(c.family) : async (questions: string[]) => ok(questions.map(() => plainAnswer));
@@ -156,8 +161,8 @@ export async function makeData(c: PipelineContext, o: DataWanted): Promise<Resul
       thinking: c.family.thinking !== null,
       // What is only looked at (plainAnswer) fetches no model to be measured.
       ...(plainAnswer === undefined && { fits: holdsConversations(createRenderer(c.family), toolset.tools, c.family.context_tokens, countTokens) }),
-      augment: o.factor ?? c.recipe.data.augment.factor,
-      reword: c.recipe.data.augment.by === "teacher",
+      augment: factor,
+      reword: augment.by !== "builtin",
       session,
       answerPlain: base?.value.answerPlain ?? fixed ?? (async (questions: string[]) => ok(questions.map(() => ""))),
       signal,

@@ -8,12 +8,11 @@ import { type JsonObject, parseJsonLines } from "../platform/json.ts";
 import { ok } from "../platform/result.ts";
 import type { EvaluationCase } from "../schemas/generated/case.ts";
 import type { GenerationStatistics } from "../schemas/generated/generation.ts";
-import type { Sample } from "../schemas/generated/sample.ts";
 import type { SynthesisPlan } from "../schemas/generated/synthesis-plan.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { type PipelineContext, sampleSource, view } from "./context.ts";
 
-export const VERSION = 5;
+export const VERSION = 6;
 
 export function qaStage(c: PipelineContext): StageDefinition {
   return {
@@ -31,17 +30,21 @@ export function qaStage(c: PipelineContext): StageDefinition {
     },
     outputs: { report: "file", markdown: "file", csv: "file" },
     views: { report: view(c, "reports", "qc_report.json"), markdown: view(c, "reports", "qc_report.md"), csv: view(c, "reports", "qc_report.csv") },
-    async run({ inputs, outputs }) {
-      const [{ measureQuality, qaMarkdown }, { qaCsv }] = await Promise.all([import("../data/qa.ts"), import("../data/qa-csv.ts")]);
+    async run({ inputs, outputs, scratch, signal }) {
+      const [{ measureFiles }, { qaMarkdown }, { qaCsv }] = await Promise.all([
+        import("../data/scale/measure.ts"),
+        import("../data/qa-markdown.ts"),
+        import("../data/qa-csv.ts"),
+      ]);
       const read = async (name: string): Promise<string> => readFile(inputs[name] as string, "utf8");
-      const report = measureQuality({
+      const beside = {
         toolset: JSON.parse(await read("toolset")) as Toolset,
-        samples: parseJsonLines<Sample>(await read("train")),
         heldout: parseJsonLines<EvaluationCase>(await read("heldout")),
         // Data that was brought, not made here, has no plan.
         plan: (JSON.parse(await read("plan")) as SynthesisPlan | null) ?? undefined,
         statistics: JSON.parse(await read("statistics")) as GenerationStatistics,
-      });
+      };
+      const report = await measureFiles([inputs.train as string], beside, { scratch, signal });
       await writeFile(outputs.report as string, `${JSON.stringify(report, null, 2)}\n`);
       await writeFile(outputs.markdown as string, qaMarkdown(report));
       await writeFile(outputs.csv as string, qaCsv(report));

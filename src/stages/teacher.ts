@@ -2,16 +2,17 @@
  * The teacher that a recipe names, ready to write. A hosted one needs a key from the environment: OPENAI_API_KEY for OpenAI alone, so that
  * a recipe of a stranger's cannot have it sent to an address of theirs; FORGE_TEACHER_API_KEY for any other server.
  */
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { Teacher } from "../data/teacher/teacher.ts";
 import type { SynthesisPlan } from "../data/types.ts";
 import type { StageContext } from "../engine/stage.ts";
-import type { Spending } from "../models/hosted/client.ts";
+import type { HostedModel, Spending } from "../models/hosted/client.ts";
 import { EXIT } from "../platform/exit.ts";
 import type { JsonValue } from "../platform/json.ts";
 import { isOffline, offlineFailure } from "../platform/offline.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { ResolvedRecipe } from "../recipe/types.ts";
+import { ensureKitPython, kitVersion } from "../runners/kit-env.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { type PipelineContext, plain, stateFolder } from "./context.ts";
 
@@ -26,17 +27,28 @@ export const teacherSlice = ({ data: { teacher } }: ResolvedRecipe): JsonValue =
   plain({ ...teacher, batch: undefined, rpm: undefined, tpm: undefined, budget_usd: undefined, price_usd: undefined });
 
 /**
- * Raised where a file of conversations is read otherwise than before (2: encodings line by line, numbers that would be others refused): only
- * recipes with such a file make their data anew.
+ * Raised where a file of conversations is read otherwise than before (2: encodings line by line, numbers that would be others refused; 3: split by
+ * wording, data/line.ts): only recipes with such a file make their data anew.
  */
-const READING = 2;
-export const readingOf = ({ data: { teacher } }: ResolvedRecipe): { readonly reading?: number } => (teacher.provider === "file" ? { reading: READING } : {});
+const READING = 3;
+/** The same where a hosted teacher's conversations are split otherwise than before (1: by wording). */
+const SPLIT = 1;
+export function readingOf({ data: { teacher } }: ResolvedRecipe): { readonly reading?: number; readonly split?: number } {
+  if (teacher.provider === "builtin") return {};
+  return teacher.provider === "file" ? { reading: READING } : { split: SPLIT };
+}
 
 /** The file of conversations that the recipe names, so that an edit of it is noticed. */
 export const teacherFile = (c: PipelineContext): Record<string, string> => {
   const { path } = c.recipe.data.teacher;
   return path === undefined ? {} : { teacher: resolve(c.loaded.dir, path) };
 };
+
+/** Whether Meta's synthetic-data-kit varies what the teacher writes. */
+export const usesKit = ({ data: { augment } }: ResolvedRecipe): boolean => augment.by === "synthetic-data-kit" && augment.factor > 1;
+
+/** The kit's version where it has a part in the data. */
+export const kitSettings = (recipe: ResolvedRecipe): { readonly synthetic_data_kit?: string } => (usesKit(recipe) ? { synthetic_data_kit: kitVersion() } : {});
 
 export interface OpenTeacher {
   /** Undefined: the builtin one. */
@@ -50,6 +62,8 @@ export interface TeacherContext {
   readonly plan: SynthesisPlan;
   /** Where the recipe's file of conversations lies, if it names one. */
   readonly file?: string;
+  /** Where the steps of what varies the conversations work; undefined: nothing varies them. */
+  readonly work?: Pick<StageContext, "scratch" | "logFile">;
   readonly signal: AbortSignal;
   readonly emit: StageContext["emit"];
 }
@@ -94,7 +108,25 @@ export async function openTeacher(c: PipelineContext, o: TeacherContext): Promis
     say: (message) => o.emit({ type: "log", level: "info", message }),
     signal,
   });
-  return ok({ teacher: hostedTeacher(`${said.provider}/${model}`, toolset, c.recipe.seed, hosted), spending: () => hosted.spending() });
+  const teacher = hostedTeacher(`${said.provider}/${model}`, toolset, c.recipe.seed, hosted);
+  const reworded = o.work !== undefined && usesKit(c.recipe) ? await byKit(c, { ...o, work: o.work }, teacher, hosted, model) : ok(teacher);
+  return reworded.ok ? ok({ teacher: reworded.value, spending: () => hosted.spending() }) : reworded;
+}
+
+/** The teacher with synthetic-data-kit for its variations. Its environment is made first: before anything is paid for. */
+async function byKit(
+  c: PipelineContext,
+  { signal, emit, work }: TeacherContext & Required<Pick<TeacherContext, "work">>,
+  teacher: Teacher,
+  model: HostedModel,
+  name: string,
+): Promise<Result<Teacher>> {
+  const python = await ensureKitPython({ signal, onProgress: emit });
+  if (!python.ok) return python;
+  const [{ rewordByKit }, { rewordedByKit }] = await Promise.all([import("../models/kit/kit.ts"), import("../data/augment-kit.ts")]);
+  const { seed, data } = c.recipe;
+  const o = { model, name, temperature: data.teacher.temperature ?? TEMPERATURE, signal, emit, logFile: work.logFile, scratch: join(work.scratch, "kit") };
+  return ok(rewordedByKit(teacher, seed, `synthetic-data-kit ${kitVersion()}`, (entries) => rewordByKit(entries, o)));
 }
 
 async function openFile(c: PipelineContext, { toolset, plan, file, emit }: TeacherContext): Promise<Result<OpenTeacher>> {

@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { sampleChecker } from "../../src/data/checks/index.ts";
-import { coverageOf, findDuplicates } from "../../src/data/checks/set-checks.ts";
-import { diversityOf } from "../../src/data/diversity.ts";
+import { findDuplicates } from "../../src/data/checks/set-checks.ts";
 import { closeJson } from "../../src/data/import.ts";
 import { measureQuality, qaMarkdown } from "../../src/data/qa.ts";
 import { compileArguments, readProperties } from "../../src/data/schema.ts";
@@ -262,8 +261,10 @@ describe("names and texts of strangers", () => {
   it("a tool called constructor is counted like any other", () => {
     const named = (name: string): Sample => ({ ...sample(), tool_name: name, kind: "__proto__" });
     const some = ["constructor", "toString", "__proto__", "valueOf", "constructor"].map(named);
-    expect(coverageOf(some, ["constructor"]).by_tool).toMatchObject({ constructor: 2, toString: 1, valueOf: 1 });
-    expect(diversityOf(some).frames_by_tool).toMatchObject({ constructor: 1, valueOf: 1 });
+    const one = toolset([{ name: "constructor", description: "", input_schema: { type: "object" } }]);
+    const { coverage, diversity } = measureQuality({ samples: some, heldout: [], toolset: one });
+    expect(coverage.by_tool).toMatchObject({ constructor: 2, toString: 1, valueOf: 1 });
+    expect(diversity.frames_by_tool).toMatchObject({ constructor: 1, valueOf: 1 });
   });
 
   it.each<[string, () => unknown]>([

@@ -162,7 +162,16 @@ interface Told {
   timeout?: string;
 }
 
-/** Writes what is asked for, about a place of its own each time. */
+const SYLLABLES = ["ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "ri", "so", "tu", "va"];
+
+/** Four words that only this number has, so that no two conversations say nearly the same. */
+const wordsOf = (n: number): string =>
+  [1, 2, 3, 4]
+    .map((i) => Math.imul(n + i * 7919, 0x9e3779b1) >>> 0)
+    .map((h) => [28, 24, 20, 16].map((by) => SYLLABLES[(h >>> by) & 15]).join(""))
+    .join(" ");
+
+/** Writes what is asked for, about a place of its own and in words of its own each time. */
 export function goodTeacher(asked: Asked): Answer {
   const { content } = asked.messages.at(-1) as { content: string };
   if (asked.response_format.json_schema.name === "answer") {
@@ -180,6 +189,7 @@ export function goodTeacher(asked: Asked): Answer {
   }
   const n = asked.seed;
   const place = `${PLACES[n % PLACES.length]} ${PLACES[(n >>> 4) % PLACES.length]}${(n >>> 8) % 977}`;
+  const words = wordsOf(n);
   const tool = /the tool "(\w+)"/.exec(content)?.[1] ?? null;
   const turn = (user: string, result: string | null, answer: string, args: object | null) => ({
     user,
@@ -196,20 +206,20 @@ export function goodTeacher(asked: Asked): Answer {
       result,
     });
     const calls = [made(place, '{"sky":"clear"}'), made(`${place}ville`, '{"sky":"grey"}')];
-    return { content: JSON.stringify({ turns: [{ user: `${place} and ${place}ville, case ${n}?`, calls, answer: "Clear, then grey." }] }) };
+    return { content: JSON.stringify({ turns: [{ user: `${place} and ${place}ville, case ${words}?`, calls, answer: "Clear, then grey." }] }) };
   }
   const turns = /The second turn has no call/.test(content)
-    ? [call(`How is ${place}, case ${n}?`, '{"sky":"clear"}', "It is clear."), turn(`Thanks ${n}`, null, `Glad to help with ${place}.`, null)]
+    ? [call(`How is ${place}, case ${words}?`, '{"sky":"clear"}', "It is clear."), turn(`Thanks ${words}`, null, `Glad to help with ${place}.`, null)]
     : /^Two turns/.test(content)
-      ? [call(`${tool} please, ${place}, case ${n}`, '{"sky":"clear"}', "It is clear."), call(`again for ${place}?`, '{"a":1}', "It is 1.")]
+      ? [call(`${tool} please, ${place}, case ${words}`, '{"sky":"clear"}', "It is clear."), call(`again for ${place}?`, '{"a":1}', "It is 1.")]
       : /No call/.test(content)
-        ? [turn(`Question ${place}`, null, `Which place, ${place}?`, null)]
+        ? [turn(`Question ${place} ${words}`, null, `Which place, ${place}?`, null)]
         : /error message/.test(content)
-          ? [call(`What about ${place} now, case ${n}?`, "unknown place", `I could not find ${place}.`)]
+          ? [call(`What about ${place} now, case ${words}?`, "unknown place", `I could not find ${place}.`)]
           : /a timeout/.test(content)
-            ? [call(`And ${place}, case ${n}?`, "timed out", `The tool did not answer about ${place}.`)]
+            ? [call(`And ${place}, case ${words}?`, "timed out", `The tool did not answer about ${place}.`)]
             : /Its result is empty/.test(content)
-              ? [call(`Anything at ${place}, case ${n}?`, "[]", "There is nothing.")]
-              : [call(`How is it in ${place} (${tool}), case ${n}?`, '{"sky":"clear"}', `Clear in ${place}.`)];
+              ? [call(`Anything at ${place}, case ${words}?`, "[]", "There is nothing.")]
+              : [call(`How is it in ${place} (${tool}), case ${words}?`, '{"sky":"clear"}', `Clear in ${place}.`)];
   return { content: JSON.stringify({ turns }) };
 }

@@ -26,6 +26,10 @@ describe("defaults", () => {
     expect(recipe.bundle.output).toBe("dist/weather-expert");
     expect(recipe.gates.qa.min_samples_per_tool).toBe(4);
     expect((await loadGood(`${GOOD}data: {min_per_tool: 40}\n`)).recipe.gates.qa.min_samples_per_tool).toBe(10);
+    expect(recipe.gates.qa).toMatchObject({ max_shared_frames: 0, max_shared_prompts: 0, max_near_prompts: 0 });
+    // Frames of a hosted teacher nobody knows.
+    expect(recipe.gates.qa.max_near_wordings).toBeUndefined();
+    expect((await loadGood(`${GOOD}data: {teacher: {provider: openai}}\n`)).recipe.gates.qa.max_near_wordings).toBe(0);
   });
 
   it("let stubs do everything, servers read, and files nothing", async () => {

@@ -1,5 +1,5 @@
 /**
- * Builds forge's Python environment in a folder: venv (or virtualenv where Python has no venv), then torch in
+ * Builds a Python environment of forge's in a folder: venv (or virtualenv where Python has no venv), then, for the steps', torch in
  * the right build, then the rest of the lock file. The caller holds a lock, and removes the folder on failure.
  */
 import { appendFileSync, mkdirSync, rmSync } from "node:fs";
@@ -52,18 +52,7 @@ export async function buildEnvironment(
   accelerator: Accelerator,
   o: BuildOptions,
 ): Promise<Result<void>> {
-  const free = await freeBytes(dirname(dir));
-  const needed = NEEDED_BYTES[accelerator];
-  if (free !== undefined && free < needed) {
-    return err({
-      code: "python/no-space",
-      message: `forge's Python environment needs about ${(needed / GB).toFixed(0)} GB of free disk while it is built; ${dirname(dir)} has ${(free / GB).toFixed(1)} GB`,
-      hint: CACHE_FIX,
-      exit: EXIT.environment,
-    });
-  }
-  o.onPhase(0, `making an environment with Python ${python.version}`);
-  const made = await makeEnvironment(dir, python, o);
+  const made = await begin(dir, python, NEEDED_BYTES[accelerator], o);
   if (!made.ok) return made;
   const pip = [pythonIn(dir), ...ISOLATED, "-m", "pip"];
   const torch = `torch==${requirements.versions.get("torch")}`;
@@ -75,10 +64,49 @@ export async function buildEnvironment(
   const rest = await install(pip, ["-r", requirements.path], o);
   if (!rest.ok) return rest;
   o.onPhase(3, "trying the environment");
-  const check = await run([pythonIn(dir), ...ISOLATED, "-c", "import torch, transformers, peft, gguf"], o, 300_000);
+  return tryImport(dir, "torch, transformers, peft, gguf", o);
+}
+
+/** Phases of a build of pins alone. */
+export const PINS_STEPS = 3;
+
+/** Builds an environment of the lock file's packages and nothing that they name beside, in `dir`, which must not exist. */
+export async function buildOfPins(
+  dir: string,
+  python: Interpreter,
+  requirements: Requirements,
+  o: BuildOptions & { readonly neededBytes: number; readonly imports: string },
+): Promise<Result<void>> {
+  const made = await begin(dir, python, o.neededBytes, o);
+  if (!made.ok) return made;
+  o.onPhase(1, `installing ${requirements.versions.size} packages`);
+  const got = await install([pythonIn(dir), ...ISOLATED, "-m", "pip"], ["--no-deps", "-r", requirements.path], o);
+  if (!got.ok) return got;
+  o.onPhase(2, "trying the environment");
+  return tryImport(dir, o.imports, o);
+}
+
+/** An environment with nothing in it, where the disk has room for what is to come. */
+async function begin(dir: string, python: Interpreter, needed: number, o: BuildOptions): Promise<Result<void>> {
+  const free = await freeBytes(dirname(dir));
+  if (free !== undefined && free < needed) {
+    return err({
+      code: "python/no-space",
+      message: `forge's Python environment needs about ${gb(needed)} GB of free disk while it is built; ${dirname(dir)} has ${(free / GB).toFixed(1)} GB`,
+      hint: CACHE_FIX,
+      exit: EXIT.environment,
+    });
+  }
+  o.onPhase(0, `making an environment with Python ${python.version}`);
+  return makeEnvironment(dir, python, o);
+}
+
+const gb = (bytes: number): string => (bytes / GB).toFixed(bytes < GB ? 1 : 0);
+
+async function tryImport(dir: string, modules: string, o: BuildOptions): Promise<Result<void>> {
+  const check = await run([pythonIn(dir), ...ISOLATED, "-c", `import ${modules}`], o, 300_000);
   if (!check.ok) return check;
-  if (check.value.exitCode !== 0) return err(failed("python/broken", "the new Python environment does not work", check.value.output));
-  return ok(undefined);
+  return check.value.exitCode === 0 ? ok(undefined) : err(failed("python/broken", "the new Python environment does not work", check.value.output));
 }
 
 /** Free bytes of the file system that holds a folder (which is made); undefined where it cannot be told. */

@@ -1,4 +1,4 @@
-/** The pinned packages of forge's Python environment (python/requirements.lock), read without starting any process. */
+/** The pinned packages of forge's Python environments (python/requirements*.lock), read without starting any process. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, digestText } from "../../platform/digest.ts";
@@ -14,11 +14,13 @@ export interface Requirements {
   readonly versions: ReadonlyMap<string, string>;
 }
 
+export type LockName = "requirements.lock" | "requirements-dev.lock" | "requirements-synthetic-data-kit.lock";
+
 /** Path of a lock file of the package. */
-export const lockPath = (name: "requirements.lock" | "requirements-dev.lock"): string => join(packageRoot(), "python", name);
+export const lockPath = (name: LockName): string => join(packageRoot(), "python", name);
 
 /** Reads a lock file: `NAME==VERSION` a line, perhaps with an environment marker; `#` begins a comment. */
-export function readRequirements(name: "requirements.lock" | "requirements-dev.lock" = "requirements.lock"): Requirements {
+export function readRequirements(name: LockName = "requirements.lock"): Requirements {
   const path = lockPath(name);
   const text = readFileSync(path, "utf8");
   const versions = new Map<string, string>();

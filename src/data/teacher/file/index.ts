@@ -2,16 +2,20 @@
  * A teacher that is a file: conversations that somebody brings (import.ts says in which forms) go to the slots of their scenario and tool, in the
  * order of the file; what the file does not cover, and the held-out cases, another teacher writes. A conversation's own result and answer
  * stand where its tool is not really called; where it is, its real result is told in sentences of our own.
+ *
+ * All that the file has to teach is training's, whether or not it has a slot: held-out cases keep away from its wordings (line.ts), the same
+ * ones however many samples are asked for. Frames of the other teacher's are known; what varies them keeps them.
  */
 import { canonicalJson, type JsonObject, type JsonValue } from "../../../platform/json.ts";
 import { ok } from "../../../platform/result.ts";
 import { rngFor } from "../../../platform/rng.ts";
+import type { SplitTeacher } from "../../line.ts";
 import type { Sample, Slot, Toolset } from "../../types.ts";
 import { answerFromAll } from "../builtin/answers.ts";
 import { readToolset, type ToolModel } from "../builtin/model.ts";
 import { type Exchange, MOST_CALLS, type Teacher } from "../teacher.ts";
 
-export interface FileTeacher extends Teacher {
+export interface FileTeacher extends SplitTeacher {
   /** How many of the file's conversations have a slot. */
   readonly used: number;
   /** Those that are of no form that can be taught: a call without its result, more calls than a turn may have, a tool that is not there. */
@@ -38,8 +42,11 @@ export function fileTeacher(samples: readonly Sample[], toolset: Toolset, seed: 
     const one = left.get(subjectFor(slot))?.shift();
     if (one !== undefined) given.set(slot.id, one);
   }
+  /** Frames that the other teacher made. */
+  const known = new Set<string>();
   return {
     name: "file",
+    foreign: { training: read.map((r) => r.sample), knows: (draft) => draft.brought !== true && known.has(draft.frame) },
     used: given.size,
     unfit: samples.length - read.length,
     draft: async (requests, onDraft) => {
@@ -49,6 +56,7 @@ export function fileTeacher(samples: readonly Sample[], toolset: Toolset, seed: 
       const others = rest.length === 0 ? ok([]) : await otherwise.draft(rest, onDraft);
       if (!others.ok) return others;
       const queue = [...others.value];
+      for (const draft of queue) if (draft !== null && draft !== "later") known.add(draft.frame);
       return ok(
         requests.map(({ slot, attempt }, i) => {
           const mine = own[i];

@@ -6,8 +6,8 @@
 import type { Request } from "../../../models/hosted/client.ts";
 import type { Reply } from "../../../models/hosted/replies.ts";
 import { ok, type Result } from "../../../platform/result.ts";
+import type { SplitTeacher } from "../../line.ts";
 import type { Toolset } from "../../types.ts";
-import type { Teacher } from "../teacher.ts";
 import { answerRequest, conversationRequest, instructions, rewordRequest } from "./ask.ts";
 import { readAnswer, readConversation, readReworded } from "./read.ts";
 
@@ -20,10 +20,12 @@ export interface Hosted {
 }
 
 /** @param name as reports call it: provider and model */
-export function hostedTeacher(name: string, toolset: Toolset, seed: number, model: Hosted): Teacher {
+export function hostedTeacher(name: string, toolset: Toolset, seed: number, model: Hosted): SplitTeacher {
   const system = instructions(toolset);
   return {
     name,
+    // Nobody knows after which pattern a model wrote: wordings are kept apart by what they say (line.ts).
+    foreign: {},
     attempts: () => ATTEMPTS,
     draft: async (requests, onDraft) => {
       const asked = requests.map((r) => conversationRequest(system, seed, r));

@@ -1,0 +1,124 @@
+/**
+ * The data checks beside what people use in Python: samples a second, CPU, memory; the same schema verdicts; near-duplicates against comparing everything with everything.
+ *
+ *     npm run bench -- qa [--keep DIR] [--samples 200000] [--reference 20000] [--brute 6000] [--threads N] [--seed 1]
+ *
+ * Needs the network once, for its peers (pip, into DIR). `--reference` is how many samples the slow peer is given, `--brute` how many are compared with each other.
+ * Ours makes the whole report (eleven checks, near-duplicates, coverage, diversity); the peers only check schemas and look for near-duplicates. Ends with one JSON line a figure.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { build } from "esbuild";
+import { machine, root } from "./lib.mjs";
+import { writeRows } from "./qa/rows.mjs";
+
+const { values: o } = parseArgs({
+  options: {
+    keep: { type: "string" },
+    samples: { type: "string", default: "200000" },
+    reference: { type: "string", default: "20000" },
+    brute: { type: "string", default: "6000" },
+    threads: { type: "string" },
+    seed: { type: "string", default: "1" },
+  },
+});
+const PEERS = ["jsonschema==4.26.0", "datasketch==2.0.0", "jsonschema-rs==0.61.2", "rensa==0.5.0", "orjson==3.13.0"];
+const keep = o.keep ?? mkdtempSync(join(tmpdir(), "forge-bench-qa-"));
+const tools = join(root, "bench/qa/tools.json");
+mkdirSync(keep, { recursive: true });
+
+function must(command, args) {
+  const ended = spawnSync(command, args, { stdio: ["ignore", "inherit", "inherit"] });
+  if (ended.status === 0) return;
+  console.error(`${command} ${args.join(" ")} ended with ${ended.status ?? ended.error?.message}`);
+  process.exit(1);
+}
+
+const figures = [];
+const round = (x) => Number(x.toPrecision(4));
+function figure(name, ours, peer, n, more = {}) {
+  figures.push({ name, ours: round(ours), peer: round(peer), ratio: round(ours / peer), n, machine, ...more });
+  console.error(`${name}: ${round(ours)} against ${round(peer)}: ${round(ours / peer)}`);
+}
+
+function rows(count) {
+  const path = join(keep, `rows-${count}-${o.seed}.jsonl`);
+  if (!existsSync(path)) writeRows(path, count, Number(o.seed));
+  return path;
+}
+
+function python() {
+  const bin = join(keep, "env/bin");
+  if (!existsSync(join(bin, "python"))) must("python3", ["-m", "venv", join(keep, "env")]);
+  must(join(bin, "python"), ["-m", "pip", "install", "--quiet", ...PEERS]);
+  return join(bin, "python");
+}
+
+/** The checks, bundled as in a release: in chunks, so that threads can load theirs. */
+async function program() {
+  const outdir = join(keep, "program");
+  await build({
+    entryPoints: { run: join(root, "bench/qa/run.ts") },
+    outdir,
+    bundle: true,
+    splitting: true,
+    platform: "node",
+    format: "esm",
+    outExtension: { ".js": ".mjs" },
+    logLevel: "error",
+    banner: { js: 'import { createRequire as __r } from "node:module"; const require = __r(import.meta.url);' },
+  });
+  return join(outdir, "run.mjs");
+}
+
+function run(command, args, name) {
+  const output = join(keep, `${name}.json`);
+  must(command, [...args, output]);
+  return JSON.parse(readFileSync(output, "utf8"));
+}
+
+const per = (n, { seconds }) => n / seconds;
+const same = (a, b) => a.length === b.length && a.every((x, i) => x === b[i]);
+
+const forge = await program();
+const peer = python();
+const n = Number(o.samples);
+const few = Number(o.reference);
+const threads = o.threads === undefined ? [] : [`--threads=${o.threads}`];
+const ours = run(process.execPath, [forge, "measure", ...threads, rows(n), tools], "ours");
+const native = run(peer, [join(root, "bench/qa/peer.py"), "native", rows(n), tools], "native");
+const reference = run(peer, [join(root, "bench/qa/peer.py"), "reference", rows(few), tools], "reference");
+const oursFew = run(process.execPath, [forge, "verdicts", rows(few), tools], "verdicts-few");
+const oursAll = run(process.execPath, [forge, "verdicts", rows(n), tools], "verdicts");
+const brute = Number(o.brute);
+const exact = run(process.execPath, [forge, "brute", rows(brute), tools], "brute");
+const found = run(process.execPath, [forge, "verdicts", rows(brute), tools], "verdicts-brute");
+const nativeFew = run(peer, [join(root, "bench/qa/peer.py"), "native", rows(brute), tools], "native-brute");
+
+figure("samples/s, all checks, against jsonschema-rs + rensa", per(n, ours), per(n, native), n);
+figure("samples a CPU second, all checks, against jsonschema-rs + rensa", n / ours.cpu, n / native.cpu, n);
+figure("samples/s, all checks, against jsonschema + datasketch", per(n, ours), per(few, reference), n, { peer_n: few });
+figure("peak memory in MB, against jsonschema-rs + rensa", ours.rss_mb, native.rss_mb, n);
+const agree = same(oursAll.invalid, native.invalid) && same(oursFew.invalid, reference.invalid);
+figure("schema verdicts that are the same", agree ? n : 0, n, n, { invalid: oursAll.invalid.length });
+const hits = (list, of) => of.filter((i) => list.includes(i)).length;
+// Who is a duplicate of whom is decided in order; all three keep the first.
+figure(
+  "recall of near-duplicates, exact Jaccard",
+  hits(found.near, exact.near) / exact.near.length,
+  hits(nativeFew.near, exact.near) / exact.near.length,
+  brute,
+  { near: exact.near.length },
+);
+figure(
+  "precision of near-duplicates, exact Jaccard",
+  hits(exact.near, found.near) / found.near.length,
+  hits(exact.near, nativeFew.near) / nativeFew.near.length,
+  brute,
+);
+writeFileSync(join(keep, "figures.json"), JSON.stringify(figures));
+for (const f of figures) console.log(JSON.stringify(f));
+if (!agree || !same(found.near, exact.near)) process.exit(1);
