@@ -20,10 +20,11 @@ export function onReaderGone(handler: () => void): void {
 /** Whether some output was lost though somebody wanted it. */
 export const outputLost = (): boolean => unwritten;
 
-/** Resolves when what was printed has been taken, or is lost. */
+/** Resolves when what was printed has been taken, or is lost, and whoever listens for errors has heard. */
 export const taken = (): Promise<void> =>
   new Promise((resolve) => {
-    process.stdout.write("", () => setImmediate(resolve));
+    if (process.stdout.writableLength === 0) setImmediate(resolve);
+    else process.stdout.write("", () => setImmediate(resolve));
   });
 
 /** Takes the errors of both output streams. Called once, at the start. */

@@ -102,16 +102,13 @@ export function leaveNote(args: readonly string[], program: string, { projectRoo
     const own = ["lock", FOLDER].map((name) => join(books, name));
     const counts = (path: string): boolean => !PASSING.test(path) && !own.some((folder) => path === folder || path.startsWith(folder + sep));
     const lock = lockFiles(projectRoot);
-    const now = withWhatTheyHangOn([...consulted.paths].filter(counts));
-    // A folder of the project that was put in another's place shows in the one above, not in the files.
-    const folders = new Set(
-      [...now]
-        .map((path) => dirname(path))
-        .filter((at) => at === projectRoot || (at.startsWith(projectRoot + sep) && at !== books && !at.startsWith(books + sep))),
-    );
+    const now = withWhereTheyLead([...consulted.paths].filter(counts));
+    // What was removed while the run looked, or put in another's place, shows in the folders of the project that it was in. They need not stay as they are.
+    const inProject = (at: string): boolean => at === projectRoot || (at.startsWith(projectRoot + sep) && at !== books && !at.startsWith(books + sep));
+    const folders = new Set([...now].map((path) => dirname(path)).filter(inProject));
     // What is remembered from before has to be as old as the process, as the program itself has. Of a project nothing is.
     const before = [...consulted.earlier].filter((path) => counts(path) && !path.startsWith(projectRoot + sep) && !now.has(path));
-    const [fresh, old] = [byFolder([...now]), byFolder([...withWhatTheyHangOn([...before, ...filesBelow(dirname(program))])])];
+    const [fresh, old] = [byFolder([...now]), byFolder([...withWhereTheyLead([...before, ...filesBelow(dirname(program))])])];
     const stats = [statsOf(fresh), statsOf(old)];
     const racy = [...stats, statsOf(byFolder([...folders]))].map((s, i) => anyRacy(s, i === 1 ? performance.timeOrigin : consulted.since()));
     if (racy.includes(true) || !isReleased(join(books, "lock", lock.at(-1) ?? ""))) return;
@@ -162,14 +159,12 @@ const lockFiles = (projectRoot: string): string[] =>
 /** Whether a lock's file says that nobody holds it (lock.ts). */
 const isReleased = (path: string): boolean => readFileSync(path, "utf8") === '{"released":true}\n';
 
-/** Where a link leads counts too, link by link; and of what is not there the folder that it would be in, which shows whether it was a moment ago. */
-function withWhatTheyHangOn(paths: readonly string[]): Set<string> {
+/** Where a link leads counts too, link by link. */
+function withWhereTheyLead(paths: readonly string[]): Set<string> {
   const all = new Set(paths);
   for (const path of all) {
-    const found = lstatSync(path, { throwIfNoEntry: false });
-    if (found === undefined && dirname(path) !== path) all.add(dirname(path));
     // From where the link really is: a folder above may be a link too.
-    else if (found?.isSymbolicLink() === true) all.add(resolve(realpathSync(dirname(path)), readlinkSync(path)));
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) all.add(resolve(realpathSync(dirname(path)), readlinkSync(path)));
   }
   return all;
 }

@@ -61,14 +61,19 @@ export class Views {
       const shown = this.#shown(path);
       const made = this.#made.get(shown);
       if (made?.digest === digest && matchesSnapshot(path, made)) continue;
-      const standing = isThere(path) ? await digestOf(path) : undefined;
+      let standing = isThere(path) ? await digestOf(path) : undefined;
+      // One that was written this very moment could not be told from one that is written now: the next run would not trust it.
+      if (standing?.digest === digest && !matchesSnapshot(path, standing)) {
+        await tick();
+        standing = await digestOf(path);
+      }
       if (standing?.digest === digest) {
         this.#remember(shown, standing);
         continue;
       }
       const kept = isThere(path) && (standing === undefined || standing.digest !== made?.digest) ? this.#moveAside(path) : undefined;
       await this.#write(path, store.contentPath(digest));
-      await new Promise((resolve) => setTimeout(resolve, TICK_MS + 1)); // So that the next run can trust the stats.
+      await tick(); // So that the next run can trust the stats.
       const copy = await takeSnapshot(path);
       if (copy.digest === digest) this.#remember(shown, copy);
       else if (!(await store.verify(digest))) {
@@ -153,6 +158,8 @@ function isThere(path: string): boolean {
   if (existsSync(path)) return true;
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
+
+const tick = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, TICK_MS + 1));
 
 /** Snapshot of what stands at a view's place; undefined for what can be no copy of ours (a link, a device). */
 async function digestOf(path: string): Promise<Snapshot | undefined> {
