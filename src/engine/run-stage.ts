@@ -13,7 +13,7 @@ import { fsFailure } from "../platform/fs.ts";
 import { type Digest, hexOf } from "../platform/hash.ts";
 import type { JsonObject } from "../platform/json.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
-import { type Snapshot, stoodStill, TICK_MS } from "../platform/snapshot.ts";
+import { type Snapshot, stoodStill, untilSettled } from "../platform/snapshot.ts";
 import { type Decision, filesOf, type Known } from "./decide.ts";
 import type { Keys } from "./key.ts";
 import type { RecordInput, StageRecord } from "./record.ts";
@@ -49,7 +49,7 @@ export async function runStage(o: StageRun): Promise<Result<StageRecord>> {
     const held = await holdInputs(o);
     if (!held.ok) return held;
     // A file as young as the look at it could be written to within the same tick of the clock and not show it; from here on it shows.
-    if (Object.keys(stage.files ?? {}).length > 0) await new Promise((resolve) => setTimeout(resolve, TICK_MS + 1));
+    if (Object.keys(stage.files ?? {}).length > 0) await untilSettled();
     const outcome = await callStage(o, staged.paths, scratch, createdAt);
     const changed = (await changedInput(o, held.value)) ?? (await changedFile(o));
     // Its checkpoints may be made of what it should not have read.

@@ -19,7 +19,16 @@ import { EXIT } from "../platform/exit.ts";
 import { errorCode, makeReadOnly, syncFolder, syncTree, writeFileAtomic } from "../platform/fs.ts";
 import { type Digest, hexOf, isDigest } from "../platform/hash.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
-import { matchesSnapshot, parseSnapshot, refreshSnapshot, type Snapshot, stoodStill, TICK_MS, takeSnapshot, UnfitTreeError } from "../platform/snapshot.ts";
+import {
+  matchesSnapshot,
+  parseSnapshot,
+  refreshSnapshot,
+  type Snapshot,
+  stoodStill,
+  takeSnapshot,
+  UnfitTreeError,
+  untilSettled,
+} from "../platform/snapshot.ts";
 import { parseRecord, type RecordOutput, type StageRecord } from "./record.ts";
 
 const STORE_VERSION = 2;
@@ -105,7 +114,7 @@ export class Store {
       await makeReadOnly(path);
       await syncTree(path);
     }
-    await new Promise((resolve) => setTimeout(resolve, TICK_MS + 1)); // So that no snapshot is racy and none is read again.
+    await untilSettled(); // So that no snapshot is racy and none is read again.
     const outputs: Record<string, RecordOutput> = {};
     for (const [name, path] of Object.entries(paths)) {
       try {

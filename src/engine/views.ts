@@ -12,7 +12,7 @@ import { EXIT } from "../platform/exit.ts";
 import { cloneTree, writeFileAtomic } from "../platform/fs.ts";
 import type { Digest } from "../platform/hash.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
-import { matchesSnapshot, parseSnapshot, type Snapshot, TICK_MS, takeSnapshot, UnfitTreeError } from "../platform/snapshot.ts";
+import { matchesSnapshot, parseSnapshot, type Snapshot, takeSnapshot, UnfitTreeError, untilSettled } from "../platform/snapshot.ts";
 import type { StageRecord } from "./record.ts";
 import type { StageDefinition } from "./stage.ts";
 import type { Store } from "./store.ts";
@@ -64,7 +64,7 @@ export class Views {
       let standing = isThere(path) ? await digestOf(path) : undefined;
       // One that was written this very moment could not be told from one that is written now: the next run would not trust it.
       if (standing?.digest === digest && !matchesSnapshot(path, standing)) {
-        await tick();
+        await untilSettled();
         standing = await digestOf(path);
       }
       if (standing?.digest === digest) {
@@ -73,7 +73,7 @@ export class Views {
       }
       const kept = isThere(path) && (standing === undefined || standing.digest !== made?.digest) ? this.#moveAside(path) : undefined;
       await this.#write(path, store.contentPath(digest));
-      await tick(); // So that the next run can trust the stats.
+      await untilSettled(); // So that the next run can trust the stats.
       const copy = await takeSnapshot(path);
       if (copy.digest === digest) this.#remember(shown, copy);
       else if (!(await store.verify(digest))) {
@@ -158,8 +158,6 @@ function isThere(path: string): boolean {
   if (existsSync(path)) return true;
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
-
-const tick = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, TICK_MS + 1));
 
 /** Snapshot of what stands at a view's place; undefined for what can be no copy of ours (a link, a device). */
 async function digestOf(path: string): Promise<Snapshot | undefined> {

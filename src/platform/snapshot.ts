@@ -82,6 +82,18 @@ function isRacy(mtimeMs: number, ctimeMs: number, hashedAt: number): boolean {
   return newest + tick > hashedAt;
 }
 
+/**
+ * Resolves when what was written before this call is no longer racy for a snapshot that is taken then. Judged by the clock that snapshots are
+ * dated with: it and the timers' one each count whole milliseconds, so a timer of `TICK_MS + 1` can end up to one too early, and since Linux 6.13
+ * (multigrain timestamps) a file that is watched is stamped with the exact time, which leaves no slack for that. Waits three times at most, for a
+ * clock that is set back meanwhile.
+ */
+export async function untilSettled(): Promise<void> {
+  const settled = Date.now() + TICK_MS + 1;
+  for (let left = settled - Date.now(), tries = 3; left > 0 && tries > 0; left = settled - Date.now(), tries--)
+    await new Promise((resolve) => setTimeout(resolve, Math.min(left, TICK_MS + 1)));
+}
+
 /** Hashes a file or folder. Rejects with the file system's error or `UnfitTreeError`. */
 export const takeSnapshot = (path: string): Promise<Snapshot> => refreshSnapshot(path, undefined);
 
