@@ -5,14 +5,33 @@
  */
 import type { JsonValue } from "../platform/json.ts";
 
+/** What `plain` makes of each Latin-1 character by itself; 0 of punctuation and white space, `NOT_ALONE` of what it makes several or wider ones of. */
+const NOT_ALONE = 256;
+const PLAIN = Uint16Array.from({ length: 256 }, (_, c) => {
+  const kept = plainOfAny(String.fromCharCode(c));
+  if (kept === "") return 0;
+  return c === 0 || kept.length > 1 || kept.charCodeAt(0) > 255 ? NOT_ALONE : kept.charCodeAt(0);
+});
+let plainBytes = Buffer.alloc(1024);
+
 /** Lower case, without punctuation and white space: how words are compared. */
-export const plain = (text: string): string =>
-  isAscii(text)
-    ? text.toLowerCase().replaceAll(/[!-#%-*,-/:;?@[-\]_{}\s]/g, "")
-    : text
-        .normalize("NFKC")
-        .toLowerCase()
-        .replaceAll(/[\p{P}\s]/gu, "");
+export function plain(text: string): string {
+  if (plainBytes.length < text.length) plainBytes = Buffer.alloc(2 * text.length);
+  let n = 0;
+  for (let i = 0; i < text.length; i++) {
+    const kept = PLAIN[text.charCodeAt(i)] ?? NOT_ALONE;
+    if (kept === NOT_ALONE) return plainOfAny(text);
+    if (kept !== 0) plainBytes[n++] = kept;
+  }
+  return plainBytes.toString("latin1", 0, n);
+}
+
+function plainOfAny(text: string): string {
+  return text
+    .normalize("NFKC")
+    .toLowerCase()
+    .replaceAll(/[\p{P}\s]/gu, "");
+}
 
 export interface AnswerSources {
   /** The texts of the tool results that the answer rests on. */
@@ -48,7 +67,7 @@ export function problemsOfAnswer(answer: string, sources: AnswerSources): string
     const held = decisive.filter(holds).length;
     if (held < Math.min(DECISIVE_NEEDED, decisive.length))
       problems.push(`the answer holds ${held} of the result's values (${decisive.slice(0, 4).join(", ")}${decisive.length > 4 ? ", …" : ""})`);
-  } else if (empty && !SAYS_NONE.test(straight(answer))) problems.push("the result is empty and the answer does not say so");
+  } else if (empty && !saysNone(answer)) problems.push("the result is empty and the answer does not say so");
   return problems;
 }
 
@@ -58,9 +77,15 @@ export const inventedIn = (answer: string, sources: AnswerSources): string | und
 /** What is wrong with an answer to a failed call: it has to say that it failed, and may invent nothing. */
 export function problemsOfErrorAnswer(answer: string, sources: AnswerSources): string[] {
   const problems = inventedNumbers(answer, readSources(sources));
-  if (!SAYS_FAILED.test(straight(answer).replaceAll(SAYS_WORKED, ""))) problems.push("the answer does not say that the call failed");
+  if (!saysFailed(answer)) problems.push("the answer does not say that the call failed");
   return problems;
 }
+
+/** Whether an answer says that a call failed. */
+export const saysFailed = (answer: string): boolean => SAYS_FAILED.test(straight(answer).replaceAll(SAYS_WORKED, ""));
+
+/** Whether an answer says that there is nothing. */
+export const saysNone = (answer: string): boolean => SAYS_NONE.test(straight(answer));
 
 const FAILED = /^\W*(?:(?:\w+ )?(?:error|exception)\b(?:\s+\d{3})?\s*[:(]|error\b|timed? ?out\b|timeout\b|failed\b|failure\b|traceback\b)/i;
 
@@ -224,8 +249,5 @@ function* lengths(value: JsonValue | undefined): Generator<number> {
   if (Array.isArray(value)) yield value.length;
   if (typeof value === "object" && value !== null) for (const v of Object.values(value) as JsonValue[]) yield* lengths(v);
 }
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
-const isAscii = (text: string): boolean => /^[\x00-\x7f]*$/.test(text);
 
 const straight = (text: string): string => text.replaceAll(/[\u2018\u2019]/g, "'");

@@ -29,6 +29,9 @@ const word = fc.constantFrom(
   "$",
   "\\u0031\\u0032",
   "zwölf",
+  "could not be found",
+  "Error: timed out",
+  "nothing",
   "<think>",
   ",",
   ".",
@@ -48,6 +51,7 @@ const result = fc.oneof(
   { weight: 4, arbitrary: record.map((r) => JSON.stringify(r)) },
   fc.tuple(record, record).map(([a, b]) => `${JSON.stringify(a).slice(0, -1)}, ${JSON.stringify(b).slice(1)}`),
   text,
+  fc.constantFrom("[]", "{}", " [ ] ", "null", "false", "", "Error: no such place", "All is well", "[{}]"),
 );
 /** An answer that mostly says what the results hold. */
 const turn = fc

@@ -1,7 +1,8 @@
 /** Template artefacts: seams of put-together text that a person would not write. */
 import type { SampleCheck } from "./check.ts";
 
-const SEAMS: readonly (readonly [RegExp, string])[] = [
+/** For tests. */
+export const SEAMS: readonly (readonly [RegExp, string])[] = [
   [/\bundefined\b|\[object Object\]|\bNaN\b/, "a program's word"],
   [/\{[@=]/, "a brace"],
   [/[|]/, "a bar"],
@@ -10,6 +11,9 @@ const SEAMS: readonly (readonly [RegExp, string])[] = [
   [/\b(the|a|an|to|in|for|of|with) \1\b/i, "a doubled word"],
   [/[a-z],,|[?!.]\?{1}$(?<!\?\?)|\.\.(?!\.)(?<!\.\.\.)/, "doubled punctuation"],
 ];
+
+/** In every text that has a seam, and in few others: quicker to look for. */
+export const NEAR_A_SEAM = /undefined|\[obj|NaN|\{[@=]|\||\b(?:[Aa] (?=[aeiou])|an (?=[b-df-hj-np-tv-z]))|\b(the|an?|to|in|for|of|with) \1\b|,,|[?!.]\?|\.\./i;
 
 /** Whether the first request of a sample has a seam, by the words outside its values (which may hold anything). */
 export const artefacts: SampleCheck = {
@@ -23,11 +27,12 @@ export const artefacts: SampleCheck = {
     for (const m of sample.messages) {
       if (m.role !== "user") continue;
       let text = m.content;
-      for (const v of values) text = text.split(v).join("VALUE");
-      text = text.replace(/"[^"]*"/g, "VALUE");
-      if (/ {2}/.test(text)) return "double spaces";
+      for (const v of values) if (text.includes(v)) text = text.replaceAll(v, "VALUE");
+      if (text.includes('"')) text = text.replace(/"[^"]*"/g, "VALUE");
+      if (text.includes("  ")) return "double spaces";
       // A quotation that is not closed may hold braces.
       if (/[{}]/.test(text.slice(text.lastIndexOf('"') + 1))) return `a brace in ${JSON.stringify(text.slice(0, 120))}`;
+      if (!NEAR_A_SEAM.test(text)) continue;
       for (const [re, what] of SEAMS) if (re.test(text)) return `${what} in ${JSON.stringify(text.slice(0, 120))}`;
     }
     return null;

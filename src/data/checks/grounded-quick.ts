@@ -1,8 +1,9 @@
 /**
  * Tells of most good samples, at a tenth of the cost, that `grounded_answer` has nothing to say against them. Guarantees: where it says yes, that check finds nothing (there is
- * a test); where it says no, nothing is known. It knows answers with plain numbers to results that are JSON and no failure.
+ * a test); where it says no, nothing is known. It knows answers with plain numbers to results that are JSON and no failure, and answers without numbers to
+ * failures, to nothing and to prose.
  */
-import { plain } from "../answers.ts";
+import { looksFailed, plain, saysFailed, saysNone } from "../answers.ts";
 import type { Sample } from "../types.ts";
 
 /** What was said before an answer: all of it, and the part that is no JSON. */
@@ -34,7 +35,13 @@ function give(given: Given, text: string): void {
 }
 
 function isPlain(sample: Sample, answer: string, results: readonly string[], given: Given): boolean {
-  if (sample.scenario === "error" || answer.includes("<think")) return false;
+  if (answer.includes("<think")) return false;
+  if (!/\d/.test(answer)) {
+    if (results.every((r) => NOTHING.test(r))) return sample.kind !== "empty" || saysNone(answer);
+    if (sample.scenario === "error" && sample.kind !== "empty") return saysFailed(answer);
+    if (results.every((r) => PROSE.test(r))) return !results.some(looksFailed) || saysFailed(answer);
+  }
+  if (sample.scenario === "error") return false;
   const leaves: (string | number)[] = [];
   for (const text of results) {
     const record = recordIn(text);
@@ -44,6 +51,11 @@ function isPlain(sample: Sample, answer: string, results: readonly string[], giv
   const said = plainNumbers(answer);
   return said?.every((n) => leaves.some((leaf) => isFrom(n, leaf)) || standsAlone(given.prose, n)) === true && holdsTwo(answer, said, leaves, given.all);
 }
+
+/** JSON with nothing in it. */
+const NOTHING = /^\s*(?:\[\]|\{\})\s*$/;
+/** What is surely no JSON: it has to begin with a sign, a quote, a digit, or `true`, `false` or `null`. */
+const PROSE = /^\s*[A-Za-su-z](?!alse|ull)/;
 
 function recordIn(text: string): Record<string, unknown> | undefined {
   if (text[0] !== "{" && text[0] !== "[") return undefined;
@@ -64,13 +76,14 @@ function collect(value: unknown, leaves: (string | number)[]): void {
 
 const isDigit = (c: number): boolean => c >= 48 && c <= 57;
 
-/** The numbers of a text where each stands after a blank or a bracket, without thousands; else undefined. */
+/** The numbers of a text where each stands after a blank or a bracket, or after a minus that does, without thousands; else undefined. */
 function plainNumbers(text: string): number[] | undefined {
   const out: number[] = [];
   for (let i = 0; i < text.length; i++) {
     if (!isDigit(text.charCodeAt(i))) continue;
-    if (!isFree(text, i) && !isJoined(text, i)) return undefined;
-    const start = i;
+    const negative = isMinus(text, i - 1);
+    if (!negative && !isFree(text, i) && !isJoined(text, i)) return undefined;
+    const start = negative ? i - 1 : i;
     while (isDigit(text.charCodeAt(i))) i++;
     if (text[i] === "." && isDigit(text.charCodeAt(i + 1))) {
       i++;
@@ -84,6 +97,8 @@ function plainNumbers(text: string): number[] | undefined {
 
 /** Whether what stands before a place is no part of a number or a word. */
 const isFree = (text: string, at: number): boolean => at === 0 || text[at - 1] === " " || text[at - 1] === "(" || text[at - 1] === "\n";
+/** Whether at a place is a minus of the number behind it: after a blank and a word, for between two numbers it may join them. */
+const isMinus = (text: string, at: number): boolean => text[at] === "-" && isFree(text, at) && at > 1 && /[a-z:,]/i.test(text[at - 2] as string);
 /** Whether a number goes before, in a time or a date: that is one without a sign too. */
 const isJoined = (text: string, at: number): boolean => (text[at - 1] === ":" || text[at - 1] === "-") && isDigit(text.charCodeAt(at - 2));
 const TIME = /^\d{1,4}(?:[:-]\d{1,4})+$/;
@@ -108,27 +123,32 @@ const LONGEST = 60;
 
 /** Whether an answer holds two different values of the results that nobody had said before; or says no, where there are no such. */
 function holdsTwo(answer: string, said: readonly number[], leaves: readonly (string | number)[], given: string): boolean {
-  // Numbers may be written with thousands, an exponent or escapes there: then none is surely new.
-  const readable = !/\d[,eE]|\\u/.test(given);
   const words = plain(answer);
+  const sizes = said.map(Math.abs);
+  let readable: boolean | undefined;
   let known: string | undefined;
   let first: string | number | undefined;
-  let allKnown = true;
   for (const leaf of leaves) {
     if (leaf === first) continue;
-    if (typeof leaf === "number") allKnown = false;
     if (typeof leaf === "number") {
+      if (!sizes.includes(Math.abs(leaf))) continue;
       const digits = String(Math.abs(leaf));
-      if (!readable || !said.includes(Math.abs(leaf)) || digits.length > 15 || digits.includes("e") || given.includes(digits)) continue;
+      if (digits.length > 15 || digits.includes("e") || given.includes(digits)) continue;
+      // Numbers may be written with thousands, an exponent or escapes there: then none is surely new.
+      readable ??= !/\d(?:,\d{3}|[eE])|\\u/.test(given);
+      if (!readable) continue;
     } else {
+      // What was said word for word is known; of the rest it takes a closer look.
+      if (leaf.length > LONGEST || given.includes(leaf) || MAY_BE_STATUS.test(leaf)) continue;
       const value = plain(leaf);
+      if (!words.includes(value)) continue;
       known ??= plain(given);
       if (known.includes(value)) continue;
-      allKnown = false;
-      if (leaf.length > LONGEST || MAY_BE_STATUS.test(leaf) || !words.includes(value)) continue;
     }
     if (first !== undefined) return true;
     first = leaf;
   }
-  return allKnown && /\b(?:no|not|none|nothing)\b/i.test(answer);
+  if (first !== undefined || !/\b(?:no|not|none|nothing)\b/i.test(answer)) return false;
+  known ??= plain(given);
+  return leaves.every((leaf) => typeof leaf === "string" && known?.includes(plain(leaf)));
 }

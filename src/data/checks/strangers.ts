@@ -27,6 +27,7 @@ export const templateMarks: SampleCheck = {
   gates: false,
   run: (sample) =>
     first(sample, (text) => {
+      if (!text.includes("<") && !text.includes("[")) return null;
       const mark = MARKS.exec(text);
       return mark === null ? null : `has ${mark[0]}, a mark of chat templates`;
     }),
@@ -44,12 +45,12 @@ export const injection: SampleCheck = {
 
 /** What is wrong with the first message that `says` something of; of calls the arguments are read. */
 function first(sample: Sample, says: (text: string, role: string) => string | null): string | null {
-  for (const [i, m] of sample.messages.entries()) {
-    const texts = [m.content ?? "", ...((m.role === "assistant" && m.tool_calls) || []).map((c) => c.function.arguments)];
-    for (const text of texts) {
-      const said = says(text, m.role);
-      if (said !== null) return `message ${i} ${said}`;
-    }
+  let i = 0;
+  for (const m of sample.messages) {
+    let said = m.content ? says(m.content, m.role) : null;
+    if (m.role === "assistant" && m.tool_calls) for (const c of m.tool_calls) said ??= says(c.function.arguments, m.role);
+    if (said !== null) return `message ${i} ${said}`;
+    i++;
   }
   return null;
 }
