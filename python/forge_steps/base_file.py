@@ -12,12 +12,26 @@ from typing import Any
 
 from forge_steps.protocol import StepError
 
-#: Tensors of each block of models whose attention is plain (shared_attention.PLAIN_TYPES), in llama.cpp's names; src/models/add/gguf.ts has the same.
-_BLOCK = tuple(
-    f"{name}.weight" for name in ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down")
-)
-#: What some have beside them, by llama.cpp's name of the architecture.
-_MORE = {"llama": (), "qwen2": ("attn_q.bias", "attn_k.bias", "attn_v.bias"), "qwen3": ("attn_q_norm.weight", "attn_k_norm.weight")}
+_BIASES = ("attn_q.bias", "attn_k.bias", "attn_v.bias")
+
+
+def _weights(*names: str) -> tuple[str, ...]:
+    return tuple(f"{name}.weight" for name in names)
+
+
+_PLAIN = _weights("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down")
+#: Tensors of each block by llama.cpp's name of the architecture, for those that can be trained (shared_attention.PLAIN_TYPES), in llama.cpp's names;
+#: src/models/add/gguf.ts has the same. The `ffn_up` of Phi-3 and GLM-4 holds the gate too.
+_BLOCK = {
+    "llama": _PLAIN,
+    "qwen2": _PLAIN + _BIASES,
+    "qwen3": _PLAIN + _weights("attn_q_norm", "attn_k_norm"),
+    "phi3": _weights("attn_norm", "attn_qkv", "attn_output", "ffn_norm", "ffn_up", "ffn_down"),
+    "gemma3": _PLAIN + _weights("attn_q_norm", "attn_k_norm", "post_attention_norm", "post_ffw_norm"),
+    "glm4": _weights("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "post_attention_norm", "ffn_norm", "ffn_up", "ffn_down", "post_ffw_norm"),
+}
+#: What either all blocks have beside them or none.
+_ALL_OR_NONE = {"glm4": _BIASES}
 _ALWAYS = ("token_embd.weight", "output_norm.weight")
 #: `output` is left out where the embedding stands for it.
 _SOMETIMES = ("output.weight", "rope_freqs.weight")
@@ -36,14 +50,16 @@ def check_tensors(reader: Any) -> None:
     if parts is not None and int(parts.contents()) > 1:
         raise StepError("model/split", "the base model's file is one of several parts", "Give the model as one file (llama-gguf-split --merge of llama.cpp).")
     architecture = reader.fields["general.architecture"].contents()
-    if architecture not in _MORE:
+    if architecture not in _BLOCK:
         return  # transformers knows what it can read of others
     blocks = reader.fields.get(f"{architecture}.block_count")
     count = 0 if blocks is None else int(blocks.contents())
     if not 1 <= count <= _MOST_BLOCKS:
         raise StepError("model/missing-weights", "the base model does not say how many blocks it has", "Fetch it again, or use another one.")
     names = {tensor.name for tensor in reader.tensors}
-    in_block = _BLOCK + _MORE[architecture]
+    in_block = _BLOCK[architecture]
+    if has_biases(reader):
+        in_block += _ALL_OR_NONE.get(architecture, ())
     needed = [*_ALWAYS, *(f"blk.{i}.{name}" for i in range(count) for name in in_block)]
     strange = sorted(names.difference(needed, _SOMETIMES))
     if strange:
@@ -55,6 +71,11 @@ def check_tensors(reader: Any) -> None:
     missing = next((name for name in needed if name not in names), None)
     if missing is not None:
         raise StepError("model/missing-weights", f"the base model is not whole: it lacks {missing}", "Fetch it again, or use another one.")
+
+
+def has_biases(reader: Any) -> bool:
+    """Whether the attention of the file's model has biases on its queries, keys and values."""
+    return any(tensor.name == f"blk.0.{_BIASES[0]}" for tensor in reader.tensors)
 
 
 def rope_scaling(reader: Any, base: float | None, head: int | None) -> dict[str, Any] | None:

@@ -20,11 +20,15 @@ from typing import Any, Literal
 
 from forge_steps.git_bundle import BundleError, read_tree
 from forge_steps.protocol import Spec, StepError
-from forge_steps.tokenizer import WHOLE_PIECES
+from forge_steps.tokenizer import BEGUN_BY_TEMPLATE
 
 #: The commit in node-llama-cpp 3.22.1's gitRelease.bundle: llama.cpp v0.5.0, its history cut off.
 COMMIT = "de3ff815ea7d559ee917f063901b8986f038abc6"
 PATHS = ("convert_hf_to_gguf.py", "conversion", "gguf-py", "LICENSE")
+
+#: Whatever has this in its name llama.cpp takes for a Phi-3 with SentencePiece's control tokens, and cannot load without them (src/llama-vocab.cpp,
+#: release v0.5.0).
+_PHI_3 = re.compile(r"(phi)-?3", re.IGNORECASE)
 
 _METADATA_KEY = re.compile(r"(general|mcp_forge)(\.[a-z0-9_]+)+\Z")
 
@@ -87,11 +91,12 @@ def check_metadata(metadata: Mapping[str, Any]) -> None:
             raise StepError("step/spec", f"the spec's `metadata` holds `{key}`, which a GGUF cannot carry")
 
 
-def convert(folder: Path, target: Path, metadata: Mapping[str, Any], pre_tokenizer: str | None, weights: Literal["f16", "bf16"] = "f16") -> None:
+def convert(folder: Path, target: Path, metadata: Mapping[str, Any], pre_tokenizer: str | None, weights: Literal["f16", "bf16"] = "f16", pieces: Path | None = None) -> None:
     """Writes `folder` as a GGUF to `target`, its matrices as `weights` (norms as float32, as llama.cpp does).
 
     `metadata`: keys of the file beside those that the converter writes. `pre_tokenizer`: the base's own
-    `tokenizer.ggml.pre`; None lets the converter guess from its table of known tokenizers.
+    `tokenizer.ggml.pre`; None lets the converter guess from its table of known tokenizers. `pieces`: a GGUF whose vocabulary, where it is SentencePiece's,
+    is the file's too; else the folder has that as tokenizer.model.
     """
     import torch
 
@@ -101,6 +106,8 @@ def convert(folder: Path, target: Path, metadata: Mapping[str, Any], pre_tokeniz
     except ImportError as e:
         raise StepError("export/converter", f"llama.cpp's converter cannot be loaded: {e}", "Use the release of llama.cpp that mcp-forge names.") from e
     logging.basicConfig(level=logging.WARNING)
+    if isinstance(name := metadata.get("general.name"), str):
+        metadata = {**metadata, "general.name": _PHI_3.sub(r"\1 3", name)}
     hparams = ModelBase.load_hparams(folder, False)
     architecture = get_model_architecture(hparams, ModelType.TEXT)
     try:
@@ -114,10 +121,41 @@ def convert(folder: Path, target: Path, metadata: Mapping[str, Any], pre_tokeniz
         def get_vocab_base_pre(self, tokenizer: Any) -> str:
             return pre_tokenizer or super().get_vocab_base_pre(tokenizer)
 
+        def set_vocab(self) -> None:
+            if self.model_arch == gguf.MODEL_ARCH.GEMMA3 and pieces is not None:
+                return self._take_pieces(pieces)
+            if pre_tokenizer is None or self.model_arch not in (gguf.MODEL_ARCH.PHI3, gguf.MODEL_ARCH.GLM4):
+                return super().set_vocab()
+            # Of a Phi-3 the converter looks for SentencePiece unless the tokenizer has GPT-2's name, and for a GLM-4 it lets transformers run
+            # code that the tokenizer names. Both are byte-level BPE.
+            self._set_vocab_gpt2()
+            if self.model_arch == gguf.MODEL_ARCH.GLM4:
+                self._name_ends()
+
+        def _take_pieces(self, path: Path) -> None:
+            """A folder of transformers' has no scores."""
+            fields = gguf.GGUFReader(path).fields
+            tokens, scores, types = (fields[f"tokenizer.ggml.{key}"].contents() for key in ("tokens", "scores", "token_type"))
+            self.gguf_writer.add_tokenizer_model("llama")
+            self.gguf_writer.add_tokenizer_pre("default")
+            self.gguf_writer.add_token_list(tokens)
+            self.gguf_writer.add_token_scores(scores)
+            self.gguf_writer.add_token_types(types)
+            self.gguf_writer.add_add_space_prefix(False)
+            gguf.SpecialVocab(folder, n_vocab=len(tokens)).add_to_gguf(self.gguf_writer)
+
+        def _name_ends(self) -> None:
+            """A GLM-4 ends its answer by beginning the user's turn. Where a file names no end, llama.cpp takes a token of its own for one."""
+            with (folder / "tokenizer.json").open(encoding="utf-8") as file:
+                ids = {token["content"]: int(token["id"]) for token in json.load(file)["added_tokens"]}
+            for key, text in (("eos", "<|endoftext|>"), ("eot", "<|user|>")):
+                self.gguf_writer.kv_data[0].pop(f"tokenizer.ggml.{key}_token_id", None)
+                if text in ids:
+                    self.gguf_writer.add_uint32(f"tokenizer.ggml.{key}_token_id", ids[text])
+
         def prepare_metadata(self, vocab_only: bool) -> None:
             super().prepare_metadata(vocab_only)
-            if pre_tokenizer in WHOLE_PIECES:
-                # Our templates hold the begin-of-text token where the model wants one: nobody is to put a second before it.
+            if pre_tokenizer in BEGUN_BY_TEMPLATE:
                 self.gguf_writer.kv_data[0].pop("tokenizer.ggml.add_bos_token", None)
                 self.gguf_writer.add_add_bos_token(False)
             for key, value in sorted(metadata.items()):

@@ -2,7 +2,7 @@
 
 Spec: `{v: 1, base: {gguf, sha256?}, adapter?: PEFT folder, template: Jinja file, stop_tokens: [text], output: gguf,
 metadata: {"general.…" | "mcp_forge.…": value}, converter: see convert.find_converter, libraries: folder of libllama,
-scratch: folder, threads?, verify?: {rows: rendered.jsonl, positions?}}`.
+scratch: folder, threads?, thinking?: {open, close}, verify?: {rows: rendered.jsonl, positions?}}`.
 
 Guarantees: `output` appears only when it passed the comparison, whole; its bytes depend on base, adapter, template and
 metadata alone. Needs about 4 bytes a parameter of disk in `scratch` beside the output, removed at the end.
@@ -61,9 +61,15 @@ def run(step: Step) -> dict[str, Any]:
     try:
         save_folder(model, tokenizer, template, folder)
         step.check()
-        convert(folder, candidate, metadata, pre_tokenizer)
+        convert(folder, candidate, metadata, pre_tokenizer, pieces=base if base.is_file() else None)
         step.check()
         figures: dict[str, Any] = {"format": "f16", "bytes": candidate.stat().st_size}
+        if spec.has("thinking"):
+            from forge_steps.verify import check_thinking
+
+            thinking = spec.object("thinking")
+            with library.model(candidate) as loaded:
+                check_thinking(loaded, tokenizer, (thinking.text("open"), thinking.text("close")))
         if spec.has("verify"):
             from forge_steps.verify import compare_with_python
 

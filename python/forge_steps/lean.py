@@ -56,7 +56,8 @@ class _RmsNorm(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, rstd = ctx.saved_tensors
         normed = x.float().mul_(rstd)
-        g = grad.float().mul_(weight)
+        # A copy in any case: where the norm ends a branch, this gradient is the residual stream's too.
+        g = grad.to(torch.float32, copy=True).mul_(weight)
         # dx = rstd (g - normed mean(g normed)); the mean is one dot product a row.
         mean = torch.linalg.vecdot(g, normed).unsqueeze(-1).div_(x.shape[-1])
         return g.addcmul_(normed, mean, value=-1).mul_(rstd).to(x.dtype), None, None
@@ -92,6 +93,8 @@ def make_lean(model: Any) -> int:
             module.forward = _norm_forward(module)
         elif type(module).__name__ in ("LlamaMLP", "Qwen2MLP", "Qwen3MLP") and type(module.act_fn).__name__ in ("SiLU", "SiLUActivation"):
             module.forward = _mlp_forward(module)
+        elif type(module).__name__ in ("Phi3MLP", "Glm4MLP") and type(module.activation_fn).__name__ in ("SiLU", "SiLUActivation"):
+            module.forward = _joined_mlp_forward(module)
         else:
             continue
         changed += 1
@@ -132,5 +135,14 @@ def _norm_forward(module: Any) -> Any:
 def _mlp_forward(module: Any) -> Any:
     def forward(x: Tensor) -> Tensor:
         return module.down_proj(_SwiGlu.apply(module.gate_proj(x), module.up_proj(x)))
+
+    return forward
+
+
+def _joined_mlp_forward(module: Any) -> Any:
+    """Of an MLP that has gate and up in one matrix, the gate first."""
+
+    def forward(x: Tensor) -> Tensor:
+        return module.down_proj(_SwiGlu.apply(*module.gate_up_proj(x).chunk(2, -1)))
 
     return forward

@@ -140,15 +140,16 @@ def load_base(gguf: Path, dtype: torch.dtype) -> Any:
 
 
 def _config_of(gguf: Path) -> Any:
-    """transformers' own reading of the file's header, with what 5.17 leaves out: the width of Qwen3's heads, and the base and the
-    scaling of the rotary embedding, which its config now keeps elsewhere. Inside `read_once`."""
+    """transformers' own reading of the file's header, with what 5.17 leaves out: the width of Qwen3's heads, and the base, the share of
+    a head and the scaling of the rotary embedding, which its config now keeps elsewhere. Inside `read_once`."""
     import gguf as library
     from transformers import AutoConfig
 
-    from forge_steps.base_file import check_tensors, rope_scaling
+    from forge_steps.base_file import check_tensors, has_biases, rope_scaling
 
     reader = library.GGUFReader(gguf)
     check_tensors(reader)
+    _know_glm4()
     config = AutoConfig.from_pretrained(gguf.parent, gguf_file=gguf.name)
     fields = reader.fields
     architecture = fields["general.architecture"].contents()
@@ -160,9 +161,60 @@ def _config_of(gguf: Path) -> Any:
     width, base = value("attention.key_length"), value("rope.freq_base")
     if width is not None and hasattr(config, "head_dim"):
         config.head_dim = int(width)
-    if base is not None and isinstance(getattr(config, "rope_parameters", None), dict):
+    if base is not None and architecture != "gemma3" and isinstance(getattr(config, "rope_parameters", None), dict):
         config.rope_parameters = {**config.rope_parameters, "rope_theta": float(base)}
+    if architecture in _PARTLY_ROTATED:
+        head = int(width) if width is not None else config.hidden_size // config.num_attention_heads
+        turned = value("rope.dimension_count")
+        config.rope_parameters = {**config.rope_parameters, "partial_rotary_factor": 1.0 if turned is None else int(turned) / head}
+    if architecture == "phi3":
+        config.original_max_position_embeddings = int(value("rope.scaling.original_context_length") or config.max_position_embeddings)
+    if architecture == "gemma3":
+        # llama.cpp's src/models/gemma3.cpp: every sixth layer looks at everything, the others turn by a base of their own.
+        local = value("rope.freq_base_swa")
+        if not value("attention.sliding_window") or value("attention.sliding_window_pattern") not in (None, _EVERY):
+            raise StepError("model/window", "the base model's layers look at other windows than a Gemma 3's", "It is no plain model of its architecture; use another one.")
+        config.query_pre_attn_scalar = config.hidden_size // config.num_attention_heads if config.num_hidden_layers == _OF_27B else config.head_dim
+        config.rope_parameters = {
+            "full_attention": {"rope_type": "default", "rope_theta": float(base if base is not None else 1e6)},
+            "sliding_attention": {"rope_type": "default", "rope_theta": float(local if local is not None else 1e4)},
+        }
+    if architecture == "glm4":
+        config.attention_bias = has_biases(reader)
+    if architecture in _OWN_TOKENS:
+        for name, key in (("bos", "bos"), ("eos", "eos"), ("pad", "padding")):
+            field = fields.get(f"tokenizer.ggml.{key}_token_id")
+            setattr(config, f"{name}_token_id", None if field is None else int(field.contents()))
     scaled = rope_scaling(reader, base, width if width is not None else value("rope.dimension_count"))
     if scaled is not None:
         config.rope_parameters = scaled
     return config
+
+
+#: Of a Gemma 3 every so-manieth layer looks at everything; and the blocks of the one whose scores are scaled by another width than that of its heads.
+_EVERY, _OF_27B = 6, 62
+#: llama.cpp's names of architectures that may rotate a part of each head only.
+_PARTLY_ROTATED = frozenset({"phi3", "glm4"})
+#: Those whose config in transformers names control tokens of one vocabulary where nothing else is said, some past the end of a small one.
+_OWN_TOKENS = frozenset({"phi3", "glm4", "gemma3"})
+
+
+def _know_glm4() -> None:
+    """Tells transformers, which reads GGUF files of many architectures and not of this one, what its keys are called in a config."""
+    from transformers import modeling_gguf_pytorch_utils as files
+    from transformers.integrations.ggml import GGUF_CONFIG_MAPPING
+
+    if "glm4" in GGUF_CONFIG_MAPPING:
+        return
+    GGUF_CONFIG_MAPPING["glm4"] = {
+        "context_length": "max_position_embeddings",
+        "block_count": "num_hidden_layers",
+        "feed_forward_length": "intermediate_size",
+        "embedding_length": "hidden_size",
+        "attention.key_length": "head_dim",
+        "attention.head_count": "num_attention_heads",
+        "attention.head_count_kv": "num_key_value_heads",
+        "attention.layer_norm_rms_epsilon": "rms_norm_eps",
+        "vocab_size": "vocab_size",
+    }
+    files.GGUF_SUPPORTED_ARCHITECTURES.append("glm4")

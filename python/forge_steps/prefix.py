@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from forge_steps.rows import SEQUENCE_MULTIPLE, Row, Weigh, causal_mask, make_pass, make_row, passes, rows
+from forge_steps.rows import SEQUENCE_MULTIPLE, Row, Weigh, layer_masks, make_pass, make_row, passes, rows
 
 if TYPE_CHECKING:
     import torch
@@ -37,17 +37,23 @@ DECISION_TOKENS = 40
 
 @dataclass(frozen=True)
 class Encoded:
-    """One sample as tokens; `learn[i]` says whether token i is an answer's (predicted from what is before it)."""
+    """One sample as tokens; `learn[i]` says whether token i is an answer's (predicted from what is before it), `thought[i]` whether it is of a thought
+    before one (empty where there is none in the whole sample)."""
 
     id: str
     ids: tuple[int, ...]
     learn: tuple[bool, ...]
+    thought: tuple[bool, ...] = ()
 
     def weights(self) -> tuple[float, ...]:
-        """Each token's weight in the loss: 0 where nothing is learned, more than 1 where a turn decides what it is."""
+        """Each token's weight in the loss: 0 where nothing is learned, more than 1 where a turn decides what it is, which is after its thought."""
         result: list[float] = []
         since = 0
-        for learned in self.learn:
+        for i, learned in enumerate(self.learn):
+            if learned and self.thought and self.thought[i]:
+                since = 0
+                result.append(1.0)
+                continue
             since = since + 1 if learned else 0
             result.append(0.0 if since == 0 else FIRST_TOKEN_WEIGHT if since == 1 else DECISION_WEIGHT if since <= DECISION_TOKENS else 1.0)
         return tuple(result)
@@ -65,13 +71,15 @@ def encode(tokenizer: Any, id: str, segments: Iterable[dict[str, Any]]) -> Encod
     """
     ids: list[int] = []
     learn: list[bool] = []
+    thought: list[bool] = []
     for segment in segments:
         part = tokenizer(segment["text"], add_special_tokens=False)["input_ids"]
         ids.extend(part)
         learn.extend([bool(segment["learn"])] * len(part))
+        thought.extend([bool(segment.get("thought"))] * len(part))
     if learn:
         learn[0] = False  # Nothing comes before the first token to predict it from.
-    return Encoded(id, tuple(ids), tuple(learn))
+    return Encoded(id, tuple(ids), tuple(learn), tuple(thought) if any(thought) else ())
 
 
 def shared_prefix(samples: Sequence[Encoded]) -> int:
@@ -139,7 +147,8 @@ def step_backward(
         fill = -prefix % SEQUENCE_MULTIPLE if decoder.config._attn_implementation == shared_attention.NAME else 0
         ids = torch.tensor([[*samples[0].ids[:prefix], *[0] * fill]], dtype=torch.long, device=device)
         where = torch.tensor([[*(range(prefix) if positions is None else positions[:prefix]), *[0] * fill]], dtype=torch.long, device=device)
-        run = decoder(input_ids=ids, position_ids=where, use_cache=True)
+        # A cache that keeps all of it: one by the model's config drops what is out of the last token's window.
+        run = decoder(input_ids=ids, position_ids=where, past_key_values=DynamicCache(), use_cache=True)
         cached = [(layer.keys, layer.values) for layer in run.past_key_values.layers]
         leaves = [(k.detach().requires_grad_(), v.detach().requires_grad_()) for k, v in cached]
     start = prefix if positions is None else positions[prefix]
@@ -156,7 +165,7 @@ def step_backward(
     lengths = [len(s.ids) - prefix for s in samples]
     budget = max(1, row_tokens - prefix)
     if decoder.config._attn_implementation == shared_attention.NAME:
-        seen = shared_attention.Prefix(leaves, prefix) if prefix > 0 else None
+        seen = shared_attention.Prefix(leaves, prefix, where[0]) if prefix > 0 else None
         for cut in passes(lengths, prefix, budget):
             row, at, bands = make_pass(samples, cut, prefix, start, device, dtype, weigh)
             hidden = decoder(input_ids=row.ids, position_ids=at, use_cache=False, shared_prefix=seen, bands=bands).last_hidden_state
@@ -172,7 +181,7 @@ def step_backward(
                 past.update(k.expand(count, -1, -1, -1), v.expand(count, -1, -1, -1), layer)
             hidden = decoder(
                 input_ids=row.ids,
-                attention_mask=causal_mask(prefix, width, device),
+                attention_mask=layer_masks(decoder.config, where[0] if prefix > 0 else None, start, width, device),
                 position_ids=torch.arange(start, start + width, device=device).expand(count, -1),
                 past_key_values=past if prefix > 0 else None,
                 use_cache=prefix > 0,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -183,3 +183,18 @@ def causal_mask(prefix: int, width: int, device: torch.device) -> torch.Tensor:
     import torch
 
     return torch.ones((width, prefix + width), dtype=torch.bool, device=device).tril(prefix)[None, None]
+
+
+def layer_masks(config: Any, at: torch.Tensor | None, start: int, width: int, device: torch.device) -> Any:
+    """`causal_mask` for the layers of a model; by the kind of layer, as transformers asks for it, where some look at a sliding window.
+
+    `at`: [prefix], where the prefix's tokens stand, or None without one; `start`: where each sample goes on.
+    """
+    import torch
+
+    seen = causal_mask(0 if at is None else len(at), width, device)
+    if "sliding_attention" not in (getattr(config, "layer_types", None) or ()):
+        return seen
+    own = torch.arange(start, start + width, device=device)
+    near = own[:, None] - (own if at is None else torch.cat([at, own])) < config.sliding_window
+    return {"full_attention": seen, "sliding_attention": seen & near}

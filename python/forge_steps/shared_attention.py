@@ -9,6 +9,8 @@ the same product. One softmax over both makes the result that of ordinary attent
 Nothing of the size of the scores is kept for the backward pass: it computes them once more, as FlashAttention does
 (arXiv:2205.14135). Long sequences are taken by chunks of queries, whose keys end where they may look no further. PyTorch's own
 kernel for CPUs takes several times as long, most of it in the backward pass (docs/measurements.md).
+
+Layers that look at a sliding window take the same way; what lies outside is hidden in the scores.
 """
 
 from __future__ import annotations
@@ -25,8 +27,11 @@ from torch import Tensor
 #: The name under which transformers finds `attend`.
 NAME = "forge_shared_prefix"
 
-#: Model types of transformers whose attention is plain: causal over everything, no soft cap, no sinks.
-PLAIN_TYPES = frozenset({"llama", "mistral", "qwen2", "qwen3"})
+#: Model types of transformers whose attention is plain: causal, no soft cap, no sinks; over everything, but for `WINDOWED`.
+PLAIN_TYPES = frozenset({"gemma3_text", "glm4", "llama", "mistral", "phi3", "qwen2", "qwen3"})
+
+#: Those of them some of whose layers look no further back than a window.
+WINDOWED = frozenset({"gemma3_text"})
 
 #: Queries of one long sequence that are taken at once.
 CHUNK = 256
@@ -39,6 +44,17 @@ class Prefix(NamedTuple):
     layers: Sequence[tuple[Tensor, Tensor]]
     #: How many of the tokens there are; those after them fill up and are seen by none.
     length: int
+    #: [tokens]: where they stand, for layers that look at a window.
+    at: Tensor | None = None
+
+
+class Window(NamedTuple):
+    """How far back a layer looks: a token sees itself and those that stand less than `size` before it, in its sample and in the prefix."""
+
+    size: int
+    #: [tokens] of the sequence and [prefix]: where they stand. Samples all begin where the prefix ends, wherever they lie in the sequence.
+    at: Tensor
+    prefix: Tensor | None
 
 
 class Bands(NamedTuple):
@@ -52,7 +68,7 @@ class Bands(NamedTuple):
 
 
 class SharedAttention(torch.autograd.Function):
-    """softmax(scale q [pk, k]t) [pv, v], the own part as far as `bands` let it be seen.
+    """softmax(scale q [pk, k]t) [pv, v], the own part as far as `bands` let it be seen, and both as far as the `window` reaches.
 
     q: [1, heads, tokens, dim]; k, v: [1, key heads, tokens, dim]; pk, pv: [key heads, prefix, dim], the prefix's, or None, of
     which the first `length` are seen. Returns [1, heads, tokens, dim]. Heads of one key head are neighbours, as everywhere in
@@ -61,19 +77,28 @@ class SharedAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, q: Tensor, k: Tensor, v: Tensor, pk: Tensor | None, pv: Tensor | None, length: int, scale: float, bands: Sequence[Bands]
+        ctx: Any,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        pk: Tensor | None,
+        pv: Tensor | None,
+        length: int,
+        scale: float,
+        bands: Sequence[Bands],
+        window: Window | None = None,
     ) -> Tensor:
         out = _like(q, bands)
         for tile in _tiles(bands, q.shape[1] // k.shape[1]):
             rows = tile.rows(q, k.shape[1]).mul_(scale)
-            weights = tile.weights(rows, tile.keys(k), pk, length)
+            weights = tile.weights(rows, tile.keys(k), pk, length, window)
             found = torch.bmm(tile.each(weights, pk), tile.keys(v))
             if pv is not None:
                 for g, mine in enumerate(found.view(rows.shape)):
                     mine.addmm_(weights[g, :, : pv.shape[1]], pv[g])
             tile.put_rows(out, found)
         ctx.save_for_backward(q, k, v, pk, pv)
-        ctx.length, ctx.scale, ctx.bands = length, scale, bands
+        ctx.length, ctx.scale, ctx.bands, ctx.window = length, scale, bands, window
         return out
 
     @staticmethod
@@ -86,7 +111,7 @@ class SharedAttention(torch.autograd.Function):
         for tile in _tiles(ctx.bands, q.shape[1] // k.shape[1]):
             rows, towards = tile.rows(q, k.shape[1]).mul_(ctx.scale), tile.rows(grad, k.shape[1])
             keys, values = tile.keys(k), tile.keys(v)
-            weights = tile.weights(rows, keys, pk, ctx.length)
+            weights = tile.weights(rows, keys, pk, ctx.length, ctx.window)
             dweights = _room(2, weights.shape, weights)
             torch.bmm(tile.each(towards), values.transpose(1, 2), out=tile.each(dweights, pk))
             tile.add_keys(dv, torch.bmm(tile.each(towards).transpose(1, 2), tile.each(weights, pk)))
@@ -101,7 +126,7 @@ class SharedAttention(torch.autograd.Function):
                 dpk[g].addmm_(rows[g].t(), dscores[g, :, : pk.shape[1]])
             tile.put_rows(dq, found.mul_(ctx.scale))
         turned = (None, None) if dpk is None else (dpk.transpose(1, 2), dpv.transpose(1, 2))
-        return dq, dk, dv, *turned, None, None, None
+        return dq, dk, dv, *turned, None, None, None, None
 
 
 @dataclass(frozen=True)
@@ -145,7 +170,7 @@ class _Tile:
         """[key heads · count, length · copies, columns]: each band's rows, without the columns of the prefix pk."""
         return rows.view(-1, self.length * self.copies, rows.shape[2])[..., 0 if pk is None else pk.shape[1] :]
 
-    def weights(self, rows: Tensor, keys: Tensor, pk: Tensor | None, length: int) -> Tensor:
+    def weights(self, rows: Tensor, keys: Tensor, pk: Tensor | None, length: int, window: Window | None) -> Tensor:
         """Attention weights [key heads, rows, prefix + keys] of the rows (scaled), good until the next call."""
         prefix = 0 if pk is None else pk.shape[1]
         scores = _room(0, (*rows.shape[:2], prefix + keys.shape[1]), rows)
@@ -159,7 +184,20 @@ class _Tile:
             own[..., self.seen :].add_(_causal(self.length, own.dtype, own.device))
         else:
             own.add_(self.hidden)
+        if window is not None:
+            self._hide_far(scores, own, prefix, window)
         return torch.softmax(scores, -1, out=_room(1, scores.shape, scores))
+
+    def _hide_far(self, scores: Tensor, own: Tensor, prefix: int, window: Window) -> None:
+        """Hides what stands outside the window, of the prefix by where tokens stand, and of a band by how far apart they lie: other samples of
+        it are hidden anyway. `own`: [key heads, count, length, copies, keys], a part of the scores."""
+        at = window.at[self.first : self.first + self.count * self.length]
+        if window.prefix is not None:
+            far = at[:, None] - window.prefix >= window.size  # [count · length, prefix]
+            scores.unflatten(1, (-1, self.copies))[..., :prefix].masked_fill_(far[:, None], float("-inf"))
+        if self.seen + self.length > window.size:
+            apart = torch.arange(self.seen, self.seen + self.length, device=own.device)[:, None] - torch.arange(own.shape[-1], device=own.device)
+            own.masked_fill_((apart >= window.size)[:, None], float("-inf"))
 
 
 def _tiles(bands: Sequence[Bands], copies: int) -> Iterator[_Tile]:
@@ -217,15 +255,23 @@ def attend(
     dropout: float = 0.0,
     shared_prefix: Prefix | None = None,
     bands: Sequence[Bands] | None = None,
+    sliding_window: int | None = None,
+    position_ids: Tensor | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """Attention in the form that transformers asks for, of one sequence; without `bands` all of it is one."""
+    """Attention in the form that transformers asks for, of one sequence; without `bands` all of it is one. `position_ids`: [1, tokens], of a layer with
+    a sliding window."""
     if query.shape[0] != 1:
         raise ValueError("samples come one after the other in one sequence, not side by side")
     pk, pv = (None, None) if shared_prefix is None else (x[0] for x in shared_prefix.layers[module.layer_idx])
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
     length = 0 if shared_prefix is None else shared_prefix.length
-    out = SharedAttention.apply(query, key, value, pk, pv, length, scale, bands or [Bands(1, query.shape[2])])
+    window = None
+    if sliding_window is not None:
+        if position_ids is None or (shared_prefix is not None and shared_prefix.at is None):
+            raise ValueError("a layer with a sliding window has to know where tokens stand")
+        window = Window(sliding_window, position_ids[0], None if shared_prefix is None else shared_prefix.at)
+    out = SharedAttention.apply(query, key, value, pk, pv, length, scale, bands or [Bands(1, query.shape[2])], window)
     return out.transpose(1, 2), None
 
 
@@ -234,7 +280,11 @@ def install(model: Any) -> bool:
     from transformers import AttentionInterface
 
     config = model.config
-    plain = config.model_type in PLAIN_TYPES and getattr(config, "sliding_window", None) is None and not getattr(config, "attention_dropout", 0.0)
+    plain = config.model_type in PLAIN_TYPES and not getattr(config, "attention_dropout", 0.0)
+    if config.model_type in WINDOWED:
+        plain &= not config.use_bidirectional_attention and config.attn_logit_softcapping is None
+    else:
+        plain &= getattr(config, "sliding_window", None) is None
     if not plain or next(model.parameters()).device.type != "cpu":
         return False
     AttentionInterface.register(NAME, attend)

@@ -17,7 +17,7 @@ from typing import Any
 from forge_steps.bpe import QWEN2, qwen2_pre_tokenizer
 
 #: `enum llama_token_type` (gguf.TokenType): ends of turns and the like, and texts that are one token whatever surrounds them.
-_CONTROL, _USER_DEFINED = 3, 4
+_NORMAL, _CONTROL, _USER_DEFINED = 1, 3, 4
 
 
 def _smollm() -> Any:
@@ -45,14 +45,22 @@ TEKKEN = (
 
 #: `tokenizer.ggml.pre` -> the pre-tokenizer.
 PRE_TOKENIZERS = {
+    "dbrx": lambda: _expression(LLAMA3),
+    "default": lambda: None,  # SentencePiece's (`of_pieces`): nothing is cut beforehand
+    "glm4": lambda: _expression(LLAMA3),
     "llama-bpe": lambda: _expression(LLAMA3),
     "qwen2": qwen2_pre_tokenizer,
     "smollm": _smollm,
     "tekken": lambda: _expression(TEKKEN),
 }
+#: What files with SentencePiece's vocabulary say.
+PIECES = "default"
 #: Of these llama.cpp takes a piece that is a token as that token, whatever its merges say (`ignore_merges`), and puts the
 #: begin-of-text token before a text unless the file says that it must not.
 WHOLE_PIECES = frozenset({"llama-bpe", "tekken"})
+#: Those whose files say that nobody is to put a token before a text: a template of ours holds it where the model wants one, and the model's own files may
+#: ask for it (GLM-4's do).
+BEGUN_BY_TEMPLATE = WHOLE_PIECES | {"dbrx", "glm4", PIECES}
 
 #: Key of a folder's tokenizer_config.json that names the pre-tokenizer in llama.cpp's words, for tokenizers of our own: llama.cpp's converter
 #: knows others' by a digest of their ids.
@@ -82,21 +90,25 @@ def tokenizer_from_gguf(path: Path) -> Any | None:
         field = fields.get(f"tokenizer.ggml.{key}")
         return None if field is None else field.contents()
 
-    if value("model") != "gpt2" or value("pre") not in PRE_TOKENIZERS:
+    pieces = value("model") == "llama" and value("add_space_prefix") is False
+    if not pieces and (value("model") != "gpt2" or value("pre") not in PRE_TOKENIZERS or value("pre") == PIECES):
         return None
     from tokenizers import AddedToken, Tokenizer, decoders, models
     from transformers import PreTrainedTokenizerFast
 
     tokens, types = value("tokens"), value("token_type")
-    backend = Tokenizer(
-        models.BPE(
-            {token: i for i, token in enumerate(tokens)},
-            [tuple(merge.split(" ", 1)) for merge in value("merges")],
-            ignore_merges=value("pre") in WHOLE_PIECES,
+    if pieces:
+        backend = of_pieces(tokens, types, value("scores"))
+    else:
+        backend = Tokenizer(
+            models.BPE(
+                {token: i for i, token in enumerate(tokens)},
+                [tuple(merge.split(" ", 1)) for merge in value("merges")],
+                ignore_merges=value("pre") in WHOLE_PIECES,
+            )
         )
-    )
-    backend.pre_tokenizer = PRE_TOKENIZERS[value("pre")]()
-    backend.decoder = decoders.ByteLevel()
+        backend.pre_tokenizer = PRE_TOKENIZERS[value("pre")]()
+        backend.decoder = decoders.ByteLevel()
     added = [(token, kind) for token, kind in zip(tokens, types, strict=True) if kind in (_CONTROL, _USER_DEFINED)]
     backend.add_tokens([AddedToken(token, special=kind == _CONTROL, normalized=False) for token, kind in added])
     named = {ours: value(f"{theirs}_token_id") for ours, theirs in (("bos", "bos"), ("eos", "eos"), ("unk", "unknown"), ("pad", "padding"))}
@@ -105,3 +117,23 @@ def tokenizer_from_gguf(path: Path) -> Any | None:
         clean_up_tokenization_spaces=False,
         **{f"{name}_token": tokens[i] for name, i in named.items() if i is not None},
     )
+
+
+def of_pieces(tokens: list[str], types: list[int], scores: list[float]) -> Any:
+    """SentencePiece's byte pair encoding (Gemma's): of two neighbours those are joined first whose piece has the highest score, what is no piece falls
+    back to bytes, and spaces are letters. llama.cpp does the same (src/llama-vocab.cpp, `llm_tokenizer_spm`, release v0.5.0)."""
+    from tokenizers import Tokenizer, decoders, models, normalizers
+
+    normal = {token: score for token, kind, score in zip(tokens, types, scores, strict=True) if kind == _NORMAL}
+    merges = [
+        (-score, (token[:at], token[at:]))
+        for token, score in normal.items()
+        for at in range(1, len(token))
+        if token[:at] in normal and token[at:] in normal
+    ]
+    merges.sort(key=lambda merge: merge[0])
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    backend = Tokenizer(models.BPE(vocabulary, [pair for _, pair in merges], unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    backend.normalizer = normalizers.Replace(" ", "\u2581")
+    backend.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()])
+    return backend

@@ -1,8 +1,9 @@
 """Step `train`: LoRA fine-tuning of the base model on rendered samples.
 
-Spec: `{v: 1, base: {gguf, sha256}, family, rows: rendered.jsonl ({id, segments: [{text, learn}], group?}), hyper: {rank, alpha,
+Spec: `{v: 1, base: {gguf, sha256}, family, rows: rendered.jsonl ({id, segments: [{text, learn, thought?}], group?}), hyper: {rank, alpha,
 dropout, learning_rate, epochs, samples_per_step, warmup_steps, max_tokens, batching, row_tokens, weight_decay}, seed,
-output: folder for the adapter, checkpoints: folder, checkpoint_seconds?, head_start?: {adapter: PEFT folder, sha256}, start?: PEFT folder}`.
+output: folder for the adapter, checkpoints: folder, checkpoint_seconds?, head_start?: {adapter: PEFT folder, sha256}, start?: PEFT folder,
+thinking?: {open, close}}`.
 
 All samples share one beginning, the recipe's tools. Where there are several (toolsets, or orders of one's tools), `group` names a
 sample's: the samples of a group stay together in a step and share theirs.
@@ -12,7 +13,8 @@ all learned tokens of a step; the order of the samples, and so the run, follows 
 finished optimiser step is saved within seconds, and a later run with the same spec goes on from it. Where memory does not suffice, a step is done
 again in smaller rows, with the same gradients. The adapter appears
 in `output` whole, in PEFT's own form, in float32, for the base as it is: a head start is part of it (see head_start.py).
-`start` is an adapter of the same rank and alpha whose weights are the first ones, where an earlier training is to go on with other rows.
+`start` is an adapter of the same rank and alpha whose weights are the first ones, where an earlier training is to go on with other rows. `thinking` names the
+texts around a thought, of a family that thinks: each has to be one token, before anything is learned.
 """
 
 from __future__ import annotations
@@ -173,6 +175,22 @@ def encode_rows(tokenizer: Any, rows: list[dict[str, Any]], window: int, step: S
     return samples
 
 
+def thinking_ids(tokenizer: Any, words: tuple[str, str]) -> list[int]:
+    """Ids of the texts around a thought. A text of several tokens is none that the model knows as such: it would be learned letter by letter, and other
+    programs would not find it. No token is added: the vocabulary stays the model's own."""
+    ids = []
+    for word in words:
+        found = tokenizer(word, add_special_tokens=False)["input_ids"]
+        if len(found) != 1:
+            raise StepError(
+                "train/thinking-tokens",
+                f"the model's vocabulary has no token {word}: it reads that as {len(found)}, and a thought cannot be told by it",
+                "Describe the model anew without --thinking (`forge models add`), or use one that has the token: Qwen3, DeepSeek-R1 and its distilled models.",
+            )
+        ids.append(int(found[0]))
+    return ids
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out: Python's own, CUDA's, and that of PyTorch's allocator on the CPU (a plain RuntimeError)."""
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
@@ -251,6 +269,9 @@ def run(step: Step) -> dict[str, Any]:
     with read_once():
         tokenizer = load_tokenizer(gguf)
         model = load_base(gguf, dtype) if below is None else load_with_head_start(gguf, below, dtype)
+    if spec.has("thinking"):
+        thinking = spec.object("thinking")
+        thinking_ids(tokenizer, (thinking.text("open"), thinking.text("close")))
     step.check()
     samples = encode_rows(tokenizer, rows, model.config.max_position_embeddings, step)
     longest = max(len(s.ids) for s in samples)

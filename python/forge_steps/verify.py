@@ -125,7 +125,8 @@ class TorchPredictor:
         from transformers import DynamicCache
 
         self._model = model
-        self._cache = DynamicCache(config=model.config)
+        # Of all layers everything, whatever they look at: a cache by the config drops what is out of a window, and cannot be cut back then.
+        self._cache = DynamicCache()
 
     def logits(self, tokens: Sequence[int], start: int, keep: int) -> np.ndarray:
         import torch
@@ -243,6 +244,16 @@ def check_file(model: Model, template: str, stop_ids: Sequence[int]) -> None:
     for token in stop_ids:
         if not model.ends_generation(token):
             raise StepError("export/stop-token", f"the exported file does not end generation at token {token}", _RETRAIN_HINT)
+
+
+def check_thinking(model: Model, tokenizer: Any, words: tuple[str, str]) -> None:
+    """Proves that the texts around a thought are in the file as the single tokens that were trained, by the same ids."""
+    from forge_steps.train import thinking_ids
+
+    for word, trained in zip(words, thinking_ids(tokenizer, words), strict=True):
+        found = model.tokenize(word)
+        if found != [trained]:
+            raise StepError("export/thinking-tokens", f"the exported file reads {word} as the tokens {found}, and {trained} was trained", _RETRAIN_HINT)
 
 
 def compare_with_python(

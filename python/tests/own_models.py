@@ -23,8 +23,8 @@ _TEKKEN = (
 )
 
 
-def _split(expression: str) -> dict[str, Any]:
-    split = {"type": "Split", "pattern": {"Regex": expression}, "behavior": "Isolated", "invert": False}
+def _split(expression: str, inverted: bool = False) -> dict[str, Any]:
+    split = {"type": "Split", "pattern": {"Regex": expression}, "behavior": "Removed" if inverted else "Isolated", "invert": inverted}
     return {"type": "Sequence", "pretokenizers": [split, {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}]}
 
 
@@ -54,6 +54,9 @@ class Kind:
     #: Added tokens that are no control tokens.
     plain: tuple[str, ...] = ()
     normalizer: dict[str, Any] | None = None
+    #: What the model's own files have put before every text.
+    before: tuple[str, ...] = ()
+    tokenizer_class: str = "PreTrainedTokenizerFast"
     config: dict[str, Any] = field(default_factory=dict)
 
 
@@ -99,7 +102,66 @@ KINDS = {
         "<s>", "</s>", ("</s>",), "{{ bos_token }}{% for message in messages %}{{ '[INST]' + message['content'] + '[/INST]' }}{% endfor %}",
         config={"tie_word_embeddings": False, "head_dim": 48, "rope_theta": 1000000.0, "sliding_window": None},
     ),
+    "phi-4": Kind(
+        "phi3", "dbrx", "phi-4.jinja", _split(_LLAMA3, inverted=True),
+        ("<|endoftext|>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|im_start|>", "<|im_end|>", "<|im_sep|>", "<|endofprompt|>"),
+        "<|endoftext|>", "<|im_end|>", ("<|im_end|>", "<|endoftext|>"),
+        "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '<|im_sep|>' + message['content'] + '<|im_end|>' }}{% endfor %}",
+        tokenizer_class="GPT2Tokenizer",
+        config={"tie_word_embeddings": False, "rope_theta": 250000.0, "original_max_position_embeddings": 2048, "sliding_window": None},
+    ),
+    "glm-4": Kind(
+        "glm4", "glm4", "glm-4.jinja", _split(_LLAMA3),
+        ("<|endoftext|>", "[MASK]", "[gMASK]", "[sMASK]", "<sop>", "<eop>", "<|system|>", "<|user|>", "<|assistant|>", "<|observation|>"),
+        None, "<|endoftext|>", ("<|endoftext|>", "<|user|>"),
+        "[gMASK]<sop>{% for message in messages %}{{ '<|' + message['role'] + '|>\n' + message['content'] }}{% endfor %}",
+        before=("[gMASK]", "<sop>"), config={"tie_word_embeddings": False, "head_dim": 48, "attention_bias": True, "partial_rotary_factor": 0.5, "rope_theta": 10000.0},
+    ),
+    "gemma-3": Kind(
+        "gemma3_text", "default", "gemma-3.jinja",
+        {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False},
+        ("<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "<start_of_turn>", "<end_of_turn>"), "<bos>", "<eos>", ("<end_of_turn>", "<eos>"),
+        "{{ bos_token }}{% for message in messages %}{{ '<start_of_turn>' + message['role'] + '\n' + message['content'] + '<end_of_turn>\n' }}{% endfor %}",
+        plain=("\n", "\n\n", "\n\n\n", "\u2581\u2581", "\u2581\u2581\u2581", "\u2581\u2581\u2581\u2581", "<table>", "</table>"), normalizer={"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"},
+        before=("<bos>",), tokenizer_class="GemmaTokenizer",
+        config={
+            "tie_word_embeddings": True, "head_dim": 32, "query_pre_attn_scalar": 32, "num_hidden_layers": 6, "sliding_window": 64, "hidden_activation": "gelu_pytorch_tanh",
+            "rope_theta": 1000000.0, "rope_local_base_freq": 10000.0, "sliding_window_pattern": 6,
+        },
+    ),
 }  # fmt: skip
+
+
+def pieces(kind: Kind, size: int = 1500) -> bytes:
+    """tokenizer.model as Gemma's: SentencePiece's BPE with bytes to fall back to, single digits, line breaks and rows of spaces as tokens of their own."""
+    import io
+
+    from sentencepiece import SentencePieceTrainer
+
+    made = io.BytesIO()
+    texts = [line for file in sorted((ROOT / "docs").glob("*.md")) for line in file.read_text("utf-8").splitlines()]
+    SentencePieceTrainer.train(
+        sentence_iterator=iter(texts), model_writer=made, model_type="bpe", vocab_size=size, byte_fallback=True, split_digits=True, minloglevel=2,
+        add_dummy_prefix=False, remove_extra_whitespaces=False, normalization_rule_name="identity", pad_id=0, eos_id=1, bos_id=2, unk_id=3, num_threads=1,
+        pad_piece="<pad>", eos_piece="<eos>", bos_piece="<bos>", user_defined_symbols=[*kind.special[4:], *kind.plain],
+    )  # fmt: skip
+    return made.getvalue()
+
+
+def vocabulary_of_pieces(kind: Kind, model: bytes) -> dict[str, Any]:
+    """The tokenizer.json that transformers has for such a model."""
+    from sentencepiece import SentencePieceProcessor
+
+    from forge_steps.tokenizer import of_pieces
+
+    read = SentencePieceProcessor(model_proto=model)
+    tokens = [read.IdToPiece(i) for i in range(read.vocab_size())]
+    types = [1 if not (read.IsUnknown(i) or read.IsControl(i) or read.IsByte(i) or tokens[i] in (*kind.special, *kind.plain)) else 3 for i in range(len(tokens))]
+    found: dict[str, Any] = json.loads(of_pieces(tokens, types, [read.GetScore(i) for i in range(len(tokens))]).to_str())
+    added = [{"content": t, "special": t in kind.special, "normalized": False, "lstrip": False, "rstrip": False, "single_word": False} for t in (*kind.special, *kind.plain)]
+    found["added_tokens"] = sorted(({"id": tokens.index(a["content"]), **a} for a in added), key=lambda a: a["id"])
+    found["pre_tokenizer"], found["normalizer"] = kind.pre_tokenizer, kind.normalizer
+    return found
 
 
 def vocabulary(kind: Kind, size: int = 1500) -> dict[str, Any]:
@@ -118,10 +180,17 @@ def vocabulary(kind: Kind, size: int = 1500) -> dict[str, Any]:
     tokenizer.add_tokens([AddedToken(text, special=False, normalized=False) for text in kind.plain])
     found: dict[str, Any] = json.loads(tokenizer.to_str())
     found["pre_tokenizer"], found["normalizer"] = kind.pre_tokenizer, kind.normalizer
-    if kind.bos is not None and kind.pre in WHOLE_PIECES:  # Llama 3 and Mistral put it before every text
-        first = {"SpecialToken": {"id": kind.bos, "type_id": 0}}
-        ids = {kind.bos: {"id": kind.bos, "ids": [token["id"] for token in found["added_tokens"] if token["content"] == kind.bos], "tokens": [kind.bos]}}
-        single = [first, {"Sequence": {"id": "A", "type_id": 0}}]
+    return put_before(kind, found)
+
+
+def put_before(kind: Kind, found: dict[str, Any]) -> dict[str, Any]:
+    """A tokenizer.json that puts the kind's tokens before every text."""
+    from forge_steps.tokenizer import WHOLE_PIECES
+
+    before = kind.before or ((kind.bos,) if kind.bos is not None and kind.pre in WHOLE_PIECES else ())  # Llama 3 and Mistral put it before every text
+    if before:
+        ids = {text: {"id": text, "ids": [token["id"] for token in found["added_tokens"] if token["content"] == text], "tokens": [text]} for text in before}
+        single = [*({"SpecialToken": {"id": text, "type_id": 0}} for text in before), {"Sequence": {"id": "A", "type_id": 0}}]
         found["post_processor"] = {"type": "TemplateProcessing", "single": single, "pair": [*single, {"Sequence": {"id": "B", "type_id": 1}}], "special_tokens": ids}
     return found
 
@@ -133,18 +202,27 @@ def make(name: str, folder: Path, window: int = 8192) -> Path:
 
     kind = KINDS[name]
     folder.mkdir(parents=True, exist_ok=True)
-    tokens = vocabulary(kind)
+    about: dict[str, Any] = {}
+    if kind.pre == "default":
+        (folder / "tokenizer.model").write_bytes(model_file := pieces(kind))
+        tokens = put_before(kind, vocabulary_of_pieces(kind, model_file))
+        about["added_tokens_decoder"] = {str(token["id"]): {k: v for k, v in token.items() if k != "id"} for token in tokens["added_tokens"]}
+    else:
+        tokens = vocabulary(kind)
     ids = {token["content"]: token["id"] for token in tokens["added_tokens"]}
     (folder / "tokenizer.json").write_text(json.dumps(tokens, ensure_ascii=False), "utf-8")
-    about: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": kind.eos, "chat_template": kind.chat_template, "model_max_length": window}
+    about |= {"tokenizer_class": kind.tokenizer_class, "eos_token": kind.eos, "chat_template": kind.chat_template, "model_max_length": window}
     if kind.bos is not None:
         about["bos_token"] = kind.bos
     (folder / "tokenizer_config.json").write_text(json.dumps(about, indent=2), "utf-8")
     torch.manual_seed(0)
     config = AutoConfig.for_model(
-        kind.model_type, vocab_size=-(-(len(tokens["model"]["vocab"]) + len(ids)) // 64) * 64, hidden_size=128, intermediate_size=256, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=window, initializer_range=0.08, eos_token_id=ids[kind.eos],
-        bos_token_id=ids.get(kind.bos or ""), pad_token_id=None, **kind.config,
+        kind.model_type,
+        **{
+            "vocab_size": -(-(len(tokens["model"]["vocab"]) + len(ids)) // 64) * 64, "hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 2,
+            "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": window, "initializer_range": 0.08, "eos_token_id": ids[kind.eos],
+            "bos_token_id": ids.get(kind.bos or ""), "pad_token_id": None, **kind.config,
+        },
     )  # fmt: skip
     model = AutoModelForCausalLM.from_config(config).to(torch.bfloat16).eval()
     for parameter_name, parameter in model.named_parameters():

@@ -3,7 +3,8 @@
 The expectations are in tests/models/fixtures/renderings.json, which tests/models/render.test.ts checks from the
 TypeScript side. `python python/tests/test_chat_template.py` writes them anew, from Python's side: texts by
 transformers, ids by the base model's own tokenizer (its GGUF, by MCP_FORGE_TEST_BASE or forge's cache). The same conversations by
-every other template are in renderings-of-others.json (`python python/tests/test_chat_template.py others`), texts alone.
+every other template are in renderings-of-others.json (`python python/tests/test_chat_template.py others`), texts alone. What the templates
+of models that think make of thoughts is in renderings-of-thoughts.json, whose conversations stand here (`… thoughts`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURE = ROOT / "tests" / "models" / "fixtures" / "renderings.json"
 OTHERS = FIXTURE.with_name("renderings-of-others.json")
+THOUGHTS = FIXTURE.with_name("renderings-of-thoughts.json")
 
 
 def rows() -> list[dict]:
@@ -29,6 +31,11 @@ def other_rows() -> list[dict]:
     """Each conversation of the first file by each template of the second."""
     texts = json.loads(OTHERS.read_text(encoding="utf-8"))["texts"]
     return [{**row, "template": template, "text": texts[template][row["name"]]} for template in texts for row in rows()]
+
+
+def thought_rows() -> list[dict]:
+    data = json.loads(THOUGHTS.read_text(encoding="utf-8"))
+    return [{**row, "template": template, "text": data["texts"][template][row["name"]]} for template in data["texts"] for row in data["rows"]]
 
 
 def render(row: dict) -> str:
@@ -69,6 +76,11 @@ def test_transformers_renders_the_same_text(row: dict) -> None:
 
 @pytest.mark.parametrize("row", other_rows(), ids=lambda r: f"{r['template']}: {r['name']}")
 def test_transformers_renders_every_template_the_same(row: dict) -> None:
+    assert render(row) == row["text"]
+
+
+@pytest.mark.parametrize("row", thought_rows(), ids=lambda r: f"{r['template']}: {r['name']}")
+def test_transformers_renders_thoughts_the_same(row: dict) -> None:
     assert render(row) == row["text"]
 
 
@@ -120,5 +132,44 @@ def write_others() -> None:
     OTHERS.write_text(json.dumps({"about": about, "texts": texts}, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
+def thinking_conversations() -> list[dict]:
+    """Two requests with calls, thoughts everywhere, cut after each message; then what stands at the edges."""
+    call = {"id": "c", "type": "function", "function": {"name": "get_weather", "arguments": '{"location":"Oslo"}'}}
+    tool = {"name": "get_weather", "description": "The weather.", "parameters": {"type": "object", "properties": {"location": {"type": "string"}}}}
+    long = [
+        {"role": "system", "content": "You are a helpful AI assistant."},
+        {"role": "user", "content": "How is Oslo?"},
+        {"role": "assistant", "content": None, "reasoning_content": "They ask for Oslo.\nI call the tool.", "tool_calls": [call]},
+        {"role": "tool", "content": '{"temperature_c":3}', "tool_call_id": "c"},
+        {"role": "assistant", "content": "It is 3 °C.", "reasoning_content": "The result says 3."},
+        {"role": "user", "content": "And Bergen?"},
+        {"role": "assistant", "content": "Let me look.", "reasoning_content": "Now Bergen.", "tool_calls": [call, call]},
+        {"role": "tool", "content": "a", "tool_call_id": "c"},
+        {"role": "tool", "content": "b", "tool_call_id": "c"},
+        {"role": "assistant", "content": "The same."},
+    ]
+    rows = []
+    for end in range(2, len(long) + 1):
+        for prompt in (True, False):
+            name = f"{end} messages{', and what is next' if prompt else ''}"
+            rows.append({"name": name, "messages": long[:end], "tools": [{"type": "function", "function": tool}], "add_generation_prompt": prompt})
+    hi = {"role": "user", "content": "Hi"}
+    edges = {
+        "no thought at the end": [hi, {"role": "assistant", "content": "Hello."}],
+        "two answers in a row": [hi, {"role": "assistant", "content": "One."}, {"role": "assistant", "content": "Two.", "reasoning_content": "t"}],
+        "an answer that nobody asked for": [{"role": "assistant", "content": "Hello.", "reasoning_content": "t"}],
+        "nothing but a thought": [hi, {"role": "assistant", "content": "", "reasoning_content": "t"}, hi, {"role": "assistant", "content": "", "reasoning_content": "u"}],
+    }
+    return rows + [{"name": name, "messages": messages, "tools": [], "add_generation_prompt": p} for name, messages in edges.items() for p in (True, False) if p == name.startswith("two")]
+
+
+def write_thoughts() -> None:
+    conversations = thinking_conversations()
+    templates = sorted(file.name for file in (ROOT / "templates" / "chat").glob("*-thinking.jinja"))
+    texts = {template: {row["name"]: render({**row, "template": template}) for row in conversations} for template in templates}
+    about = "Conversations with thoughts by the templates of models that think. Written by python/tests/test_chat_template.py thoughts."
+    THOUGHTS.write_text(json.dumps({"about": about, "rows": conversations, "texts": texts}, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
-    write_others() if sys.argv[1:] == ["others"] else write()
+    {"others": write_others, "thoughts": write_thoughts}.get((sys.argv[1:] or [""])[0], write)()

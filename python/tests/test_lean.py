@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from tiny import tiny_model
 
 from forge_steps.lean import make_lean
 
 
-def build(lean: bool, dropout: float = 0.0):
+def build(lean: bool, dropout: float = 0.0, kind: str = "llama"):
     from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(0)
-    model = get_peft_model(tiny_model(), LoraConfig(r=4, lora_alpha=12, lora_dropout=dropout, target_modules="all-linear", task_type="CAUSAL_LM"))
+    model = get_peft_model(tiny_model(kind=kind), LoraConfig(r=4, lora_alpha=12, lora_dropout=dropout, target_modules="all-linear", task_type="CAUSAL_LM"))
     with torch.no_grad():
         for name, p in model.named_parameters():
             if "lora_B" in name:
@@ -21,19 +22,23 @@ def build(lean: bool, dropout: float = 0.0):
     return model.train(), changed
 
 
-def test_outputs_and_gradients_are_the_same() -> None:
+#: Of an architecture the fused modules of a layer: projections without a bias, norms, and the MLP (a Gemma's are others); and matrices of adapters.
+LAYERS = {"llama": (7 + 2 + 1, 14), "phi3": (4 + 2 + 1, 8), "glm4": (3 + 4 + 1, 12), "gemma3_text": (7, 14)}
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_outputs_and_gradients_are_the_same(kind: str) -> None:
     ids = torch.randint(0, 300, (3, 17), generator=torch.Generator().manual_seed(5))
     results = []
     for lean in (False, True):
-        model, changed = build(lean)
-        # 3 layers of 7 projections, 2 norms and one MLP, and the last norm.
-        assert changed == (3 * (7 + 2 + 1) + 1 if lean else 0)
+        model, changed = build(lean, kind=kind)
+        assert changed == (3 * LAYERS[kind][0] + (kind != "gemma3_text") if lean else 0)  # three layers, and the last norm
         logits = model(input_ids=ids).logits
         logits.square().mean().backward()
         results.append((logits.detach(), {n: p.grad for n, p in model.named_parameters() if p.grad is not None}))
     (plain, wanted), (fused, found) = results
     torch.testing.assert_close(fused, plain, rtol=0, atol=1e-5 * plain.abs().max().item())
-    assert found.keys() == wanted.keys() and len(found) == 42
+    assert found.keys() == wanted.keys() and len(found) == 3 * LAYERS[kind][1]
     for name in wanted:
         torch.testing.assert_close(found[name], wanted[name], rtol=0, atol=1e-4 * wanted[name].abs().max().item())
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import byte_tokenizer, rendered, tiny_model
+from tiny import OTHERS, byte_tokenizer, rendered, tiny_model
 from torch.nn import functional
 
 from forge_steps.adapter import Trainee
@@ -24,10 +24,10 @@ def encoded(count: int, seed: int = 0) -> list[Encoded]:
     return [encode(tokenizer, r["id"], r["segments"]) for r in rendered(count, seed)]
 
 
-def trainee(attention: str = "pytorch's") -> Trainee:
+def trainee(attention: str = "pytorch's", kind: str = "llama") -> Trainee:
     """A trainee whose LoRA B matrices are not zero, so that every gradient says something; with our attention or PyTorch's."""
     torch.manual_seed(0)
-    model = tiny_model()
+    model = tiny_model(kind=kind)
     if attention == "ours":
         assert install(model)
     made = Trainee(model, rank=4, alpha=8, dropout=0.0, weight_decay=0.0, check=lambda: None)
@@ -38,14 +38,14 @@ def trainee(attention: str = "pytorch's") -> Trainee:
     return made
 
 
-def textbook(samples: list[Encoded]) -> tuple[float, dict[str, torch.Tensor]]:
+def textbook(samples: list[Encoded], kind: str = "llama") -> tuple[float, dict[str, torch.Tensor]]:
     """Loss and LoRA gradients of the padded batch by transformers and PEFT alone: whole sequences, attention mask, labels."""
     from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(0)
     config = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
-    model = get_peft_model(tiny_model(), config)
-    weights = trainee().state()["weights"]
+    model = get_peft_model(tiny_model(kind=kind), config)
+    weights = trainee(kind=kind).state()["weights"]
     with torch.no_grad():
         for name, p in model.named_parameters():
             if p.requires_grad:
@@ -92,6 +92,17 @@ def test_gradients_equal_the_padded_batchs(shared: bool, attention: str, row_tok
     made = trainee(attention)
     found, learned = step_backward(made.model, samples, prefix if shared else 0, row_tokens)
     assert learned == sum(sum(s.learn) for s in samples)
+    assert found == pytest.approx(loss, rel=1e-5)
+    assert difference(made.gradients(), wanted) <= 1e-5
+
+
+@pytest.mark.parametrize("attention", ["pytorch's", "ours"])
+@pytest.mark.parametrize("kind", OTHERS)
+def test_gradients_of_every_architecture_equal_the_padded_batchs(kind: str, attention: str) -> None:
+    samples = encoded(9)
+    loss, wanted = textbook(samples, kind)
+    made = trainee(attention, kind)
+    found, _ = step_backward(made.model, samples, shared_prefix(samples), 300)
     assert found == pytest.approx(loss, rel=1e-5)
     assert difference(made.gradients(), wanted) <= 1e-5
 

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from forge_steps import shared_attention
-from forge_steps.shared_attention import CHUNK, NAME, Bands, SharedAttention, additive, attend, install
+from forge_steps.shared_attention import CHUNK, NAME, Bands, SharedAttention, Window, additive, attend, install
 
 
-def reference(q: Tensor, k: Tensor, v: Tensor, pk: Tensor, pv: Tensor, scale: float, bands: list[list[int]]) -> Tensor:
+def reference(q: Tensor, k: Tensor, v: Tensor, pk: Tensor, pv: Tensor, scale: float, bands: list[list[int]], window: int | None = None) -> Tensor:
     """The textbook way: each sample alone, the prefix copied before its keys and values, one mask over both."""
     copies = q.shape[1] // k.shape[1]
     out = torch.zeros_like(q)
@@ -25,6 +25,8 @@ def reference(q: Tensor, k: Tensor, v: Tensor, pk: Tensor, pv: Tensor, scale: fl
             own = slice(at, at + length)
             keys, values = (torch.cat([p[None], x[:, :, own]], 2).repeat_interleave(copies, 1) for p, x in ((pk, k), (pv, v)))
             mask = torch.ones((length, pk.shape[1] + length), dtype=torch.bool).tril(pk.shape[1])
+            if window is not None:
+                mask = mask.triu(pk.shape[1] - window + 1)
             out[:, :, own] = functional.scaled_dot_product_attention(q[:, :, own], keys, values, attn_mask=mask, scale=scale)
             at += length
     return out
@@ -48,11 +50,12 @@ def bands_of(bands: list[list[int]]) -> Bands:
     st.sampled_from([2, 8]),
     st.sampled_from([0.125, 0.3]),
     st.sampled_from([4, CHUNK]),
+    st.sampled_from([None, 1, 3, 12]),
     st.integers(0, 999),
 )
 @settings(max_examples=150, deadline=None)
 def test_values_and_gradients_are_pytorchs(
-    samples: list[list[int]], after: int, groups: int, copies: int, prefix: int, fill: int, dim: int, scale: float, chunk: int, seed: int
+    samples: list[list[int]], after: int, groups: int, copies: int, prefix: int, fill: int, dim: int, scale: float, chunk: int, size: int | None, seed: int
 ) -> None:
     torch.manual_seed(seed)
     bands = bands_of(samples)
@@ -66,10 +69,14 @@ def test_values_and_gradients_are_pytorchs(
     counted = torch.zeros(tokens, dtype=torch.float64)
     for band, of in enumerate(samples):
         counted[band * bands.width : band * bands.width + sum(of)] = 1
+    at = torch.zeros(tokens, dtype=torch.long)
+    for band, of in enumerate(samples):
+        at[band * bands.width : band * bands.width + sum(of)] = torch.cat([torch.arange(prefix, prefix + length) for length in of])
+    window = None if size is None else Window(size, at, torch.arange(prefix + fill) if prefix > 0 else None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shared_attention, "CHUNK", chunk)
         # Tokens that fill a band up see themselves; nobody reads what they get.
-        ours, theirs = SharedAttention.apply(*found[:3], *shared, prefix, scale, [bands]) * counted[:, None], reference(*wanted, scale, samples)
+        ours, theirs = SharedAttention.apply(*found[:3], *shared, prefix, scale, [bands], window) * counted[:, None], reference(*wanted, scale, samples, size)
         torch.testing.assert_close(ours, theirs)
         towards = torch.randn_like(theirs)
         ours.backward(towards)
@@ -96,7 +103,7 @@ def test_without_a_prefix_it_is_causal_attention(width: int) -> None:
 def test_a_model_whose_attention_is_not_plain_keeps_its_own() -> None:
     plain, windowed, other = tiny_model(), tiny_model(), tiny_model()
     windowed.config.sliding_window = 16
-    other.config.model_type = "gemma3_text"
+    other.config.model_type = "gemma2"
     assert install(plain) and plain.config._attn_implementation == NAME
     assert not install(windowed) and not install(other)
     assert windowed.config._attn_implementation != NAME

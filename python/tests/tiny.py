@@ -9,13 +9,26 @@ from typing import Any
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 
 
-def tiny_model(seed: int = 0, layers: int = 3, vocabulary: int = 320) -> Any:
-    """A Llama with grouped-query attention, as the real ones have it, in float32."""
+#: What makes a tiny model one of another architecture, by its type in transformers.
+OTHERS: dict[str, dict[str, Any]] = {
+    "gemma3_text": {
+        "sliding_window": 24,  # less than the shared beginning of the samples below
+        "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+        "query_pre_attn_scalar": 8,
+    },
+    "phi3": {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}},
+    "glm4": {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}, "attention_bias": True},
+}
+
+
+def tiny_model(seed: int = 0, layers: int = 3, vocabulary: int = 320, kind: str = "llama") -> Any:
+    """A Llama (or a key of `OTHERS`) with grouped-query attention, as the real ones have it, in float32."""
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
 
     torch.manual_seed(seed)
-    config = LlamaConfig(
+    config = AutoConfig.for_model(
+        kind,
         vocab_size=vocabulary,
         hidden_size=48,
         intermediate_size=96,
@@ -30,8 +43,9 @@ def tiny_model(seed: int = 0, layers: int = 3, vocabulary: int = 320) -> Any:
         bos_token_id=1,
         eos_token_id=2,
         pad_token_id=2,
+        **OTHERS.get(kind, {}),
     )
-    return LlamaForCausalLM(config).eval()
+    return AutoModelForCausalLM.from_config(config, attn_implementation="sdpa").eval()
 
 
 def byte_tokenizer() -> Any:

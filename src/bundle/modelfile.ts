@@ -6,6 +6,9 @@
  * Ollama finds out from the template that the model knows tools (`.Tools` is mentioned) and how a call
  * begins (the first text inside `if .ToolCalls`), which is why both are written as they are.
  *
+ * Of a model that thinks (Ollama 0.9 and newer) it finds the texts around a thought as the first and last text of the block with `.Thinking` in it
+ * (thinking/template.go), takes what is between them for the message's `thinking`, and says by `.Think` whether the user wants it.
+ *
  * Two things are out of a template's reach, and said in the bundle's README: foreign text that holds
  * control words is not neutralised there, and Ollama writes `<`, `>` and `&` in a call's arguments as
  * JSON escapes.
@@ -45,18 +48,32 @@ export function goTemplate(t: Turns): string {
   const { user, ended } = afterSystemTurn(t);
   const turn = [
     `{{ if eq .Role "tool" }}{{ if eq $previous "tool" }}${goText(between)}{{ else }}${goText(first)}{{ end }}{{ .Content }}`,
-    `{{ else if eq .Role "assistant" }}${goText(t.assistant[0])}{{ .Content }}${calls}${goText(t.assistant[1])}`,
+    `{{ else if eq .Role "assistant" }}${goText(t.assistant[0])}${thoughtOf(t)}{{ .Content }}${calls}${goText(t.assistant[1])}`,
     `{{ else if eq .Role "user" }}${user}`,
     `{{ else if $i }}${goText(t.laterSystem[0])}{{ .Content }}${goText(t.laterSystem[1])}{{ end }}`,
   ].join("");
   const system = `{{ if eq $i 0 }}${goText(t.system[0])}{{ if eq .Role "system" }}{{ .Content }}{{ else }}${goText(t.defaultSystem)}{{ end }}${goText(t.system[1])}{{ end }}`;
   const closeResults = `{{ if and (eq $previous "tool") (ne .Role "tool") }}${goText(last)}{{ end }}`;
   return [
-    `{{ if .Tools }}{{/* the tools are fixed: the model was trained on the list below */}}{{ end }}{{ $previous := "" }}`,
+    `{{ if .Tools }}{{/* the tools are fixed: the model was trained on the list below */}}{{ end }}{{ $previous := "" }}${lastUserOf(t)}`,
     `{{ range $i, $message := .Messages }}${system}${closeResults}${ended}${turn}{{ $previous = .Role }}{{ end }}`,
-    `{{ if eq $previous "tool" }}${goText(last)}{{ end }}${alone(t)}${goText(t.generation)}`,
+    `{{ if eq $previous "tool" }}${goText(last)}{{ end }}${alone(t)}${goText(t.generation)}${withoutThought(t)}`,
   ].join("");
 }
+
+/** A thought that is read again, after the last user's message. Where none is, a block that is never written: Ollama reads the texts around a thought off it. */
+function thoughtOf({ thought }: Turns): string {
+  if (thought === undefined) return "";
+  const [before, after] = thought.around;
+  return `{{ if and .Thinking ${thought.kept ? "(ge $user 0) (gt $i $user)" : "(lt $i 0)"} }}${goText(before)}{{ .Thinking }}${goText(after)}{{ end }}`;
+}
+
+/** Which message is the last user's; -1 where there is none. */
+const lastUserOf = ({ thought }: Turns): string =>
+  thought?.kept === true ? '{{ $user := -1 }}{{ range $i, $message := .Messages }}{{ if eq .Role "user" }}{{ $user = $i }}{{ end }}{{ end }}' : "";
+
+/** An empty thought where the user of the model wants none. */
+const withoutThought = ({ thought }: Turns): string => (thought === undefined ? "" : `{{ if and .IsThinkSet (not .Think) }}${goText(thought.none)}{{ end }}`);
 
 /** A user's message, and what ends the system turn before another one: where a template writes the first user's words into the system turn. */
 function afterSystemTurn(t: Turns): { readonly user: string; readonly ended: string } {

@@ -8,6 +8,7 @@
  * throws: then the family's template has a shape that this module does not know.
  */
 import type { Renderer } from "../models/render.ts";
+import { AFTER_THOUGHT, emptyThought, type ThinkingTemplate } from "../models/thinking.ts";
 import type { Message } from "../schemas/generated/sample.ts";
 import type { ToolDefinition } from "../schemas/generated/toolset.ts";
 
@@ -35,6 +36,18 @@ export interface Turns {
   readonly result: readonly [first: string, between: string, last: string];
   /** What begins the assistant's next turn. */
   readonly generation: string;
+  /** Of a model that thinks. */
+  readonly thought?: ThoughtTurns;
+}
+
+/** How thoughts stand in a conversation. */
+export interface ThoughtTurns {
+  /** Around a thought, before the content. */
+  readonly around: Around;
+  /** Whether thoughts after the last user's message are read again; those before it never are. */
+  readonly kept: boolean;
+  /** What follows `generation` where the model is not to think: the rest of an empty thought. */
+  readonly none: string;
 }
 
 /** Words that no template transforms and no conversation of ours holds. */
@@ -51,8 +64,12 @@ const argumentsOf = (name: string): string => `{"${MARK(`${name}args`)}":1}`;
 
 /** Measures a renderer with the tools in its prompt. Throws when the template does not decompose. */
 export function measureTurns(renderer: Renderer, tools: readonly ToolDefinition[], defaultSystem: string): Turns {
-  const render = (messages: readonly Message[], generate = false): string => renderer.prompt(messages, tools, { addGenerationPrompt: generate });
+  const { thinking } = renderer;
+  const prompt = (messages: readonly Message[], generate: boolean): string => renderer.prompt(messages, tools, { addGenerationPrompt: generate });
   const start = [system("s"), user("u")];
+  const generation = strip(prompt(start, true), prompt(start, false));
+  // A template that lets a model think writes the last of the assistant's messages with its thought, but in a prompt, where there is a next one.
+  const render = (messages: readonly Message[]): string => (thinking === undefined ? prompt(messages, false) : stripEnd(prompt(messages, true), generation));
   const base = render(start);
   const [systemBefore, systemRest] = cut(base, MARK("s"));
   const afterFirst = render([system("s")]);
@@ -90,8 +107,19 @@ export function measureTurns(renderer: Renderer, tools: readonly ToolDefinition[
     callToCall,
     call: [open, middle, close],
     result: [first, between, last],
-    generation: strip(render(start, true), base),
+    generation,
+    ...(thinking === undefined ? {} : { thought: thoughtTurns(thinking, assistant, tail([thinkingAloud("t", "a")])) }),
   };
+}
+
+const thinkingAloud = (thought: string, content: string): Message => ({ role: "assistant", content: MARK(content), reasoning_content: MARK(thought) });
+
+/** @param shown a message with a thought, after the last user's */
+function thoughtTurns(thinking: ThinkingTemplate, assistant: Around, shown: string): ThoughtTurns {
+  const kept = shown.includes(MARK("t"));
+  const before = cut(strip(shown, assistant[0]), MARK("a"))[0];
+  const around: Around = kept ? cut(before, MARK("t")) : [`${thinking.open}\n`, `\n${thinking.close}${AFTER_THOUGHT}`];
+  return { around, kept, none: emptyThought(thinking) };
 }
 
 /** The prompt for a conversation, from the measured texts alone: what the Go template does, in TypeScript. */
@@ -99,6 +127,7 @@ export function renderTurns(turns: Turns, messages: readonly Message[]): string 
   let out = "";
   let previous = "";
   const first = messages[0]?.role === "system" ? 1 : 0;
+  const lastUser = messages.findLastIndex((m) => m.role === "user");
   for (const [i, m] of messages.entries()) {
     if (i === 0) out += turns.system[0] + (m.role === "system" ? m.content : turns.defaultSystem) + turns.system[1];
     if (previous === "tool" && m.role !== "tool") out += turns.result[2];
@@ -107,7 +136,14 @@ export function renderTurns(turns: Turns, messages: readonly Message[]): string 
     else if (m.role === "assistant") {
       const content = m.content ?? "";
       const calls = (m.tool_calls ?? []).map((c) => turns.call[0] + c.function.name + turns.call[1] + c.function.arguments + turns.call[2]);
-      out += turns.assistant[0] + content + (calls.length > 0 && content !== "" ? turns.textToCall : "") + calls.join(turns.callToCall) + turns.assistant[1];
+      const thought = turns.thought?.kept === true && lastUser >= 0 && i > lastUser ? (m.reasoning_content ?? "") : "";
+      out +=
+        turns.assistant[0] +
+        (thought === "" ? "" : turns.thought?.around.join(thought)) +
+        content +
+        (calls.length > 0 && content !== "" ? turns.textToCall : "") +
+        calls.join(turns.callToCall) +
+        turns.assistant[1];
     } else if (m.role === "user") {
       const [before, after] = i === first ? turns.firstUser : turns.user;
       out += before + m.content + after;

@@ -153,6 +153,10 @@ async function problemsOfTemplate(dir: string, { prompt, toolset, agent }: Bundl
   if (prompt.tool_prompt !== renderer.toolPrompt(toolset.tools)) problems.push("the tool prompt is not what the tools render to");
   if (prompt.system_prompt !== SYSTEM_PROMPT) problems.push("the system prompt is another");
   if (prompt.stop_tokens.join() !== agent.runtime.stop_tokens.join()) problems.push("agent.yaml and prompt_template.json name different stop tokens");
+  if (agent.runtime.supports_thinking !== (renderer.thinking !== undefined))
+    problems.push(
+      `agent.yaml says that the model ${agent.runtime.supports_thinking ? "thinks, and its chat template lets it not" : "does not think, and its chat template lets it"}`,
+    );
   const modelfile = await readText(dir, "Modelfile");
   if ("problem" in modelfile) problems.push(modelfile.problem);
   else if (!modelfile.text.includes(templateCommand(measureTurns(renderer, toolset.tools, SYSTEM_PROMPT))))

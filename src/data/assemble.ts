@@ -1,7 +1,7 @@
 /** Turns a draft and its outcomes into a sample, or into a held-out case. */
 import { SYSTEM_PROMPT } from "../models/prompt.ts";
 import type { JsonObject } from "../platform/json.ts";
-import { callsOf, type Draft, type DraftCall, type Exchange } from "./teacher/teacher.ts";
+import { callsOf, type Draft, type DraftCall, type Exchange, type Thoughts } from "./teacher/teacher.ts";
 import type { CallOutcome, EvaluationCase, Message, Sample } from "./types.ts";
 
 /** What one exchange came to. */
@@ -13,8 +13,10 @@ export interface Served {
   readonly simulated?: boolean;
   /** The base model's answer, for plain questions. */
   readonly plain?: string;
-  /** The teacher's answer from the outcome, where the draft has none. */
+  /** The teacher's answer from the outcome, where the draft has none; of one that thinks, what its thought led to. */
   readonly answer?: string;
+  /** What the teacher thought before each message of the assistant's. */
+  readonly thoughts?: Thoughts;
 }
 
 /** Arguments as JSON text: compact, keys in the order of the schema (the order they were made in). */
@@ -23,7 +25,7 @@ export const argumentsText = (args: JsonObject): string => JSON.stringify(args);
 /** The conversation of a draft; outcomes that are not known yet are left blank (for the checks that need no execution). */
 export function sampleOf(draft: Draft, served: readonly Served[], toolNameOf: (draft: Draft) => string | null): Sample {
   const messages: Message[] = [{ role: "system", content: SYSTEM_PROMPT }];
-  for (const [i, e] of draft.exchanges.entries()) messages.push(...turns(e, served[i] ?? {}, i));
+  for (const [i, e] of draft.exchanges.entries()) messages.push(...withThoughts(turns(e, served[i] ?? {}, i), e, served[i] ?? {}, draft.augmented === true));
   const simulated = served.some((s) => s.simulated === true);
   return {
     id: draft.slot.id,
@@ -38,10 +40,23 @@ export function sampleOf(draft: Draft, served: readonly Served[], toolNameOf: (d
   };
 }
 
+/** The messages with what was thought before each; what came with an exchange that was varied since, or with another answer, is left out. */
+function withThoughts(messages: Message[], e: Exchange, s: Served, varied: boolean): Message[] {
+  const own = varied || e.kind === "plain" ? undefined : e.thoughts;
+  if (s.thoughts === undefined && own === undefined) return messages;
+  let move = 0;
+  return messages.map((m, i): Message => {
+    if (m.role !== "assistant") return m;
+    const thought = (s.thoughts ?? own ?? [])[move++];
+    const another = s.thoughts === undefined && i === messages.length - 1 && e.kind === "call" && e.told !== m.content;
+    return thought === undefined || thought === "" || another ? m : { ...m, reasoning_content: thought };
+  });
+}
+
 function turns(e: Exchange, s: Served, index: number): Message[] {
   const user: Message = { role: "user", content: e.user };
-  if (e.kind === "say") return [user, { role: "assistant", content: e.answer }];
-  if (e.kind === "plain") return [user, { role: "assistant", content: s.plain ?? "" }];
+  if (e.kind === "say") return [user, { role: "assistant", content: s.answer ?? e.answer }];
+  if (e.kind === "plain") return [user, { role: "assistant", content: s.answer ?? s.plain ?? "" }];
   const outcomes = [s.outcome, ...(s.more ?? [])];
   const calls = callsOf(e).map((call, k) => {
     const id = `call_${index + 1}${k === 0 ? "" : `_${k + 1}`}`;

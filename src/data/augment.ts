@@ -23,6 +23,9 @@ import type { Slot, Toolset } from "./types.ts";
 
 const REGISTERS: readonly Register[] = ["plain", "polite", "casual", "terse", "chatty"];
 
+/** Attempts at a variation about which the teacher thinks: most come to nothing before it is asked. */
+const THOUGHT_ATTEMPTS = 8;
+
 export interface AugmentOptions {
   readonly toolset: Toolset;
   readonly seed: number;
@@ -47,8 +50,11 @@ export function augmented(teacher: Teacher, o: AugmentOptions): Teacher {
   const orphans = new Set<string>();
   return {
     ...teacher,
-    // A variation that costs nothing is tried as often as it takes.
-    attempts: (slot) => (seedOf.has(slot.id) && !orphans.has(slot.id) && reword === undefined ? undefined : teacher.attempts?.(slot)),
+    // A variation that costs nothing is tried as often as it takes; what is thought about it costs.
+    attempts: (slot) => {
+      if (!seedOf.has(slot.id) || orphans.has(slot.id) || reword !== undefined) return teacher.attempts?.(slot);
+      return teacher.think === undefined ? undefined : THOUGHT_ATTEMPTS;
+    },
     draft: async (requests, onDraft) => {
       const pending = new Set(requests.map((r) => r.slot.id));
       const waits = ({ slot }: DraftRequest): boolean => pending.has(seedOf.get(slot.id) ?? "");

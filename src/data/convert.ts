@@ -2,15 +2,15 @@
  * Brings a file of conversations into another form, a line at a time: memory does not grow with the file. A line that is no conversation, or
  * whose numbers the form cannot hold, is left out and named; the output appears whole, or not at all.
  */
-import { createReadStream, createWriteStream } from "node:fs";
+import { createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { TextDecoder } from "node:util";
 import { LineSplitter } from "../platform/lines.ts";
 import { type Format, toolsBeside } from "./formats/format.ts";
-import { decodeLine, LONGEST_LINE, readLine, type Unreadable, wideOf } from "./import.ts";
+import { decodeLine, LONGEST_LINE, readLine, type Unreadable } from "./import.ts";
 import { LostNumber } from "./numbers.ts";
+import { chunksOf, inUtf8 } from "./source-lines.ts";
 import type { ToolDefinition } from "./types.ts";
 
 export interface Conversion {
@@ -73,8 +73,8 @@ export async function convertFile(from: string, to: string, format: Format, tool
       return line.text;
     };
     const splitter = new LineSplitter(onLine, LONGEST_LINE, decode);
-    for await (const chunk of inUtf8(from)) {
-      splitter.push(chunk);
+    for await (const chunk of inUtf8(chunksOf(from))) {
+      splitter.push(Buffer.from(chunk)); // It keeps pieces of lines.
       yield ready.join("");
       ready = [];
     }
@@ -88,17 +88,4 @@ export async function convertFile(from: string, to: string, format: Format, tool
     await rm(part, { force: true });
   }
   return { lines, written, left, unreadable, foreign: { count: foreignCount, lines: foreign } };
-}
-
-/** The bytes of a file as they are; those of UTF-16 as UTF-8. */
-async function* inUtf8(path: string): AsyncGenerator<Buffer> {
-  let decoder: TextDecoder | undefined;
-  let first = true;
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-    const wide = first ? wideOf(chunk) : undefined;
-    if (wide !== undefined) decoder = new TextDecoder(wide);
-    first = false;
-    yield decoder === undefined ? chunk : Buffer.from(decoder.decode(chunk, { stream: true }));
-  }
-  if (decoder !== undefined) yield Buffer.from(decoder.decode());
 }

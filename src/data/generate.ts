@@ -16,7 +16,7 @@ import { type Line, lineFor, type SplitTeacher } from "./line.ts";
 import { NearIndex } from "./similarity.ts";
 import { promptKey } from "./split.ts";
 import { builtinTeacher } from "./teacher/builtin/index.ts";
-import { type AnswerRequest, callsOf, type Draft, type DraftCall, type Exchange, isHeldout, type Teacher } from "./teacher/teacher.ts";
+import { type AnswerRequest, callsOf, type Draft, type DraftCall, type Exchange, isHeldout, type Teacher, type ThinkRequest } from "./teacher/teacher.ts";
 import type { CallOutcome, EvaluationCase, GenerateInput, Generation, GenerationStatistics, Sample, Slot } from "./types.ts";
 
 /** Attempts at a slot before it counts as short. */
@@ -56,7 +56,7 @@ export async function generate(input: GenerateInput, teacher?: SplitTeacher): Pr
     if (executor.failure !== undefined) return err(executor.failure);
     run.settle();
     if (run.pending.size > 0) continue;
-    for (const answer of [() => run.answerPlain(), () => run.answerOutcomes()]) {
+    for (const answer of [() => run.answerPlain(), () => run.answerOutcomes(), () => run.thinkAloud()]) {
       const answered = await answer();
       if (!answered.ok) return answered;
     }
@@ -279,6 +279,8 @@ class Filling {
   /** Asks the base model for the answers that only it may give. A blank answer sends the slot back. */
   async answerPlain(): Promise<Result<null>> {
     const asked: { i: number; text: string }[] = [];
+    // A teacher that thinks answers them itself: its thought and the base model's words would not belong together.
+    if (this.thinks()) return ok(null);
     for (const [i, p] of this.places.entries()) {
       if (!p.draft || isHeldout(p.slot) || p.plain !== null) continue;
       const e = p.draft.exchanges.find((x) => x.kind === "plain");
@@ -310,6 +312,8 @@ class Filling {
         if (e.kind !== "call" || !shown || !s?.outcome || s.answer !== undefined) continue;
         // Asked for once: an answer may draw from the draft's own stream.
         const own = e.answer(s.outcome, s.more ?? []);
+        // What is shown is answered with its thought instead (thinkAloud); of a case's history nobody reads one.
+        if (own === null && this.thinks() && !isHeldout(p.slot)) continue;
         const more = (e.more ?? []).map((m, n) => ({ call: m.call, outcome: s.more?.[n] as CallOutcome }));
         if (own !== null) p.served[k] = { ...s, answer: own };
         else asked.push({ i, k, request: { slot: p.slot, user: e.user, call: e.call, outcome: s.outcome, more } });
@@ -329,6 +333,49 @@ class Filling {
       }
     }
     return ok(null);
+  }
+
+  /** Whether the teacher is asked what it thinks. */
+  private thinks(): boolean {
+    return this.input.thinking === true && this.teacher.think !== undefined;
+  }
+
+  /**
+   * Has the teacher make every move of the training samples itself, with its thought; exchange by exchange, as each follows on the answers before it.
+   * A move that is another than the sample's sends the slot back.
+   */
+  async thinkAloud(): Promise<Result<null>> {
+    const { think } = this.teacher;
+    if (think === undefined || !this.thinks()) return ok(null);
+    for (let k = 0; ; k++) {
+      const asked: { i: number; request: ThinkRequest }[] = [];
+      let more = false;
+      for (const [i, p] of this.places.entries()) {
+        if (!p.draft || isHeldout(p.slot) || p.draft.exchanges[k] === undefined) continue;
+        more = true;
+        if (p.served[k]?.thoughts === undefined) asked.push(...movesOf(p, p.draft, k).map((request) => ({ i, request })));
+      }
+      if (!more) return ok(null);
+      if (asked.length === 0) continue;
+      let thought = 0;
+      const moves = await think(
+        asked.map((a) => a.request),
+        () => this.input.onProgress?.(++thought, asked.length, "thoughts"),
+      );
+      if (!moves.ok) return moves;
+      const byPlace = new Map<number, (typeof moves.value)[number][]>();
+      for (const [n, { i }] of asked.entries()) byPlace.set(i, [...(byPlace.get(i) ?? []), moves.value[n] ?? null]);
+      for (const [i, made] of byPlace) {
+        const place = this.at(i);
+        if (made.every((m) => m !== null)) {
+          const answer = made.at(-1)?.answer;
+          place.served[k] = { ...place.served[k], thoughts: made.map((m) => m.thought), ...(answer !== undefined && { answer }) };
+          continue;
+        }
+        this.release(i);
+        if (this.refuse(i, "thought") === "again") this.pending.add(i);
+      }
+    }
   }
 
   /** Sends back what only shows once the answers are there: an answer that its result does not bear out, a secret in what a tool gave back. */
@@ -436,7 +483,18 @@ class Filling {
 const failedBy = (reason: string): string => `every attempt failed: ${reason}`;
 
 /** What each exchange came to, the base model's answers among it. */
-const servedWhole = (p: Place, draft: Draft): Served[] => p.served.map((s, k) => (draft.exchanges[k]?.kind === "plain" ? { plain: p.plain ?? "" } : s));
+const servedWhole = (p: Place, draft: Draft): Served[] => p.served.map((s, k) => (draft.exchanges[k]?.kind === "plain" ? { ...s, plain: p.plain ?? "" } : s));
+
+/** The assistant's moves of a place's exchange, each with what comes before it. */
+function movesOf(p: Place, draft: Draft, k: number): ThinkRequest[] {
+  const { messages } = sampleOf({ ...draft, exchanges: draft.exchanges.slice(0, k + 1) }, servedWhole(p, draft), toolName);
+  const from = messages.findLastIndex((m) => m.role === "user");
+  const due = [...callsOf(draft.exchanges[k] as Exchange)];
+  const moves = messages.flatMap((m, at) => (m.role === "assistant" ? [{ at, calls: m.tool_calls?.length ?? 0 }] : []));
+  return moves.flatMap(({ at, calls }, move) =>
+    at < from ? [] : [{ slot: p.slot, attempt: p.attempt, move, before: messages.slice(0, at), calls: due.splice(0, calls) }],
+  );
+}
 
 /** The words of the user, as compared between samples. */
 const promptOf = (draft: Draft): string => promptKey(draft.exchanges.map((e) => e.user).join(" / "));

@@ -4,6 +4,7 @@
  * that is what a quality report is for. `readBytes` undoes what editors and exports do to a file's encoding. No number of a
  * call is read as another: a line where one would be is such a line.
  */
+import { splitThought } from "../models/thinking.ts";
 import { validate } from "../schemas/generated/sample.validate.js";
 import { withMessages } from "./formats/index.ts";
 import { LostNumber, lostIn, lostNumbers } from "./numbers.ts";
@@ -115,9 +116,16 @@ export function importSamples(text: string, fix: boolean): Imported {
   return { samples, lineOf, unreadable, lines, repaired };
 }
 
+/** What is said of a line with so many characters. */
+export const tooLong = (line: number, length: number): Unreadable => ({
+  line,
+  reason: "shape",
+  message: `line ${line} has ${length} characters, more than a conversation has`,
+});
+
 /** One line, as `importSamples` reads it. */
 export function readLine(source: string, line: number, fix: boolean): { readonly sample: Sample; readonly closed: boolean } | Unreadable {
-  if (source.length > LONGEST_LINE) return { line, reason: "shape", message: `line ${line} has ${source.length} characters, more than a conversation has` };
+  if (source.length > LONGEST_LINE) return tooLong(line, source.length);
   let value = parse(source);
   const closed = value === undefined ? closeJson(source) : undefined;
   if (value === undefined && closed === undefined) return { line, reason: "json", message: `line ${line} is not JSON` };
@@ -225,10 +233,21 @@ function asMessage(value: unknown, at: number, all: readonly unknown[], lost: Re
   const { role, content, tool_calls, tool_call_id, name } = value as Record<string, unknown>;
   if (role === "assistant") {
     const calls = Array.isArray(tool_calls) && tool_calls.length > 0 ? { tool_calls: tool_calls.map((c, i) => asCall(c, `call_${at}_${i}`, lost)) } : {};
-    return { role, content: content ?? null, ...calls };
+    return { role, ...thoughtAndContent(value as Record<string, unknown>), ...calls };
   }
   if (role === "tool") return { role, content, tool_call_id: tool_call_id ?? idOfCall(all, at), ...(typeof name === "string" ? { name } : {}) };
   return { role, content };
+}
+
+/** A thought stands in a field of its own, under either name that interfaces have for it; one at the head of the content is taken off it. */
+function thoughtAndContent({ content, reasoning_content, reasoning }: Record<string, unknown>): {
+  readonly content: unknown;
+  readonly reasoning_content?: string;
+} {
+  const beside = [reasoning_content, reasoning].find((t): t is string => typeof t === "string" && t.trim() !== "");
+  const found = typeof content === "string" && beside === undefined ? splitThought(content) : undefined;
+  const thought = beside ?? found?.thought ?? "";
+  return { content: found === undefined ? (content ?? null) : found.content || null, ...(thought !== "" && { reasoning_content: thought }) };
 }
 
 /** The id of the call that a result without one belongs to: the results stand in the order of the calls before them. */

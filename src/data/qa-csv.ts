@@ -3,23 +3,39 @@
  * count, an issue or a line that was left out. No figure that is not in the JSON report.
  */
 import type { QaReport } from "../schemas/generated/qa-report.ts";
+import type { TakenOut } from "./types.ts";
 
 export function qaCsv(r: QaReport): string {
-  const rows: (readonly [string, string, string | number, string?])[] = [["section", "name", "value", "detail"]];
-  const section = (name: string, table: Readonly<Record<string, number | null>>): void => {
-    for (const [key, value] of Object.entries(table)) rows.push([name, key, value ?? ""]);
-  };
-  section("totals", r.totals);
-  section("figures", r.figures);
-  section("dropped", r.dropped);
-  section("repaired", r.repaired ?? {});
-  for (const t of r.taken_out ?? []) rows.push(["taken_out", t.check, t.line ?? "", t.sample === null ? t.message : `${t.sample}: ${t.message}`]);
-  section("tool", r.coverage.by_tool);
-  section("scenario", r.coverage.by_scenario);
-  section("kind", r.coverage.by_kind);
-  for (const issue of r.issues) rows.push(["issue", issue.check, issue.sample ?? "", issue.message]);
-  return rows.map((row) => `${Array.from({ length: 4 }, (_, i) => cell(row[i] ?? "")).join(",")}\r\n`).join("");
+  const { before, after } = qaCsvParts(r);
+  return before + after;
 }
+
+type Row = readonly [string, string, string | number, string?];
+
+/** The table in two parts: more lines that were left out may stand between them. */
+export function qaCsvParts(r: QaReport): { readonly before: string; readonly after: string } {
+  const section = (name: string, table: Readonly<Record<string, number | null>>): Row[] =>
+    Object.entries(table).map(([key, value]) => [name, key, value ?? ""]);
+  const before: Row[] = [
+    ["section", "name", "value", "detail"],
+    ...section("totals", r.totals),
+    ...section("figures", r.figures),
+    ...section("dropped", r.dropped),
+    ...section("repaired", r.repaired ?? {}),
+    ...(r.taken_out ?? []).map(takenOutRow),
+  ];
+  const after: Row[] = [
+    ...section("tool", r.coverage.by_tool),
+    ...section("scenario", r.coverage.by_scenario),
+    ...section("kind", r.coverage.by_kind),
+    ...r.issues.map((issue): Row => ["issue", issue.check, issue.sample ?? "", issue.message]),
+  ];
+  return { before: before.map(csvRow).join(""), after: after.map(csvRow).join("") };
+}
+
+export const takenOutRow = (t: TakenOut): Row => ["taken_out", t.check, t.line ?? "", t.sample === null ? t.message : `${t.sample}: ${t.message}`];
+
+export const csvRow = (row: Row): string => `${Array.from({ length: 4 }, (_, i) => cell(row[i] ?? "")).join(",")}\r\n`;
 
 /** Quoted where it must be. A text that a spreadsheet would take for a formula gets an apostrophe: names come from outside. */
 function cell(value: string | number): string {

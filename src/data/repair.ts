@@ -1,51 +1,29 @@
 /**
- * Repairs a data set as far as its meaning is certain, and takes out what cannot be repaired (`forge qa --fix`):
+ * Repairs a sample as far as its meaning is certain (`forge qa --fix`):
  * encoding, white space, arguments that break off after a whole value, values of the wrong JSON type whose right
  * form is certain (`"3"` where an integer is due), enum values in the wrong case. Nothing is invented: a missing
- * argument, an unknown tool, a text cut off in its middle are reasons to drop. Each sample that is taken out is named, with the reason.
+ * argument, an unknown tool, a text cut off in its middle stay, for the checks to refuse (brought.ts).
  */
 import type { JsonObject, JsonValue } from "../platform/json.ts";
-import { sampleChecker } from "./checks/index.ts";
-import { findDuplicates } from "./checks/set-checks.ts";
 import { closeJson } from "./import.ts";
 import { lostNumbers } from "./numbers.ts";
 import { type ArgumentCheck, compileArguments, type Property, readProperties } from "./schema.ts";
-import type { Message, Sample, TakenOut, Toolset } from "./types.ts";
+import type { Message, Sample, Toolset } from "./types.ts";
 import { toWindows1252 } from "./windows-1252.ts";
 
-export interface RepairOutcome {
-  readonly samples: readonly Sample[];
-  /** Kind of repair → samples that got it: `encoding`, `whitespace`, `truncation`, `schema`. */
-  readonly repaired: Readonly<Record<string, number>>;
-  /** The samples that were taken out, in their order. */
-  readonly takenOut: readonly TakenOut[];
+export interface Mended {
+  readonly sample: Sample;
+  /** Kinds of repair that it got: `encoding`, `whitespace`, `truncation`, `schema`. */
+  readonly kinds: ReadonlySet<string>;
 }
 
-/** @param lineOf the line of each sample by its id, where the samples stand in a file */
-export function repairSamples(samples: readonly Sample[], toolset: Toolset, lineOf: ReadonlyMap<string, number> = new Map()): RepairOutcome {
-  const check = sampleChecker(toolset);
+/** Makes the function that repairs samples, each by itself; whether one is good then is for the checks to say. */
+export function sampleMender(toolset: Toolset): (sample: Sample) => Mended {
   const tools = new Map(toolset.tools.map((t): [string, Form] => [t.name, { properties: readProperties(t), check: compileArguments(t) }]));
-  const repaired: Record<string, number> = {};
-  const takenOut: TakenOut[] = [];
-  const out = ({ id }: Sample, check: string, message: string): void => void takenOut.push({ line: lineOf.get(id) ?? null, sample: id, check, message });
-  const whole: Sample[] = [];
-  for (const sample of samples) {
+  return (sample) => {
     const kinds = new Set<string>();
-    const mended = { ...sample, messages: sample.messages.map((m) => mendMessage(m, tools, kinds)) };
-    const failure = check(mended);
-    if (failure !== null && !failure.check.ruleOfThumb) out(sample, failure.check.name, failure.message);
-    else {
-      for (const kind of kinds) repaired[kind] = (repaired[kind] ?? 0) + 1;
-      whole.push({ ...mended, qc_passed: failure === null });
-    }
-  }
-  const doubles = new Map(findDuplicates(whole).map((d) => [d.id, d]));
-  const kept = whole.filter((s) => {
-    const double = doubles.get(s.id);
-    if (double !== undefined) out(s, double.exact ? "duplicate" : "near_duplicate", `says what ${double.of} says`);
-    return double === undefined;
-  });
-  return { samples: kept, repaired, takenOut: takenOut.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)) };
+    return { sample: { ...sample, messages: sample.messages.map((m) => mendMessage(m, tools, kinds)) }, kinds };
+  };
 }
 
 /** What a tool's arguments should be. */

@@ -49,7 +49,7 @@ export interface GenerateInput {
   readonly answerPlain: AnswerPlain;
   /** Which conversations the model's window holds; all of them if left out. */
   readonly fits?: (conversations: readonly Sample["messages"][]) => Promise<Result<boolean[]>>;
-  /** Whether the model that is to learn from the samples thinks aloud (checks/thoughts.ts). */
+  /** Whether the model that is to learn from the samples thinks aloud: a teacher that can is then asked what it thinks (`Teacher.think`). */
   readonly thinking?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number, unit: string) => void;

@@ -5,6 +5,9 @@
  *
  * The loops advance together, one output each at a time: what shares a batch in llama.cpp then depends
  * on the cases alone and not on how fast a tool answers, and the same model gives the same texts again.
+ *
+ * A model that thinks writes two texts a step: its thought, bounded by `MOST_THOUGHT_TOKENS` and free, then what counts as its output, with a bound
+ * and a grammar as any. A thought is never read for calls, and is no part of an answer; one that is not closed in its bound ends the loop.
  */
 import { type Completion, type CompletionRequest, completeAll, type LlamaEngine } from "../models/llama/types.ts";
 import { type ParsedOutput, parseOutput } from "../models/parse.ts";
@@ -23,6 +26,7 @@ import { caseMessages } from "./cases.ts";
 import { toolCallGrammar } from "./grammar.ts";
 import { judge, type Transcript } from "./judge.ts";
 import { type AllowedValues, allowedValues } from "./slips.ts";
+import { afterThought, STRAY, think } from "./thoughts.ts";
 
 export interface LoopOptions {
   readonly engine: LlamaEngine;
@@ -35,7 +39,7 @@ export interface LoopOptions {
   readonly simulate?: (name: string, args: JsonObject) => string;
   /** Outputs of one loop, the answer included. Default: 5. */
   readonly maxSteps?: number;
-  /** Tokens of one output. Default: 512, enough for an answer that lists a result of a dozen rows. */
+  /** Tokens of one output, the thought of a model that thinks not among them. Default: 512, enough for an answer that lists a result of a dozen rows. */
   readonly maxTokens?: number;
   /** `constrained`: under the toolset's grammar once the model has opened a call. Default: free. */
   readonly decoding?: "free" | "constrained";
@@ -123,7 +127,7 @@ const INTERRUPTED: Failure = { code: "evaluation/interrupted", message: "the eva
 /** One output of every live loop, then the calls in them. */
 async function advance(live: readonly Loop[], run: Run): Promise<Failure | undefined> {
   const { engine, renderer, toolset, maxTokens, signal } = run.o;
-  const requests = live.map(
+  const asked = live.map(
     (l): CompletionRequest => ({
       prompt: renderer.prompt(l.messages, toolset.tools),
       prefix: run.prefix,
@@ -132,8 +136,20 @@ async function advance(live: readonly Loop[], run: Run): Promise<Failure | undef
       ...(signal === undefined ? {} : { signal }),
     }),
   );
-  const outputs =
+  const { thinking } = renderer;
+  const thoughts = thinking === undefined ? undefined : await think(engine, asked, thinking);
+  const begun =
+    thoughts === undefined
+      ? asked.map((request, at) => ({ request, at }))
+      : asked.flatMap((_, at) => {
+          const request = thoughts[at]?.next;
+          return request === undefined ? [] : [{ request, at }];
+        });
+  const requests = begun.map((b) => b.request);
+  const written =
     run.o.firstTurnOnly && !run.o.uncut ? await completeFirstTurns(engine, requests, run.onOutput) : await completeAll(engine, requests, run.onOutput);
+  const outputs = asked.map((_, at) => thoughts?.[at]?.ended);
+  for (const [k, { at }] of begun.entries()) outputs[at] = afterThought(written[k] as Result<Completion>, thoughts?.[at]);
   const calling: { loop: Loop; step: LoopStep; parsed: ParsedOutput }[] = [];
   for (const [i, loop] of live.entries()) {
     const output = outputs[i];
@@ -143,9 +159,13 @@ async function advance(live: readonly Loop[], run: Run): Promise<Failure | undef
       continue;
     }
     const { text, ms, firstTokenMs, tokens, promptTokens, stopped } = output.value;
-    const parsed = parseOutput(text);
+    const thought = thoughts?.[i]?.thought;
+    const stray = thinking !== undefined && (text.includes(thinking.open) || text.includes(thinking.close));
+    const read = parseOutput(text);
+    const parsed = stray && read.attempted ? { ...read, problem: read.problem ?? STRAY } : read;
     const step: LoopStep = {
       output: text,
+      ...(thought === undefined ? {} : { thought }),
       calls: parsed.calls.map((c) => ({ name: c.name, arguments: { ...c.arguments } })),
       attempted: parsed.attempted,
       ...(parsed.problem === undefined ? {} : { problem: parsed.problem }),
@@ -157,7 +177,13 @@ async function advance(live: readonly Loop[], run: Run): Promise<Failure | undef
       stopped,
     };
     loop.steps.push(step);
-    if (decide(loop, step, parsed, run)) calling.push({ loop, step, parsed });
+    if (thoughts?.[i]?.ended !== undefined) {
+      end(loop, "token_limit", stopped === "eos" ? "the model ended within its thought" : `the thought was not closed within ${tokens} tokens`);
+      continue;
+    }
+    // Every other program would show it as it is.
+    if (stray && !parsed.attempted) end(loop, "empty_answer", STRAY);
+    else if (decide(loop, step, parsed, run)) calling.push({ loop, step, parsed });
   }
   return execute(calling, run);
 }
@@ -228,7 +254,8 @@ async function execute(calling: readonly { loop: Loop; step: LoopStep; parsed: P
         type: "function" as const,
         function: { name: c.name, arguments: JSON.stringify(c.arguments) },
       }));
-      loop.messages.push({ role: "assistant", content: parsed.content === "" ? null : parsed.content, tool_calls: calls });
+      const thought = step.thought === undefined ? {} : { reasoning_content: step.thought };
+      loop.messages.push({ role: "assistant", content: parsed.content === "" ? null : parsed.content, ...thought, tool_calls: calls });
       for (const [i, call] of parsed.calls.entries()) {
         const result = await makeCall(loop, call.name, call.arguments, run);
         if (!result.ok) {

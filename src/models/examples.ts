@@ -3,6 +3,9 @@
  * at once after a user's message) alone, as often as the family's data file says. A move is short (no result, no answer), so it
  * costs little beside the shared prefix, and it is what is hardest to learn: whether to call, what, and with which arguments.
  *
+ * A family that thinks reads a turn otherwise once another follows: its thought is gone. So each message of the assistant's is an example of its
+ * own, whole and once, after what inference shows before it.
+ *
  * Of several requests the last is shown after the others, of which the moves are learned too; and every second time as many
  * programs keep a chat: its words alone, without the calls and results that stood between them.
  *
@@ -17,13 +20,13 @@ import type { ToolDefinition } from "../schemas/generated/toolset.ts";
 import type { Renderer, Segment } from "./render.ts";
 
 export interface TrainingExample {
-  /** The sample's id; with `#first`, and a number from the second on, for a move alone. */
+  /** The sample's id; with `#first`, and a number from the second on, for a move alone; with `#turn` and a number for each message of the assistant's. */
   readonly id: string;
   /** Those of one group have the prompt in common and stay together in a step (python/forge_steps/train.py). */
   readonly group?: string;
   /** The tools stand in another order than the recipe's. */
   readonly reordered?: true;
-  readonly segments: readonly { readonly text: string; readonly learn: boolean }[];
+  readonly segments: readonly Segment[];
 }
 
 /** How often what is shown; see `training.examples` of schemas/family.schema.json. */
@@ -39,15 +42,15 @@ const DECISION_CHARS = 72;
 interface Draft {
   readonly id: string;
   readonly sample: Sample;
-  /** `call`: up to a move that calls; `decision`: up to one that calls nothing, its answer cut short. */
-  readonly part: "whole" | "call" | "decision";
-  /** Which of the assistant's moves it ends with. */
+  /** `call`: up to a move that calls; `decision`: up to one that calls nothing, its answer cut short; `turn`: one message of the assistant's alone. */
+  readonly part: "whole" | "call" | "decision" | "turn";
+  /** Which of the assistant's moves it ends with; of a turn the message's index. */
   readonly move?: number;
   /** Of what was said before, the words alone are shown. */
   readonly inWords?: true;
 }
 
-/** The examples of a recipe's samples, in the samples' order. The same samples give the same examples. */
+/** The examples of a recipe's samples, in the samples' order. The same samples give the same examples. A family that thinks has no use for `plan`. */
 export function trainingExamples(
   samples: readonly Sample[],
   renderer: Renderer,
@@ -55,7 +58,7 @@ export function trainingExamples(
   plan: ExamplePlan = EVERY_SAMPLE_ONCE,
 ): TrainingExample[] {
   const write = writer(renderer, tools);
-  return drafts(samples, plan).map(write);
+  return drafts(samples, plan, renderer).map(write);
 }
 
 /**
@@ -69,7 +72,7 @@ export function examplesInSteps(
   o: { readonly plan?: ExamplePlan; readonly size: number; readonly seed: number },
 ): TrainingExample[] {
   if (tools.length < 2) return trainingExamples(samples, renderer, tools, o.plan);
-  const all = rngFor(o.seed, "steps").shuffle(drafts(samples, o.plan ?? EVERY_SAMPLE_ONCE));
+  const all = rngFor(o.seed, "steps").shuffle(drafts(samples, o.plan ?? EVERY_SAMPLE_ONCE, renderer));
   const asGiven = writer(renderer, tools);
   const result: TrainingExample[] = [];
   // None smaller than a step, which would then take two of them.
@@ -89,7 +92,8 @@ function otherOrder(tools: readonly ToolDefinition[], rng: Rng): ToolDefinition[
   return order.every((t, i) => t === tools[i]) ? [...order.slice(1), order[0] as ToolDefinition] : order;
 }
 
-function drafts(samples: readonly Sample[], plan: ExamplePlan): Draft[] {
+function drafts(samples: readonly Sample[], plan: ExamplePlan, renderer: Renderer): Draft[] {
+  if (renderer.thinking !== undefined) return samples.flatMap(turnsAlone);
   const seen = new Map<string, number>();
   const result: Draft[] = [];
   for (const sample of samples) {
@@ -104,6 +108,11 @@ function drafts(samples: readonly Sample[], plan: ExamplePlan): Draft[] {
   }
   return result;
 }
+
+const turnsAlone = (sample: Sample): Draft[] =>
+  sample.messages
+    .flatMap((m, at) => (m.role === "assistant" ? [at] : []))
+    .map((move, i) => ({ id: `${sample.id}#turn${i + 1}`, sample, part: "turn" as const, move }));
 
 function movesAlone(sample: Sample, plan: ExamplePlan): Draft[] {
   const result: Draft[] = [];
@@ -138,6 +147,7 @@ function movesOf(messages: readonly Message[]): Move[] {
 function writer(renderer: Renderer, tools: readonly ToolDefinition[]): (draft: Draft) => TrainingExample {
   let last: { readonly sample: Sample; readonly segments: readonly Segment[] } | undefined;
   return ({ id, sample, part, move = 0, inWords }) => {
+    if (part === "turn") return { id, segments: renderer.turn(sample.messages, move, tools) };
     if (inWords) {
       const { messages, end } = wordsBefore(sample.messages, move);
       const shown = upTo(renderer.segments(messages, tools), messages, end, () => false);

@@ -93,6 +93,7 @@ export async function exportF16(spec: ExportSpec, o: StepOptions): Promise<Resul
         converter: { ...files.value.converter },
         libraries: files.value.libraries,
         scratch: join(o.scratch, "export"),
+        ...(spec.family.thinking === null ? {} : { thinking: { ...spec.family.thinking } }),
         ...(spec.verify === false ? {} : { verify: { rows: spec.rows, positions: spec.positions ?? F16_POSITIONS } }),
       },
       o,

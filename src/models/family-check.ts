@@ -8,6 +8,7 @@ import type { Family } from "../schemas/generated/family.ts";
 import { validate } from "../schemas/generated/family.validate.js";
 import { familyNames, getFamily } from "./family.ts";
 import { ARCHITECTURES, chatTemplates, PRE_TOKENIZERS, problemOfWords } from "./known.ts";
+import { thinkingOf } from "./thinking.ts";
 
 export const FAMILY_HINT = "`forge models add` writes such a file; schemas/family.schema.json describes it.";
 const SHOWN_PROBLEMS = 3;
@@ -46,6 +47,18 @@ function contradictions(f: Family): Contradiction[] {
   if (f.larger !== undefined && !familyNames().includes(f.larger)) say(["larger"], `there is no family \`${f.larger}\``, "Remove `larger`.");
   const words = problemOfWords(f.template, f.special_tokens, f.stop_tokens);
   if (words !== undefined) say([words.key], words.message, "Name tokens as the model's vocabulary has them, and the template that they belong to.");
+  const thinking = thinkingOf(f.template);
+  if (thinking === undefined && f.thinking !== null)
+    say(["thinking"], `the chat template \`${f.template}\` lets no model think: \`thinking\` is null`, "`forge models add … --thinking` writes what is due.");
+  else if (thinking !== undefined && (f.thinking?.open !== thinking.open || f.thinking.close !== thinking.close))
+    say(
+      ["thinking"],
+      `the chat template \`${f.template}\` writes thoughts between ${thinking.open} and ${thinking.close}, and \`thinking\` has to say so`,
+      `Write { "open": "${thinking.open}", "close": "${thinking.close}" }, or use the template \`${thinking.instead}\`.`,
+    );
+  const { whole = 1, first = 0, first_without_call = 0 } = f.training.examples ?? {};
+  if (thinking !== undefined && (whole !== 1 || first !== 0 || first_without_call !== 0))
+    say(["training", "examples"], "a family that thinks learns each turn whole and once: there is nothing for `training.examples` to say", "Remove it.");
   if (f.lora.targets !== "all-linear")
     say(["lora", "targets"], "a project's family is trained in all linear layers: `lora.targets` is `all-linear`", 'Write "all-linear".');
   for (const [name, source] of Object.entries(f.sources)) {

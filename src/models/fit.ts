@@ -7,7 +7,7 @@ import { err, ok, type Result } from "../platform/result.ts";
 import type { Message } from "../schemas/generated/sample.ts";
 import type { ToolDefinition } from "../schemas/generated/toolset.ts";
 import type { Family } from "./family.ts";
-import type { Renderer } from "./render.ts";
+import { type Renderer, rowsOf } from "./render.ts";
 
 /** Tokens of the window that a conversation needs beside the tools. */
 export const CONVERSATION_TOKENS = 1024;
@@ -61,13 +61,17 @@ export function holdsConversations(
         held.push(true);
         continue;
       }
-      let tokens = 0;
-      for (const { text } of renderer.segments(messages, tools)) {
-        const counted = await count(text);
-        if (!counted.ok) return counted;
-        tokens += counted.value;
+      let longest = 0;
+      for (const row of rowsOf(renderer, messages, tools)) {
+        let tokens = 0;
+        for (const { text } of row) {
+          const counted = await count(text);
+          if (!counted.ok) return counted;
+          tokens += counted.value;
+        }
+        longest = Math.max(longest, tokens);
       }
-      held.push(tokens <= window);
+      held.push(longest <= window);
     }
     return ok(held);
   };
@@ -79,6 +83,7 @@ function mostBytes(messages: readonly Message[]): number {
   for (const m of messages) {
     if (m.role === "system") continue;
     bytes += MARKS + BROKEN_UP * Buffer.byteLength(m.content ?? "");
+    if (m.role === "assistant") bytes += BROKEN_UP * Buffer.byteLength(m.reasoning_content ?? "");
     for (const c of (m.role === "assistant" && m.tool_calls) || []) bytes += MARKS + BROKEN_UP * Buffer.byteLength(c.function.name + c.function.arguments);
   }
   return bytes;

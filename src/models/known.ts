@@ -6,11 +6,14 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../platform/paths.ts";
 
-/** llama.cpp's names of the architectures whose attention is plain (python/forge_steps/shared_attention.py). Mistral's GGUF files say `llama`. */
-export const ARCHITECTURES: readonly string[] = ["llama", "mistral", "qwen2", "qwen3"];
+/** llama.cpp's names of the architectures whose attention is the trainer's (python/forge_steps/shared_attention.py). Mistral's GGUF files say `llama`. */
+export const ARCHITECTURES: readonly string[] = ["gemma3", "glm4", "llama", "mistral", "phi3", "qwen2", "qwen3"];
 
 /** llama.cpp's names of the pre-tokenizers that the trainer has (python/forge_steps/tokenizer.py; a test compares). */
-export const PRE_TOKENIZERS: readonly string[] = ["llama-bpe", "qwen2", "smollm", "tekken"];
+export const PRE_TOKENIZERS: readonly string[] = ["dbrx", "default", "glm4", "llama-bpe", "qwen2", "smollm", "tekken"];
+
+/** What llama.cpp says of SentencePiece's vocabularies, which cut nothing beforehand. */
+export const PIECES = "default";
 
 /** What a chat template wants of a vocabulary, and what ends an answer. */
 export interface TemplateWords {
@@ -18,6 +21,8 @@ export interface TemplateWords {
   readonly needs: readonly string[];
   /** The one of them that ends a turn. */
   readonly end: string;
+  /** Others of them at which such a model ends an answer of its own accord, and its GGUF says so (python/forge_steps/convert.py). */
+  readonly also?: readonly string[];
 }
 
 /** By file name under templates/chat; a test compares. */
@@ -27,10 +32,18 @@ export const TEMPLATES: Readonly<Record<string, TemplateWords>> = {
     needs: ["<｜begin▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>", "<｜end▁of▁sentence｜>", "<think>", "</think>"],
     end: "<｜end▁of▁sentence｜>",
   },
+  "deepseek-r1-thinking.jinja": {
+    needs: ["<｜begin▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>", "<｜end▁of▁sentence｜>", "<think>", "</think>"],
+    end: "<｜end▁of▁sentence｜>",
+  },
+  "gemma-3.jinja": { needs: ["<bos>", "<start_of_turn>", "<end_of_turn>"], end: "<end_of_turn>" },
+  "glm-4.jinja": { needs: ["[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>", "<|endoftext|>"], end: "<|endoftext|>", also: ["<|user|>"] },
   "llama-3.jinja": { needs: ["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"], end: "<|eot_id|>" },
   "mistral.jinja": { needs: ["<s>", "</s>", "[INST]", "[/INST]"], end: "</s>" },
   "mistral-v7.jinja": { needs: ["<s>", "</s>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"], end: "</s>" },
+  "phi-4.jinja": { needs: ["<|im_start|>", "<|im_sep|>", "<|im_end|>"], end: "<|im_end|>" },
   "qwen3.jinja": { needs: ["<|im_start|>", "<|im_end|>", "<think>", "</think>"], end: "<|im_end|>" },
+  "qwen3-thinking.jinja": { needs: ["<|im_start|>", "<|im_end|>", "<think>", "</think>"], end: "<|im_end|>" },
   "smollm2.jinja": { needs: ["<|im_start|>", "<|im_end|>"], end: "<|im_end|>" },
 };
 
@@ -68,6 +81,8 @@ export function problemOfWords(file: string, special: readonly string[], stop: r
 export const ENDING: ReadonlySet<string> = new Set([
   "<|eot_id|>",
   "<|im_end|>",
+  "<end_of_turn>",
+  "<eos>",
   "<|end|>",
   "<|endoftext|>",
   "</s>",

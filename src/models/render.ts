@@ -15,6 +15,7 @@ import type { Message } from "../schemas/generated/sample.ts";
 import type { ToolDefinition } from "../schemas/generated/toolset.ts";
 import { breakTokens, hideTokens } from "./neutralise.ts";
 import { MARKUP, SYSTEM_PROMPT } from "./prompt.ts";
+import { AFTER_THOUGHT, splitThought, type ThinkingTemplate, thinkingOf } from "./thinking.ts";
 
 /** What rendering needs of a family. */
 export interface ChatFamily {
@@ -28,6 +29,8 @@ export interface ChatFamily {
 export interface Segment {
   readonly text: string;
   readonly learn: boolean;
+  /** It is a thought: what the turn decides comes after it. */
+  readonly thought?: true;
 }
 
 /** The part of a tool definition that the model reads. */
@@ -40,18 +43,37 @@ export interface Renderer {
   prompt(messages: readonly Message[], tools: readonly RenderedTool[], o?: { readonly addGenerationPrompt?: boolean }): string;
   /** What every prompt with these tools begins with: the system turn with the tool section. */
   toolPrompt(tools: readonly RenderedTool[]): string;
-  /** The rendering cut into what is read and what is learned: assistant turns with their end-of-turn token, without the line break after it. */
+  /** How the template lets the model think; undefined: it does not, and thoughts of messages are left out. */
+  readonly thinking?: ThinkingTemplate;
+  /**
+   * The rendering cut into what is read and what is learned: assistant turns with their end-of-turn token, without the line break after it. Not for a
+   * family that thinks, which reads a turn otherwise once another follows.
+   */
   segments(messages: readonly Message[], tools: readonly RenderedTool[]): Segment[];
+  /**
+   * One message of the assistant's as it is learned: all before it as a prompt shows it, so that it is written in the very context of inference, then
+   * its thought where the family thinks, then the rest with its end-of-turn token.
+   */
+  turn(messages: readonly Message[], at: number, tools: readonly RenderedTool[]): Segment[];
 }
+
+/** The rows that a conversation is learned in: one, or of a family that thinks one for each message of the assistant's. */
+export const rowsOf = (renderer: Renderer, messages: readonly Message[], tools: readonly RenderedTool[]): Segment[][] =>
+  renderer.thinking === undefined
+    ? [renderer.segments(messages, tools)]
+    : messages.flatMap((m, at) => (m.role === "assistant" ? [renderer.turn(messages, at, tools)] : []));
 
 /** Makes the renderer of a family. Throws when the template file is missing or broken: it is part of the package. */
 export function createRenderer(family: ChatFamily): Renderer {
   const text = readFileSync(join(packageRoot(), "templates", "chat", family.template), "utf8");
   const template = new Template(text);
-  const forbidden = [...family.special_tokens, ...MARKUP];
+  const thinking = thinkingOf(family.template);
+  const forbidden = [...family.special_tokens, ...MARKUP, ...(thinking === undefined ? [] : [thinking.open, thinking.close])];
 
-  const render = (messages: readonly Message[], tools: readonly RenderedTool[], addGenerationPrompt: boolean): string => {
+  const render = (given: readonly Message[], tools: readonly RenderedTool[], addGenerationPrompt: boolean): string => {
+    const messages = thinking === undefined ? given : given.map((m) => apart(m, thinking));
     const contents = messages.map((m) => breakTokens(m.content ?? "", forbidden));
+    const thoughts = messages.map((m) => (thinking !== undefined && m.role === "assistant" ? breakTokens(m.reasoning_content ?? "", forbidden) : ""));
     const calls = messages.map((m) =>
       (m.role === "assistant" ? (m.tool_calls ?? []) : []).map((c) => ({
         type: "function",
@@ -59,34 +81,68 @@ export function createRenderer(family: ChatFamily): Renderer {
       })),
     );
     const functions = tools.map((t) => ({ type: "function", function: { name: t.name, description: t.description, parameters: t.input_schema as JsonValue } }));
-    const hidden = hideTokens({ functions, calls }, forbidden, contents);
-    const clean = messages.map((m, i) => ({ role: m.role, content: contents[i], ...(calls[i]?.length ? { tool_calls: hidden.value.calls[i] } : {}) }));
+    const hidden = hideTokens({ functions, calls }, forbidden, [...contents, ...thoughts]);
+    const clean = messages.map((m, i) => ({
+      role: m.role,
+      content: contents[i],
+      ...(thoughts[i] ? { reasoning_content: thoughts[i] } : {}),
+      ...(calls[i]?.length ? { tool_calls: hidden.value.calls[i] } : {}),
+    }));
     return hidden.reveal(
       template.render({ messages: clean, tools: tools.length > 0 ? hidden.value.functions : null, add_generation_prompt: addGenerationPrompt }),
     );
   };
 
+  /** The prompt of an assistant's message, and what the model is to write there, without the line break after its end. */
+  const turnOf = (messages: readonly Message[], at: number, tools: readonly RenderedTool[]): readonly [before: string, written: string] => {
+    const before = render(messages.slice(0, at), tools, true);
+    const after = render(messages.slice(0, at + 1), tools, false).trimEnd();
+    if (!after.startsWith(before) || after.length <= before.length) throw new Error(DIFFERENTLY);
+    return [before, after.slice(before.length)];
+  };
+
   return {
     template: text,
+    ...(thinking === undefined ? {} : { thinking }),
     prompt: (messages, tools, o) => render(messages, tools, o?.addGenerationPrompt ?? true),
     toolPrompt: (tools) => render([{ role: "system", content: SYSTEM_PROMPT }], tools, false),
+    turn(messages, at, tools) {
+      const [before, written] = turnOf(messages, at, tools);
+      if (thinking === undefined) return [seen(before), learned(written)];
+      // The thought's own texts are broken up, so the first closing is the one that the template wrote.
+      const close = thinking.close + AFTER_THOUGHT;
+      const end = written.indexOf(close) + close.length;
+      // An answer before anybody asked has no thought in the models' own templates.
+      if (end < close.length) return [seen(before), learned(written)];
+      return [seen(before), { ...learned(written.slice(0, end)), thought: true }, learned(written.slice(end))];
+    },
     segments(messages, tools) {
+      if (thinking !== undefined) throw new Error("a family that thinks is learned turn by turn");
       const segments: Segment[] = [];
       const whole = render(messages, tools, false);
       let done = 0;
       for (const [i, message] of messages.entries()) {
         if (message.role !== "assistant") continue;
-        const before = render(messages.slice(0, i), tools, true);
-        const after = render(messages.slice(0, i + 1), tools, false).trimEnd();
-        if (!whole.startsWith(before) || !whole.startsWith(after) || after.length <= before.length)
-          throw new Error("the chat template renders a turn differently by what follows it");
-        segments.push({ text: whole.slice(done, before.length), learn: false }, { text: whole.slice(before.length, after.length), learn: true });
-        done = after.length;
+        const [before, written] = turnOf(messages, i, tools);
+        if (!whole.startsWith(before + written)) throw new Error(DIFFERENTLY);
+        segments.push(seen(whole.slice(done, before.length)), learned(written));
+        done = before.length + written.length;
       }
-      if (done < whole.length) segments.push({ text: whole.slice(done), learn: false });
+      if (done < whole.length) segments.push(seen(whole.slice(done)));
       return segments;
     },
   };
+}
+
+const DIFFERENTLY = "the chat template renders a turn differently by what follows it";
+const seen = (text: string): Segment => ({ text, learn: false });
+const learned = (text: string): Segment => ({ text, learn: true });
+
+/** A message whose thought stands in a field of its own, trimmed, also where somebody wrote it at the head of the content. */
+function apart(m: Message, thinking: ThinkingTemplate): Message {
+  if (m.role !== "assistant") return m;
+  const found = m.reasoning_content === undefined ? splitThought(m.content ?? "", thinking) : { thought: m.reasoning_content.trim(), content: m.content };
+  return found === undefined ? m : { ...m, content: found.content, reasoning_content: found.thought };
 }
 
 /** Arguments as an object where they are one's JSON text, so that the template writes them compactly; else as they are. */

@@ -6,9 +6,14 @@
 /** Names as people (and other tools) write them, to the model of that family that is meant where no size is said. */
 export const WELL_KNOWN: Readonly<Record<string, string>> = {
   "deepseek-r1": "deepseek-ai/DeepSeek-R1-Distill-Llama-8B",
+  "gemma-3": "google/gemma-3-1b-it",
+  "gemma-3-270m": "google/gemma-3-270m-it",
+  "glm-4": "zai-org/GLM-4-9B-0414",
+  "glm-4-32b": "zai-org/GLM-4-32B-0414",
   "llama-3.1": "meta-llama/Llama-3.1-8B-Instruct",
   "llama-3.2": "meta-llama/Llama-3.2-3B-Instruct",
   "mistral-nemo": "mistralai/Mistral-Nemo-Instruct-2407",
+  "phi-4": "microsoft/phi-4",
   "qwen-2.5": "Qwen/Qwen2.5-14B-Instruct",
   "qwen-2.5-0.5b": "Qwen/Qwen2.5-0.5B-Instruct",
   "qwen-3": "Qwen/Qwen3-8B",

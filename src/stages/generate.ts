@@ -141,7 +141,12 @@ export async function makeData(c: PipelineContext, o: DataWanted): Promise<Resul
   if (!writer.ok) return writer;
   // The base model is wanted for its own answers to plain questions, and only then fetched.
   const fixed = plainAnswer === undefined ? fixedAnswers(c.family) : async (questions: string[]) => ok(questions.map(() => plainAnswer));
-  const asksBase = fixed === undefined && [...plan.train, ...plan.evaluation].some((slot) => slot.kind === "general");
+  const thinking = c.family.thinking !== null;
+  // A teacher that thinks answers them itself.
+  const asksBase =
+    fixed === undefined &&
+    !(thinking && writer.value.teacher?.think !== undefined) &&
+    [...plan.train, ...plan.evaluation].some((slot) => slot.kind === "general");
   const opened = await o.open();
   if (!opened.ok) return opened;
   const session = opened.value;
@@ -158,7 +163,7 @@ export async function makeData(c: PipelineContext, o: DataWanted): Promise<Resul
       toolset,
       plan,
       seed: c.recipe.seed,
-      thinking: c.family.thinking !== null,
+      thinking,
       // What is only looked at (plainAnswer) fetches no model to be measured.
       ...(plainAnswer === undefined && { fits: holdsConversations(createRenderer(c.family), toolset.tools, c.family.context_tokens, countTokens) }),
       augment: factor,

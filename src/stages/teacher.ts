@@ -19,6 +19,8 @@ import { type PipelineContext, plain, stateFolder } from "./context.ts";
 /** The reference's teacher, and the middle of its temperatures. */
 const MODEL = "gpt-4o";
 const TEMPERATURE = 0.7;
+/** Milliseconds that a request may take of a teacher that thinks first. */
+const THINKING_TIMEOUT_MS = 600_000;
 /** The variable with the key of a server that is not OpenAI's. */
 export const OTHER_TEACHER_KEY = "FORGE_TEACHER_API_KEY";
 
@@ -28,9 +30,9 @@ export const teacherSlice = ({ data: { teacher } }: ResolvedRecipe): JsonValue =
 
 /**
  * Raised where a file of conversations is read otherwise than before (2: encodings line by line, numbers that would be others refused; 3: split by
- * wording, data/line.ts): only recipes with such a file make their data anew.
+ * wording, data/line.ts; 4: thoughts apart): only recipes with such a file make their data anew.
  */
-const READING = 3;
+const READING = 4;
 /** The same where a hosted teacher's conversations are split otherwise than before (1: by wording). */
 const SPLIT = 1;
 export function readingOf({ data: { teacher } }: ResolvedRecipe): { readonly reading?: number; readonly split?: number } {
@@ -71,7 +73,10 @@ export interface TeacherContext {
 export async function openTeacher(c: PipelineContext, o: TeacherContext): Promise<Result<OpenTeacher>> {
   const { toolset, signal } = o;
   const said = c.recipe.data.teacher;
-  if (said.provider === "builtin") return ok({ teacher: undefined, spending: () => undefined });
+  if (said.provider === "builtin") {
+    if (c.family.thinking !== null) o.emit({ type: "log", level: "warning", message: NO_THOUGHTS });
+    return ok({ teacher: undefined, spending: () => undefined });
+  }
   if (said.provider === "file") return openFile(c, o);
   const keyName = said.provider === "openai" ? "OPENAI_API_KEY" : OTHER_TEACHER_KEY;
   const key = process.env[keyName] ?? "";
@@ -101,6 +106,7 @@ export async function openTeacher(c: PipelineContext, o: TeacherContext): Promis
     ...(said.budget_usd !== undefined && { budgetUsd: said.budget_usd }),
     ...(said.rpm !== undefined && { rpm: said.rpm }),
     ...(said.tpm !== undefined && { tpm: said.tpm }),
+    ...(c.family.thinking !== null && { timeoutMs: THINKING_TIMEOUT_MS }),
     repliesFolder: stateFolder(c, "teacher"),
     ledger: stateFolder(c, "teacher", `paid-${c.recipe.name}.jsonl`),
     batches: stateFolder(c, "teacher", `batches-${c.recipe.name}.jsonl`),
@@ -108,7 +114,7 @@ export async function openTeacher(c: PipelineContext, o: TeacherContext): Promis
     say: (message) => o.emit({ type: "log", level: "info", message }),
     signal,
   });
-  const teacher = hostedTeacher(`${said.provider}/${model}`, toolset, c.recipe.seed, hosted);
+  const teacher = hostedTeacher(`${said.provider}/${model}`, toolset, c.recipe.seed, hosted, c.family.thinking !== null);
   const reworded = o.work !== undefined && usesKit(c.recipe) ? await byKit(c, { ...o, work: o.work }, teacher, hosted, model) : ok(teacher);
   return reworded.ok ? ok({ teacher: reworded.value, spending: () => hosted.spending() }) : reworded;
 }
@@ -148,7 +154,12 @@ async function openFile(c: PipelineContext, { toolset, plan, file, emit }: Teach
   const { seed, data } = c.recipe;
   const varied = seedsOf(plan.train, data.augment.factor);
   const slots = plan.train.filter((s) => !varied.has(s.id));
-  const teacher = fileTeacher(samples, toolset, seed, slots, builtinTeacher(toolset, seed));
+  const thinking = c.family.thinking !== null;
+  const teacher = fileTeacher(samples, toolset, seed, slots, builtinTeacher(toolset, seed), thinking);
+  if (thinking && teacher.thinking < teacher.used)
+    warn(
+      `${name}: ${teacher.used - teacher.thinking} of ${teacher.used} conversations come without thoughts (\`reasoning_content\`): there the model learns to think nothing`,
+    );
   if (teacher.unfit > 0)
     warn(
       `${name}: ${teacher.unfit} of ${samples.length} conversations are left out: a turn has up to four calls, each with its result behind it, all at once or each by itself, and their tools are among the recipe's`,
@@ -182,6 +193,9 @@ export function saySpending({ requests, kept, usd }: Spending): string {
     ...(usd !== null ? [`$${usd.toFixed(4)} in all`] : []),
   ].join(", ");
 }
+
+const NO_THOUGHTS =
+  "the builtin teacher has no thoughts: the model learns to think nothing before it acts. Name a teacher that thinks, or describe the model anew without --thinking";
 
 const NO_KEY: Failure = {
   code: "teacher/no-key",

@@ -69,6 +69,7 @@ export function trainStage(c: PipelineContext): StageDefinition {
           base: { gguf: base.value.ggufPath, sha256: base.value.digest },
           ...(headStart === undefined ? {} : { head_start: { adapter: headStart.adapter, sha256: headStart.digest } }),
           family: c.family.name,
+          ...(c.family.thinking === null ? {} : { thinking: { ...c.family.thinking } }),
           rows,
           hyper: { ...hyper },
           seed: c.recipe.seed,

@@ -47,6 +47,7 @@ const ollamaMessages = (messages: readonly Message[]) =>
   messages.map((m) => ({
     role: m.role,
     content: m.content ?? "",
+    thinking: m.role === "assistant" ? (m.reasoning_content ?? "") : "",
     toolCalls: m.role === "assistant" ? (m.tool_calls ?? []).map((c) => ({ function: { name: c.function.name, arguments: c.function.arguments } })) : [],
   }));
 
@@ -121,14 +122,28 @@ describe("the turns", () => {
 describe.each([
   ["chatml.jinja", "<|im_end|>"],
   ["qwen3.jinja", "<|im_end|>"],
+  ["qwen3-thinking.jinja", "<|im_end|>"],
   ["deepseek-r1.jinja", "<｜end▁of▁sentence｜>"],
+  ["deepseek-r1-thinking.jinja", "<｜end▁of▁sentence｜>"],
+  ["gemma-3.jinja", "<end_of_turn>"],
+  ["glm-4.jinja", "<|endoftext|>"],
   ["llama-3.jinja", "<|eot_id|>"],
   ["mistral.jinja", "</s>"],
   ["mistral-v7.jinja", "</s>"],
+  ["phi-4.jinja", "<|im_end|>"],
 ])("of another chat template: %s", (template, end) => {
   const other = createRenderer({ template, special_tokens: [] });
   const quiet = CONVERSATIONS.filter((messages) => !JSON.stringify(messages).includes("<"));
   const strange: readonly (readonly Message[])[] = [
+    // Thoughts of an earlier turn, of the last one, and of nobody's.
+    [
+      { role: "user", content: "Oslo?" },
+      { role: "assistant", content: "One.", reasoning_content: "first" },
+      { role: "user", content: "And now?" },
+      { role: "assistant", content: "Two.", reasoning_content: "second" },
+      { role: "assistant", content: "Three." },
+    ],
+    [{ role: "assistant", content: "Hello.", reasoning_content: "unasked" }],
     [{ role: "system", content: "Be brief." }],
     [
       { role: "system", content: "Be brief." },

@@ -63,3 +63,29 @@ test("control words that do not fit its template, or would begin a line, are ref
     expect((await loadBundle(dir)).ok).toBe(false);
   }
 });
+
+test("of a model that thinks it says so, and every program is told how a thought stands", async () => {
+  const special = ["<|im_start|>", "<|im_end|>", "<think>", "</think>"];
+  const thinker = {
+    ...own,
+    name: "thinker",
+    title: "Own Thinker",
+    template: "qwen3-thinking.jinja",
+    thinking: { open: "<think>", close: "</think>" },
+    special_tokens: special,
+    stop_tokens: ["<|im_end|>"],
+  };
+  const baseModel = { name: thinker.title, hf_id: null, revision: null, family: "thinker", license: "Apache-2.0" };
+  const dir = await packed({ family: thinker, renderer: createRenderer(thinker), baseModel });
+  const verified = await verifyBundle(dir, { deep: false });
+  expect(verified.ok && verified.value.checks.filter((c) => !c.passed)).toEqual([]);
+  const read = (name: string): string => readFileSync(join(dir, name), "utf8");
+  expect(read("agent.yaml")).toContain("supports_thinking: true");
+  expect(read("README.md")).toContain("what it writes between `<think>` and `</think>` is no answer");
+  expect(read("Modelfile")).toContain("<think>\n{{ .Thinking }}\n</think>\n\n{{ end }}{{ .Content }}");
+  expect(read("Modelfile")).toContain("{{ if and .IsThinkSet (not .Think) }}<think>\n\n</think>\n\n{{ end }}");
+  expect((await loadBundle(dir)).ok && createRenderer(thinker).thinking).toMatchObject({ open: "<think>", opened: false });
+  writeFileSync(join(dir, "agent.yaml"), read("agent.yaml").replace("supports_thinking: true", "supports_thinking: false"));
+  const lying = await verifyBundle(dir, { deep: false });
+  expect(lying.ok && JSON.stringify(lying.value.checks)).toContain("does not think, and its chat template lets it");
+});

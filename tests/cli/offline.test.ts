@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { loadRecipe } from "../../src/recipe/load.ts";
 import { missingOffline } from "../../src/stages/offline.ts";
 import { buildPipeline } from "../../src/stages/pipeline.ts";
-import { givenData } from "../../src/stages/single/given.ts";
+import { givenData } from "../../src/stages/single/given-data.ts";
 import { openSingle } from "../../src/stages/single/project.ts";
 
 let dir: string;
@@ -25,7 +25,7 @@ afterEach(() => {
 test("stages that take their results from files fetch nothing", async () => {
   const single = openSingle({
     recipe: { version: 1, name: "x", tools: [{ stub: "weather" }] },
-    given: [givenData(join(dir, "train.jsonl"), { fix: false })],
+    given: givenData(join(dir, "train.jsonl"), { fix: false }),
   });
   if (!single.ok) throw new Error("no project");
   writeFileSync(join(dir, "train.jsonl"), "");

@@ -5,10 +5,11 @@ import { sampleChecker } from "../../src/data/checks/index.ts";
 import { findDuplicates } from "../../src/data/checks/set-checks.ts";
 import { foreignWords, importSamples, readBytes } from "../../src/data/import.ts";
 import { removeOverlap } from "../../src/data/overlap.ts";
-import { repairSamples } from "../../src/data/repair.ts";
+
 import type { Sample } from "../../src/data/types.ts";
 import type { EvaluationCase } from "../../src/schemas/generated/case.ts";
 import { toolset } from "./fixtures.ts";
+import { repairSamples } from "./oracle/repair.ts";
 
 const conversation = (user: string, args: string, name = "f") => ({
   messages: [

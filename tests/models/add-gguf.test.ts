@@ -45,7 +45,47 @@ describe("a file", () => {
     const qwen3 = [...tensorNames(1), "blk.0.attn_q_norm.weight", "blk.0.attn_k_norm.weight"];
     const words = { "general.architecture": "qwen3", "qwen3.block_count": 1, "qwen3.context_length": 64 };
     expect(await added(gguf(qwen3, words), { force: true })).toMatchObject({ architecture: "qwen3" });
+    const named = (names: string) => ["token_embd.weight", "output_norm.weight", ...names.split(" ").map((n) => `blk.0.${n}`)];
+    const phi = named("attn_norm.weight attn_qkv.weight attn_output.weight ffn_norm.weight ffn_up.weight ffn_down.weight");
+    const fused = (architecture: string, more: object = {}) => ({
+      ...{ "general.architecture": architecture, [`${architecture}.block_count`]: 1, [`${architecture}.context_length`]: 64, ...more },
+    });
+    const wide = fused("phi3", { "phi3.attention.sliding_window": 64, "tokenizer.ggml.pre": "dbrx" });
+    expect(await added(gguf(phi, wide), { force: true })).toMatchObject({ architecture: "phi3", tokenizer: "dbrx" });
+    const glm = named(
+      "attn_norm.weight attn_q.weight attn_k.weight attn_v.weight attn_output.weight post_attention_norm.weight ffn_norm.weight ffn_up.weight ffn_down.weight post_ffw_norm.weight",
+    );
+    const biases = ["blk.0.attn_q.bias", "blk.0.attn_k.bias", "blk.0.attn_v.bias"];
+    for (const tensors of [glm, [...glm, ...biases]])
+      expect(await added(gguf(tensors, fused("glm4", { "tokenizer.ggml.pre": "glm4" })), { force: true })).toMatchObject({ architecture: "glm4" });
+    const plain = "attn_norm attn_q attn_k attn_v attn_output ffn_norm ffn_gate ffn_up ffn_down attn_q_norm attn_k_norm post_attention_norm post_ffw_norm";
+    const gemma = named(
+      plain
+        .split(" ")
+        .map((n) => `${n}.weight`)
+        .join(" "),
+    );
+    const pieces = fused("gemma3", {
+      ...{ "tokenizer.ggml.model": "llama", "tokenizer.ggml.pre": "default", "tokenizer.ggml.add_space_prefix": false, "gemma3.attention.sliding_window": 32 },
+      ...{
+        "tokenizer.ggml.tokens": ["<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>"],
+        "tokenizer.ggml.token_type": [3, 3, 3, 3],
+        "tokenizer.ggml.eos_token_id": 0,
+      },
+    });
+    expect(await added(gguf(gemma, pieces), { force: true })).toMatchObject({
+      ...{ architecture: "gemma3", tokenizer: "default", template: "gemma-3.jinja", stop_tokens: ["<end_of_turn>", "<eos>"] },
+    });
     rmSync(output());
+    expect((await refused(gguf(gemma, { ...pieces, "tokenizer.ggml.add_space_prefix": true }))).message).toContain("vocabulary is of the kind `llama`");
+    expect((await refused(gguf(gemma, { ...pieces, "tokenizer.ggml.model": "gpt2" }))).message).toContain("vocabulary is of the kind `gpt2`");
+    expect((await refused(gguf(gemma, { ...pieces, "gemma3.attention.sliding_window": 0 }))).message).toContain("does not say what its layers look at");
+    expect((await refused(gguf(gemma, { ...pieces, "gemma3.attention.sliding_window_pattern": 4 }))).message).toContain("not every sixth");
+    expect((await refused(gguf(tensorNames(2), { "tokenizer.ggml.pre": "default" }))).message).toContain("does not have its pre-tokenizer `default`");
+    expect((await refused(gguf([...glm, ...biases.slice(1)], fused("glm4")))).message).toContain("weights that are not loaded (blk.0.attn_k.bias)");
+    expect((await refused(gguf([...glm, ...biases.slice(0, 2)], fused("glm4")))).message).toContain("missing (blk.0.attn_v.bias)");
+    expect((await refused(gguf([...phi, "rope_factors_long.weight"], wide))).message).toContain("scaled by `longrope`");
+    expect((await refused(gguf(phi, fused("phi3", { "phi3.attention.sliding_window": 63 })))).message).toContain("sliding window");
     expect((await refused(gguf(tensorNames(1), words))).message).toContain("missing (blk.0.attn_q_norm.weight)");
   });
 

@@ -160,10 +160,32 @@ describe("of a folder", () => {
       "</think>",
     ];
     expect(await of(distilled)).toMatchObject({ template: "deepseek-r1.jinja", stop_tokens: ["<｜end▁of▁sentence｜>"] });
+    const glm = ["<|endoftext|>", "[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>", "<|observation|>"];
+    expect(await of(glm, { eos_token: glm[0] })).toMatchObject({ template: "glm-4.jinja", stop_tokens: ["<|endoftext|>"] });
+    const phi = [...TOKENS, "<|im_sep|>"];
+    expect(await of(phi)).toMatchObject({ template: "phi-4.jinja", stop_tokens: ["<|im_end|>", "<|endoftext|>"] });
+    expect(await of(phi, { chat_template: "{{ '<|im_start|>' + '<|im_sep|>' }}" })).toMatchObject({ template: "phi-4.jinja" });
+    expect(await of(phi, { chat_template: "{{ '<|im_start|>' + '\n' }}" })).toMatchObject({ template: "chatml.jinja" });
     const thinking = [...TOKENS, "<think>", "</think>"];
     expect(await of(thinking, { chat_template: "{% if enable_thinking %}" })).toMatchObject({ template: "qwen3.jinja" });
     expect(await of(thinking, { chat_template: "{{ '<|im_start|>' }}" })).toMatchObject({ template: "chatml.jinja" });
     expect(await of(TOKENS, { chat_template: "You are a helpful AI assistant named SmolLM" })).toMatchObject({ template: "smollm2.jinja" });
+  });
+
+  test("thinks where that is asked for, and its vocabulary has the tokens", async () => {
+    const tokens = (...texts: string[]) => ({ ...TOKENIZER, added_tokens: texts.map((content, id) => ({ id, content, special: true })) });
+    const model = (...texts: string[]) =>
+      folder({ "tokenizer.json": tokens(...texts), "tokenizer_config.json": { eos_token: texts[1], chat_template: "{% if enable_thinking %}" } });
+    const thinker = [...TOKENS, "<think>", "</think>"];
+    const { family } = await added(model(...thinker), { thinking: true, force: true });
+    expect(family).toMatchObject({ template: "qwen3-thinking.jinja", thinking: { open: "<think>", close: "</think>" }, special_tokens: thinker });
+    expect(family.training.examples).toBeUndefined();
+    expect((await added(model(...thinker), { template: "qwen3-thinking", force: true })).family).toEqual(family);
+    expect((await added(model(...thinker), { force: true })).family).toMatchObject({ template: "qwen3.jinja", thinking: null });
+    const without = await refused(model(...TOKENS), { thinking: true });
+    expect([without.code, without.message]).toEqual(["models/no-thinking", expect.stringContaining("`chatml.jinja`")]);
+    const forced = await refused(model(...TOKENS), { template: "qwen3-thinking" });
+    expect([forced.message, forced.hint]).toEqual([expect.stringContaining("no token <think>, </think>"), expect.stringContaining("leave --thinking out")]);
   });
 
   test.each([
@@ -181,13 +203,128 @@ describe("of a folder", () => {
   });
 });
 
+describe("of a model with gate and up in one matrix", () => {
+  const llama3 = split(QWEN2.replace("|\\p{N}|", "|\\p{N}{1,3}|"));
+  const config = (changes: object) => ({ ...CONFIG, eos_token_id: 0, sliding_window: null, hidden_size: 5120, num_attention_heads: 40, ...changes });
+  const files = (changes: object, tokens: readonly string[], model: object = {}) => ({
+    "config.json": config(changes),
+    "generation_config.json": {
+      eos_token_id: tokens.flatMap((t, id) => (["<|endoftext|>", "<|im_end|>", "<|user|>", "<|observation|>"].includes(t) ? [id] : [])),
+    },
+    "tokenizer.json": {
+      ...TOKENIZER,
+      normalizer: null,
+      pre_tokenizer: llama3,
+      model: { ...TOKENIZER.model, ...model },
+      added_tokens: tokens.map((content, id) => ({ id, content, special: true })),
+    },
+    "tokenizer_config.json": { eos_token: tokens.includes("<|im_end|>") ? "<|im_end|>" : "<|endoftext|>" },
+  });
+  const PHI = { model_type: "phi3", architectures: ["Phi3ForCausalLM"], max_position_embeddings: 16384, original_max_position_embeddings: 16384 };
+  const GLM = { model_type: "glm4", architectures: ["Glm4ForCausalLM"], head_dim: 128, attention_bias: true, partial_rotary_factor: 0.5 };
+  const GLM_TOKENS = ["<|endoftext|>", "[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>", "<|observation|>"];
+
+  test("Phi-4 and GLM-4 are described, each with the pre-tokenizer that llama.cpp has for it", async () => {
+    const phi = files({ ...PHI, rope_scaling: null }, [...TOKENS, "<|im_sep|>"]);
+    const inverted = { ...llama3, pretokenizers: [{ ...llama3.pretokenizers[0], behavior: "Removed", invert: true }, llama3.pretokenizers[1]] };
+    expect((await added(folder({ ...phi, "tokenizer.json": { ...phi["tokenizer.json"], pre_tokenizer: inverted } }))).family).toMatchObject({
+      ...{ architecture: "phi3", tokenizer: "dbrx", template: "phi-4.jinja", context_tokens: 16384, stop_tokens: ["<|im_end|>", "<|endoftext|>"] },
+    });
+    expect((await added(folder(files(GLM, GLM_TOKENS)), { force: true })).family).toMatchObject({
+      ...{ architecture: "glm4", tokenizer: "glm4", template: "glm-4.jinja", stop_tokens: ["<|endoftext|>", "<|user|>"] },
+    });
+    expect((await added(folder(files(GLM, GLM_TOKENS, { ignore_merges: true })), { force: true })).family.tokenizer).toBe("llama-bpe");
+    // Phi-4 in Llama's form, and a Llama 3 of the time before its vocabulary said how it is merged.
+    const llama = (model: object) => folder(files({ model_type: "llama", architectures: ["LlamaForCausalLM"] }, [...TOKENS, "<|im_sep|>"], model));
+    expect((await added(llama({ ignore_merges: false }), { force: true })).family).toMatchObject({ tokenizer: "dbrx", template: "phi-4.jinja" });
+    expect((await added(llama({}), { force: true })).family.tokenizer).toBe("llama-bpe");
+    const wide = files({ ...PHI, sliding_window: 16384, head_dim: 128, partial_rotary_factor: 0.75 }, [...TOKENS, "<|im_sep|>"]);
+    expect((await added(folder(wide), { force: true })).family.architecture).toBe("phi3");
+  });
+
+  test.each<[string, object, RegExp]>([
+    [
+      "Phi-4-mini's rotary embedding",
+      { ...PHI, rope_scaling: { type: "longrope", short_factor: [1], long_factor: [2] } },
+      /scaled by `longrope`, of which llama.cpp takes/,
+    ],
+    ["the older name of it", { ...PHI, rope_scaling: { type: "su" } }, /scaled by `su`/],
+    ["a window that restricts", { ...PHI, sliding_window: 2047 }, /sliding window/],
+    ["heads of another width", { ...PHI, head_dim: 64 }, /heads have a width of their own/],
+    ["no number of heads", { ...PHI, num_attention_heads: undefined }, /does not say how many heads/],
+    ["a part that cannot be rotated", { ...GLM, partial_rotary_factor: 0.3 }, /no even number/],
+    ["a part of the newer form", { ...GLM, rope_parameters: { rope_type: "default", partial_rotary_factor: 1.5 } }, /no even number/],
+    ["sections", { ...GLM, rope_parameters: { rope_type: "default", mrope_section: [8, 12, 12] } }, /cut into sections/],
+    ["Llama's factors, which its file does not carry", { ...GLM, rope_scaling: { rope_type: "llama3", factor: 8 } }, /scaled by `llama3`/],
+    ["a part of a model that is to be rotated whole", { rope_parameters: { rope_type: "default", partial_rotary_factor: 0.5 } }, /only a part of its heads/],
+    ["biases of a Phi", { ...PHI, attention_bias: true }, /biases that are not loaded/],
+  ])("%s is refused", async (_name, changes, message) => {
+    const error = await refused(folder({ "config.json": config(changes) }));
+    expect(error).toMatchObject({ code: "models/unsupported", exit: 4, message: expect.stringMatching(message) });
+  });
+});
+
+describe("of a Gemma 3", () => {
+  const TOKENS_OF_GEMMA = ["<pad>", "<eos>", "<bos>", "<unk>", "<start_of_turn>", "<end_of_turn>", "<unused17>", "\n\n"];
+  const LAYERS = Array.from({ length: 26 }, (_, i) => ((i + 1) % 6 === 0 ? "full_attention" : "sliding_attention"));
+  const GEMMA = {
+    ...{ architectures: ["Gemma3ForCausalLM"], model_type: "gemma3_text", hidden_activation: "gelu_pytorch_tanh", max_position_embeddings: 32768 },
+    ...{ num_hidden_layers: 26, hidden_size: 1152, num_attention_heads: 4, head_dim: 256, query_pre_attn_scalar: 256, eos_token_id: [1, 5] },
+    ...{ sliding_window: 512, sliding_window_pattern: 6, rope_theta: 1e6, rope_local_base_freq: 1e4, rope_scaling: null, attn_logit_softcapping: null },
+  };
+  const TOKENIZER_OF_GEMMA = {
+    normalizer: { type: "Replace", pattern: { String: " " }, content: "▁" },
+    pre_tokenizer: { type: "Split", pattern: { String: " " }, behavior: "MergedWithPrevious", invert: false },
+    model: { type: "BPE", byte_fallback: true, vocab: { a: 8 }, merges: [] },
+    added_tokens: TOKENS_OF_GEMMA.map((content, id) => ({ id, content, special: id < 7 })),
+  };
+  const gemma = (config: object = {}, tokenizer: object = {}, more: Parameters<typeof writeModel>[1] = {}) =>
+    folder({
+      ...{ "config.json": { ...GEMMA, ...config }, "generation_config.json": { eos_token_id: [1, 5] }, "tokenizer.model": "pieces" },
+      ...{ "tokenizer.json": { ...TOKENIZER_OF_GEMMA, ...tokenizer }, "tokenizer_config.json": { eos_token: "<eos>" }, ...more },
+    });
+
+  test("the pieces are pinned, and everything else is found out", async () => {
+    const { family } = await added(gemma());
+    expect(family).toMatchObject({
+      ...{ architecture: "gemma3", tokenizer: "default", template: "gemma-3.jinja", stop_tokens: ["<end_of_turn>", "<eos>"] },
+      special_tokens: TOKENS_OF_GEMMA.slice(0, 6),
+    });
+    expect(family.sources.default?.kind === "folder" && Object.keys(family.sources.default.files)).toContain("tokenizer.model");
+    const today = {
+      ...{ sliding_window_pattern: undefined, layer_types: LAYERS, rope_theta: undefined, rope_local_base_freq: undefined },
+      rope_parameters: { full_attention: { rope_type: "default", rope_theta: 1e6 }, sliding_attention: { rope_type: "default", rope_theta: 1e4 } },
+    };
+    expect((await added(gemma(today, { pre_tokenizer: null }), { force: true })).family.architecture).toBe("gemma3");
+    const largest = { num_hidden_layers: 62, hidden_size: 5376, num_attention_heads: 32, head_dim: 128, query_pre_attn_scalar: 168 };
+    expect((await added(gemma(largest), { force: true })).family.architecture).toBe("gemma3");
+  });
+
+  test.each<[string, Parameters<typeof gemma>, RegExp]>([
+    ["other layers that look at everything", [{ sliding_window_pattern: 4 }], /not every sixth of its layers/],
+    ["the same in today's form", [{ layer_types: [...LAYERS.slice(1), "full_attention"] }], /not every sixth of its layers/],
+    ["no window", [{ sliding_window: null }], /does not say what its layers look at/],
+    ["another scale", [{ query_pre_attn_scalar: 128 }], /query_pre_attn_scalar/],
+    ["a cap", [{ final_logit_softcapping: 30 }], /capped \(`final_logit_softcapping`\)/],
+    ["layers that look forward", [{ use_bidirectional_attention: true }], /look forward/],
+    ["another activation", [{ hidden_activation: "gelu" }], /`gelu`, not `gelu_pytorch_tanh`/],
+    ["the larger ones' scaling", [{ rope_scaling: { rope_type: "linear", factor: 8 } }], /scaled by `linear`/],
+    ["the same in today's form", [{ rope_parameters: { full_attention: { rope_type: "linear", factor: 8 }, sliding_attention: {} } }], /scaled by `linear`/],
+    ["no pieces", [{}, {}, { "tokenizer.model": undefined }], /lacks tokenizer.model/],
+    ["a space before every text", [{}, { normalizer: { type: "Sequence", normalizers: [{ type: "Prepend", prepend: "▁" }] } }], /not of the form of Gemma 3's/],
+    ["a vocabulary of bytes", [{}, { model: { type: "BPE" } }], /not of the form of Gemma 3's/],
+  ])("%s is refused", async (_name, changes, message) => {
+    expect(await refused(gemma(...changes))).toMatchObject({ code: "models/unsupported", exit: 4, message: expect.stringMatching(message) });
+  });
+});
+
 describe("what cannot be found out", () => {
   test("is asked for by the flag's name: the template", async () => {
     const strange = { "tokenizer.json": { ...TOKENIZER, added_tokens: [{ id: 0, content: "<bos>", special: true }] } };
     expect(await refused(folder(strange))).toMatchObject({
       code: "models/template-needed",
       exit: 4,
-      hint: expect.stringContaining("--template chatml | deepseek-r1 | llama-3"),
+      hint: expect.stringMatching(/--template chatml \| .*llama-3 \| /),
     });
     expect(await refused(folder(strange), { template: "chatml" })).toMatchObject({ message: expect.stringContaining("no token <|im_start|>, <|im_end|>") });
     expect(await refused(folder(strange), { template: "nope" })).toMatchObject({

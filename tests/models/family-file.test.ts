@@ -58,7 +58,7 @@ describe("a file", () => {
       /in `special_tokens` has a control/,
     ],
     ["with layers of its own to train", { lora: { targets: ["q_proj"] } }, /`lora.targets` is `all-linear`/],
-    ["with another architecture", { architecture: "gemma3" }, /cannot fine-tune the architecture `gemma3`/],
+    ["with another architecture", { architecture: "gemma2" }, /cannot fine-tune the architecture `gemma2`/],
     ["with another pre-tokenizer", { tokenizer: "gpt-4o" }, /does not know the pre-tokenizer `gpt-4o`/],
     ["with a head start", { head_start: { folder: "smollm2", sha256: "0".repeat(64) } }, /a head start belongs to a family that comes with forge/],
     [

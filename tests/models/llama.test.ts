@@ -71,7 +71,7 @@ describe.skipIf(process.env.MCP_FORGE_OFFLINE)("a real model", () => {
     const beginnings = (results: typeof plain) => texts(results)?.map((t) => t.slice(0, 4));
     expect(beginnings(shared)).toEqual(beginnings(plain));
     expect(texts(plain)?.every((t) => t.length > 4)).toBe(true);
-  });
+  }, 240_000);
 
   test("stops at its end of turn, at a stop text, at the limit", async () => {
     const hello = value(await engine.complete({ ...ask("hi"), maxTokens: 64 }));

@@ -21,6 +21,8 @@ export interface Answer {
   /** The body as it is; else one is made of `content`. */
   readonly body?: string;
   readonly content?: string | null;
+  /** What the model thought, beside the content: under this name. */
+  readonly thought?: { readonly reasoning_content: string } | { readonly reasoning: string };
   readonly refusal?: string;
   readonly finish?: string;
   readonly usage?: { readonly prompt_tokens: number; readonly completion_tokens: number };
@@ -150,7 +152,9 @@ const completion = (asked: Pick<Asked, "model">, a: Answer) => ({
   object: "chat.completion",
   created: 0,
   model: asked.model,
-  choices: [{ index: 0, finish_reason: a.finish ?? "stop", message: { role: "assistant", content: a.content ?? null, refusal: a.refusal ?? null } }],
+  choices: [
+    { index: 0, finish_reason: a.finish ?? "stop", message: { role: "assistant", content: a.content ?? null, refusal: a.refusal ?? null, ...a.thought } },
+  ],
   usage: { prompt_tokens: 1000, completion_tokens: 100, total_tokens: 1100, ...a.usage },
 });
 

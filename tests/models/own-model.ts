@@ -74,8 +74,9 @@ const u32 = (n: number): Buffer => Buffer.from(new Uint32Array([n]).buffer);
 const u64 = (n: number): Buffer => Buffer.from(new BigUint64Array([BigInt(n)]).buffer);
 const text = (s: string): Buffer => Buffer.concat([u64(Buffer.byteLength(s)), Buffer.from(s)]);
 /** A value by what it is: numbers as uint32, lists of texts or of numbers. */
-function value(v: string | number | readonly string[] | readonly number[]): Buffer {
+function value(v: string | number | boolean | readonly string[] | readonly number[]): Buffer {
   if (typeof v === "string") return Buffer.concat([u32(8), text(v)]);
+  if (typeof v === "boolean") return Buffer.concat([u32(7), Buffer.from([Number(v)])]);
   if (typeof v === "number") return Buffer.concat([u32(4), u32(v)]);
   const items = v.map((item) => (typeof item === "string" ? text(item) : u32(item)));
   return Buffer.concat([u32(9), u32(typeof v[0] === "string" ? 8 : 4), u64(items.length), ...items]);

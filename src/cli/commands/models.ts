@@ -16,6 +16,7 @@ interface AddFlags {
   readonly name?: string;
   readonly output?: string;
   readonly force?: boolean;
+  readonly thinking?: boolean;
   readonly offline?: boolean;
   readonly json?: boolean;
 }
@@ -42,7 +43,11 @@ export function define(context: CliContext): Command {
       "Looks at a model (a folder in the hub's form, a GGUF file, or a repository of the model hub) and writes a family file for it, which pins its files byte for byte. Nothing of the model is run, and of weights on the hub only the headers are fetched.\nWhat cannot be found out is asked for by name (--template, --licence); a model that forge cannot fine-tune is refused.\nExit codes: 0 written, 4 the model cannot be used or a flag is wrong, 6 the hub cannot be reached or the disk says no, 130 interrupted.",
     )
     .argument("<what>", "FOLDER, FILE.gguf, or OWNER/NAME[@REVISION] of the model hub (HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE)")
-    .option("--template <name>", "chat template: chatml, deepseek-r1, llama-3, mistral, mistral-v7, qwen3, smollm2 (default: by the vocabulary's turn markers)")
+    .option(
+      "--template <name>",
+      "chat template: chatml, deepseek-r1, deepseek-r1-thinking, gemma-3, glm-4, llama-3, mistral, mistral-v7, phi-4, qwen3, qwen3-thinking, smollm2 (default: by the vocabulary's turn markers)",
+    )
+    .option("--thinking", "a Qwen3 or DeepSeek-R1 that is to think before it acts (default: it begins after an empty thought)")
     .option("--licence <spdx>", "the weights' licence, in SPDX's words (default: what the model card says)")
     .option("--name <name>", "what to call the family (default: the model's own name)")
     .option("--output <file>", "where to write (default: models/NAME.json)")

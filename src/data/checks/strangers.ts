@@ -48,6 +48,7 @@ function first(sample: Sample, says: (text: string, role: string) => string | nu
   let i = 0;
   for (const m of sample.messages) {
     let said = m.content ? says(m.content, m.role) : null;
+    if (m.role === "assistant" && m.reasoning_content) said ??= says(m.reasoning_content, m.role);
     if (m.role === "assistant" && m.tool_calls) for (const c of m.tool_calls) said ??= says(c.function.arguments, m.role);
     if (said !== null) return `message ${i} ${said}`;
     i++;

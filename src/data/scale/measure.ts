@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { QaReport } from "../../schemas/generated/qa-report.ts";
+import { MOST_IN_MEMORY } from "./distinct.ts";
 import { isBlank, RangeReader } from "./ranges.ts";
 import { type Beside, Gathered } from "./report.ts";
 import type { Part, Rest } from "./tally.ts";
@@ -112,7 +113,11 @@ async function measureRanges(ranges: readonly Range[], setup: Setup, o: MeasureO
     const bytes = ranges.reduce((sum, { from, to }) => sum + to - from, 0);
     const threads = !canThread() ? 0 : (o.threads ?? (bytes <= SMALL ? 0 : Math.min(MOST_THREADS, availableParallelism())));
     if (threads === 0) hands.push(ownHand(setup));
-    else for (let i = 0; i < Math.min(threads, ranges.length); i++) hands.push(thread(setup));
+    else {
+      // Each has a table of its own: many threads take no more than one.
+      const mostInMemory = setup.mostInMemory ?? Math.floor(MOST_IN_MEMORY / threads);
+      for (let i = 0; i < Math.min(threads, ranges.length); i++) hands.push(thread({ ...setup, mostInMemory }));
+    }
     let lines = 0;
     let file = 0;
     for await (const [i, { part, lines: more, failed }] of inOrder(ranges, hands, o.signal)) {

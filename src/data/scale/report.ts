@@ -19,6 +19,8 @@ export interface Beside {
   readonly toolset: Toolset;
   readonly plan?: SynthesisPlan;
   readonly statistics?: GenerationStatistics;
+  /** The samples are all that there was of the data that somebody brought: how many are valid is counted here, and not in the statistics. */
+  readonly brought?: boolean;
 }
 
 /** A sample that doubles an earlier one, both by their places among all samples. */
@@ -106,7 +108,7 @@ export class Gathered {
 
   /** @param idAt the id of a sample that a duplicate named */
   report(idAt: (place: number) => string): QaReport {
-    const { heldout, toolset, plan, statistics } = this.#beside;
+    const { heldout, toolset, plan, statistics, brought } = this.#beside;
     const samples = this.#samples;
     const valid = samples - this.#invalid;
     const coverage = this.#coverage();
@@ -129,7 +131,9 @@ export class Gathered {
     for (const s of wanted) if (!covered.includes(s)) issues.push({ check: "coverage", sample: null, message: `there is no sample of scenario ${s}` });
 
     // REFERENCE's: samples valid as first generated over samples generated; without statistics of a generation the share of valid samples.
-    const schema_pass_rate = statistics ? rate(statistics.first_pass_valid, statistics.generated) : rate(samples - this.#gated, samples);
+    const schema_pass_rate = statistics
+      ? rate(brought === true ? samples - this.#gated : statistics.first_pass_valid, statistics.generated)
+      : rate(samples - this.#gated, samples);
     const dedup_rate = rate(this.#doubled, samples);
     // Names that the toolset does not have are an issue of their own, no tool with few samples.
     const perTool = toolset.tools.map((t) => coverage.by_tool[t.name] ?? 0);

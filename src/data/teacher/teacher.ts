@@ -4,7 +4,7 @@
  */
 import type { JsonObject, JsonValue } from "../../platform/json.ts";
 import type { Result } from "../../platform/result.ts";
-import type { CallOutcome, Slot } from "../types.ts";
+import type { CallOutcome, Message, Slot } from "../types.ts";
 
 /** A call that is due, and what else would be right. */
 export interface DraftCall {
@@ -32,10 +32,16 @@ export interface FurtherCall {
   readonly simulate: () => CallOutcome;
 }
 
-/** One request and how it is served. */
+/** What was thought before each of an exchange's messages of the assistant, in their order; undefined where nothing was. */
+export type Thoughts = readonly (string | undefined)[];
+
+/** One request and how it is served. `thoughts` are those that came with it; a varied exchange has others (augment.ts), so they are not read there. */
 export type Exchange =
   | {
       readonly kind: "call";
+      readonly thoughts?: Thoughts;
+      /** The answer that the last of the thoughts led to: it goes with no other. */
+      readonly told?: string;
       readonly user: string;
       readonly call: DraftCall;
       /** What else the request takes (scenario chain), in order: made at once with the first, or each after the one before. */
@@ -46,7 +52,7 @@ export type Exchange =
       readonly answer: (outcome: CallOutcome, more: readonly CallOutcome[]) => string | null;
       readonly simulate: () => CallOutcome;
     }
-  | { readonly kind: "say"; readonly user: string; readonly answer: string }
+  | { readonly kind: "say"; readonly user: string; readonly answer: string; readonly thoughts?: Thoughts }
   /** Answered by the untuned base model. */
   | { readonly kind: "plain"; readonly user: string };
 
@@ -85,6 +91,22 @@ export interface AnswerRequest {
   readonly more: readonly { readonly call: DraftCall; readonly outcome: CallOutcome }[];
 }
 
+/** A move of the assistant's in a conversation that is made already, for a teacher to think about in its place. */
+export interface ThinkRequest extends DraftRequest {
+  /** Which of the sample's moves it is, from 0. */
+  readonly move: number;
+  /** All that was said and done before it. */
+  readonly before: readonly Message[];
+  /** The calls that are due, of which the teacher is told nothing; none: an answer is. */
+  readonly calls: readonly DraftCall[];
+}
+
+/** What a teacher thought in the assistant's place, and with an answer the words that it led to. */
+export interface ThoughtMove {
+  readonly thought: string;
+  readonly answer?: string;
+}
+
 /** A draft that is to be said in other words. */
 export interface RewordRequest extends DraftRequest {
   readonly draft: Draft;
@@ -108,6 +130,11 @@ export interface Teacher {
   reword?(requests: readonly RewordRequest[]): Promise<Result<(readonly string[] | null)[]>>;
   /** Answers from outcomes, for exchanges that leave that open; null where there is none of use. */
   answer?(requests: readonly AnswerRequest[]): Promise<Result<(string | null)[]>>;
+  /**
+   * Makes the assistant's moves itself, thinking first; null where its move is another than the one that is due, or its thought is of no use: a thought
+   * is only worth learning that leads where it should. Asked for training samples of a family that thinks.
+   */
+  think?(requests: readonly ThinkRequest[], onThought?: () => void): Promise<Result<(ThoughtMove | null)[]>>;
 }
 
 /** Whether a slot belongs to the held-out cases. */

@@ -5,16 +5,19 @@
 import { err, ok, type Result } from "../../platform/result.ts";
 import type { Family } from "../../schemas/generated/family.ts";
 import { LICENCE_FILES } from "../convert-base.ts";
+import { PIECES } from "../known.ts";
 import { architectureOf } from "./architecture.ts";
 import { licenceOf, licenceOfCard, trainingFor } from "./defaults.ts";
 import { jsonObject, type ModelFiles, safetensorsHeader, unfit } from "./files.ts";
-import { talkOf, type Vocabulary, vocabularyOf } from "./vocabulary.ts";
+import { type Talk, talkOf, type Vocabulary, vocabularyOf } from "./vocabulary.ts";
 
 /** What the user says of a model. */
 export interface Said {
   readonly template?: string;
   readonly licence?: string;
   readonly name?: string;
+  /** The model is to think aloud. */
+  readonly thinking?: boolean;
 }
 
 /** A family without where its weights come from. */
@@ -47,7 +50,7 @@ export async function describeFiles(files: ModelFiles, said: Said, licence: stri
   if (!vocabulary.ok) return vocabulary;
   const weights = await readWeights(files);
   if (!weights.ok) return weights;
-  const talk = talkOf(vocabulary.value, said.template, shown);
+  const talk = talkOf(vocabulary.value, said.template, shown, said.thinking);
   if (!talk.ok) return talk;
   const named = said.licence ?? licence ?? (await licenceOfFolder(files));
   if (named === undefined) return err(licenceNeeded(shown));
@@ -56,7 +59,11 @@ export async function describeFiles(files: ModelFiles, said: Said, licence: stri
   return ok({
     family: familyOf({ ...architecture.value, parameters, licence: named, tokenizer: vocabulary.value.tokenizer, talk: talk.value }),
     // An empty file says nothing, and cannot be pinned.
-    names: [...BESIDE.filter((name) => (files.sizes.get(name) ?? 0) > 0), ...names, ...(own === undefined ? [] : [own])].sort(),
+    names: [
+      ...(vocabulary.value.tokenizer === PIECES ? [...BESIDE, "tokenizer.model"] : BESIDE).filter((name) => (files.sizes.get(name) ?? 0) > 0),
+      ...names,
+      ...(own === undefined ? [] : [own]),
+    ].sort(),
     quantization,
   });
 }
@@ -68,7 +75,7 @@ export const familyOf = (o: {
   readonly parameters: number;
   readonly licence: string;
   readonly tokenizer: string;
-  readonly talk: { readonly template: string; readonly stopTokens: readonly string[]; readonly specialTokens: readonly string[] };
+  readonly talk: Talk;
 }): Described => ({
   licence: o.licence,
   parameters: o.parameters,
@@ -76,12 +83,15 @@ export const familyOf = (o: {
   architecture: o.architecture,
   tokenizer: o.tokenizer,
   template: o.talk.template,
-  thinking: null,
+  thinking: o.talk.thinking,
   stop_tokens: [...o.talk.stopTokens],
   special_tokens: [...o.talk.specialTokens],
   lora: { targets: "all-linear" },
-  training: trainingFor(o.parameters),
+  training: o.talk.thinking === null ? trainingFor(o.parameters) : withoutExamples(trainingFor(o.parameters)),
 });
+
+/** A family that thinks learns each turn whole, and once: a part of one would break off in the thought. */
+const withoutExamples = ({ examples: _, ...training }: Family["training"]): Family["training"] => training;
 
 export const licenceNeeded = (shown: string) =>
   unfit(
@@ -117,7 +127,14 @@ async function readVocabulary(files: ModelFiles, config: Readonly<Record<string,
   const template = sizes.has("chat_template.jinja") ? await files.read("chat_template.jinja", TEXT_BYTES) : undefined;
   if (template?.ok === false) return template;
   return vocabularyOf(
-    { tokenizer: tokenizer.value, about: about.value ?? {}, config, generation: generation.value ?? {}, template: template?.value.toString("utf8") },
+    {
+      tokenizer: tokenizer.value,
+      about: about.value ?? {},
+      config,
+      generation: generation.value ?? {},
+      template: template?.value.toString("utf8"),
+      pieces: sizes.has("tokenizer.model"),
+    },
     shown,
   );
 }

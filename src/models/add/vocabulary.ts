@@ -3,7 +3,8 @@
  * token, at which an answer ends, and which chat template fits.
  */
 import { err, ok, type Result } from "../../platform/result.ts";
-import { chatTemplates, ENDING, TEMPLATES } from "../known.ts";
+import { chatTemplates, ENDING, PIECES, TEMPLATES } from "../known.ts";
+import { THINKING_TEMPLATES, type ThinkingWords, thinkingInstead, thinkingOf } from "../thinking.ts";
 import { isRecord, unfit } from "./files.ts";
 
 /** What decides how a model is talked to, from a tokenizer.json or from a GGUF. */
@@ -33,6 +34,13 @@ const EXPRESSIONS: ReadonlyMap<string, string> = new Map([
   ],
 ]);
 
+/**
+ * llama.cpp's name for a vocabulary that is cut as Llama 3's and then merged: Llama 3 takes a piece that is a token as that token, whatever its merges say.
+ * @param said the tokenizer.json says that it does not; Llama 3's older ones say nothing
+ */
+const mergedName = (architecture: unknown, said: boolean): string =>
+  architecture === "glm4" ? "glm4" : architecture === "phi3" || said ? "dbrx" : "llama-bpe";
+
 /** A tokenizer.json with the files beside it. */
 export function vocabularyOf(
   files: {
@@ -41,18 +49,29 @@ export function vocabularyOf(
     readonly config: Readonly<Record<string, unknown>>;
     readonly generation: Readonly<Record<string, unknown>>;
     readonly template: string | undefined;
+    /** Whether SentencePiece's own file is there, from which llama.cpp's converter has the scores. */
+    readonly pieces: boolean;
   },
   shown: string,
 ): Result<Vocabulary> {
   const { tokenizer, about, config, generation } = files;
   const { model, normalizer, pre_tokenizer: pre, added_tokens: listed } = tokenizer;
-  const no = (why: string, hint = "Byte-level vocabularies work: those of Llama 3, Qwen, SmolLM2 and Mistral with Tekken."): Result<never> =>
-    err(unfit("unsupported", `forge cannot fine-tune ${shown}: ${why}`, hint));
+  const no = (
+    why: string,
+    hint = "Byte-level vocabularies work: those of Llama 3, Qwen, SmolLM2, Phi-4, GLM-4 and Mistral with Tekken; and Gemma 3's.",
+  ): Result<never> => err(unfit("unsupported", `forge cannot fine-tune ${shown}: ${why}`, hint));
   if (!isRecord(model) || model.type !== "BPE") return no("its vocabulary is no byte-level BPE");
-  if (model.byte_fallback === true || sentencePiece(normalizer)) return no("its vocabulary is SentencePiece's, which forge does not cut text with yet");
-  if (normalizer !== null && normalizer !== undefined && !isNfc(normalizer))
+  const gemma = config.model_type === "gemma3_text";
+  if (gemma && !(model.byte_fallback === true && isSpaces(normalizer, "Replace") && (pre === null || pre === undefined || isSpaces(pre, "Split"))))
+    return no("its vocabulary is not of the form of Gemma 3's");
+  if (gemma && !files.pieces)
+    return no("it lacks tokenizer.model, without which its vocabulary cannot be converted", "Fetch the repository with all its files.");
+  if (!gemma && (model.byte_fallback === true || sentencePiece(normalizer)))
+    return no("its vocabulary is SentencePiece's, which forge cuts text with for Gemma 3 only");
+  if (!gemma && normalizer !== null && normalizer !== undefined && !isNfc(normalizer))
     return no("its vocabulary changes text before it cuts it, which llama.cpp does not");
-  const name = preTokenizer(pre);
+  const cut = gemma ? PIECES : preTokenizer(pre);
+  const name = cut === "llama-bpe" && model.ignore_merges !== true ? mergedName(config.model_type, model.ignore_merges === false) : cut;
   if (name === undefined) return no("forge does not know which of llama.cpp's pre-tokenizers cuts text as its own does");
   if (!Array.isArray(listed)) return no("its tokenizer.json lists no `added_tokens`");
   const added = listed
@@ -67,6 +86,9 @@ export function vocabularyOf(
   return ok({ tokenizer: name, added, ends: [...new Set(ends)], ownTemplate: files.template ?? templateText(about.chat_template) });
 }
 
+/** SentencePiece's way with spaces: they become letters, and whoever cut at them would find none. */
+const isSpaces = (value: unknown, type: "Replace" | "Split"): boolean =>
+  isRecord(value) && value.type === type && isRecord(value.pattern) && value.pattern.String === " " && (type === "Split" || value.content === "▁");
 const sentencePiece = (normalizer: unknown): boolean => JSON.stringify(normalizer ?? null).includes("▁");
 const isNfc = (n: unknown): boolean =>
   isRecord(n) && (n.type === "NFC" || (n.type === "Sequence" && Array.isArray(n.normalizers) && n.normalizers.every((inner) => isNfc(inner))));
@@ -96,17 +118,30 @@ export function preTokenizer(pre: unknown): string | undefined {
 
 export interface Talk {
   readonly template: string;
+  /** The texts around a thought, where the template lets the model think. */
+  readonly thinking: ThinkingWords | null;
   readonly stopTokens: readonly string[];
   readonly specialTokens: readonly string[];
 }
 
 /** Tokens with letters only are words of a language, if they are no control tokens. */
 const MARKUP = /[<>[\]|{}]/;
+/** Gemma has 6,242 that mean nothing; to look for each of them in every text would take longer than all else. */
+const UNUSED = /^<unused\d+>$/;
 
-/** How a model with this vocabulary is talked to. `wanted`: the template that the user names. */
-export function talkOf(v: Vocabulary, wanted: string | undefined, shown: string): Result<Talk> {
+/** How a model with this vocabulary is talked to. `wanted`: the template that the user names; `think`: the model is to think aloud. */
+export function talkOf(v: Vocabulary, wanted: string | undefined, shown: string, think = false): Result<Talk> {
   const known = new Set(v.added.map((t) => t.text));
-  const file = wanted === undefined ? templateFor(known, v.ownTemplate) : wanted.endsWith(".jinja") ? wanted : `${wanted}.jinja`;
+  const plain = wanted === undefined ? templateFor(known, v.ownTemplate) : wanted.endsWith(".jinja") ? wanted : `${wanted}.jinja`;
+  const file = think && plain !== undefined && thinkingOf(plain) === undefined ? thinkingInstead(plain) : plain;
+  if (file === undefined && plain !== undefined)
+    return err(
+      unfit(
+        "no-thinking",
+        `--thinking does not go with the chat template \`${plain}\`, by which ${shown} is talked to`,
+        `Leave it out, or name a template that lets a model think, whose tokens the vocabulary has: --template ${thinkingNames().join(" | ")}`,
+      ),
+    );
   const names = chatTemplates().map((t) => t.replace(/\.jinja$/, ""));
   if (file === undefined)
     return err(
@@ -119,26 +154,37 @@ export function talkOf(v: Vocabulary, wanted: string | undefined, shown: string)
   const words = TEMPLATES[file];
   if (words === undefined) return err(unfit("bad-value", `there is no chat template \`${wanted}\``, `Use one of: ${names.join(", ")}.`));
   const absent = words.needs.filter((token) => !known.has(token));
+  const thinking = thinkingOf(file);
   if (absent.length > 0)
     return err(
       unfit(
         "unsupported",
         `the chat template \`${file}\` does not fit ${shown}: its vocabulary has no token ${absent.join(", ")}`,
-        "Name another with --template, or use another model.",
+        thinking !== undefined && absent.every((token) => token === thinking.open || token === thinking.close)
+          ? "forge adds no tokens to a vocabulary: leave --thinking out, or use a model that has them (Qwen3, DeepSeek-R1 and its distilled models)."
+          : "Name another with --template, or use another model.",
       ),
     );
   const eos = v.ends[0];
-  const stopTokens = [...new Set([words.end, ...v.ends.filter((t) => known.has(t) && (ENDING.has(t) || t === eos))])];
-  const control = v.added.filter((t) => t.text.trim() !== "" && (t.control || MARKUP.test(t.text))).map((t) => t.text);
-  return ok({ template: file, stopTokens, specialTokens: [...new Set([...control, ...words.needs, ...stopTokens])] });
+  const stopTokens = [...new Set([words.end, ...v.ends.filter((t) => known.has(t) && (ENDING.has(t) || (words.also ?? []).includes(t) || t === eos))])];
+  const control = v.added.filter((t) => t.text.trim() !== "" && !UNUSED.test(t.text) && (t.control || MARKUP.test(t.text))).map((t) => t.text);
+  return ok({
+    template: file,
+    thinking: thinking === undefined ? null : { open: thinking.open, close: thinking.close },
+    stopTokens,
+    specialTokens: [...new Set([...control, ...words.needs, ...stopTokens])],
+  });
 }
+
+const thinkingNames = (): string[] => Object.keys(THINKING_TEMPLATES).map((name) => name.replace(/\.jinja$/, ""));
 
 /** The template whose turn markers a vocabulary has; of several ChatML's, the one that the model's own template is like. */
 function templateFor(known: ReadonlySet<string>, own: string): string | undefined {
   const has = (file: string): boolean => (TEMPLATES[file]?.needs ?? []).every((token) => known.has(token));
+  if (has("phi-4.jinja") && (own === "" || own.includes("<|im_sep|>"))) return "phi-4.jinja";
   if (has("chatml.jinja")) {
     if (own.includes("named SmolLM")) return "smollm2.jinja";
     return has("qwen3.jinja") && /enable_thinking|<think>/.test(own) ? "qwen3.jinja" : "chatml.jinja";
   }
-  return ["deepseek-r1.jinja", "llama-3.jinja", "mistral-v7.jinja", "mistral.jinja"].find(has);
+  return ["deepseek-r1.jinja", "gemma-3.jinja", "glm-4.jinja", "llama-3.jinja", "mistral-v7.jinja", "mistral.jinja"].find(has);
 }

@@ -12,6 +12,8 @@ import { digestJson, hexOf } from "../../platform/hash.ts";
 export interface Reply {
   /** Empty where the model refused or was cut off: paid, and of no use. */
   readonly text: string;
+  /** What a model that thinks thought before, where the server says so. */
+  readonly thought?: string;
   /** Why there is no text. */
   readonly flaw?: "refused" | "cut off" | "empty";
   readonly input: number;

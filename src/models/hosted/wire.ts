@@ -8,6 +8,7 @@ import type { JsonObject } from "../../platform/json.ts";
 import { BadProxyError, proxiedFetch } from "../../platform/proxied-fetch.ts";
 import { registerSecret, safeText } from "../../platform/redact.ts";
 import type { Failure } from "../../platform/result.ts";
+import { splitThought } from "../thinking.ts";
 import type { Reply } from "./replies.ts";
 
 /** The reference's retries of a failed request. */
@@ -207,14 +208,31 @@ export function replyOf(answer: Partial<OpenAI.Chat.Completions.ChatCompletion> 
   const choice = typeof answer === "object" && Array.isArray(answer?.choices) ? answer.choices[0] : undefined;
   const content: unknown = choice?.message?.content ?? "";
   if (typeof choice?.message !== "object" || typeof content !== "string") return undefined;
-  const text = content;
+  const { thought, content: text } = apart(content, choice.message as object);
   const tokens = {
     input: count(answer?.usage?.prompt_tokens, request === undefined ? 0 : mostTokens(request)),
     output: count(answer?.usage?.completion_tokens, request?.maxTokens ?? 0),
   };
   if (choice.message.refusal || choice.finish_reason === "content_filter") return { text: "", flaw: "refused", ...tokens };
   if (choice.finish_reason === "length") return { text: "", flaw: "cut off", ...tokens };
-  return text.trim() === "" ? { text: "", flaw: "empty", ...tokens } : { text, ...tokens };
+  return text.trim() === "" ? { text: "", flaw: "empty", ...tokens } : { text, ...(thought !== "" && { thought }), ...tokens };
+}
+
+/** Characters of a thought that are kept. */
+const MOST_THOUGHT = 100_000;
+
+/**
+ * The thought and the text of an answer. Servers hand a thought over beside the content (`reasoning_content`: DeepSeek, llama.cpp and vLLM; `reasoning`: newer
+ * releases of vLLM, OpenRouter, Ollama); those that do not know their model leave it at the content's head, of R1 without its opening, which the prompt has.
+ */
+function apart(
+  content: string,
+  message: { readonly reasoning_content?: unknown; readonly reasoning?: unknown },
+): { readonly thought: string; readonly content: string } {
+  // A text in JSON may well hold the tags, and says nothing of a thought.
+  const inside = /^\s*[{[]/.test(content) ? undefined : splitThought(content, undefined, true);
+  const beside = [message.reasoning_content, message.reasoning].find((t) => typeof t === "string" && t.trim() !== "") as string | undefined;
+  return { thought: (beside ?? inside?.thought ?? "").trim().slice(0, MOST_THOUGHT), content: inside?.content ?? content };
 }
 
 const count = (n: unknown, otherwise: number): number => (typeof n === "number" && Number.isSafeInteger(n) && n >= 0 ? n : otherwise);

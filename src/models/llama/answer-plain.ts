@@ -1,9 +1,10 @@
 /**
- * The untuned base model's own answers to plain questions: no tools, its default system message. They
+ * The untuned base model's own answers to plain questions: no tools, its default system message, after an empty thought where it could think. They
  * go into training for requests that need no tool, so that what the model knew stays as it was.
  */
 import { ok, type Result } from "../../platform/result.ts";
 import type { Renderer } from "../render.ts";
+import { emptyThought } from "../thinking.ts";
 import { type Completion, completeAll, type LlamaEngine } from "./types.ts";
 
 /** Answers longer than this are cut at their last full sentence. */
@@ -44,7 +45,8 @@ export function answerPlain(
 }
 
 /** How a plain question is put to the model. */
-export const plainPrompt = (renderer: Renderer, question: string): string => renderer.prompt([{ role: "user", content: question }], []);
+export const plainPrompt = (renderer: Renderer, question: string): string =>
+  renderer.prompt([{ role: "user", content: question }], []) + (renderer.thinking === undefined ? "" : emptyThought(renderer.thinking));
 
 const answerIn = ({ text, stopped }: Completion): string => cutBeforeRepetition(stopped === "limit" ? cutAtSentence(text) : text.trim());
 

@@ -266,6 +266,8 @@ export class Decoder {
       threads: this.#o.threads,
       batchSize: BATCH_TOKENS,
       flashAttention: false,
+      // Of layers with a sliding window the whole is kept, too: else what is out of it could not be gone back to, to another prompt of the same prefix.
+      swaFullCache: true,
     });
     const context = this.#context;
     this.#slots = Array.from({ length: this.#o.sequences }, () => ({ sequence: context.getSequence() }));

@@ -1,11 +1,9 @@
 /**
  * Stages whose outputs somebody brings in a file: each takes the place of the stage of that name in the real graph,
- * with the same outputs, so that everything after it is the real code. What a file holds is checked here, once.
+ * with the same outputs, so that everything after it is the real code. What a file holds is checked here, once. Samples are in given-data.ts.
  */
 import { cp, readFile, stat, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { foreignWords, importSamples, readBytes, type Unreadable } from "../../data/import.ts";
-import { repairSamples } from "../../data/repair.ts";
 import type { StageDefinition } from "../../engine/stage.ts";
 import { parseCases, strayArguments } from "../../evaluation/cases.ts";
 import { truncatedGguf } from "../../models/gguf.ts";
@@ -16,7 +14,6 @@ import { toJsonLines } from "../../platform/json.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import type { EvaluationReport } from "../../schemas/generated/evaluation-report.ts";
 import { validate as isEvaluationReport } from "../../schemas/generated/evaluation-report.validate.js";
-import type { GenerationStatistics, TakenOut } from "../../schemas/generated/generation.ts";
 import type { Toolset } from "../../schemas/generated/toolset.ts";
 import { gateFigures } from "../figures.ts";
 
@@ -42,7 +39,8 @@ export const cannotRead = (path: string, what: string, e: unknown): Failure => {
   };
 };
 
-const stage = (id: string, title: string, outputs: Outputs, rest: Pick<StageDefinition, "run"> & Partial<StageDefinition>): StageDefinition => ({
+/** A stage that is given: no part of it comes from a recipe. */
+export const stage = (id: string, title: string, outputs: Outputs, rest: Pick<StageDefinition, "run"> & Partial<StageDefinition>): StageDefinition => ({
   kind: "stage",
   id,
   title,
@@ -51,82 +49,6 @@ const stage = (id: string, title: string, outputs: Outputs, rest: Pick<StageDefi
   inputs: {},
   outputs,
   ...rest,
-});
-
-/** `generate` from a file of samples; with `fix` repaired and cleaned on the way, the figures then being those of what is left. */
-export function givenData(path: string, o: { readonly fix: boolean; readonly cases?: string }): StageDefinition {
-  return stage(
-    "generate",
-    "Read the data",
-    { train: "file", heldout: "file", plan: "file", statistics: "file" },
-    {
-      recipe: { fix: o.fix },
-      inputs: { toolset: { stage: "inspect", output: "toolset" } },
-      files: { data: resolve(path), ...(o.cases === undefined ? {} : { cases: resolve(o.cases) }) },
-      async run({ inputs, outputs, emit }) {
-        const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
-        const cases = o.cases === undefined ? ok([]) : parseCases(await readFile(inputs.cases as string, "utf8"), o.cases, toolset);
-        if (!cases.ok) return cases;
-        for (const message of strayArguments(cases.value, toolset)) emit({ type: "log", level: "warning", message });
-        const { text, foreign } = readBytes(await readFile(inputs.data as string));
-        const read = importSamples(text.replace(/^\ufeff/, ""), o.fix);
-        if (read.samples.length === 0) return err(nothingIn(path, read.unreadable));
-        if (foreign.length > 0) emit({ type: "log", level: "warning", message: foreignWords(foreign) });
-        for (const u of read.unreadable.slice(0, 5)) emit({ type: "log", level: "warning", message: u.message });
-        if (read.unreadable.length > 5)
-          emit({ type: "log", level: "warning", message: `and ${read.unreadable.length - 5} more lines that are no conversation` });
-        const mended = o.fix ? repairSamples(read.samples, toolset, read.lineOf) : { samples: read.samples, repaired: {}, takenOut: [] };
-        const takenOut = [...read.unreadable.map(asTakenOut), ...mended.takenOut].sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
-        const dropped: Record<string, number> = {};
-        for (const { check } of takenOut) dropped[check] = (dropped[check] ?? 0) + 1;
-        const kept = new Set(mended.samples.map((s) => read.lineOf.get(s.id)));
-        const reread = foreign.filter((line) => kept.has(line)).length;
-        const repaired = sum(sum(mended.repaired, read.repaired), reread === 0 ? {} : { encoding: reread });
-        const { sampleChecker } = await import("../../data/checks/index.ts");
-        const check = sampleChecker(toolset);
-        const valid = mended.samples.filter((s) => check(s)?.check.gates !== true).length;
-        const statistics: GenerationStatistics = {
-          version: 1,
-          teacher: "file",
-          planned: read.lines,
-          produced: mended.samples.length,
-          heldout_planned: cases.value.length,
-          heldout_produced: cases.value.length,
-          // A cleaned file is judged as it is now; a file that is only looked at with all that it holds.
-          generated: o.fix ? mended.samples.length : read.lines,
-          first_pass_valid: valid,
-          regenerated: 0,
-          dropped,
-          ...(o.fix ? { repaired } : {}),
-          taken_out: takenOut,
-          calls: { executed: 0, failed: 0, timed_out: 0, simulated: 0, injected: 0 },
-          short: [],
-          warnings: foreign.length > 0 ? [foreignWords(foreign)] : [],
-        };
-        await writeFile(outputs.train as string, toJsonLines(mended.samples));
-        await writeFile(outputs.heldout as string, toJsonLines(cases.value));
-        await writeFile(outputs.plan as string, "null\n");
-        await writeFile(outputs.statistics as string, `${JSON.stringify(statistics, null, 2)}\n`);
-        const out = takenOut.length;
-        return ok({
-          figures: { samples: mended.samples.length, dropped: out },
-          summary: `${mended.samples.length} samples${out > 0 ? `, ${out} of ${read.lines} lines ${o.fix ? "taken out" : "not readable"}` : ""}`,
-        });
-      },
-    },
-  );
-}
-
-const asTakenOut = ({ line, reason, message }: Unreadable): TakenOut => ({ line, sample: null, check: reason, message });
-
-const sum = (a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): Record<string, number> =>
-  Object.fromEntries([...new Set([...Object.keys(a), ...Object.keys(b)])].map((k) => [k, (a[k] ?? 0) + (b[k] ?? 0)]));
-
-const nothingIn = (path: string, unreadable: readonly Unreadable[]): Failure => ({
-  code: "data/no-samples",
-  message: unreadable.length === 0 ? `there are no samples in ${path}` : `no line of ${path} is a conversation: ${unreadable[0]?.message}`,
-  hint: 'write one a line: {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}',
-  exit: EXIT.usage,
 });
 
 /** `generate` with nothing but evaluation cases, for a model that is only measured. */

@@ -14,7 +14,8 @@ import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import { nameFrom, scaledScenarios } from "../../recipe/made.ts";
 import type { ExportFormat, Recipe, ScenarioName, ToolSource } from "../../recipe/types.ts";
 import { type Delivery, deliverable, inTheWay, sameFile } from "./deliver.ts";
-import { givenCases, givenData, givenModel, givenReport, givenTools, givenTraining, givenTrainingFigures, TRAINED } from "./given.ts";
+import { givenCases, givenModel, givenReport, givenTools, givenTraining, givenTrainingFigures, TRAINED } from "./given.ts";
+import { givenData } from "./given-data.ts";
 import type { SingleOptions } from "./project.ts";
 
 export interface StepFlags {
@@ -152,7 +153,7 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
     const cleaned = flags.fix === true ? (flags.output ?? sibling(flags.data, "clean.jsonl")) : undefined;
     const report = flags.report ?? sibling(flags.data, "qa");
     return ok({
-      single: { recipe: recipe.value, given: [givenData(flags.data, { fix: flags.fix === true, cases: flags.cases })] },
+      single: { recipe: recipe.value, given: givenData(flags.data, { fix: flags.fix === true, ...(flags.cases === undefined ? {} : { cases: flags.cases }) }) },
       until: "gate:qa",
       deliveries: [
         ...optional("generate", "train", cleaned).map((d) => ({ ...d, ...impliedUnless(flags.output) })),
@@ -181,7 +182,7 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
     if (blocked !== undefined) return err(blocked);
     const to = (name: string): string => join(folder, name);
     return ok({
-      single: { recipe: recipe.value, given: [givenData(flags.data, { fix: false })], without: ["gate:qa"], resumable: `train ${resolve(folder)}` },
+      single: { recipe: recipe.value, given: givenData(flags.data, { fix: false }), without: ["gate:qa"], resumable: `train ${resolve(folder)}` },
       until: "train",
       deliveries: [
         { stage: "train", output: "adapter", to: to(TRAINED.adapter) },
@@ -297,7 +298,7 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
     });
     if (!recipe.ok) return recipe;
     const given = [
-      flags.data === undefined ? givenCases(cases) : givenData(flags.data, { fix: false, cases }),
+      ...(flags.data === undefined ? [givenCases(cases)] : givenData(flags.data, { fix: false, cases })),
       givenTrainingFigures(flags.training),
       givenModel(model, format),
       givenReport("validate", format, { path: validation, records, model, unproven }),

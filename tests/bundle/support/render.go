@@ -28,6 +28,7 @@ type Call struct {
 type Message struct {
 	Role      string
 	Content   string
+	Thinking  string
 	ToolCalls []Call
 }
 

@@ -13,20 +13,32 @@ import type { SplitTeacher } from "../../line.ts";
 import type { Sample, Slot, Toolset } from "../../types.ts";
 import { answerFromAll } from "../builtin/answers.ts";
 import { readToolset, type ToolModel } from "../builtin/model.ts";
-import { type Exchange, MOST_CALLS, type Teacher } from "../teacher.ts";
+import { type CallExchange, type Exchange, MOST_CALLS, type Teacher } from "../teacher.ts";
 
 export interface FileTeacher extends SplitTeacher {
   /** How many of the file's conversations have a slot. */
   readonly used: number;
+  /** How many of them have a thought that is learned. */
+  readonly thinking: number;
   /** Those that are of no form that can be taught: a call without its result, more calls than a turn may have, a tool that is not there. */
   readonly unfit: number;
 }
 
-/** @param slots the training slots that are to be written (not those that vary others) */
-export function fileTeacher(samples: readonly Sample[], toolset: Toolset, seed: number, slots: readonly Slot[], otherwise: Teacher): FileTeacher {
+/**
+ * @param slots the training slots that are to be written (not those that vary others)
+ * @param thinking whether the conversations' thoughts are learned; else they are left out
+ */
+export function fileTeacher(
+  samples: readonly Sample[],
+  toolset: Toolset,
+  seed: number,
+  slots: readonly Slot[],
+  otherwise: Teacher,
+  thinking = false,
+): FileTeacher {
   const models = new Map(readToolset(toolset).map((m) => [m.tool.name, m]));
   const read = samples.flatMap((s) => {
-    const exchanges = exchangesOf(s, models, seed);
+    const exchanges = exchangesOf(s, models, seed, thinking);
     return exchanges === null ? [] : [{ sample: s, exchanges }];
   });
   const given = new Map<string, (typeof read)[number]>();
@@ -48,6 +60,7 @@ export function fileTeacher(samples: readonly Sample[], toolset: Toolset, seed: 
     name: "file",
     foreign: { training: read.map((r) => r.sample), knows: (draft) => draft.brought !== true && known.has(draft.frame) },
     used: given.size,
+    thinking: [...given.values()].filter((r) => r.exchanges.some((e) => e.kind !== "plain" && e.thoughts?.some((t) => t !== undefined) === true)).length,
     unfit: samples.length - read.length,
     draft: async (requests, onDraft) => {
       // Refused once, a conversation is refused again: the second attempt is the other teacher's.
@@ -89,19 +102,21 @@ const focusOf = (exchanges: readonly Exchange[]): number => {
 };
 
 /** The turns of a conversation, or null where they are not requests that are each answered, with calls that each have a result, or none. */
-function exchangesOf(sample: Sample, models: ReadonlyMap<string, ToolModel>, seed: number): Exchange[] | null {
+function exchangesOf(sample: Sample, models: ReadonlyMap<string, ToolModel>, seed: number, thinking: boolean): Exchange[] | null {
   const exchanges: Exchange[] = [];
   const messages = sample.messages.filter((m) => m.role !== "system");
   for (let i = 0; i < messages.length; ) {
     const user = messages[i++];
     if (user?.role !== "user") return null;
     const made: Made[] = [];
+    const thoughts: (string | undefined)[] = [];
     let size = 0;
     let m = messages[i++];
     for (; m?.role === "assistant" && m.tool_calls !== undefined && m.tool_calls.length > 0; m = messages[i++]) {
       // At once, or each by itself; what is neither has no name.
       if (made.length > 0 && (m.tool_calls.length > 1 || size > 1)) return null;
       size = m.tool_calls.length;
+      thoughts.push(m.reasoning_content);
       for (const { id, function: f } of m.tool_calls) {
         const result = messages[i++];
         const model = models.get(f.name);
@@ -117,7 +132,10 @@ function exchangesOf(sample: Sample, models: ReadonlyMap<string, ToolModel>, see
     // Which of several failed, nobody says.
     if (made.length > 1 && sample.scenario === "error") return null;
     const words = user.content ?? "";
-    exchanges.push(made.length === 0 ? { kind: "say", user: words, answer: told } : callExchange(words, made, size > 1, told, sample, seed));
+    thoughts.push(m?.role === "assistant" ? m.reasoning_content : undefined);
+    const thought = thinking ? { thoughts } : {};
+    if (made.length === 0) exchanges.push({ kind: "say", user: words, answer: told, ...thought });
+    else exchanges.push({ ...callExchange(words, made, size > 1, told, sample, seed), ...thought, ...(thinking && { told }) });
   }
   return exchanges.length === 0 ? null : exchanges;
 }
@@ -129,7 +147,7 @@ interface Made {
   readonly result: string;
 }
 
-function callExchange(user: string, made: readonly Made[], together: boolean, told: string, sample: Sample, seed: number): Exchange {
+function callExchange(user: string, made: readonly Made[], together: boolean, told: string, sample: Sample, seed: number): CallExchange {
   const failed = sample.scenario === "error";
   const kind = sample.kind === "empty" || sample.kind === "timeout" ? sample.kind : "error";
   const calls = made.map(({ model, args, result }) => {

@@ -2,9 +2,11 @@
  * A hosted teacher's reply as a draft. The reply is a stranger's text: what does not have the form that was asked for, or does
  * not fit its slot, is no draft; whether its call is right the checks say, as of every sample.
  */
+
+import { MOST_THOUGHT_CHARS } from "../../../models/thinking.ts";
 import { canonicalJson, type JsonObject, type JsonValue } from "../../../platform/json.ts";
 import type { CallOutcome, Slot } from "../../types.ts";
-import { type Draft, type DraftCall, type DraftFault, type Exchange, MOST_CALLS } from "../teacher.ts";
+import { type Draft, type DraftCall, type DraftFault, type Exchange, MOST_CALLS, type ThoughtMove } from "../teacher.ts";
 
 /** Characters of any text of a conversation. */
 const MOST_TEXT = 8000;
@@ -45,6 +47,25 @@ export function readAnswer(text: string): string | null {
   const answer = isObject(value) ? value.answer : undefined;
   return isText(answer) ? answer.trim() : null;
 }
+
+/**
+ * A move that the teacher made itself, or null: another one than is due, or with a thought that is too long to be learned. Its calls are the due ones to
+ * the letter, as the thought names their values; calls that are made at once stand in any order.
+ */
+export function readMove(text: string, thought: string | undefined, calls: readonly DraftCall[]): ThoughtMove | null {
+  const value = parsed(text);
+  if (!isObject(value) || !Array.isArray(value.calls) || (thought ?? "").length > MOST_THOUGHT_CHARS) return null;
+  const made = value.calls.map((c) => {
+    const args = isObject(c) && typeof c.arguments === "string" ? parsed(c.arguments) : undefined;
+    return isObject(c) && typeof c.name === "string" && isObject(args) ? sameCall(c.name, args) : null;
+  });
+  const due = calls.map((c) => sameCall(c.name, c.arguments));
+  if (made.length !== due.length || [...made].sort().join("\n") !== due.sort().join("\n")) return null;
+  if (calls.length > 0) return { thought: thought ?? "" };
+  return isText(value.answer) ? { thought: thought ?? "", answer: value.answer.trim() } : null;
+}
+
+const sameCall = (name: string, args: JsonObject): string => `${name} ${canonicalJson(args)}`;
 
 /** As many messages as there are to be, none of them blank; or null. */
 export function readReworded(text: string, count: number): readonly string[] | null {

@@ -1,0 +1,118 @@
+/**
+ * `generate` from a file of samples, and the `qa` that belongs to it: of what was left out there may be more than fits into a report in memory, so that it
+ * goes from the one to the other in a file of its own. The file may have millions of samples: it is read line by line.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { type Brought, bringFile } from "../../data/brought.ts";
+import { foreignWords } from "../../data/import.ts";
+import type { StageDefinition, StageEvent } from "../../engine/stage.ts";
+import { parseCases, strayArguments } from "../../evaluation/cases.ts";
+import { EXIT } from "../../platform/exit.ts";
+import { toJsonLines } from "../../platform/json.ts";
+import { err, type Failure, ok } from "../../platform/result.ts";
+import type { GenerationStatistics } from "../../schemas/generated/generation.ts";
+import type { Toolset } from "../../schemas/generated/toolset.ts";
+import { measureData, VERSION } from "../qa.ts";
+import { stage } from "./given.ts";
+
+export interface GivenData {
+  readonly fix: boolean;
+  /** The file of held-out cases. */
+  readonly cases?: string;
+}
+
+/** `generate` from a file of samples, with `fix` repaired and cleaned on the way, the figures then being those of what is left; and `qa` of what it gives. */
+export const givenData = (path: string, o: GivenData): readonly StageDefinition[] => [readData(path, o), checkData()];
+
+/** Lines that are no conversation and are said right away. */
+const SAID = 5;
+
+function readData(path: string, o: GivenData): StageDefinition {
+  const read = stage(
+    "generate",
+    "Read the data",
+    { train: "file", heldout: "file", plan: "file", statistics: "file", taken_out: "file" },
+    {
+      recipe: { fix: o.fix },
+      inputs: { toolset: { stage: "inspect", output: "toolset" } },
+      files: { data: resolve(path), ...(o.cases === undefined ? {} : { cases: resolve(o.cases) }) },
+      async run({ inputs, outputs, scratch, signal, emit }) {
+        const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
+        const cases = o.cases === undefined ? ok([]) : parseCases(await readFile(inputs.cases as string, "utf8"), o.cases, toolset);
+        if (!cases.ok) return cases;
+        for (const message of strayArguments(cases.value, toolset)) emit({ type: "log", level: "warning", message });
+        let brought: Brought;
+        try {
+          const [train, takenOut] = [outputs.train as string, outputs.taken_out as string];
+          brought = await bringFile(inputs.data as string, { toolset, fix: o.fix, train, takenOut, scratch, signal });
+        } catch (e) {
+          if (!signal.aborted) throw e;
+          return err({ code: "data/interrupted", message: "reading the data was interrupted", exit: EXIT.interrupted });
+        }
+        if (brought.readable === 0) return err(nothingIn(path, brought));
+        warnOf(brought, emit);
+        await writeFile(outputs.heldout as string, toJsonLines(cases.value));
+        await writeFile(outputs.plan as string, "null\n");
+        await writeFile(outputs.statistics as string, `${JSON.stringify(statisticsOf(brought, o.fix, cases.value.length), null, 2)}\n`);
+        return ok({
+          figures: { samples: brought.samples, dropped: brought.left },
+          summary: `${brought.samples} samples${brought.left > 0 ? `, ${brought.left} of ${brought.lines} lines ${o.fix ? "taken out" : "not readable"}` : ""}`,
+        });
+      },
+    },
+  );
+  // 2: thoughts apart from what is said.
+  return { ...read, version: 2 };
+}
+
+function warnOf({ foreign, unreadable }: Brought, emit: (event: StageEvent) => void): void {
+  const warn = (message: string): void => emit({ type: "log", level: "warning", message });
+  if (foreign.count > 0) warn(foreignWords(foreign.lines, foreign.count));
+  for (const { message } of unreadable.first.slice(0, SAID)) warn(message);
+  if (unreadable.count > SAID) warn(`and ${unreadable.count - SAID} more lines that are no conversation`);
+}
+
+const statisticsOf = (read: Brought, fix: boolean, cases: number): GenerationStatistics => ({
+  version: 1,
+  teacher: "file",
+  planned: read.lines,
+  produced: read.samples,
+  heldout_planned: cases,
+  heldout_produced: cases,
+  // A cleaned file is judged as it is now; a file that is only looked at with all that it holds.
+  generated: fix ? read.samples : read.lines,
+  // `qa` counts them, as it looks at each sample anyway.
+  first_pass_valid: 0,
+  regenerated: 0,
+  dropped: { ...read.dropped },
+  ...(fix ? { repaired: { ...read.repaired } } : {}),
+  // They are in a file of their own.
+  taken_out: [],
+  calls: { executed: 0, failed: 0, timed_out: 0, simulated: 0, injected: 0 },
+  short: [],
+  warnings: read.foreign.count > 0 ? [foreignWords(read.foreign.lines, read.foreign.count)] : [],
+});
+
+const nothingIn = (path: string, { unreadable }: Brought): Failure => ({
+  code: "data/no-samples",
+  message: unreadable.count === 0 ? `there are no samples in ${path}` : `no line of ${path} is a conversation: ${unreadable.first[0]?.message}`,
+  hint: 'write one a line: {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}',
+  exit: EXIT.usage,
+});
+
+function checkData(): StageDefinition {
+  const of = (output: string): { readonly stage: string; readonly output: string } => ({ stage: "generate", output });
+  return {
+    ...stage("qa", "Check the data", { report: "file", markdown: "file", csv: "file" }, { run: measureData }),
+    version: VERSION,
+    inputs: {
+      toolset: { stage: "inspect", output: "toolset" },
+      train: of("train"),
+      heldout: of("heldout"),
+      plan: of("plan"),
+      statistics: of("statistics"),
+      taken_out: of("taken_out"),
+    },
+  };
+}
