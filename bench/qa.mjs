@@ -4,7 +4,8 @@
  *     npm run bench -- qa [--keep DIR] [--samples 200000] [--reference 20000] [--brute 6000] [--threads N] [--seed 1]
  *
  * Needs the network once, for its peers (pip, into DIR). `--reference` is how many samples the slow peer is given, `--brute` how many are compared with each other.
- * Ours makes the whole report (eleven checks, near-duplicates, coverage, diversity); the peers only check schemas and look for near-duplicates. Ends with one JSON line a figure.
+ * Ours makes the whole report (eleven checks, near-duplicates, coverage, diversity), on all cores; the peers only check schemas and look for near-duplicates, on one; and
+ * ours once more with that work alone, on one. Ends with one JSON line a figure.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
@@ -90,20 +91,22 @@ const few = Number(o.reference);
 const threads = o.threads === undefined ? [] : [`--threads=${o.threads}`];
 const ours = run(process.execPath, [forge, "measure", ...threads, rows(n), tools], "ours");
 const native = run(peer, [join(root, "bench/qa/peer.py"), "native", rows(n), tools], "native");
+const alone = run(process.execPath, [forge, "same", rows(n), tools], "same");
 const reference = run(peer, [join(root, "bench/qa/peer.py"), "reference", rows(few), tools], "reference");
-const oursFew = run(process.execPath, [forge, "verdicts", rows(few), tools], "verdicts-few");
-const oursAll = run(process.execPath, [forge, "verdicts", rows(n), tools], "verdicts");
+const aloneFew = run(process.execPath, [forge, "same", rows(few), tools], "same-few");
 const brute = Number(o.brute);
 const exact = run(process.execPath, [forge, "brute", rows(brute), tools], "brute");
-const found = run(process.execPath, [forge, "verdicts", rows(brute), tools], "verdicts-brute");
+const found = run(process.execPath, [forge, "same", rows(brute), tools], "same-brute");
 const nativeFew = run(peer, [join(root, "bench/qa/peer.py"), "native", rows(brute), tools], "native-brute");
 
 figure("samples/s, all checks, against jsonschema-rs + rensa", per(n, ours), per(n, native), n);
 figure("samples a CPU second, all checks, against jsonschema-rs + rensa", n / ours.cpu, n / native.cpu, n);
 figure("samples/s, all checks, against jsonschema + datasketch", per(n, ours), per(few, reference), n, { peer_n: few });
+figure("samples/s, the same work on one thread, against jsonschema-rs + rensa", per(n, alone), per(n, native), n);
+figure("samples/s, the same work on one thread, against jsonschema + datasketch", per(n, alone), per(few, reference), n, { peer_n: few });
 figure("peak memory in MB, against jsonschema-rs + rensa", ours.rss_mb, native.rss_mb, n);
-const agree = same(oursAll.invalid, native.invalid) && same(oursFew.invalid, reference.invalid);
-figure("schema verdicts that are the same", agree ? n : 0, n, n, { invalid: oursAll.invalid.length });
+const agree = same(alone.invalid, native.invalid) && same(aloneFew.invalid, reference.invalid);
+figure("schema verdicts that are the same", agree ? n : 0, n, n, { invalid: alone.invalid.length });
 const hits = (list, of) => of.filter((i) => list.includes(i)).length;
 // Who is a duplicate of whom is decided in order; all three keep the first.
 figure(

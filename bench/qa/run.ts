@@ -1,8 +1,8 @@
 /**
- * Our side of bench/qa.mjs: `measure [--threads=N] SAMPLES TOOLS OUTPUT` makes the report; `verdicts` names the lines whose calls no tool's schema takes, and those that are
- * duplicates; `brute` names the duplicates that comparing every sample with every one before it finds.
+ * Our side of bench/qa.mjs: `measure [--threads=N] SAMPLES TOOLS OUTPUT` makes the report; `same` does what the peers do and no more, in one thread: schemas and
+ * duplicates, by the report's own parts, and names the lines whose calls no tool's schema takes and those that are duplicates; `brute` names the duplicates that comparing every sample with every one before it finds.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import type { Sample, Toolset } from "../../src/data/types.ts";
 
@@ -28,18 +28,46 @@ async function measure(): Promise<object> {
   return { seconds: (performance.now() - began) / 1000, cpu: (userCPUTime + systemCPUTime) / 1e6, rss_mb: maxRSS / 1024, figures };
 }
 
+async function same(): Promise<object> {
+  const [{ compileArguments }, { readCalls }, { RangeReader, isBlank }, { saidIn, TextReader }, { Digests, WIDTH }, { ShingleSets, SMALLEST_KEPT }, doubles] =
+    await Promise.all([
+      import("../../src/data/schema.ts"),
+      import("../../src/data/checks/check.ts"),
+      import("../../src/data/scale/ranges.ts"),
+      import("../../src/data/scale/text.ts"),
+      import("../../src/data/scale/digests.ts"),
+      import("../../src/data/scale/shingle-sets.ts"),
+      import("../../src/data/scale/duplicates.ts"),
+    ]);
+  const began = performance.now();
+  const check = new Map(toolset.tools.map((t) => [t.name, compileArguments(t)]));
+  const [reader, text, digests, sets] = [new RangeReader(samples), new TextReader(), new Digests(), new ShingleSets(tmpdir)];
+  const numbers = new Uint32Array(WIDTH);
+  const invalid: number[] = [];
+  const near: number[] = [];
+  let line = 0;
+  const { size } = statSync(samples);
+  for (let from = 0; from < size; from += 4 << 20)
+    reader.lines(from, Math.min(size, from + (4 << 20)), (bytes, start, end) => {
+      if (isBlank(bytes, start, end)) return;
+      const sample = JSON.parse(bytes.toString("utf8", start, end)) as Sample;
+      const isObject = (v: unknown): boolean => typeof v === "object" && v !== null && !Array.isArray(v);
+      if (!readCalls(sample).every((c) => isObject(c.value) && check.get(c.name)?.(c.value as never).length === 0)) invalid.push(line);
+      text.read(saidIn(sample.messages));
+      text.digests(numbers, 0);
+      digests.append(numbers);
+      if (text.size >= SMALLEST_KEPT) sets.append(text.set.slice(0, text.size));
+      line++;
+    });
+  doubles.eachDuplicate(digests, sets, (at) => near.push(at));
+  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+  sets.close();
+  reader.close();
+  return { seconds: (performance.now() - began) / 1000, cpu: (userCPUTime + systemCPUTime) / 1e6, rss_mb: maxRSS / 1024, invalid, near };
+}
+
 /** A line's number, which rows.mjs gives as its id. */
 const lineOf = (id: string): number => Number(id.slice("row/".length));
-
-async function verdicts(): Promise<object> {
-  const [{ sampleChecker }, { findDuplicates }] = await Promise.all([import("../../src/data/checks/index.ts"), import("../../src/data/checks/set-checks.ts")]);
-  const all = lines();
-  const check = sampleChecker(toolset);
-  return {
-    invalid: all.filter((s) => check(s)?.check.gates === true).map((s) => lineOf(s.id)),
-    near: findDuplicates(all).map((d) => lineOf(d.id)),
-  };
-}
 
 async function brute(): Promise<object> {
   const [{ jaccard, NEAR_DUPLICATE, shingles }, { promptKey }] = await Promise.all([import("../../src/data/similarity.ts"), import("../../src/data/split.ts")]);
@@ -54,5 +82,5 @@ async function brute(): Promise<object> {
   return { near };
 }
 
-const made = await (what === "measure" ? measure() : what === "verdicts" ? verdicts() : brute());
+const made = await (what === "measure" ? measure() : what === "same" ? same() : brute());
 writeFileSync(output, JSON.stringify(made));
