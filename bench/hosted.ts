@@ -18,6 +18,7 @@ import { planSynthesis } from "../src/data/plan.ts";
 import { hostedTeacher } from "../src/data/teacher/hosted/index.ts";
 import type { Toolset } from "../src/data/types.ts";
 import { HostedModel } from "../src/models/hosted/client.ts";
+import { packageRoot } from "../src/platform/paths.ts";
 import { ok } from "../src/platform/result.ts";
 import { machine } from "./lib.mjs";
 
@@ -54,7 +55,7 @@ function peerSeconds(dir: string, baseUrl: string, requests: number): { readonly
   const python = join(dir, "bin", "python");
   if (!existsSync(python)) execFileSync("python3", ["-m", "venv", dir]);
   execFileSync(python, ["-m", "pip", "install", "--quiet", ...PEER], { stdio: ["ignore", "ignore", "inherit"] });
-  const args = [join(import.meta.dirname, "hosted_peer.py"), baseUrl, String(requests), String(inFlight), join(folder, "times")];
+  const args = [join(packageRoot(), "bench/hosted_peer.py"), baseUrl, String(requests), String(inFlight), join(folder, "times")];
   const out = execFileSync(python, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], maxBuffer: 1 << 28 });
   return JSON.parse(out.trim().split("\n").at(-1) as string) as ReturnType<typeof peerSeconds>;
 }
