@@ -5,11 +5,11 @@
  *
  * Needs the network once, for its peers (pip, into DIR). `--reference` is how many samples the slow peer is given, `--brute` how many are compared with each other.
  * Ours makes the whole report (eleven checks, near-duplicates, coverage, diversity), on all cores; the peers only check schemas and look for near-duplicates, on one; and
- * ours once more with that work alone, on one. Ends with one JSON line a figure.
+ * ours once more with that work alone, on one and on all cores. Ends with one JSON line a figure.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
@@ -92,6 +92,8 @@ const threads = o.threads === undefined ? [] : [`--threads=${o.threads}`];
 const ours = run(process.execPath, [forge, "measure", ...threads, rows(n), tools], "ours");
 const native = run(peer, [join(root, "bench/qa/peer.py"), "native", rows(n), tools], "native");
 const alone = run(process.execPath, [forge, "same", rows(n), tools], "same");
+const cores = String(o.threads ?? availableParallelism());
+const together = run(process.execPath, [forge, "same", `--threads=${cores}`, rows(n), tools], "same-threads");
 const reference = run(peer, [join(root, "bench/qa/peer.py"), "reference", rows(few), tools], "reference");
 const aloneFew = run(process.execPath, [forge, "same", rows(few), tools], "same-few");
 const brute = Number(o.brute);
@@ -104,8 +106,14 @@ figure("samples a CPU second, all checks, against jsonschema-rs + rensa", n / ou
 figure("samples/s, all checks, against jsonschema + datasketch", per(n, ours), per(few, reference), n, { peer_n: few });
 figure("samples/s, the same work on one thread, against jsonschema-rs + rensa", per(n, alone), per(n, native), n);
 figure("samples/s, the same work on one thread, against jsonschema + datasketch", per(n, alone), per(few, reference), n, { peer_n: few });
+figure("samples/s, the same work on all cores, against jsonschema-rs + rensa", per(n, together), per(n, native), n, { cores: Number(cores) });
+figure("samples/s, the same work on all cores, against jsonschema + datasketch", per(n, together), per(few, reference), n, {
+  cores: Number(cores),
+  peer_n: few,
+});
 figure("peak memory in MB, against jsonschema-rs + rensa", ours.rss_mb, native.rss_mb, n);
-const agree = same(alone.invalid, native.invalid) && same(aloneFew.invalid, reference.invalid);
+const agree =
+  same(alone.invalid, native.invalid) && same(together.invalid, alone.invalid) && same(together.near, alone.near) && same(aloneFew.invalid, reference.invalid);
 figure("schema verdicts that are the same", agree ? n : 0, n, n, { invalid: alone.invalid.length });
 const hits = (list, of) => of.filter((i) => list.includes(i)).length;
 // Who is a duplicate of whom is decided in order; all three keep the first.

@@ -66,7 +66,7 @@ export function augmented(teacher: Teacher, o: AugmentOptions): Teacher {
         return true;
       };
       const asked = requests.filter(own);
-      const drafts = asked.length === 0 ? ok([]) : await teacher.draft(asked, onDraft);
+      const drafts = asked.length === 0 ? ok([]) : await teacher.draft(asked, () => onDraft?.());
       if (!drafts.ok) return drafts;
       const made = new Map(asked.map((r, i) => [r.slot.id, drafts.value[i] ?? null]));
       const varied = requests.map((r) => {

@@ -122,18 +122,31 @@ class Filling {
     this.pending.clear();
     while (todo.length > 0) {
       let written = this.places.length - todo.length;
-      const drafts = await this.teacher.draft(
-        todo.map((i) => ({ slot: this.at(i).slot, attempt: this.at(i).attempt })),
-        () => this.input.onProgress?.(++written, this.places.length, "drafts"),
-      );
-      if (!drafts.ok) return drafts;
       const again = new Set<number>();
-      for (const [k, i] of todo.entries()) {
-        const evicted = this.consider(i, drafts.value[k] ?? null);
+      // In the order of the slots, whatever order they come in; each as soon as those before it are there.
+      let considered = 0;
+      const consider = (draft: Draft | null | "later"): void => {
+        const i = todo[considered++] as number;
+        const evicted = this.consider(i, draft);
         if (evicted === "again") again.add(i);
         else if (typeof evicted === "number") again.add(evicted);
         for (const late of this.gaveWay.splice(0)) again.add(late);
-      }
+      };
+      const waiting = new Map<number, Draft | null>();
+      const drafts = await this.teacher.draft(
+        todo.map((i) => ({ slot: this.at(i).slot, attempt: this.at(i).attempt })),
+        (k, draft) => {
+          this.input.onProgress?.(++written, this.places.length, "drafts");
+          if (k === undefined || draft === undefined) return;
+          waiting.set(k, draft);
+          for (let next = waiting.get(considered); next !== undefined; next = waiting.get(considered)) {
+            waiting.delete(considered);
+            consider(next);
+          }
+        },
+      );
+      if (!drafts.ok) return drafts;
+      while (considered < todo.length) consider(drafts.value[considered] ?? null);
       todo = [...again].sort((a, b) => a - b);
     }
     return ok(null);

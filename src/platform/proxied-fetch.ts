@@ -19,19 +19,26 @@ const agents = new Map<string, Dispatcher>();
 
 /** `fetch`, by way of the environment's proxy where there is one. @throws {BadProxyError} */
 export async function proxiedFetch(url: URL, init: RequestInit): Promise<Response> {
-  const key = JSON.stringify([...NAMES, "NO_PROXY", "no_proxy"].map((name) => process.env[name] ?? ""));
-  if (NAMES.every((name) => (process.env[name] ?? "") === "")) return fetch(url, init);
-  const { EnvHttpProxyAgent, fetch: fetchThrough } = (await import("undici")).default;
-  let agent = agents.get(key);
-  if (agent === undefined) {
-    try {
-      agent = new EnvHttpProxyAgent();
-    } catch (e) {
-      if (!["ERR_INVALID_URL", "UND_ERR_INVALID_ARG"].includes(errorCode(e))) throw e;
-      throw new BadProxyError();
-    }
-    agents.set(key, agent);
-  }
+  const agent = await proxyAgent();
+  if (agent === undefined) return fetch(url, init);
+  const { fetch: fetchThrough } = (await import("undici")).default;
   // The types of undici's fetch and of Node's, which is undici's too, differ in name only.
   return fetchThrough(url, { ...init, dispatcher: agent } as Parameters<typeof fetchThrough>[1]) as unknown as Promise<Response>;
+}
+
+/** What sends requests by way of the environment's proxy; undefined where it names none. @throws {BadProxyError} */
+export async function proxyAgent(): Promise<Dispatcher | undefined> {
+  if (NAMES.every((name) => (process.env[name] ?? "") === "")) return undefined;
+  const key = JSON.stringify([...NAMES, "NO_PROXY", "no_proxy"].map((name) => process.env[name] ?? ""));
+  const known = agents.get(key);
+  if (known !== undefined) return known;
+  const { EnvHttpProxyAgent } = (await import("undici")).default;
+  try {
+    const agent = new EnvHttpProxyAgent();
+    agents.set(key, agent);
+    return agent;
+  } catch (e) {
+    if (!["ERR_INVALID_URL", "UND_ERR_INVALID_ARG"].includes(errorCode(e))) throw e;
+    throw new BadProxyError();
+  }
 }

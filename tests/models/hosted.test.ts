@@ -1,5 +1,5 @@
 /** The client of hosted models, through the real SDK, against a server on this machine. */
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -149,6 +149,19 @@ describe("a hosted model", () => {
     await ledger.enter(2);
     await Promise.all([ledger.enter(3), ledger.enter(4)]);
     expect(ledger.paid()).toBe(10);
+    await Promise.all(Array.from({ length: 500 }, () => ledger.enter(1)));
+    expect(ledger.paid()).toBe(510);
+  });
+
+  it("fails each cost that cannot be entered, and no later one", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "forge-hosted-"));
+    writeFileSync(join(folder, "sub"), "");
+    const ledger = new Ledger(join(folder, "sub", "paid.jsonl"));
+    const entered = await Promise.allSettled([ledger.enter(1), ledger.enter(2), ledger.enter(3)]);
+    expect(entered.map((e) => e.status)).toEqual(["rejected", "rejected", "rejected"]);
+    rmSync(join(folder, "sub"));
+    await ledger.enter(4);
+    expect(ledger.paid()).toBe(4);
   });
 
   it("stops before the budget is passed, whatever is underway, and goes on from there with a larger one", async () => {

@@ -114,6 +114,9 @@ export interface RewordRequest extends DraftRequest {
   readonly keep: readonly (readonly string[])[];
 }
 
+/** Told that a draft is written, in whatever order they come; with its place among the requests and itself where nothing will change it. */
+export type OnDraft = (place?: number, draft?: Draft | null) => void;
+
 export interface Teacher {
   readonly name: string;
   /** Attempts at a slot before it counts as short, where each one costs something; else there are many. */
@@ -122,7 +125,7 @@ export interface Teacher {
    * Drafts, in the order of the requests; null where this attempt gave nothing usable, "later" where it waits for another of the
    * requests. Deterministic: seed, slot and attempt decide.
    */
-  draft(requests: readonly DraftRequest[], onDraft?: () => void): Promise<Result<(Draft | null | "later")[]>>;
+  draft(requests: readonly DraftRequest[], onDraft?: OnDraft): Promise<Result<(Draft | null | "later")[]>>;
   /**
    * The same conversations as other people would put them: the user's words of each exchange, or null where this attempt gave nothing usable.
    * `keep` has the words of each exchange that have to stay as they are.

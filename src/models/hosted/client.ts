@@ -1,7 +1,7 @@
 /**
  * A hosted chat model behind OpenAI's interface: many requests at once, each answered by JSON of a given schema.
  *
- * Guarantees: a reply is on disk before anything else happens to it, and what was asked before costs nothing
+ * Guarantees: a reply is on disk before anything else happens to it (the next request may leave meanwhile), and what was asked before costs nothing
  * (replies.ts); all that was ever paid stays within the budget (ledger.ts, budget.ts), a request that timed out counted at its worst; requests
  * keep to the limits a minute (pace.ts); failed ones are tried three times more, as `Retry-After` says. An interrupted run starts no
  * request and gives those on their way some seconds to arrive. What is no answer of this interface (wire.ts) is an error, and is not
@@ -66,6 +66,13 @@ export interface Spending {
   readonly usd: number | null;
 }
 
+/** A reply, and whether it is on disk already. */
+interface Arrived {
+  readonly name: string;
+  readonly reply: Reply;
+  readonly kept: boolean;
+}
+
 export class HostedModel {
   private readonly replies: Replies;
   private readonly ledger: Ledger;
@@ -85,8 +92,8 @@ export class HostedModel {
     this.pace = new Pace(o);
   }
 
-  /** Replies in the order of the requests. The first failure ends the rest; what arrived until then is kept. */
-  async ask(requests: readonly Request[], onReply?: () => void): Promise<Result<Reply[]>> {
+  /** Replies in the order of the requests; `onReply` is told of each as it comes. The first failure ends the rest; what arrived until then is kept. */
+  async ask(requests: readonly Request[], onReply?: (place: number, reply: Reply) => void): Promise<Result<Reply[]>> {
     try {
       this.budget ??= new Budget(this.o.budgetUsd, this.o.budgetUsd === undefined ? 0 : this.ledger.paid());
     } catch (e) {
@@ -102,16 +109,37 @@ export class HostedModel {
     const found: (Reply | undefined)[] = [];
     let failure: Failure | undefined;
     let next = 0;
+    const lanes = Math.min(this.o.inFlight ?? IN_FLIGHT, requests.length);
+    const take = (i: number, reply: Reply): void => {
+      found[i] = reply;
+      onReply?.(i, reply);
+    };
+    /** Replies on their way to the disk, while the next requests are on theirs. */
+    const storing = new Set<Promise<void>>();
+    const store = (i: number, arrived: Arrived): Promise<void> => {
+      const stored = this.store(arrived).then((kept) => {
+        storing.delete(stored);
+        if (kept.ok) take(i, kept.value);
+        else failure ??= kept.error;
+      });
+      storing.add(stored);
+      return stored;
+    };
     const lane = async (): Promise<void> => {
       while (next < requests.length && failure === undefined) {
         const i = next++;
-        const reply = await this.one(requests[i] as Request, budget);
-        if (reply.ok) found[i] = reply.value;
-        else failure ??= reply.error;
-        onReply?.();
+        const arrived = await this.one(requests[i] as Request, budget);
+        if (!arrived.ok) failure ??= arrived.error;
+        else if (arrived.value.kept) take(i, this.count(arrived.value.reply, !this.fetched.delete(arrived.value.name)));
+        else {
+          const stored = store(i, arrived.value);
+          // No more is asked for than the disk takes.
+          if (storing.size > lanes) await stored;
+        }
       }
     };
-    await Promise.all(Array.from({ length: Math.min(this.o.inFlight ?? IN_FLIGHT, requests.length) }, lane));
+    await Promise.all(Array.from({ length: lanes }, lane));
+    await Promise.all(storing);
     return failure === undefined ? ok(found as Reply[]) : err(failure);
   }
 
@@ -119,11 +147,12 @@ export class HostedModel {
     return { ...this.counted, usd: this.o.price === undefined ? null : this.usd };
   }
 
-  private async one(request: Request, budget: Budget): Promise<Result<Reply>> {
+  /** A reply: the one that is kept, or as it arrives. */
+  private async one(request: Request, budget: Budget): Promise<Result<Arrived>> {
     const { signal } = this.o;
     const name = this.nameOf(request);
     const kept = this.replies.find(name);
-    if (kept !== undefined) return ok(this.count(kept, !this.fetched.delete(name)));
+    if (kept !== undefined) return ok({ name, reply: kept, kept: true });
     const worst = this.worst(request);
     for (let attempt = 0; ; attempt++) {
       if (!(await budget.reserve(worst))) return err(overBudget(budget, worst));
@@ -132,24 +161,19 @@ export class HostedModel {
         await this.pace.turn(Math.ceil(mostTokens(request) / 4) + request.maxTokens / 2, signal);
         if (signal?.aborted) return err(INTERRUPTED);
         const late = lateSignal(signal);
-        const reply = await this.wire
-          .send(request, late.signal)
-          .catch((e: unknown) => {
-            // Nobody knows what a request costs that was cut off.
-            if (isCutOff(e)) cost = worst;
-            throw e;
-          })
-          .finally(late.done);
+        const reply = await this.wire.send(request, late.signal).finally(late.done);
         cost = this.cost(reply);
-        if (cost > 0) await this.ledger.enter(cost);
-        await this.replies.keep(name, reply);
-        return ok(this.count(reply, false));
+        return ok({ name, reply, kept: false });
       } catch (e) {
-        if (isCutOff(e) && cost > 0) await this.ledger.enter(cost).catch(() => undefined);
+        // Nobody knows what a request costs that was cut off.
+        if (isCutOff(e) && worst > 0) {
+          cost = worst;
+          await this.ledger.enter(cost).catch(() => undefined);
+        }
         if (signal?.aborted) return err(INTERRUPTED);
         const wait = attempt < RETRIES ? waitFor(e, (this.o.retryMs ?? RETRY_MS) * 2 ** attempt) : undefined;
         if (wait === undefined) {
-          const failure = fsFailure(e, "keep a reply of the teacher") ?? this.wire.failureOf(e);
+          const failure = this.wire.failureOf(e);
           if (failure === undefined) throw e;
           return err(failure);
         }
@@ -157,6 +181,20 @@ export class HostedModel {
       } finally {
         budget.settle(worst, cost);
       }
+    }
+  }
+
+  /** Enters what a reply cost, and keeps it. */
+  private async store({ name, reply }: Arrived): Promise<Result<Reply>> {
+    try {
+      const cost = this.cost(reply);
+      if (cost > 0) await this.ledger.enter(cost);
+      await this.replies.keep(name, reply);
+      return ok(this.count(reply, false));
+    } catch (e) {
+      const failure = fsFailure(e, "keep a reply of the teacher");
+      if (failure === undefined) throw e;
+      return err(failure);
     }
   }
 

@@ -6,6 +6,11 @@ import { readFileSync } from "node:fs";
 import { appendLine, errorCode } from "../../platform/fs.ts";
 
 export class Ledger {
+  private readonly waiting: string[] = [];
+  /** What is being written, and what is written after it. */
+  private writing: Promise<void> = Promise.resolve();
+  private next: Promise<void> | undefined;
+
   constructor(private readonly path: string) {}
 
   /** US dollars paid so far, by every run. Throws the file system's error. */
@@ -29,8 +34,15 @@ export class Ledger {
     return sum;
   }
 
-  /** Enters a cost. Throws the file system's error. */
+  /** Enters a cost; on disk when it resolves. Costs that come while others are written go together, with one sync. Throws the file system's error. */
   async enter(usd: number): Promise<void> {
-    await appendLine(this.path, JSON.stringify({ usd }));
+    this.waiting.push(JSON.stringify({ usd }));
+    this.next ??= this.writing.then(() => {
+      this.next = undefined;
+      const written = appendLine(this.path, this.waiting.splice(0).join("\n"));
+      this.writing = written.catch(() => undefined);
+      return written;
+    });
+    await this.next;
   }
 }

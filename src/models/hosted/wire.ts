@@ -8,6 +8,7 @@ import type { JsonObject } from "../../platform/json.ts";
 import { BadProxyError, proxiedFetch } from "../../platform/proxied-fetch.ts";
 import { registerSecret, safeText } from "../../platform/redact.ts";
 import type { Failure } from "../../platform/result.ts";
+import { textRequest } from "../../platform/text-request.ts";
 import { splitThought } from "../thinking.ts";
 import type { Reply } from "./replies.ts";
 
@@ -47,9 +48,15 @@ export interface Request {
   readonly seed: number;
 }
 
+/** Bytes of the schemas that replies have: there are a few, and each goes with thousands of requests. */
+const schemaBytes = new WeakMap<JsonObject, number>();
+
 /** Most tokens of a request: a token is at least one byte. */
-export const mostTokens = (request: Request): number =>
-  Buffer.byteLength(request.system + request.user + JSON.stringify(request.reply.schema)) + 3 * FRAME_TOKENS;
+export function mostTokens({ system, user, reply: { schema } }: Request): number {
+  const bytes = schemaBytes.get(schema) ?? Buffer.byteLength(JSON.stringify(schema));
+  schemaBytes.set(schema, bytes);
+  return Buffer.byteLength(system) + Buffer.byteLength(user) + bytes + 3 * FRAME_TOKENS;
+}
 
 export class Wire {
   private made: OpenAI | undefined;
@@ -241,6 +248,9 @@ const count = (n: unknown, otherwise: number): number => (typeof n === "number" 
 async function boundedFetch(url: string | URL | globalThis.Request, init?: RequestInit): Promise<Response> {
   const address = new URL(url instanceof globalThis.Request ? url.url : url);
   const most = address.pathname.endsWith("/content") ? MOST_FILE_BYTES : MOST_BYTES;
+  // What is asked of a model. Files of batches, and looking after them, are few.
+  if (init?.method === "POST" && typeof init.body === "string")
+    return textRequest(address, { method: "POST", headers: new Headers(init.headers), body: init.body, signal: init.signal ?? null, mostBytes: most });
   const response = await proxiedFetch(address, { ...init, redirect: "error" });
   const parts: Uint8Array[] = [];
   let size = 0;

@@ -66,7 +66,7 @@ export function fileTeacher(
       // Refused once, a conversation is refused again: the second attempt is the other teacher's.
       const own = requests.map(({ slot, attempt }) => (attempt === 0 ? given.get(slot.id) : undefined));
       const rest = requests.filter((_, i) => own[i] === undefined);
-      const others = rest.length === 0 ? ok([]) : await otherwise.draft(rest, onDraft);
+      const others = rest.length === 0 ? ok([]) : await otherwise.draft(rest, () => onDraft?.());
       if (!others.ok) return others;
       const queue = [...others.value];
       for (const draft of queue) if (draft !== null && draft !== "later") known.add(draft.frame);

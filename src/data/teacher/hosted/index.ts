@@ -12,7 +12,7 @@ import { EXIT } from "../../../platform/exit.ts";
 import { err, type Failure, ok, type Result } from "../../../platform/result.ts";
 import type { SplitTeacher } from "../../line.ts";
 import type { Toolset } from "../../types.ts";
-import type { ThinkRequest } from "../teacher.ts";
+import type { Draft, DraftRequest, ThinkRequest } from "../teacher.ts";
 import { answerRequest, conversationRequest, instructions, moveInstructions, moveRequest, rewordRequest, withThought } from "./ask.ts";
 import { readAnswer, readConversation, readMove, readReworded } from "./read.ts";
 
@@ -23,7 +23,8 @@ const ATTEMPTS = 4;
 
 /** The part of a hosted model that a teacher uses. */
 export interface Hosted {
-  ask(requests: readonly Request[], onReply?: () => void): Promise<Result<Reply[]>>;
+  /** `onReply` has the place of the request that is answered, in whatever order the replies come. */
+  ask(requests: readonly Request[], onReply?: (place: number, reply: Reply) => void): Promise<Result<Reply[]>>;
 }
 
 /**
@@ -53,18 +54,20 @@ export function hostedTeacher(name: string, toolset: Toolset, seed: number, mode
         const request = conversationRequest(system, seed, r);
         return request && asked(request);
       });
-      const possible = wanted.filter((r) => r !== undefined);
+      const places = wanted.flatMap((r, i) => (r === undefined ? [] : [i]));
+      const possible = places.map((i) => wanted[i] as Request);
       const probed = await probe(possible);
       if (!probed.ok) return probed;
-      const replies = await model.ask(possible, onDraft);
-      if (!replies.ok) return replies;
-      const left = [...replies.value];
-      return ok(
-        requests.map((r, i) => {
-          const reply = wanted[i] === undefined ? undefined : left.shift();
-          return reply === undefined ? null : readConversation(reply.text, r.slot, r.attempt);
-        }),
-      );
+      const drafts: (Draft | null)[] = requests.map(() => null);
+      for (const [i, r] of wanted.entries()) if (r === undefined) onDraft?.(i, null);
+      // Each is read as it arrives, while others are on their way.
+      const replies = await model.ask(possible, (k, reply) => {
+        const i = places[k] as number;
+        const { slot, attempt } = requests[i] as DraftRequest;
+        drafts[i] = readConversation(reply.text, slot, attempt);
+        onDraft?.(i, drafts[i]);
+      });
+      return replies.ok ? ok(drafts) : replies;
     },
     reword: async (requests) => {
       const replies = await model.ask(requests.map((r) => asked(rewordRequest(system, seed, r))));
