@@ -123,7 +123,7 @@ function modelKeys({ model }: ResolvedRecipe): Complaint[] {
     }));
 }
 
-const HOSTED_KEYS = ["model", "base_url", "rpm", "tpm", "budget_usd", "price_usd", "temperature", "batch"] as const;
+const HOSTED_KEYS = ["model", "base_url", "concurrency", "rpm", "tpm", "budget_usd", "price_usd", "temperature", "batch"] as const;
 const STRAY_TEACHER_KEYS: Readonly<Record<ResolvedRecipe["data"]["teacher"]["provider"], readonly ((typeof HOSTED_KEYS)[number] | "path")[]>> = {
   builtin: [...HOSTED_KEYS, "path"],
   openai: ["base_url", "path"],
@@ -146,6 +146,17 @@ function teacherKeys({ data: { teacher, augment } }: ResolvedRecipe): Complaint[
         code: "stray-key",
         message: `\`${stray}\` means nothing to the teacher \`${teacher.provider}\``,
         hint: stray === "base_url" ? "use `provider: openai-compatible`, or remove it" : `remove \`${stray}\``,
+      },
+    ];
+  const address = teacher.base_url === undefined || !URL.canParse(teacher.base_url) ? undefined : new URL(teacher.base_url);
+  // A recipe is committed, and the address stands in records and messages.
+  if (address !== undefined && (address.username !== "" || address.password !== "" || address.search !== "" || address.hash !== ""))
+    return [
+      {
+        path: ["data", "teacher", "base_url"],
+        code: "wrong-format",
+        message: `\`base_url\` holds ${address.username !== "" || address.password !== "" ? "a name and password" : "a part behind the path"}, which no server of this interface is asked by`,
+        hint: "leave it out; a key comes from the environment, in FORGE_TEACHER_API_KEY",
       },
     ];
   if (teacher.provider === "file" && teacher.path === undefined)

@@ -26,7 +26,7 @@ export const OTHER_TEACHER_KEY = "FORGE_TEACHER_API_KEY";
 
 /** What the recipe says of the teacher that changes what it writes; limits, prices and batches do not. */
 export const teacherSlice = ({ data: { teacher } }: ResolvedRecipe): JsonValue =>
-  plain({ ...teacher, batch: undefined, rpm: undefined, tpm: undefined, budget_usd: undefined, price_usd: undefined });
+  plain({ ...teacher, batch: undefined, concurrency: undefined, rpm: undefined, tpm: undefined, budget_usd: undefined, price_usd: undefined });
 
 /**
  * Raised where a file of conversations is read otherwise than before (2: encodings line by line, numbers that would be others refused; 3: split by
@@ -104,6 +104,7 @@ export async function openTeacher(c: PipelineContext, o: TeacherContext): Promis
     temperature: said.temperature ?? TEMPERATURE,
     ...(price !== undefined && { price }),
     ...(said.budget_usd !== undefined && { budgetUsd: said.budget_usd }),
+    ...(said.concurrency !== undefined && { inFlight: said.concurrency }),
     ...(said.rpm !== undefined && { rpm: said.rpm }),
     ...(said.tpm !== undefined && { tpm: said.tpm }),
     ...(c.family.thinking !== null && { timeoutMs: THINKING_TIMEOUT_MS }),
@@ -184,13 +185,16 @@ const nothingIn = (name: string, first: string | undefined): Failure => ({
   exit: EXIT.usage,
 });
 
-/** For people: "1,240 replies, 140 of them kept from before, $0.83". */
-export function saySpending({ requests, kept, usd }: Spending): string {
+/** For people: "1,240 replies of the teacher, 140 of them paid for before, $0.7412 now, $0.8300 in all". */
+export function saySpending({ requests, kept, cutOff, usd, now, cutOffUsd }: Spending): string {
   const n = (x: number) => x.toLocaleString("en-US");
+  const dollars = (x: number) => `$${x.toFixed(4)}`;
   return [
     `${n(requests)} replies of the teacher`,
     ...(kept > 0 ? [`${n(kept)} of them paid for before`] : []),
-    ...(usd !== null ? [`$${usd.toFixed(4)} in all`] : []),
+    ...(kept > 0 && now !== null ? [`${dollars(now)} now`] : []),
+    ...(usd !== null ? [`${dollars(usd)} in all`] : []),
+    ...(cutOff > 0 && cutOffUsd !== null ? [`and ${dollars(cutOffUsd)} at worst for ${n(cutOff)} that were cut off`] : []),
   ].join(", ");
 }
 

@@ -50,7 +50,7 @@ async function rig(ways: BatchWays = {}, refusing = false) {
     readFileSync(join(folder, "paid.jsonl"), "utf8")
       .trim()
       .split("\n")
-      .map((l) => JSON.parse(l).usd as number)
+      .map((l) => (JSON.parse(l).usd ?? 0) as number)
       .reduce((a, b) => a + b, 0);
   return { folder, open, said, stopped, underway, paid };
 }

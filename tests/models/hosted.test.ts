@@ -11,6 +11,7 @@ import { HostedModel, type HostedOptions, type Request } from "../../src/models/
 import { Ledger } from "../../src/models/hosted/ledger.ts";
 import { Pace } from "../../src/models/hosted/pace.ts";
 import { listPrice } from "../../src/models/hosted/prices.ts";
+import { mostTokens, waitFor } from "../../src/models/hosted/wire.ts";
 import { redact } from "../../src/platform/redact.ts";
 import { type Answer, type Asked, type OpenAiServer, openAiServer } from "./openai-server.ts";
 
@@ -41,6 +42,12 @@ async function rig(answer?: (asked: Asked, n: number) => Answer | Promise<Answer
 
 const request = (n: number): Request => ({ system: "s", user: `u${n}`, reply: { name: "answer", schema: { type: "object" } }, maxTokens: 50, seed: n });
 const requests = (n: number) => Array.from({ length: n }, (_, i) => request(i));
+/** What was entered as a cost, without what was held for requests underway. */
+const costsIn = (folder: string): number[] =>
+  readFileSync(join(folder, "paid.jsonl"), "utf8")
+    .trim()
+    .split("\n")
+    .flatMap((line) => (JSON.parse(line) as { usd?: number }).usd ?? []);
 const filesIn = (folder: string) => readdirSync(folder, { recursive: true, withFileTypes: true }).filter((f) => f.isFile() && f.name !== "paid.jsonl");
 
 describe("a hosted model", () => {
@@ -135,7 +142,7 @@ describe("a hosted model", () => {
     const o = { price: { input: 1, output: 1 }, retryMs: 1 };
     expect(await open({ ...o, baseUrl: `http://127.0.0.1:${port}/v1` }).ask([request(0)])).toMatchObject({ ok: false });
     await new Promise((r) => breaking.close(r));
-    const paid = () => readFileSync(join(folder, "paid.jsonl"), "utf8").trim().split("\n");
+    const paid = () => costsIn(folder);
     expect(paid()).toHaveLength(4);
     expect(await open({ ...o, baseUrl: `http://127.0.0.1:${port}/v1` }).ask([request(1)])).toMatchObject({ ok: false });
     expect(paid()).toHaveLength(4);
@@ -151,6 +158,84 @@ describe("a hosted model", () => {
     expect(ledger.paid()).toBe(10);
     await Promise.all(Array.from({ length: 500 }, () => ledger.enter(1)));
     expect(ledger.paid()).toBe(510);
+  });
+
+  it("has all that is underway in the ledger at its worst, so that no kill hides what it cost", async () => {
+    const price = { input: 1000, output: 1000 };
+    const { server, folder, open } = await rig(() => ({ content: "{}", delayMs: 300_000 }), { price, inFlight: 5 });
+    const worst = (r: Request) => (mostTokens(r) * 1000 + 50 * 1000) / 1e6;
+    // Never answered: as when the process is killed now.
+    void open().ask(requests(40));
+    while (server.asked.length < 5) await new Promise((r) => setTimeout(r, 5));
+    const held = new Ledger(join(folder, "paid.jsonl")).paid();
+    const underway = requests(5).reduce((sum, r) => sum + worst(r), 0);
+    expect(held).toBeGreaterThanOrEqual(underway - 1e-12);
+    // The next run has what is left of the budget, and no more.
+    const { server: quick, open: after } = await rig(() => ({ content: "{}", usage: { prompt_tokens: 60, completion_tokens: 50 } }), {
+      price,
+      ledger: join(folder, "paid.jsonl"),
+      inFlight: 5,
+    });
+    expect(await after({ budgetUsd: held + 2.5 * worst(request(0)) }).ask(requests(40))).toMatchObject({ ok: false, error: { code: "teacher/budget" } });
+    expect(quick.asked.length * 0.11 + held).toBeLessThanOrEqual(held + 2.5 * worst(request(0)));
+    expect(quick.asked.length).toBeGreaterThan(0);
+  });
+
+  it("holds nothing for a run that has ended, and never more than the budget", async () => {
+    const price = { input: 1000, output: 1000 };
+    const { folder, open } = await rig(() => ({ content: "{}", delayMs: 3, usage: { prompt_tokens: 20, completion_tokens: 10 } }), { price });
+    expect(await open({ budgetUsd: 1 }).ask(requests(100))).toMatchObject({ ok: false });
+    expect(new Ledger(join(folder, "paid.jsonl")).paid()).toBeCloseTo(
+      costsIn(folder).reduce((a, b) => a + b, 0),
+      9,
+    );
+    const entries = readFileSync(join(folder, "paid.jsonl"), "utf8").trim().split("\n");
+    let spent = 0;
+    for (const { usd, held } of entries.map((line) => JSON.parse(line) as { usd?: number; held?: number })) {
+      spent += usd ?? 0;
+      expect((held ?? 0) + spent).toBeLessThanOrEqual(1 + 1e-9);
+    }
+  });
+
+  it("leaves out what a model does not take, and asks again", async () => {
+    const refuses = (param: string) => ({
+      status: 400,
+      body: JSON.stringify({ error: { message: `Unsupported parameter: '${param}'`, type: "invalid_request_error", param, code: "unsupported_parameter" } }),
+    });
+    const { server, open } = await rig((a) => {
+      const asked = a as unknown as Record<string, unknown>;
+      for (const param of ["temperature", "seed", "max_tokens"]) if (asked[param] !== undefined) return refuses(param);
+      return { content: "{}" };
+    });
+    const replies = await open({ inFlight: 2 }).ask(requests(10));
+    expect(replies.ok).toBe(true);
+    expect(server.asked.length).toBeLessThanOrEqual(10 + 3 * 2);
+    expect(server.asked.at(-1)).toMatchObject({ max_completion_tokens: 50, messages: expect.anything() });
+    // Anything else that a server does not like is the request's fault.
+    const { open: other } = await rig(() => refuses("messages"));
+    expect(await other().ask([request(0)])).toMatchObject({ ok: false, error: { code: "teacher/request" } });
+  });
+
+  it("keeps no reply that holds a key", async () => {
+    const { folder, open } = await rig(() => ({ content: JSON.stringify({ answer: `your key is ${KEY}` }) }));
+    const replies = await open().ask([request(0)]);
+    expect(replies).toMatchObject({ ok: true, value: [{ text: "", flaw: "secret" }] });
+    expect(
+      filesIn(folder)
+        .map((f) => readFileSync(join(f.parentPath, f.name), "utf8"))
+        .join(),
+    ).not.toContain(KEY);
+  });
+
+  it("waits until the hour that a server names", () => {
+    const e = (value: string) => Object.assign(new Error("429"), { status: 429, headers: new Headers({ "retry-after": value }) });
+    expect(waitFor(e("2"), 500)).toBe(2000);
+    const wait = waitFor(e(new Date(Date.now() + 20_000).toUTCString()), 500) as number;
+    expect(wait).toBeGreaterThan(17_000);
+    expect(wait).toBeLessThanOrEqual(20_000);
+    expect(waitFor(e(new Date(Date.now() - 20_000).toUTCString()), 500)).toBe(0);
+    expect(waitFor(e("soon"), 500)).toBe(500);
+    expect(waitFor(e("999999"), 500)).toBe(60_000);
   });
 
   it("fails each cost that cannot be entered, and no later one", async () => {
@@ -193,7 +278,7 @@ describe("a hosted model", () => {
     const { folder, open, server } = await rig(() => ({ content: "{}", delayMs: 400 }), { price: { input: 1, output: 1 }, timeoutMs: 50, retryMs: 1 });
     expect(await open().ask([request(0)])).toMatchObject({ ok: false, error: { code: "teacher/unreachable" } });
     expect(server.asked).toHaveLength(4);
-    expect(readFileSync(join(folder, "paid.jsonl"), "utf8").trim().split("\n")).toHaveLength(4);
+    expect(costsIn(folder)).toHaveLength(4);
   });
 
   it("counts the most that is possible where a server counts no tokens", async () => {

@@ -34,6 +34,14 @@ it.each([
   });
 });
 
+it.each(["http://user:pw@localhost/v1", "https://host.example/v1?api_key=abc", "https://host.example/v1#part"])(
+  "a teacher's address holds no key: %s",
+  async (address) => {
+    const failure = await only(recipe("{ factor: 4 }", `{ provider: openai-compatible, base_url: "${address}", model: m, concurrency: 64 }`));
+    expect(failure).toMatchObject({ code: "recipe/wrong-format", hint: expect.stringContaining("FORGE_TEACHER_API_KEY"), exit: 4, place: { line: 7 } });
+  },
+);
+
 it("synthetic-data-kit and batches exclude each other", async () => {
   const failure = await only(recipe("{ by: synthetic-data-kit }", `{ ${OTHER}, batch: true }`));
   expect(failure).toMatchObject({ code: "recipe/contradiction", hint: expect.stringContaining("`augment: { by: teacher }`"), place: { line: 7 } });

@@ -16,6 +16,11 @@ export class Budget {
     this.spentUsd = spent;
   }
 
+  /** US dollars that all that is underway costs at worst. */
+  get underwayUsd(): number {
+    return this.reserved;
+  }
+
   /** US dollars spent so far. */
   get spent(): number {
     return this.spentUsd;

@@ -60,10 +60,15 @@ export interface Spending {
   readonly requests: number;
   /** Of them, answered from disk. */
   readonly kept: number;
+  /** Requests that were cut off, of which nobody knows what they cost. */
+  readonly cutOff: number;
   readonly input: number;
   readonly output: number;
   /** US dollars that these replies cost, whenever they were paid; null where the price is not known. */
   readonly usd: number | null;
+  /** Of them, paid by this run, and what its requests that were cut off cost at worst. */
+  readonly now: number | null;
+  readonly cutOffUsd: number | null;
 }
 
 /** A reply, and whether it is on disk already. */
@@ -71,6 +76,8 @@ interface Arrived {
   readonly name: string;
   readonly reply: Reply;
   readonly kept: boolean;
+  /** What was set aside for it and is still, until its cost is entered. */
+  readonly worst: number;
 }
 
 export class HostedModel {
@@ -78,9 +85,14 @@ export class HostedModel {
   private readonly ledger: Ledger;
   private budget: Budget | undefined;
   private readonly pace: Pace;
-  private readonly counted = { requests: 0, kept: 0, input: 0, output: 0 };
+  private readonly counted = { requests: 0, kept: 0, cutOff: 0, input: 0, output: 0 };
   private readonly wire: Wire;
   private usd = 0;
+  private newUsd = 0;
+  private cutOffUsd = 0;
+  /** US dollars that the ledger holds for what is underway, and the entry that says so. */
+  private held = 0;
+  private holding: Promise<void> = Promise.resolve();
   /** Names of the replies that this run fetched by batch, and marks of the batches that its budget has counted. */
   private readonly fetched = new Set<string>();
   private readonly countedBatches = new Set<string>();
@@ -117,7 +129,7 @@ export class HostedModel {
     /** Replies on their way to the disk, while the next requests are on theirs. */
     const storing = new Set<Promise<void>>();
     const store = (i: number, arrived: Arrived): Promise<void> => {
-      const stored = this.store(arrived).then((kept) => {
+      const stored = this.store(arrived, budget).then((kept) => {
         storing.delete(stored);
         if (kept.ok) take(i, kept.value);
         else failure ??= kept.error;
@@ -138,13 +150,19 @@ export class HostedModel {
         }
       }
     };
-    await Promise.all(Array.from({ length: lanes }, lane));
-    await Promise.all(storing);
+    try {
+      await Promise.all(Array.from({ length: lanes }, lane));
+    } finally {
+      await Promise.all(storing);
+      const released = await this.release();
+      failure ??= released;
+    }
     return failure === undefined ? ok(found as Reply[]) : err(failure);
   }
 
   spending(): Spending {
-    return { ...this.counted, usd: this.o.price === undefined ? null : this.usd };
+    const known = (usd: number): number | null => (this.o.price === undefined ? null : usd);
+    return { ...this.counted, usd: known(this.usd), now: known(this.newUsd), cutOffUsd: known(this.cutOffUsd) };
   }
 
   /** A reply: the one that is kept, or as it arrives. */
@@ -152,43 +170,77 @@ export class HostedModel {
     const { signal } = this.o;
     const name = this.nameOf(request);
     const kept = this.replies.find(name);
-    if (kept !== undefined) return ok({ name, reply: kept, kept: true });
+    if (kept !== undefined) return ok({ name, reply: kept, kept: true, worst: 0 });
     const worst = this.worst(request);
     for (let attempt = 0; ; attempt++) {
       if (!(await budget.reserve(worst))) return err(overBudget(budget, worst));
       let cost = 0;
+      let arrived = false;
       try {
         await this.pace.turn(Math.ceil(mostTokens(request) / 4) + request.maxTokens / 2, signal);
         if (signal?.aborted) return err(INTERRUPTED);
+        await this.hold(budget);
         const late = lateSignal(signal);
         const reply = await this.wire.send(request, late.signal).finally(late.done);
-        cost = this.cost(reply);
-        return ok({ name, reply, kept: false });
+        arrived = true;
+        return ok({ name, reply, kept: false, worst });
       } catch (e) {
         // Nobody knows what a request costs that was cut off.
         if (isCutOff(e) && worst > 0) {
           cost = worst;
+          this.counted.cutOff++;
+          this.cutOffUsd += worst;
           await this.ledger.enter(cost).catch(() => undefined);
         }
         if (signal?.aborted) return err(INTERRUPTED);
         const wait = attempt < RETRIES ? waitFor(e, (this.o.retryMs ?? RETRY_MS) * 2 ** attempt) : undefined;
         if (wait === undefined) {
-          const failure = this.wire.failureOf(e);
+          const failure = fsFailure(e, "enter what the teacher may cost") ?? this.wire.failureOf(e);
           if (failure === undefined) throw e;
           return err(failure);
         }
         await sleep(wait, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
       } finally {
-        budget.settle(worst, cost);
+        // What arrived is settled once it is entered.
+        if (!arrived) budget.settle(worst, cost);
       }
     }
   }
 
-  /** Enters what a reply cost, and keeps it. */
-  private async store({ name, reply }: Arrived): Promise<Result<Reply>> {
+  /**
+   * Sees to it that the ledger holds all that is underway, at its worst, before more of it leaves: no kill can hide what it cost. Twice as much is entered as
+   * is needed, if the budget has it, so that it is done a few times a run.
+   */
+  private async hold({ limit, spent, underwayUsd }: Budget): Promise<void> {
+    if (underwayUsd > this.held) {
+      const most = limit === undefined ? Number.POSITIVE_INFINITY : limit - spent;
+      this.held = Math.max(underwayUsd, Math.min(2 * underwayUsd, most));
+      this.holding = this.ledger.hold(this.held);
+    }
+    await this.holding;
+  }
+
+  /** Nothing is underway any more. */
+  private async release(): Promise<Failure | undefined> {
+    if (this.held === 0) return undefined;
+    this.held = 0;
+    this.holding = Promise.resolve();
     try {
-      const cost = this.cost(reply);
-      if (cost > 0) await this.ledger.enter(cost);
+      await this.ledger.hold(0);
+      return undefined;
+    } catch (e) {
+      const failure = fsFailure(e, "enter what the teacher has cost");
+      if (failure === undefined) throw e;
+      return failure;
+    }
+  }
+
+  /** Enters what a reply cost, and keeps it. */
+  private async store({ name, reply, worst }: Arrived, budget: Budget): Promise<Result<Reply>> {
+    const cost = this.cost(reply);
+    try {
+      if (cost > 0) await this.ledger.enter(cost).finally(() => budget.settle(worst, cost));
+      else budget.settle(worst, cost);
       await this.replies.keep(name, reply);
       return ok(this.count(reply, false));
     } catch (e) {
@@ -254,6 +306,7 @@ export class HostedModel {
   private count(reply: Reply, kept: boolean): Reply {
     this.counted.requests++;
     if (kept) this.counted.kept++;
+    else this.newUsd += this.cost(reply);
     this.counted.input += reply.input;
     this.counted.output += reply.output;
     this.usd += this.cost(reply);

@@ -1,7 +1,9 @@
 /**
  * What was paid, a line a request, in the order it was paid: the one thing that a budget trusts. A reply is entered before it is kept, so that a
- * kill between the two can lose a reply and never a cost. A line that cannot be read (a write that broke off) counts nothing.
+ * kill between the two can lose a reply and never a cost. What is on its way is entered beforehand, at its worst, in one sum for each run that lasts until the
+ * run says otherwise: of a run that was killed nobody knows what its last requests cost. A line that cannot be read (a write that broke off) counts nothing.
  */
+import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { appendLine, errorCode } from "../../platform/fs.ts";
 
@@ -10,10 +12,11 @@ export class Ledger {
   /** What is being written, and what is written after it. */
   private writing: Promise<void> = Promise.resolve();
   private next: Promise<void> | undefined;
+  private readonly run = randomUUID();
 
   constructor(private readonly path: string) {}
 
-  /** US dollars paid so far, by every run. Throws the file system's error. */
+  /** US dollars paid so far, by every run, those included that a killed run may have paid. Throws the file system's error. */
   paid(): number {
     let text: string;
     try {
@@ -23,20 +26,33 @@ export class Ledger {
       throw e;
     }
     let sum = 0;
+    const held = new Map<string, number>();
     for (const line of text.split("\n")) {
       try {
-        const { usd } = JSON.parse(line) as { usd?: unknown };
-        if (typeof usd === "number" && Number.isFinite(usd) && usd > 0) sum += usd;
+        const { usd, run, held: worst } = JSON.parse(line) as { usd?: unknown; run?: unknown; held?: unknown };
+        if (isCost(usd)) sum += usd;
+        if (typeof run === "string" && isCost(worst)) held.set(run, worst);
       } catch {
         // Broke off, or empty.
       }
     }
+    for (const worst of held.values()) sum += worst;
     return sum;
   }
 
-  /** Enters a cost; on disk when it resolves. Costs that come while others are written go together, with one sync. Throws the file system's error. */
-  async enter(usd: number): Promise<void> {
-    this.waiting.push(JSON.stringify({ usd }));
+  /** Enters a cost; on disk when it resolves. Throws the file system's error. */
+  enter(usd: number): Promise<void> {
+    return this.write({ usd });
+  }
+
+  /** Enters what all that is on its way costs at worst, in place of what this run entered so before. Throws the file system's error. */
+  hold(usd: number): Promise<void> {
+    return this.write({ run: this.run, held: usd });
+  }
+
+  /** Entries that come while others are written go together, with one sync. */
+  private async write(entry: object): Promise<void> {
+    this.waiting.push(JSON.stringify(entry));
     this.next ??= this.writing.then(() => {
       this.next = undefined;
       const written = appendLine(this.path, this.waiting.splice(0).join("\n"));
@@ -46,3 +62,5 @@ export class Ledger {
     await this.next;
   }
 }
+
+const isCost = (usd: unknown): usd is number => typeof usd === "number" && Number.isFinite(usd) && usd >= 0;

@@ -14,7 +14,7 @@ export interface Reply {
   /** What a model that thinks thought before, where the server says so. */
   readonly thought?: string;
   /** Why there is no text. */
-  readonly flaw?: "refused" | "cut off" | "empty";
+  readonly flaw?: "refused" | "cut off" | "empty" | "secret";
   readonly input: number;
   readonly output: number;
   /** Came by a batch, which costs half. */

@@ -6,7 +6,7 @@ import type OpenAI from "openai";
 import { EXIT } from "../../platform/exit.ts";
 import type { JsonObject } from "../../platform/json.ts";
 import { BadProxyError, proxiedFetch } from "../../platform/proxied-fetch.ts";
-import { registerSecret, safeText } from "../../platform/redact.ts";
+import { holdsSecret, registerSecret, safeText } from "../../platform/redact.ts";
 import type { Failure } from "../../platform/result.ts";
 import { textRequest } from "../../platform/text-request.ts";
 import { splitThought } from "../thinking.ts";
@@ -60,6 +60,8 @@ export function mostTokens({ system, user, reply: { schema } }: Request): number
 
 export class Wire {
   private made: OpenAI | undefined;
+  /** Parameters that this model was found not to take. */
+  private readonly refused = new Set<string>();
 
   constructor(readonly o: WireOptions) {
     if (o.key !== undefined) registerSecret(o.key);
@@ -87,14 +89,17 @@ export class Wire {
     return this.made;
   }
 
-  /** The body of a request for a chat completion. */
+  /** The body of a request for a chat completion, without what this model was found not to take. */
   body(request: Request): OpenAI.Chat.Completions.ChatCompletionCreateParamsNonStreaming {
+    const { refused } = this;
+    // OpenAI's newer models know only the first name, most other servers only the second.
+    const most = ["max_completion_tokens", "max_tokens"].filter((name) => !refused.has(name));
+    if (this.o.baseUrl !== undefined) most.reverse();
     return {
       model: this.o.model,
-      temperature: this.o.temperature,
-      seed: request.seed,
-      // OpenAI's newer models know only the first name, most other servers only the second.
-      [this.o.baseUrl === undefined ? "max_completion_tokens" : "max_tokens"]: request.maxTokens,
+      ...(!refused.has("temperature") && { temperature: this.o.temperature }),
+      ...(!refused.has("seed") && { seed: request.seed }),
+      ...(most[0] !== undefined && { [most[0]]: request.maxTokens }),
       messages: [
         { role: "system", content: request.system },
         { role: "user", content: request.user },
@@ -109,7 +114,18 @@ export class Wire {
   /** One request, answered. Throws what the SDK throws, and `NoAnswer`. */
   async send(request: Request, signal: AbortSignal): Promise<Reply> {
     const client = await this.client();
-    const answer = await client.chat.completions.create(this.body(request), { signal });
+    let answer: OpenAI.Chat.Completions.ChatCompletion | undefined;
+    while (answer === undefined) {
+      const body = this.body(request);
+      try {
+        answer = await client.chat.completions.create(body, { signal });
+      } catch (e) {
+        // A model that reasons takes no temperature, say: asked without it, it answers.
+        const param = refusedBy(e);
+        if (param === undefined || !(param in body)) throw e;
+        this.refused.add(param);
+      }
+    }
     const reply = replyOf(answer, request);
     if (reply === undefined) throw new NoAnswer();
     return reply;
@@ -168,6 +184,16 @@ export class Wire {
   }
 }
 
+/** What a request can do without. */
+const DISPENSABLE = new Set(["temperature", "seed", "max_tokens", "max_completion_tokens"]);
+
+/** The parameter that a server says it does not take (OpenAI's `unsupported_parameter` and `unsupported_value`), if the request can do without it. */
+function refusedBy(e: unknown): string | undefined {
+  const { status, code, param } = (e ?? {}) as { status?: number; code?: unknown; param?: unknown };
+  const unsupported = status === 400 && (code === "unsupported_parameter" || code === "unsupported_value");
+  return unsupported && typeof param === "string" && DISPENSABLE.has(param) ? param : undefined;
+}
+
 const proxyFailure = (e: BadProxyError): Failure => ({
   code: "teacher/proxy",
   message: e.message,
@@ -206,7 +232,10 @@ export function waitFor(e: unknown, otherwise: number): number | undefined {
       ? /APIConnection/.test(e.constructor.name)
       : status === 408 || status === 409 || status >= 500 || (status === 429 && code !== "insufficient_quota");
   if (!again) return undefined;
-  const said = Number(headers?.get("retry-after-ms") ?? Number.NaN) || Number(headers?.get("retry-after") ?? Number.NaN) * 1000;
+  const after = headers?.get("retry-after") ?? "";
+  // Seconds, or the hour as a date (RFC 9110, 10.2.3).
+  const seconds = /^\s*\d+(\.\d+)?\s*$/.test(after) ? Number(after) * 1000 : Math.max(0, Date.parse(after) - Date.now());
+  const said = Number(headers?.get("retry-after-ms") ?? Number.NaN) || seconds;
   return Math.min(LONGEST_WAIT_MS, Number.isFinite(said) && said >= 0 ? said : otherwise);
 }
 
@@ -222,6 +251,8 @@ export function replyOf(answer: Partial<OpenAI.Chat.Completions.ChatCompletion> 
   };
   if (choice.message.refusal || choice.finish_reason === "content_filter") return { text: "", flaw: "refused", ...tokens };
   if (choice.finish_reason === "length") return { text: "", flaw: "cut off", ...tokens };
+  // A server that hands the key back, or another that is planted in what it was told: nobody wants it in a file.
+  if (holdsSecret(text) || holdsSecret(thought)) return { text: "", flaw: "secret", ...tokens };
   return text.trim() === "" ? { text: "", flaw: "empty", ...tokens } : { text, ...(thought !== "" && { thought }), ...tokens };
 }
 
