@@ -15,6 +15,7 @@ import { ensureBase } from "../src/models/base.ts";
 import { getFamily } from "../src/models/family.ts";
 import type { JsonObject } from "../src/platform/json.ts";
 import { packageRoot } from "../src/platform/paths.ts";
+import { machine } from "./lib.mjs";
 import { judged } from "./nano/generator.ts";
 
 const root = packageRoot();
@@ -87,6 +88,7 @@ for (const name of new Set(lines.map((l) => l.name))) {
         toolset: "second generator",
         value: rows.reduce((s, r) => s + (r.value ?? 0) * r.n, 0) / n,
         n,
+        machine,
       }),
     );
 }

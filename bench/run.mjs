@@ -6,7 +6,7 @@ import { join } from "node:path";
 const here = import.meta.dirname;
 const [name, ...flags] = process.argv.slice(2);
 const names = readdirSync(here)
-  .filter((f) => /\.(mjs|ts|py)$/.test(f) && !["run.mjs", "lib.mjs", "synthetic_rows.py", "berkeley.py", "hosted_peer.py"].includes(f))
+  .filter((f) => /\.(mjs|ts|py)$/.test(f) && !["run.mjs", "lib.mjs", "synthetic_rows.py", "berkeley.py", "hosted_peer.py", "machine.py"].includes(f))
   .map((f) => f.replace(/\.\w+$/, ""));
 if (name === undefined || !names.includes(name)) {
   console.log(`usage: npm run bench -- NAME [flags]\n\n  ${names.join("\n  ")}\n\nbench/README.md says what each measures; each file begins with its flags.`);

@@ -23,6 +23,8 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "python")]
 
+from machine import machine  # noqa: E402
+
 #: `forge-sdpa` is forge with PyTorch's attention in place of its own.
 CONTENDERS = ("forge", "forge-sdpa", "forge-padded", "trl")
 
@@ -136,9 +138,17 @@ def main() -> None:
 
             o.rows = Path(folder) / "rendered.jsonl"
             o.rows.write_text("".join(json.dumps(s) + "\n" for s in samples(o.samples)), "utf-8")
+        found = {}
         for name in CONTENDERS:
             flags = ["--base", o.base, "--rows", o.rows, "--samples", o.samples, "--trl-samples", o.trl_samples, "--only", name]
-            subprocess.run([sys.executable, __file__, *map(str, flags)], check=True, env={**os.environ, "MALLOC_ARENA_MAX": "2", "OMP_WAIT_POLICY": "PASSIVE"})
+            env = {**os.environ, "MALLOC_ARENA_MAX": "2", "OMP_WAIT_POLICY": "PASSIVE"}
+            done = subprocess.run([sys.executable, __file__, *map(str, flags)], check=True, env=env, stdout=subprocess.PIPE, text=True)
+            print(done.stdout, end="", flush=True)
+            found[name] = json.loads(done.stdout.splitlines()[-1])
+    ours, peer = found["forge"], found["trl"]
+    for figure in ("samples_per_second", "cpu_seconds_per_sample", "peak_memory_gb"):
+        line = {"name": f"training {figure}, against TRL", "ours": ours[figure], "peer": peer[figure], "ratio": round(ours[figure] / peer[figure], 3)}
+        print(json.dumps({**line, "n": ours["samples"], "peer_n": peer["samples"], "machine": machine()}), flush=True)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,9 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "python")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "python")]
+
+from machine import machine  # noqa: E402
 
 KEPT = {"MALLOC_MMAP_THRESHOLD_": str(2**32), "MALLOC_TRIM_THRESHOLD_": str(2**34), "MALLOC_TOP_PAD_": str(2**26)}
 SETTINGS: dict[str, dict[str, str]] = {"returned": {}, "kept": KEPT, "kept-large": {**KEPT, "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}}
@@ -79,7 +81,7 @@ def main() -> None:
         done = subprocess.run(again, env={**os.environ, **ALWAYS, **env}, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise SystemExit(f"{name}: {done.stderr[-2000:]}")
-        print(json.dumps({"name": f"training-memory.{name}", **json.loads(done.stdout.splitlines()[-1]), "steps": o.steps, "per_step": o.per_step}), flush=True)
+        print(json.dumps({"name": f"training-memory.{name}", **json.loads(done.stdout.splitlines()[-1]), "steps": o.steps, "per_step": o.per_step, "machine": machine()}), flush=True)
 
 
 if __name__ == "__main__":

@@ -24,11 +24,13 @@ for path, content in read_tree(Path(bundle), COMMIT, PATHS).items():
     file.write_bytes(content)
 `;
 
-/** Fills `target` unless it already holds this very commit. Without Python it says so and leaves it out: only export needs it. */
+/** Fills `target` unless it already holds these files of this very commit. Without Python it says so and leaves it out: only export needs it. */
 export async function unpackConverter(target) {
-  const commit = /^COMMIT = "([0-9a-f]{40})"/m.exec(await readFile(join(root, "python", "forge_steps", "convert.py"), "utf8"))?.[1];
-  if (commit === undefined) throw new Error("python/forge_steps/convert.py names no COMMIT");
-  if ((await readFile(join(target, ".commit"), "utf8").catch(() => "")) === commit) return;
+  const source = await readFile(join(root, "python", "forge_steps", "convert.py"), "utf8");
+  const [commit, paths] = [/^COMMIT = "([0-9a-f]{40})"/m.exec(source)?.[1], /^PATHS = \((.*)\)$/m.exec(source)?.[1]];
+  if (commit === undefined || paths === undefined) throw new Error("python/forge_steps/convert.py names no COMMIT, or no PATHS");
+  const stamp = `${commit} ${paths}`;
+  if ((await readFile(join(target, ".commit"), "utf8").catch(() => "")) === stamp) return;
   const bundle = join(root, "node_modules", "node-llama-cpp", "llama", "gitRelease.bundle");
   const fresh = `${target}.${process.pid}`;
   await rm(fresh, { recursive: true, force: true });
@@ -39,7 +41,7 @@ export async function unpackConverter(target) {
       await promisify(execFile)(python, ["-c", PROGRAM, bundle, fresh], {
         env: { ...process.env, PYTHONPATH: join(root, "python"), PYTHONDONTWRITEBYTECODE: "1" },
       });
-      await writeFile(join(fresh, ".commit"), commit);
+      await writeFile(join(fresh, ".commit"), stamp);
       await rm(target, { recursive: true, force: true });
       await rename(fresh, target);
       return;

@@ -14,11 +14,15 @@ STEPS = {
     "head_start": "head_start",
     "pretrain": "pretrain",
     "quantize": "quantize",
+    "imatrix": "imatrix",
+    "export_lora": "export_lora",
     "verify": "verify",
     # Merges, converts and compares in one process: the model is loaded once.
     "export": "export",
     # In an environment of its own (src/runners/kit-env.ts).
     "reword": "reword",
+    # In an environment of a tracker's (src/runners/tracker-env.ts).
+    "track": "track",
 }
 
 if __name__ == "__main__":

@@ -43,6 +43,14 @@ class Trainee:
         """One update with the gathered gradients; returns their norm before clipping. No update when that is not finite."""
         return self._weights.step(learning_rate, max_grad_norm)
 
+    def weights(self) -> Tensor:
+        """A copy of all true weights as one tensor [parameters]."""
+        return self._weights.flat().clone()
+
+    def load_weights(self, weights: Tensor) -> None:
+        """Takes over what `weights` returned."""
+        self._weights.load_flat(weights)
+
     def drop_gradients(self) -> None:
         """Forgets the gathered gradients, of a step that is done again."""
         self._weights.drop_gradients()

@@ -24,7 +24,7 @@ from forge_steps.tokenizer import BEGUN_BY_TEMPLATE
 
 #: The commit in node-llama-cpp 3.22.1's gitRelease.bundle: llama.cpp v0.5.0, its history cut off.
 COMMIT = "de3ff815ea7d559ee917f063901b8986f038abc6"
-PATHS = ("convert_hf_to_gguf.py", "conversion", "gguf-py", "LICENSE")
+PATHS = ("convert_hf_to_gguf.py", "convert_lora_to_gguf.py", "conversion", "gguf-py", "LICENSE")
 
 #: Whatever has this in its name llama.cpp takes for a Phi-3 with SentencePiece's control tokens, and cannot load without them (src/llama-vocab.cpp,
 #: release v0.5.0).
@@ -46,7 +46,9 @@ def find_converter(spec: Spec) -> Path:
         return checkout
     target = spec.path("cache") / COMMIT
     if target.is_dir():
-        return target
+        if all((target / path).exists() for path in PATHS):
+            return target
+        shutil.rmtree(target, ignore_errors=True)  # of a version of forge that took fewer of the files
     bundle = spec.path("bundle")
     try:
         files = read_tree(bundle, COMMIT, PATHS)
@@ -75,7 +77,9 @@ def find_converter(spec: Spec) -> Path:
 
 
 def use_converter(folder: Path) -> None:
-    """Makes `import conversion` and `import gguf` find the converter's own. Call it before anything imports gguf."""
+    """Makes `import conversion` and `import gguf` find the converter's own. Call it before anything imports gguf; again it changes nothing."""
+    if str(folder) in sys.path:
+        return
     if "gguf" in sys.modules:
         raise AssertionError("gguf was imported before use_converter")
     sys.dont_write_bytecode = True  # A checkout is the user's: nothing is written there.
@@ -102,18 +106,12 @@ def convert(folder: Path, target: Path, metadata: Mapping[str, Any], pre_tokeniz
 
     try:
         import gguf
-        from conversion import ModelBase, ModelType, get_model_architecture, get_model_class
     except ImportError as e:
         raise StepError("export/converter", f"llama.cpp's converter cannot be loaded: {e}", "Use the release of llama.cpp that mcp-forge names.") from e
     logging.basicConfig(level=logging.WARNING)
     if isinstance(name := metadata.get("general.name"), str):
         metadata = {**metadata, "general.name": _PHI_3.sub(r"\1 3", name)}
-    hparams = ModelBase.load_hparams(folder, False)
-    architecture = get_model_architecture(hparams, ModelType.TEXT)
-    try:
-        base_class = get_model_class(architecture, mmproj=False)
-    except NotImplementedError as e:
-        raise StepError("export/architecture", f"llama.cpp's converter does not know the architecture {architecture}") from e
+    base_class = architecture_class(folder)
 
     class Exported(base_class):  # type: ignore[misc, valid-type]
         model_arch = base_class.model_arch
@@ -158,9 +156,7 @@ def convert(folder: Path, target: Path, metadata: Mapping[str, Any], pre_tokeniz
             if pre_tokenizer in BEGUN_BY_TEMPLATE:
                 self.gguf_writer.kv_data[0].pop("tokenizer.ggml.add_bos_token", None)
                 self.gguf_writer.add_add_bos_token(False)
-            for key, value in sorted(metadata.items()):
-                if key not in self.gguf_writer.kv_data[0]:  # what the converter took from general.json is there
-                    _add(self.gguf_writer, key, value)
+            add_metadata(self.gguf_writer, metadata)
 
     # Where this file says nothing of the model's name and kin, the converter guesses from the folder's.
     general = folder / "general.json"
@@ -168,6 +164,30 @@ def convert(folder: Path, target: Path, metadata: Mapping[str, Any], pre_tokeniz
     file_type = {"f16": gguf.LlamaFileType.MOSTLY_F16, "bf16": gguf.LlamaFileType.MOSTLY_BF16}[weights]
     with torch.inference_mode():
         Exported(folder, file_type, target, metadata_override=general, model_name=metadata.get("general.name")).write()
+
+
+def architecture_class(folder: Path) -> Any:
+    """The class of llama.cpp's converter for the model whose config.json is in `folder`; StepError where there is none."""
+    try:
+        from conversion import ModelBase, ModelType, get_model_architecture, get_model_class
+    except ImportError as e:
+        raise StepError("export/converter", f"llama.cpp's converter cannot be loaded: {e}", "Use the release of llama.cpp that mcp-forge names.") from e
+    architecture = get_model_architecture(ModelBase.load_hparams(folder, False), ModelType.TEXT)
+    try:
+        return get_model_class(architecture, mmproj=False)
+    except NotImplementedError as e:
+        raise StepError(
+            "export/architecture",
+            f"llama.cpp's converter does not know the architecture {architecture}",
+            "Name a newer checkout of llama.cpp in MCP_FORGE_LLAMA_CPP, or choose another base model (docs/models.md lists what can be one).",
+        ) from e
+
+
+def add_metadata(writer: Any, metadata: Mapping[str, Any]) -> None:
+    """Adds what of `metadata` the converter has not taken itself (from general.json)."""
+    for key, value in sorted(metadata.items()):
+        if key not in writer.kv_data[0]:
+            _add(writer, key, value)
 
 
 def _add(writer: Any, key: str, value: Any) -> None:

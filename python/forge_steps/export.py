@@ -2,7 +2,7 @@
 
 Spec: `{v: 1, base: {gguf, sha256?}, adapter?: PEFT folder, template: Jinja file, stop_tokens: [text], output: gguf,
 metadata: {"general.…" | "mcp_forge.…": value}, converter: see convert.find_converter, libraries: folder of libllama,
-scratch: folder, threads?, thinking?: {open, close}, verify?: {rows: rendered.jsonl, positions?}}`.
+scratch: folder, threads?, thinking?: {open, close}, verify?: {rows: rendered.jsonl, positions?}, speed?: {threads}}`.
 
 Guarantees: `output` appears only when it passed the comparison, whole; its bytes depend on base, adapter, template and
 metadata alone. Needs about 4 bytes a parameter of disk in `scratch` beside the output, removed at the end.
@@ -19,7 +19,8 @@ from forge_steps.protocol import Step, StepError
 
 
 def run(step: Step) -> dict[str, Any]:
-    """Figures: `bytes`, `seconds`, seconds a phase, `peak_bytes` of memory, and the comparison's (see `verify`)."""
+    """Figures: `bytes`, `seconds`, seconds a phase, `peak_bytes` of memory, the comparison's (see `verify`), and with `speed` beside `verify` that
+    (see `speed`)."""
     from forge_steps.convert import check_metadata, convert, find_converter, use_converter
 
     spec = step.spec
@@ -76,6 +77,10 @@ def run(step: Step) -> dict[str, Any]:
             clock.phase("verify", "comparing the GGUF with the trained model")
             rows, positions = spec.object("verify").path("rows", exists=True), spec.object("verify").integer("positions", 2000, minimum=1)
             figures |= compare_with_python(library, candidate, model, tokenizer, rows, positions, template, stop_tokens, threads, step)
+            if spec.has("speed"):
+                from forge_steps.speed import measured_speed
+
+                figures |= measured_speed(library, candidate, rows, spec.object("speed").integer("threads", threads, minimum=1))
         from forge_steps.quantize import publish
 
         part = target.with_name(f".{target.name}.{os.getpid()}.part")

@@ -59,14 +59,14 @@ def head_start_folder(spec: Spec) -> Path:
     return folder
 
 
-def load_with_head_start(gguf: Path, folder: Path, dtype: torch.dtype) -> Any:
-    """The base in `gguf` with the adapter of `folder` merged in, its parameters in `dtype`, on the CPU, in evaluation mode."""
+def load_with_head_start(gguf: Path, folder: Path, dtype: torch.dtype, config: Any = None) -> Any:
+    """The base in `gguf` with the adapter of `folder` merged in, its parameters in `dtype`, on the CPU, in evaluation mode. `config` as for `load_base`."""
     import torch
     from peft import PeftModel
 
     from forge_steps.model import load_base
 
-    model = PeftModel.from_pretrained(load_base(gguf, torch.float32), str(folder)).merge_and_unload()
+    model = PeftModel.from_pretrained(load_base(gguf, torch.float32, config), str(folder)).merge_and_unload()
     for parameter in model.parameters():  # Not `model.to`: the rotary frequencies are buffers, and must stay in float32.
         parameter.data = parameter.data.to(dtype)
     model.config.dtype = dtype

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from ctypes import POINTER, byref, c_bool, c_char_p, c_float, c_int32, c_uint32, c_void_p
+from ctypes import POINTER, byref, c_bool, c_char_p, c_float, c_int32, c_size_t, c_uint32, c_void_p
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +21,17 @@ from forge_steps.llama_structs import (
     CONTEXT_DEFAULTS,
     FTYPES,
     MODEL_DEFAULTS,
+    OBJECT_BYTES,
+    OVERRIDE_INT,
+    OVERRIDE_STRING,
     QUANTIZE_DEFAULTS,
     Batch,
     ContextParams,
+    ImatrixData,
+    KeyOverride,
     ModelParams,
     QuantizeParams,
+    Tensor,
 )
 from forge_steps.protocol import StepError
 
@@ -41,6 +47,9 @@ _WRONG_LIBRARY_HINT = "Install the release of node-llama-cpp that mcp-forge's pa
 
 _LogCallback = ctypes.CFUNCTYPE(None, c_int32, c_char_p, c_void_p)
 _LEVEL_WARN, _LEVEL_ERROR = 3, 4  # enum ggml_log_level
+#: What the quantizer says of a tensor whose rows do not fit the blocks of the format (`tensor_type_fallback` in src/llama-quant.cpp).
+_FALLBACK = "not divisible by"
+_EvalCallback = ctypes.CFUNCTYPE(c_bool, POINTER(Tensor), c_bool, c_void_p)
 
 
 class Library:
@@ -49,6 +58,7 @@ class Library:
     def __init__(self, folder: Path) -> None:
         #: Warnings and errors that llama.cpp logged, newest last: what a failure is explained with.
         self.complaints: list[str] = []
+        self._fallbacks = 0
         llama_path, ggml_path = _find(folder, "llama"), _find(folder, "ggml")
         try:
             self._ggml = ctypes.CDLL(str(ggml_path), mode=ctypes.RTLD_GLOBAL)
@@ -101,8 +111,14 @@ class Library:
         declare("llama_batch_free", None, Batch)
         declare("llama_decode", c_int32, c_void_p, Batch)
         declare("llama_get_logits", POINTER(c_float), c_void_p)
+        declare("llama_adapter_lora_init", c_void_p, c_void_p, c_char_p)
+        declare("llama_adapter_lora_free", None, c_void_p)
+        declare("llama_set_adapters_lora", c_int32, c_void_p, POINTER(c_void_p), c_size_t, POINTER(c_float))
         self._ggml.ggml_backend_load_all_from_path.restype = None
         self._ggml.ggml_backend_load_all_from_path.argtypes = [c_char_p]
+        self._ggml.ggml_tensor_overhead.restype = c_size_t
+        self._ggml.ggml_op_name.restype, self._ggml.ggml_op_name.argtypes = c_char_p, [c_int32]
+        self._ggml.ggml_backend_buffer_is_host.restype, self._ggml.ggml_backend_buffer_is_host.argtypes = c_bool, [c_void_p]
 
     def _check_layout(self) -> None:
         for name, struct, expected in (
@@ -119,21 +135,63 @@ class Library:
                         _WRONG_LIBRARY_HINT,
                     )
 
+    def tensor_layout_is_known(self) -> bool:
+        """Whether tensors of this library may be read through `llama_structs.Tensor`."""
+        return int(self._ggml.ggml_tensor_overhead()) == OBJECT_BYTES + ctypes.sizeof(Tensor)
+
+    def operation(self, tensor: Tensor) -> str:
+        """The name of what computes a tensor: `MUL_MAT`."""
+        return (self._ggml.ggml_op_name(tensor.op) or b"").decode("ascii", "replace")
+
+    def in_memory(self, tensor: Tensor) -> bool:
+        """Whether a tensor's data can be read by its address."""
+        return bool(tensor.data) and bool(tensor.buffer) and bool(self._ggml.ggml_backend_buffer_is_host(tensor.buffer))
+
     def _log(self, level: int, text: bytes | None, _data: object) -> None:
         if level in (_LEVEL_WARN, _LEVEL_ERROR) and text:
+            said = text.decode("utf-8", "replace")
+            if _FALLBACK in said:
+                self._fallbacks += 1
+            if _FALLBACK in said or "fallback" in said or "falling back" in said or not said.strip(" \n=."):
+                return  # counted; no reason for a failure
             self.complaints.append(text.decode("utf-8", "replace").strip())
             del self.complaints[:-20]
 
     def _because(self) -> str:
         return f": {self.complaints[-1]}" if self.complaints else ""
 
-    def quantize(self, source: Path, target: Path, format: str, threads: int) -> None:
+    def quantize(self, source: Path, target: Path, format: str, threads: int, matrix: Mapping[str, np.ndarray] | None = None, notes: Mapping[str, str | int] | None = None) -> int:
         """Writes `target` in `format` (a key of `FTYPES`) from an f16 or f32 GGUF. Tensors whose rows do not fit a
-        K-quant's blocks of 256 fall back to a format that fits, inside llama.cpp."""
+        K-quant's blocks of 256 fall back to a format that fits, inside llama.cpp; returns how many did.
+
+        `matrix`: mean squares of the activations by tensor, float32 (`imatrix`). `notes`: keys that the file says beside those of `source`, texts of
+        fewer than 128 bytes or whole numbers of 32 bits."""
         params = self._lib.llama_model_quantize_default_params()
         params.ftype, params.nthread = FTYPES[format], threads
+        held = []  # what llama.cpp reads by its address
+        if matrix is not None:
+            rows = (ImatrixData * (len(matrix) + 1))()
+            for row, (name, values) in zip(rows, matrix.items()):
+                held.append(values)
+                row.name, row.size, row.data = name.encode(), values.size, values.ctypes.data_as(POINTER(c_float))
+            params.imatrix = rows
+        if notes:
+            keys = (KeyOverride * (len(notes) + 1))()
+            for key, (name, value) in zip(keys, notes.items()):
+                key.key = name.encode()
+                if isinstance(value, int):
+                    key.tag, key.val_i64 = OVERRIDE_INT, value
+                else:
+                    key.tag, key.val_str = OVERRIDE_STRING, value.encode()
+            params.kv_overrides = keys
+        self._fallbacks = 0
         if self._lib.llama_model_quantize(os.fsencode(source), os.fsencode(target), byref(params)) != 0:
-            raise StepError("export/quantize", f"llama.cpp could not quantize the model to {format}{self._because()}")
+            raise StepError(
+                "export/quantize",
+                f"llama.cpp could not quantize the model to {format}{self._because()}",
+                "Where it says that the file cannot be read, the f16 file is damaged: make it again (--force export:f16). Where the disk is full, free some space.",
+            )
+        return self._fallbacks
 
     @contextmanager
     def model(self, path: Path, vocab_only: bool = False) -> Iterator[Model]:
@@ -180,19 +238,37 @@ class Model:
         return bool(self._lib.llama_vocab_is_eog(self._vocab, token))
 
     @contextmanager
-    def context(self, tokens: int, batch: int, threads: int) -> Iterator[Context]:
-        """A context of one sequence with room for `tokens`; at most `batch` tokens a `Context.logits` call."""
+    def context(
+        self, tokens: int, batch: int, threads: int, adapter: Path | None = None, watch: Callable[[Tensor, bool], bool] | None = None
+    ) -> Iterator[Context]:
+        """A context of one sequence with room for `tokens`; at most `batch` tokens are evaluated at once.
+
+        `adapter`: a LoRA adapter as a GGUF, applied in full. `watch(tensor, asked)` is called for each tensor of the graph, first with `asked`,
+        whether its value is wanted, then with the value; it may not raise."""
         params = self._lib.llama_context_default_params()
         params.n_ctx, params.n_batch, params.n_ubatch = tokens, batch, batch
         params.n_outputs_max, params.n_outputs_max_per_seq = batch, batch
         params.n_threads = params.n_threads_batch = threads
+        callback = None if watch is None else _EvalCallback(lambda tensor, asked, _data: watch(tensor.contents, asked))  # kept while the context is
+        if callback is not None:
+            params.cb_eval = ctypes.cast(callback, c_void_p)
+            params.flash_attn_type = 0  # its sums may depend on the number of threads
         handle = self._lib.llama_init_from_model(self._handle, params)
         if not handle:
             raise StepError("export/load", f"llama.cpp cannot make a context of {tokens} tokens{self._library._because()}")
+        lora = None
         try:
+            if adapter is not None:
+                lora = self._lib.llama_adapter_lora_init(self._handle, os.fsencode(adapter))
+                if not lora:
+                    raise StepError("export/load", f"llama.cpp cannot load the adapter {adapter.name}{self._library._because()}")
+                if self._lib.llama_set_adapters_lora(handle, byref(c_void_p(lora)), 1, byref(c_float(1.0))) != 0:
+                    raise StepError("export/load", f"llama.cpp cannot apply the adapter {adapter.name}{self._library._because()}")
             yield Context(self, handle, batch)
         finally:
             self._lib.llama_free(handle)
+            if lora:
+                self._lib.llama_adapter_lora_free(lora)
 
 
 class Context:

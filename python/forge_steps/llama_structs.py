@@ -7,10 +7,21 @@ src/llama-context.cpp, src/llama-quant.cpp. `llama_cpp` refuses a library whose 
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, c_bool, c_float, c_int8, c_int32, c_size_t, c_uint32, c_void_p
+from ctypes import POINTER, c_bool, c_char, c_char_p, c_double, c_float, c_int8, c_int32, c_int64, c_size_t, c_uint32, c_void_p
 
-#: Quantization formats: our name -> `enum llama_ftype`.
-FTYPES = {"f16": 1, "q8_0": 7, "q4_k_s": 14, "q4_k_m": 15, "q5_k_m": 17}
+#: Formats that a model is exported in: our name -> `enum llama_ftype`. Left out of what the quantizer knows: what only models that were
+#: trained for it survive (tq1_0, tq2_0, q1_0, q2_0: ternary and binary weights; mxfp4, nvfp4: experts), and below two bits (iq1_s, iq1_m).
+#: `FORMATS` of src/models/formats.ts has the same names; a test compares them.
+FTYPES = {
+    "f32": 0, "f16": 1, "bf16": 32,
+    "q8_0": 7, "q6_k": 18, "q5_k_m": 17, "q5_k_s": 16, "q5_1": 9, "q5_0": 8, "q4_k_m": 15, "q4_k_s": 14, "q4_1": 3, "q4_0": 2,
+    "q3_k_l": 13, "q3_k_m": 12, "q3_k_s": 11, "q2_k": 10, "q2_k_s": 21,
+    "iq4_nl": 25, "iq4_xs": 30, "iq3_m": 27, "iq3_s": 26, "iq3_xs": 22, "iq3_xxs": 23, "iq2_m": 29, "iq2_s": 28, "iq2_xs": 20, "iq2_xxs": 19,
+}  # fmt: skip
+#: Formats with tensors that the quantizer refuses to round without an importance matrix (`tensor_requires_imatrix` in src/llama-quant.cpp).
+NEED_MATRIX = frozenset({"q2_k_s", "iq3_xxs", "iq3_xs", "iq2_m", "iq2_s", "iq2_xs", "iq2_xxs"})
+#: Formats that no importance matrix changes: what rounds each weight to the nearest, or not at all (`quant_weights` unused in ggml-quants.c).
+IGNORE_MATRIX = frozenset({"f32", "f16", "bf16", "q8_0"})
 
 _GGML_TYPE_COUNT = 43
 _GGML_TYPE_F16 = 1
@@ -85,6 +96,51 @@ class ContextParams(ctypes.Structure):
     ]
 
 
+class ImatrixData(ctypes.Structure):
+    """`struct llama_model_imatrix_data`: mean squares of what a tensor is multiplied with, by column. A null name ends the list."""
+
+    _fields_ = [("name", c_char_p), ("data", POINTER(c_float)), ("size", c_size_t)]
+
+
+class _Value(ctypes.Union):
+    _fields_ = [("val_i64", c_int64), ("val_f64", c_double), ("val_bool", c_bool), ("val_str", c_char * 128)]
+
+
+class KeyOverride(ctypes.Structure):
+    """`struct llama_model_kv_override`. An empty key ends the list."""
+
+    _anonymous_ = ("value",)
+    _fields_ = [("tag", c_int32), ("key", c_char * 128), ("value", _Value)]
+
+
+#: `enum llama_model_kv_override_type`.
+OVERRIDE_INT, OVERRIDE_STRING = 0, 3
+
+
+class Tensor(ctypes.Structure):
+    """`struct ggml_tensor` (ggml/include/ggml.h); its size is checked against `ggml_tensor_overhead`."""
+
+
+Tensor._fields_ = [
+    ("type", c_int32),
+    ("buffer", c_void_p),
+    ("ne", c_int64 * 4),
+    ("nb", c_size_t * 4),
+    ("op", c_int32),
+    ("op_params", c_int32 * 16),
+    ("flags", c_int32),
+    ("src", POINTER(Tensor) * 10),
+    ("view_src", c_void_p),
+    ("view_offs", c_size_t),
+    ("data", c_void_p),
+    ("name", c_char * 64),
+    ("extra", c_void_p),
+    ("padding", c_char * 8),
+]
+#: `sizeof(struct ggml_object)`, which `ggml_tensor_overhead` has before the tensor.
+OBJECT_BYTES = 32
+
+
 class QuantizeParams(ctypes.Structure):
     """`struct llama_model_quantize_params`."""
 
@@ -99,8 +155,8 @@ class QuantizeParams(ctypes.Structure):
         ("pure", c_bool),
         ("keep_split", c_bool),
         ("dry_run", c_bool),
-        ("imatrix", c_void_p),
-        ("kv_overrides", c_void_p),
+        ("imatrix", POINTER(ImatrixData)),
+        ("kv_overrides", POINTER(KeyOverride)),
         ("tt_overrides", c_void_p),
         ("prune_layers", c_void_p),
         ("max_buf_size", c_size_t),

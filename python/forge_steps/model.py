@@ -117,8 +117,9 @@ def load_tokenizer(gguf: Path) -> Any:
     return tokenizer if tokenizer is not None else AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
 
 
-def load_base(gguf: Path, dtype: torch.dtype) -> Any:
-    """The model inside a GGUF, dequantized to `dtype` (2 s for 135M parameters), on the CPU, in evaluation mode.
+def load_base(gguf: Path, dtype: torch.dtype, config: Any = None) -> Any:
+    """The model inside a GGUF, dequantized to `dtype` (2 s for 135M parameters), on the CPU, in evaluation mode. `config`: what `load_config` gave, to
+    read it no second time.
 
     Neither it nor its config says any more that it is quantized: it can be saved and trained like any other.
     """
@@ -130,13 +131,25 @@ def load_base(gguf: Path, dtype: torch.dtype) -> Any:
         model = AutoModelForCausalLM.from_pretrained(gguf, dtype=dtype, attn_implementation="sdpa")
     else:
         with read_once():
-            config = _config_of(gguf)
+            config = config if config is not None else _config_of(gguf)
             model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, config=config, dtype=dtype, attn_implementation="sdpa")
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     model.hf_quantizer = None
     model.is_quantized = False
     return model.eval()
+
+
+def load_config(gguf: Path) -> Any:
+    """The configuration of the model inside a GGUF (or of a folder in the hub's form), without its weights."""
+    from transformers import AutoConfig
+
+    from forge_steps.gguf_once import read_once
+
+    if gguf.is_dir():
+        return AutoConfig.from_pretrained(gguf)
+    with read_once():
+        return _config_of(gguf)
 
 
 def _config_of(gguf: Path) -> Any:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from forge_steps.rows import SEQUENCE_MULTIPLE, Row, Weigh, layer_masks, make_pass, make_row, passes, rows
+from forge_steps.rows import SEQUENCE_MULTIPLE, Row, Weigh, layer_masks, make_pack, make_pass, make_row, packs, passes, rows
 
 if TYPE_CHECKING:
     import torch
@@ -118,6 +118,8 @@ def step_backward(
     weigh: Weigh = Encoded.weights,
     positions: Sequence[int] | None = None,
     whole: float | None = None,
+    learn: bool = True,
+    packed: bool = False,
 ) -> tuple[float, int]:
     """Forward and backward pass of one optimiser step; gradients are left on the model's parameters.
 
@@ -127,19 +129,22 @@ def step_backward(
     `row_tokens` bounds the tokens whose activations are alive: the prefix's and those of one pass or row.
     `positions`: where the prefix's tokens stand and, last, where the samples go on; by default 0, 1, 2 and so on.
     `whole`: the weight of all tokens of the optimiser step, where these samples are a part of it; by default their own.
+    `learn`: without it there is no backward pass, for a loss alone (see `held_out_loss`).
     `on_row` hears how many samples are done. Returns the loss and the number of learned tokens.
-    With `prefix` 0 this is the padded batch in its textbook form.
+    With `prefix` 0 this is the padded batch in its textbook form; `packed` then puts several samples into one row in place of padding, each seeing
+    itself alone. (Where attention is ours they stand so anyway.)
     """
     import torch
     from transformers import DynamicCache
 
-    from forge_steps import shared_attention
+    from forge_steps import recompute, shared_attention
 
     device, dtype = ((p := next(model.parameters())).device, p.dtype)
     learned = sum(sum(s.learn) for s in samples)
     begin = weigh(samples[0])[:prefix]
     weight = whole if whole is not None else weight_of(samples, prefix, weigh)
     decoder, head = _parts(model)
+    recomputes = getattr(decoder, "forge_recomputes", False)
     cached: list[tuple[torch.Tensor, torch.Tensor]] = []
     leaves: list[tuple[torch.Tensor, torch.Tensor]] = []
     if prefix > 0:
@@ -148,9 +153,10 @@ def step_backward(
         ids = torch.tensor([[*samples[0].ids[:prefix], *[0] * fill]], dtype=torch.long, device=device)
         where = torch.tensor([[*(range(prefix) if positions is None else positions[:prefix]), *[0] * fill]], dtype=torch.long, device=device)
         # A cache that keeps all of it: one by the model's config drops what is out of the last token's window.
-        run = decoder(input_ids=ids, position_ids=where, past_key_values=DynamicCache(), use_cache=True)
-        cached = [(layer.keys, layer.values) for layer in run.past_key_values.layers]
-        leaves = [(k.detach().requires_grad_(), v.detach().requires_grad_()) for k, v in cached]
+        cache = recompute.PrefixCache() if recomputes else DynamicCache()
+        run = decoder(input_ids=ids, position_ids=where, past_key_values=cache, use_cache=True)
+        cached = cache.pairs() if isinstance(cache, recompute.PrefixCache) else [(layer.keys, layer.values) for layer in cache.layers]
+        leaves = [(k.detach().requires_grad_(), v.detach().requires_grad_()) for k, v in cached] if learn else cached
     start = prefix if positions is None else positions[prefix]
     total = 0.0
     done = 0
@@ -160,7 +166,7 @@ def step_backward(
         counts = torch.tensor([begin], dtype=torch.float32)[:, 1:].to(device)
         own = Row(ids[:, : prefix - 1], torch.where(counts > 0, ids[:, 1:prefix], -100), counts)
         leaf = run.last_hidden_state[:, : prefix - 1].detach().requires_grad_()
-        total += _loss_backward(leaf, own, head, weight)
+        total += _loss_backward(leaf, own, head, weight, learn)
         told = (run.last_hidden_state[:, : prefix - 1], leaf.grad)
     lengths = [len(s.ids) - prefix for s in samples]
     budget = max(1, row_tokens - prefix)
@@ -169,16 +175,26 @@ def step_backward(
         for cut in passes(lengths, prefix, budget):
             row, at, bands = make_pass(samples, cut, prefix, start, device, dtype, weigh)
             hidden = decoder(input_ids=row.ids, position_ids=at, use_cache=False, shared_prefix=seen, bands=bands).last_hidden_state
-            total += _loss_backward(hidden, row, head, weight)
+            total += _loss_backward(hidden, row, head, weight, learn)
             done += len(cut.samples())
+            on_row(done)
+    elif packed and prefix == 0:
+        for indices in packs(lengths, budget):
+            row, at, mask = make_pack([samples[i] for i in indices], decoder.config, device, weigh)
+            hidden = decoder(input_ids=row.ids, attention_mask=mask, position_ids=at, use_cache=False).last_hidden_state
+            total += _loss_backward(hidden, row, head, weight, learn)
+            done += len(indices)
             on_row(done)
     else:
         for indices in rows(lengths, budget):
             row = make_row([samples[i] for i in indices], prefix, device, weigh)
             count, width = row.ids.shape
-            past = DynamicCache()
-            for layer, (k, v) in enumerate(leaves):
-                past.update(k.expand(count, -1, -1, -1), v.expand(count, -1, -1, -1), layer)
+            past: Any = DynamicCache()
+            if recomputes and prefix > 0:
+                past = recompute.PastCache(leaves, count)
+            else:
+                for layer, (k, v) in enumerate(leaves):
+                    past.update(k.expand(count, -1, -1, -1), v.expand(count, -1, -1, -1), layer)
             hidden = decoder(
                 input_ids=row.ids,
                 attention_mask=layer_masks(decoder.config, where[0] if prefix > 0 else None, start, width, device),
@@ -186,15 +202,39 @@ def step_backward(
                 past_key_values=past if prefix > 0 else None,
                 use_cache=prefix > 0,
             ).last_hidden_state
-            total += _loss_backward(hidden, row, head, weight)
+            total += _loss_backward(hidden, row, head, weight, learn)
             done += count
             on_row(done)
-    if prefix > 0:
+    if prefix > 0 and learn:
         outputs = [t for pair in cached for t in pair]
         grads = [t.grad for pair in leaves for t in pair]
         pairs = [(o, g) for o, g in [*zip(outputs, grads, strict=True), *([told] if told is not None else [])] if g is not None and o.requires_grad]
         torch.autograd.backward([o for o, _ in pairs], [g for _, g in pairs])
     return total, learned
+
+
+def held_out_loss(
+    model: Any,
+    samples: Sequence[Encoded],
+    prefix: int,
+    row_tokens: int,
+    on_row: Callable[[int], None] = lambda _: None,
+    weigh: Weigh = Encoded.weights,
+    packed: bool = False,
+) -> float:
+    """The loss of samples that are not learned from: weighted as in training, the prefix computed once, no gradient and no dropout.
+
+    The model is left in the mode it was in; no random number is drawn, so that the training that goes on is the one without it.
+    """
+    import torch
+
+    was = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            return step_backward(model, samples, prefix, row_tokens, on_row, weigh, learn=False, packed=packed)[0]
+    finally:
+        model.train(was)
 
 
 def _parts(model: Any) -> tuple[Any, Any]:
@@ -203,8 +243,8 @@ def _parts(model: Any) -> tuple[Any, Any]:
     return base.get_decoder() if hasattr(base, "get_decoder") else base.model, base.get_output_embeddings()
 
 
-def _loss_backward(hidden: torch.Tensor, row: Row, head: Any, weight: float) -> float:
-    """Weighted cross-entropy at the learned positions only, summed and divided by `weight`, and its backward pass.
+def _loss_backward(hidden: torch.Tensor, row: Row, head: Any, weight: float, learn: bool = True) -> float:
+    """Weighted cross-entropy at the learned positions only, summed and divided by `weight`, and (to `learn`) its backward pass.
 
     Logits exist for `LOGITS_AT_ONCE` positions at a time; the gradient is gathered at the hidden states first.
     """
@@ -221,7 +261,8 @@ def _loss_backward(hidden: torch.Tensor, row: Row, head: Any, weight: float) -> 
         part = slice(start, start + LOGITS_AT_ONCE)
         logits = head(leaf[part]).float()
         loss = (functional.cross_entropy(logits, wanted[part], reduction="none") * counts[part]).sum() / weight
-        loss.backward()
+        if learn:
+            loss.backward()
         total += loss.item()
     if leaf.grad is not None:
         torch.autograd.backward(picked, leaf.grad)

@@ -178,6 +178,30 @@ def make_pass(
     return Row(row.ids.to(device), row.targets.to(device), row.weights.to(device)), at.to(device), bands
 
 
+def packs(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Cuts samples into rows in which they stand one after the other, of `budget` tokens at most: each goes into the first that has room, the longest
+    first. A sample longer than the budget has a row of its own."""
+    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+    return [list(row) for row in _fill(order, lengths, budget)]
+
+
+def make_pack(samples: Sequence[Encoded], config: Any, device: torch.device, weigh: Weigh) -> tuple[Row, torch.Tensor, Any]:
+    """Whole samples one after the other in one row [1, tokens], where each token stands in its own sample ([1, tokens]), and the mask that keeps
+    attention to a token's own sample, up to itself ([1, 1, tokens, tokens]; by the kind of layer where some look at a sliding window)."""
+    import torch
+
+    own = [make_row([s], 0, torch.device("cpu"), weigh) for s in samples]
+    row = Row(*(torch.cat([getattr(r, name) for r in own], dim=1).to(device) for name in ("ids", "targets", "weights")))
+    at = torch.cat([torch.arange(r.ids.shape[1]) for r in own])[None].to(device)
+    whose = torch.cat([torch.full((r.ids.shape[1],), n) for n, r in enumerate(own)]).to(device)
+    width = len(whose)
+    seen = (whose[:, None] == whose) & torch.ones((width, width), dtype=torch.bool, device=device).tril()
+    if "sliding_attention" not in (getattr(config, "layer_types", None) or ()):
+        return row, at, seen[None, None]
+    near = at[0][:, None] - at[0] < config.sliding_window
+    return row, at, {"full_attention": seen[None, None], "sliding_attention": (seen & near)[None, None]}
+
+
 def causal_mask(prefix: int, width: int, device: torch.device) -> torch.Tensor:
     """[1, 1, width, prefix + width], true where a sample's token may look: the whole prefix, and itself up to here."""
     import torch

@@ -2,8 +2,9 @@
 
 Spec: `{v: 1, base: {gguf, sha256}, family, rows: rendered.jsonl ({id, segments: [{text, learn, thought?}], group?}), hyper: {rank, alpha,
 dropout, learning_rate, epochs, samples_per_step, warmup_steps, max_tokens, batching, row_tokens, weight_decay}, seed,
-output: folder for the adapter, checkpoints: folder, checkpoint_seconds?, head_start?: {adapter: PEFT folder, sha256}, start?: PEFT folder,
-thinking?: {open, close}}`.
+output: folder for the adapter, checkpoints: folder, checkpoint_seconds?, checkpoint_steps?, checkpoints_kept?, head_start?: {adapter: PEFT folder, sha256},
+start?: PEFT folder, thinking?: {open, close}, evaluation?: {rows, steps?, patience?}, curve?: file, gradient_checkpointing?: on | off | auto,
+later_bytes?, limits?: {memory, free, gpu, disk}}`.
 
 All samples share one beginning, the recipe's tools. Where there are several (toolsets, or orders of one's tools), `group` names a
 sample's: the samples of a group stay together in a step and share theirs.
@@ -15,6 +16,12 @@ again in smaller rows, with the same gradients. The adapter appears
 in `output` whole, in PEFT's own form, in float32, for the base as it is: a head start is part of it (see head_start.py).
 `start` is an adapter of the same rank and alpha whose weights are the first ones, where an earlier training is to go on with other rows. `thinking` names the
 texts around a thought, of a family that thinks: each has to be one token, before anything is learned.
+
+`evaluation` names samples that are not learned from (`rows`, of the same form): their loss is measured every `steps` optimiser steps (by default ten times)
+and after the last one. With `patience` training stops after so many evaluations without a better one, and the adapter that is saved is the one of
+the best. Checkpoints are saved every `checkpoint_steps`, or where that is not given every `checkpoint_seconds`; `checkpoints_kept` of them stay. `curve` is where the
+learning curve is told (learning_curve.py). What training needs is estimated before the weights are loaded (preflight.py): `later_bytes` is what the
+stages after it write, and `limits`, in bytes, stands for what the machine has.
 """
 
 from __future__ import annotations
@@ -23,10 +30,13 @@ import json
 import math
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from forge_steps.evaluation import Evaluations
+from forge_steps.learning_curve import LearningCurve
 from forge_steps.protocol import Spec, Step, StepError, Stopped
 
 #: Gradients longer than this are scaled down, as the common trainers do (transformers' `max_grad_norm`).
@@ -64,7 +74,7 @@ class Hyper:
             samples_per_step=spec.integer("samples_per_step", minimum=1),
             warmup_steps=spec.integer("warmup_steps", minimum=0),
             max_tokens=spec.integer("max_tokens", minimum=1),
-            batching=spec.text("batching", choices=("shared_prefix", "padded")),
+            batching=spec.text("batching", choices=("shared_prefix", "packed", "padded")),
             row_tokens=spec.integer("row_tokens", minimum=1),
             weight_decay=spec.number("weight_decay", minimum=0),
         )
@@ -237,14 +247,65 @@ def _start_of(spec: Spec, hyper: Hyper) -> Path | None:
     return folder
 
 
+def _preflight(step: Step, hyper: Hyper, config: Any, samples: list[Any], tokens: int, device: Any, dtype: Any, kept: int) -> bool:
+    """Refuses what cannot be, says what it will take, and decides whether layers are computed once more in the backward pass."""
+    from forge_steps import preflight
+
+    spec = step.spec
+    wish = spec.text("gradient_checkpointing", "auto", choices=("on", "off", "auto"))
+    below = 0
+    if spec.has("head_start"):
+        below = int(json.loads((spec.object("head_start").path("adapter") / "adapter_config.json").read_text("utf-8"))["r"])
+    machine = preflight.look(device.type, spec.path("checkpoints"))
+    if spec.has("limits"):
+        limits = spec.object("limits").raw()
+        machine = preflight.Machine(**{k: limits.get(k, getattr(machine, k)) for k in ("memory", "free", "gpu", "disk")})
+    patient = spec.has("evaluation") and spec.object("evaluation").has("patience")
+
+    def needs(recomputed: bool) -> preflight.Needs:
+        return preflight.estimate(
+            preflight.Shape.of(config),
+            rank=hyper.rank,
+            row_tokens=hyper.row_tokens,
+            longest=max(len(s.ids) for s in samples),
+            tokens=tokens,
+            bytes_each=dtype.itemsize,
+            device=device.type,
+            rank_below=below,
+            recomputed=recomputed,
+            checkpoints=kept,
+            best=patient,
+            later=spec.integer("later_bytes", 0, minimum=0),
+        )
+
+    free = machine.gpu if device.type == "cuda" else machine.free
+    recomputed = wish == "on" or (wish == "auto" and free is not None and needs(False).training > free)
+    wanted = needs(recomputed)
+    for warning in preflight.check(wanted, machine, device.type):
+        step.log("warning", warning)
+    took = preflight.seconds(wanted, preflight.matrix_speed(device, dtype))
+    disk = preflight.gb(wanted.disk + wanted.later)
+    time_words = f"{took / 60:.0f} min" if took >= 120 else f"{max(1, took):.0f} s"
+    step.log(
+        "info",
+        f"{tokens} tokens to learn from: about {time_words}, {preflight.gb(max(wanted.training, wanted.loading))} of memory{' (layers recomputed)' if recomputed else ''} and {disk} of disk",
+    )
+    return recomputed
+
+
 def run(step: Step) -> dict[str, Any]:
     """Trains. Figures: `final_loss`, `first_loss`, `examples` seen, `steps`, `epochs`, `seconds`, `examples_per_second`,
-    `peak_memory_bytes`, `prefix_tokens`, `learned_tokens`, `longest_tokens`, `precision`, `resumed_from`."""
+    `peak_memory_bytes`, `prefix_tokens`, `learned_tokens`, `longest_tokens`, `precision`, `resumed_from`; with an evaluation `eval_loss` (of the adapter
+    that is saved), `eval_examples`, and with patience `best_step` and `stopped_early`."""
     spec = step.spec
     hyper = Hyper.read(spec.object("hyper"))
     seed = spec.integer("seed")
     rows = read_rows(spec.path("rows", exists=True))
+    evaluation = spec.object("evaluation") if spec.has("evaluation") else None
+    held_rows = read_rows(evaluation.path("rows", exists=True)) if evaluation is not None else None
     output, checkpoints = spec.path("output"), spec.path("checkpoints")
+    save_every = spec.integer("checkpoint_steps", minimum=1) if spec.has("checkpoint_steps") else None
+    save_seconds = spec.number("checkpoint_seconds", CHECKPOINT_SECONDS, minimum=0)
     step.progress(0, 0, "examples", message="loading the base model")
 
     from forge_steps.model import base_file, pick_device, pick_dtype, usable_cores
@@ -254,36 +315,47 @@ def run(step: Step) -> dict[str, Any]:
     import torch
 
     from forge_steps.adapter import Trainee
-    from forge_steps.checkpoint import Checkpoints, digest_of
+    from forge_steps.checkpoint import KEPT, Checkpoints, digest_of
     from forge_steps.gguf_once import read_once
     from forge_steps.head_start import head_start_folder, load_with_head_start
     from forge_steps.heap import Heap
-    from forge_steps.model import load_base, load_tokenizer, peak_memory_bytes
-    from forge_steps.prefix import shared_prefix, step_backward, threads_of, weight_of
+    from forge_steps.model import load_base, load_config, load_tokenizer, peak_memory_bytes
+    from forge_steps.preflight import step_tokens
+    from forge_steps.prefix import held_out_loss, shared_prefix, step_backward, threads_of, weight_of
     from forge_steps.shared_attention import install
 
     torch.set_num_threads(usable_cores())
     below = head_start_folder(spec.object("head_start")) if spec.has("head_start") else None
+    kept = spec.integer("checkpoints_kept", KEPT, minimum=1)
     device = pick_device()
     dtype = pick_dtype(device)
     with read_once():
         tokenizer = load_tokenizer(gguf)
-        model = load_base(gguf, dtype) if below is None else load_with_head_start(gguf, below, dtype)
-    if spec.has("thinking"):
-        thinking = spec.object("thinking")
-        thinking_ids(tokenizer, (thinking.text("open"), thinking.text("close")))
-    step.check()
-    samples = encode_rows(tokenizer, rows, model.config.max_position_embeddings, step)
-    longest = max(len(s.ids) for s in samples)
-    if longest > hyper.max_tokens:
-        step.log("info", f"the longest sample has {longest} tokens; `max_tokens` is raised from {hyper.max_tokens} to that")
-    groups = groups_of(rows)
-    schedule = Schedule(len(samples), hyper, seed, groups)
-    # Without groups all samples have one beginning: looked for once, not in each step's few.
-    prefix = shared_prefix(samples) if hyper.batching == "shared_prefix" and groups is None else 0
+        if spec.has("thinking"):
+            thinking = spec.object("thinking")
+            thinking_ids(tokenizer, (thinking.text("open"), thinking.text("close")))
+        config = load_config(gguf)
+        samples = encode_rows(tokenizer, rows, config.max_position_embeddings, step)
+        held_out = encode_rows(tokenizer, held_rows, config.max_position_embeddings, step) if held_rows is not None else []
+        longest = max(len(s.ids) for s in samples + held_out)
+        if longest > hyper.max_tokens:
+            step.log("info", f"the longest sample has {longest} tokens; `max_tokens` is raised from {hyper.max_tokens} to that")
+        groups = groups_of(rows)
+        schedule = Schedule(len(samples), hyper, seed, groups)
+        # Without groups all samples have one beginning: looked for once, not in each step's few.
+        prefix = shared_prefix(samples) if hyper.batching == "shared_prefix" and groups is None else 0
+        held_prefix = shared_prefix(held_out) if hyper.batching == "shared_prefix" else 0
 
-    def beginning(batch: list[Any]) -> int:
-        return shared_prefix(batch) if hyper.batching == "shared_prefix" and groups is not None else prefix
+        def beginning(batch: list[Any]) -> int:
+            return shared_prefix(batch) if hyper.batching == "shared_prefix" and groups is not None else prefix
+
+        def batches_of(position: int) -> list[list[Any]]:
+            return [[samples[i] for i in batch] for batch in schedule.batches(position)]
+
+        tokens_of = [step_tokens(batches, [beginning(b) for b in batches]) for batches in map(batches_of, range(schedule.steps))]
+        recomputes = _preflight(step, hyper, config, samples + held_out, sum(tokens_of), device, dtype, kept)
+        model = load_base(gguf, dtype, config) if below is None else load_with_head_start(gguf, below, dtype, config)
+    step.check()
 
     torch.manual_seed(seed)
     model = model.to(device)
@@ -291,16 +363,29 @@ def run(step: Step) -> dict[str, Any]:
     if device.type == "cpu":
         torch.set_num_threads(threads_of(model.num_parameters(), usable_cores()))
     trainee = Trainee(model, hyper.rank, hyper.alpha, hyper.dropout, hyper.weight_decay, step.check, start=_start_of(spec, hyper))
+    if recomputes:
+        from forge_steps.recompute import recompute_layers
 
-    store = Checkpoints(checkpoints, digest_of(spec.raw(), rows))
+        recompute_layers(trainee.model)
+
+    store = Checkpoints(checkpoints, digest_of(spec.raw(), rows, held_rows), kept)
     state = store.load()
     position, losses, seconds_before = 0, [], 0.0
-    row_tokens = hyper.row_tokens
+    row_tokens, packed = hyper.row_tokens, hyper.batching == "packed"
+    patience = evaluation.integer("patience", minimum=1) if evaluation is not None and evaluation.has("patience") else None
+    evaluations = Evaluations(
+        schedule.steps, evaluation.integer("steps", minimum=1) if evaluation is not None and evaluation.has("steps") else None, patience
+    )
+    best_weights: Any = None
+    curve = LearningCurve(spec.path("curve") if spec.has("curve") else None)
     if state is not None:
         trainee.load_state(state["trainee"])
         position, losses, seconds_before = state["position"], state["losses"], state["seconds"]
         set_random_state(state["rng"])
+        evaluations.losses = [(int(at), loss) for at, loss in state.get("evaluations", [])]
+        best_weights = state.get("best")
         step.log("info", f"going on after step {position} of {schedule.steps}")
+    curve.begin(state.get("curve") if state is not None else None)
     resumed_from = position
     # As the last finished step left it: what half a step drew is drawn again.
     random_state = random_state_of()
@@ -309,14 +394,19 @@ def run(step: Step) -> dict[str, Any]:
     started = saved_at = time.monotonic()
     rate_from = schedule.seen(position)
 
+    def seconds_so_far() -> float:
+        return seconds_before + time.monotonic() - started
+
     def save() -> None:
         path = store.save(
             {
                 "trainee": trainee.state(),
                 "position": position,
                 "losses": losses,
-                "seconds": seconds_before + time.monotonic() - started,
+                "seconds": seconds_so_far(),
                 "rng": random_state,
+                "curve": curve.state(),
+                **({"evaluations": evaluations.losses, "best": best_weights} if evaluation is not None else {}),
             }
         )
         step.artifact("checkpoint", path)
@@ -326,50 +416,74 @@ def run(step: Step) -> dict[str, Any]:
         rate = (done - rate_from) / max(1e-9, time.monotonic() - started)
         step.progress(done, total, "examples", eta_s=round((total - done) / rate, 1) if rate > 0 else None)
 
-    heap = Heap()
-    try:
-        while position < schedule.steps:
-            # Gradients of several batches add up; the optimiser does not mind their scale (Adam), and their length is cut anyway.
-            batches = [[samples[i] for i in batch] for batch in schedule.batches(position)]
-            whole = sum(weight_of(batch, beginning(batch)) for batch in batches)
-            loss, before, short = 0.0, 0, False
+    def in_memory(work: Callable[[int], float]) -> float:
+        """What `work` gives with rows of so many tokens; where memory does not suffice it is done again with smaller ones."""
+        nonlocal row_tokens
+        while True:
             try:
-                for batch in batches:
-                    part, _ = step_backward(trainee.model, batch, beginning(batch), row_tokens, lambda n, before=before: told(before + n), whole=whole)
-                    loss += part
-                    before += len(batch)
+                return work(row_tokens)
             except (MemoryError, RuntimeError) as e:
                 if not is_out_of_memory(e):
                     raise
-                short = True  # What the failed step holds is free only once the exception is gone, with the frames that it names.
-            if short:
-                trainee.drop_gradients()
-                set_random_state(random_state)
-                if device.type == "cuda":
-                    torch.cuda.empty_cache()
-                # A sample needs a row of its own, however long it is.
-                if row_tokens <= longest:
-                    save()
-                    raise out_of_memory(longest)
-                row_tokens = max(longest, row_tokens // 2)
-                step.log("warning", f"memory does not suffice: the step is done again in rows of at most {row_tokens} tokens")
-                continue
+            # Here what the failed step held is free: the exception is gone, with the frames that it names.
+            trainee.drop_gradients()
+            set_random_state(random_state)
+            if device.type == "cuda":
+                torch.cuda.empty_cache()
+            # A sample needs a row of its own, however long it is.
+            if row_tokens <= longest:
+                save()
+                raise out_of_memory(longest)
+            row_tokens = max(longest, row_tokens // 2)
+            step.log("warning", f"memory does not suffice: the step is done again in rows of at most {row_tokens} tokens")
+
+    def learn(row_tokens: int) -> float:
+        # Gradients of several batches add up; the optimiser does not mind their scale (Adam), and their length is cut anyway.
+        batches = batches_of(position)
+        whole = sum(weight_of(batch, beginning(batch)) for batch in batches)
+        loss, before = 0.0, 0
+        for batch in batches:
+            part, _ = step_backward(trainee.model, batch, beginning(batch), row_tokens, lambda n, before=before: told(before + n), whole=whole, packed=packed)
+            loss += part
+            before += len(batch)
+        return loss
+
+    def evaluate() -> None:
+        nonlocal best_weights
+        loss = in_memory(lambda rows: held_out_loss(trainee.model, held_out, held_prefix, rows, lambda _: told(0), packed=packed))
+        if not math.isfinite(loss):
+            raise _not_finite(f"the loss on held-out samples after step {position}", hyper)
+        better = evaluations.add(position, loss)
+        if better and patience is not None:
+            best_weights = trainee.weights().cpu()
+        curve.evaluated(position, loss)
+        step.metric("eval_loss", loss, at=position)
+
+    heap = Heap()
+    try:
+        while True:
+            if evaluation is not None and evaluations.due(position):
+                evaluate()
+            if position >= schedule.steps or evaluations.exhausted:
+                break
+            began = time.monotonic()
+            loss = in_memory(learn)
             rate = schedule.learning_rate(position)
             norm = trainee.step(rate, MAX_GRAD_NORM) if math.isfinite(loss) else math.nan
             if not math.isfinite(norm):
-                raise StepError(
-                    "train/not-finite",
-                    f"the loss is no longer a number at step {position + 1} of {schedule.steps}",
-                    f"Lower `train.learning_rate` (it is {hyper.learning_rate:g}).",
-                )
+                raise _not_finite(f"the loss at step {position + 1} of {schedule.steps}", hyper)
             losses.append(loss)
             position += 1
             heap.after_step()
             random_state = random_state_of()
+            speed = tokens_of[position - 1] / max(1e-9, time.monotonic() - began)
             step.metric("loss", loss, at=position)
             step.metric("learning_rate", rate, at=position)
             step.metric("grad_norm", norm, at=position)
-            if time.monotonic() - saved_at >= spec.number("checkpoint_seconds", CHECKPOINT_SECONDS, minimum=0) and position < schedule.steps:
+            step.metric("tokens_per_second", round(speed, 1), at=position)
+            curve.step((position, schedule.seen(position), loss, rate, norm, round(speed, 1), round(seconds_so_far(), 3)))
+            due = position % save_every == 0 if save_every is not None else time.monotonic() - saved_at >= save_seconds
+            if due and position < schedule.steps:
                 save()
                 saved_at = time.monotonic()
     except Stopped:
@@ -382,24 +496,45 @@ def run(step: Step) -> dict[str, Any]:
         save()
     except OSError as e:
         step.log("warning", f"the last checkpoint could not be written ({e}); the adapter is")
+    best = evaluations.best
+    if patience is not None and best is not None and best[0] != position:
+        trainee.load_weights(best_weights)
+        stop = f"stopped after step {position} of {schedule.steps}: no better one in {plural(patience, 'evaluation')}. " if position < schedule.steps else ""
+        step.log("info", f"{stop}The adapter is the one after step {best[0]}, whose loss on held-out samples was the least ({best[1]:.4f})")
     trainee.save(output, below)
+    curve.end()
     step.artifact("adapter", output)
-    seen = schedule.seen(schedule.steps)
+    seen = schedule.seen(position)
     figures: dict[str, Any] = {
         "final_loss": round(sum(losses[-FINAL_STEPS:]) / len(losses[-FINAL_STEPS:]), 6),
         "first_loss": round(losses[0], 6),
         "examples": seen,
-        "steps": schedule.steps,
+        "steps": position,
         "epochs": round(seen / len(samples), 4),
         "seconds": round(seconds_before + trained, 2),
         "examples_per_second": round((seen - schedule.seen(resumed_from)) / trained, 4) if position > resumed_from else 0.0,
         "peak_memory_bytes": peak_memory_bytes(),
         "prefix_tokens": beginning([samples[i] for i in schedule.batches(0)[0]]),
-        "learned_tokens": sum(sum(samples[i].learn) for s in range(schedule.steps) for i in schedule.samples(s)),
+        "learned_tokens": sum(sum(samples[i].learn) for s in range(position) for i in schedule.samples(s)),
         "longest_tokens": longest,
         "precision": str(dtype).removeprefix("torch."),
         "resumed_from": resumed_from,
     }
+    if evaluation is not None and best is not None:
+        figures["eval_examples"] = len(held_out)
+        figures["eval_loss"] = round(best[1] if patience is not None else evaluations.losses[-1][1], 6)
+        if patience is not None:
+            figures["best_step"] = best[0]
+            figures["stopped_early"] = position < schedule.steps
     if device.type == "cuda":
         figures["peak_gpu_memory_bytes"] = torch.cuda.max_memory_allocated()
     return figures
+
+
+def plural(count: int, word: str) -> str:
+    """`1 evaluation`, `2 evaluations`."""
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def _not_finite(what: str, hyper: Hyper) -> StepError:
+    return StepError("train/not-finite", f"{what} is no longer a number", f"Lower `train.learning_rate` (it is {hyper.learning_rate:g}).")

@@ -4,7 +4,7 @@ Two runs over the same tokens, a reference and a candidate, each with a cache: t
 is evaluated once, then each sample after it. At every position of the samples (the tool prompt fills up where they are
 few) the reference's distribution p and the candidate's q over the next token give KL(p || q) in nats, and whether both
 rank the same token first. Ranking is judged only where the reference is clear (`CLEAR_MARGIN`): between two tokens that
-are nearly equal, rounding decides.
+are nearly equal, rounding decides. Where the samples say which token comes next, both models' perplexity of it is taken too.
 
 Also proven here: llama.cpp tokenizes the samples id for id as the training did, the file's chat template is ours,
 generation ends at the stop tokens, and no BOS is put before a prompt that training did not have.
@@ -34,6 +34,8 @@ MAX_F16_KL = 1e-3
 PIECE = 256
 #: Samples looked at, spread evenly over the file: more than enough for 2,000 positions, and few to tokenize.
 _CANDIDATES = 64
+#: Fewer samples than this say too little of what a model meets.
+_FEW = 16
 
 _RETRAIN_HINT = "This is a defect in export, not in training: run it again, and report it with the log if it stays."
 
@@ -71,9 +73,13 @@ class Distance:
     clear_same: int = 0
     #: Largest margin of the reference at a position where the candidate ranked another token first.
     missed_margin: float = field(default=0.0)
+    #: Positions whose next token the samples say, and the sum of its negative log probability (nats) in the candidate and in the reference.
+    predicted: int = 0
+    nats: float = 0.0
+    reference_nats: float = 0.0
 
-    def add(self, reference: np.ndarray, candidate: np.ndarray) -> None:
-        """Float32 [n, vocabulary] each; `reference` is changed."""
+    def add(self, reference: np.ndarray, candidate: np.ndarray, following: Sequence[int] = ()) -> None:
+        """Float32 [n, vocabulary] each; `reference` is changed. `following`: the tokens after the first positions, as far as they are known."""
         import numpy as np
 
         if not len(reference):
@@ -87,6 +93,10 @@ class Distance:
         shift = (weights * (reference - candidate)).sum(axis=1, dtype=np.float64) / total
         kl = np.maximum(shift - np.log(total) + log_candidate, 0.0)
         rows = np.arange(len(reference))
+        known = rows[: len(following)]
+        self.predicted += len(known)
+        self.nats += float((log_candidate[known] - candidate[known, list(following)]).sum())
+        self.reference_nats += float((np.log(total[known]) - reference[known, list(following)]).sum())
         first = reference.argmax(axis=1)
         reference[rows, first] = -np.inf
         margin = -reference.max(axis=1)  # the first token's own value is 0
@@ -106,7 +116,11 @@ class Distance:
         return self.kl_sum / max(1, self.positions)
 
     def figures(self) -> dict[str, Any]:
-        """`kl` and `kl_max` in nats; `top1` over all positions, `top1_clear` over those with a clear margin."""
+        """`kl` and `kl_max` in nats; `top1` over all positions, `top1_clear` over those with a clear margin; `perplexity` of the candidate and
+        `perplexity_reference`, over the positions whose next token is known."""
+        import math
+
+        perplexity = lambda nats: float(f"{math.exp(min(nats / self.predicted, 700.0)):.5g}")  # noqa: E731
         return {
             "positions": self.positions,
             "kl": float(f"{self.kl_mean:.3g}"),
@@ -115,6 +129,7 @@ class Distance:
             "top1_clear": round(self.clear_same / self.clear, 5) if self.clear else 1.0,
             "clear_positions": self.clear,
             "missed_margin": round(self.missed_margin, 4),
+            **({"perplexity": perplexity(self.nats), "perplexity_reference": perplexity(self.reference_nats)} if self.predicted else {}),
         }
 
 
@@ -154,13 +169,37 @@ def read_rows(path: Path) -> list[list[str]]:
     Only those with the tools in the recipe's own order: they begin alike, so that the prompt is computed once and what
     is compared is what comes after it.
     """
+    rows = _plain_rows(path)
+    return [_texts(rows[i]) for i in _compared(len(rows))]
+
+
+def read_other_rows(path: Path, count: int) -> list[list[str]]:
+    """Segment texts of at most `count` samples that `read_rows` does not take, spread evenly over the file; of all samples where those are too few
+    to be worth it (`_FEW`)."""
+    rows = _plain_rows(path)
+    taken = set(_compared(len(rows)))
+    others = [i for i in range(len(rows)) if i not in taken]
+    if len(others) < _FEW:
+        others = list(range(len(rows)))
+    count = min(count, len(others))
+    return [_texts(rows[others[i * len(others) // count]]) for i in range(count)]
+
+
+def _plain_rows(path: Path) -> list[Any]:
     with path.open(encoding="utf-8") as file:
         lines = [line for line in file if line.strip()]
     if not lines:
         raise StepError("export/no-rows", f"{path.name} holds no samples to compare the models on")
-    rows = [row for line in lines if "reordered" not in (row := json.loads(line))]
-    count = min(_CANDIDATES, len(rows))
-    return [[segment["text"] for segment in rows[i * len(rows) // count]["segments"]] for i in range(count)]
+    return [row for line in lines if "reordered" not in (row := json.loads(line))]
+
+
+def _compared(rows: int) -> list[int]:
+    count = min(_CANDIDATES, rows)
+    return [i * rows // count for i in range(count)]
+
+
+def _texts(row: Any) -> list[str]:
+    return [segment["text"] for segment in row["segments"]]
 
 
 def passage(samples: Sequence[Sequence[int]], positions: int) -> Passage:
@@ -186,14 +225,15 @@ def measure(reference: Predictor, candidate: Predictor, what: Passage, step: Ste
     threads that wait for each other at every layer all but stop."""
     from concurrent.futures import Future, ThreadPoolExecutor
 
-    def pieces() -> Iterator[tuple[Sequence[int], int, int, int | None]]:
-        """(tokens, start, positions compared, where both caches are cut before; None: nowhere)."""
+    def pieces() -> Iterator[tuple[Sequence[int], int, int, int | None, Sequence[int]]]:
+        """(tokens, start, positions compared, where both caches are cut before (None: nowhere), the tokens after the compared positions)."""
         passages = [(what.prefix, 0, what.from_prefix), *((tail, len(what.prefix), len(tail)) for tail in what.tails)]
         for number, (tokens, start, compared) in enumerate(passages):
             for at in range(0, len(tokens), PIECE):
                 piece = tokens[at : at + PIECE]
                 keep = min(len(piece), max(0, at + len(piece) - (len(tokens) - compared)))
-                yield piece, start + at, keep, start if at == 0 and number > 1 else None
+                following = tokens[at + len(piece) - keep + 1 : at + len(piece) + 1] if keep else []
+                yield piece, start + at, keep, start if at == 0 and number > 1 else None, following
 
     def logits(predictor: Predictor, piece: Sequence[int], start: int, keep: int, cut: int | None) -> np.ndarray:
         if cut is not None:
@@ -208,9 +248,9 @@ def measure(reference: Predictor, candidate: Predictor, what: Passage, step: Ste
             if step is not None:
                 step.check()
                 step.progress(i, len(everything), "pieces", message="comparing")
-            running = [] if piece is None else [first.submit(logits, reference, *piece), second.submit(logits, candidate, *piece)]
+            running = [] if piece is None else [first.submit(logits, reference, *piece[:4]), second.submit(logits, candidate, *piece[:4])]
             if done:
-                distance.add(*done)
+                distance.add(*done, everything[i - 1][4])
     return distance
 
 
@@ -284,13 +324,13 @@ def compare_with_python(
     return {**distance.figures(), "tokens_equal": compared}
 
 
-def compare_files(library: Library, reference: Path, candidate: Path, rows: Path, positions: int, threads: int, step: Step) -> Distance:
-    """One GGUF against another of the same vocabulary, both under llama.cpp."""
+def compare_files(library: Library, reference: Path, candidate: Path, rows: Path, positions: int, threads: int, step: Step, adapter: Path | None = None) -> Distance:
+    """One GGUF against another of the same vocabulary, both under llama.cpp; `adapter` (a GGUF) is laid over the candidate."""
     with library.model(reference) as one, library.model(candidate) as other:
         if one.vocabulary != other.vocabulary:
             raise StepError("export/vocabulary", "the two files have vocabularies of different sizes", _RETRAIN_HINT)
         what = passage([[token for text in row for token in one.tokenize(text)] for row in read_rows(rows)], positions)
-        with one.context(what.context_tokens, PIECE, share(threads)) as first, other.context(what.context_tokens, PIECE, share(threads)) as second:
+        with one.context(what.context_tokens, PIECE, share(threads)) as first, other.context(what.context_tokens, PIECE, share(threads), adapter) as second:
             return measure(first, second, what, step)
 
 

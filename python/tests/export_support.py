@@ -139,8 +139,36 @@ def make_tiny(folder: Path) -> Tiny:
     return tiny
 
 
+def run_together(specs: list[tuple[str, dict[str, Any]]], folder: Path) -> list[dict[str, Any]]:
+    """Runs several steps in one process of their own, so that transformers is imported once; what each ends with, as `run_step`'s event."""
+    (folder / "together.json").write_text(json.dumps(specs), "utf-8")
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "python"), "PYTHONHASHSEED": "0"}
+    done = subprocess.run([sys.executable, __file__, str(folder), "together"], env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
+    (folder / "together.json").unlink()
+    assert done.returncode == 0, done.stderr
+    ended: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"type"')]
+    assert len(ended) == len(specs), done.stderr
+    return ended
+
+
+def _together(folder: Path) -> None:
+    import importlib
+
+    from forge_steps.protocol import Spec, Step, StepError
+
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    for name, spec in json.loads((folder / "together.json").read_text("utf-8")):
+        try:
+            print(json.dumps({"type": "result", "figures": importlib.import_module(f"forge_steps.{name}").run(Step(name, Spec({"v": 1, **spec}), quiet))}))
+        except StepError as e:
+            print(json.dumps({"type": "error", "code": e.code, "message": e.message, "hint": e.hint}))
+
+
 if __name__ == "__main__":
-    make_tiny(Path(sys.argv[1]))
+    if sys.argv[2:] == ["together"]:
+        _together(Path(sys.argv[1]))
+    else:
+        make_tiny(Path(sys.argv[1]))
 
 
 #: What tokenizers disagree on, if on anything.

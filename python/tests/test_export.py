@@ -4,37 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from export_support import BUNDLE, ROOT, STOP_TOKENS, TEMPLATE, Tiny, libraries, run_step
+from export_support import STOP_TOKENS, TEMPLATE, Tiny, libraries, run_step
 
 pytestmark = pytest.mark.skipif(not libraries().is_dir(), reason="node_modules holds no llama.cpp for this machine")
 
 
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    folder = tmp_path_factory.mktemp("tiny")
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "python")}
-    subprocess.run([sys.executable, str(Path(__file__).with_name("export_support.py")), str(folder)], env=env, check=True, capture_output=True)
-    return Tiny(
-        folder / "base.gguf", folder / "adapter", folder / "rows.jsonl", folder / "template.jinja", {"bundle": str(BUNDLE), "cache": str(folder / "cache")}
-    )
-
-
-@pytest.fixture(scope="module")
-def exported(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
-    folder = tmp_path_factory.mktemp("exported")
-    last, log = run_step("export", tiny.export_spec(folder), folder)
-    assert last["type"] == "result", (last, log)
-    return folder / "model.gguf", last["figures"]
 
 
 def test_the_file_is_the_model_and_says_what_it_is(exported: tuple[Path, dict]) -> None:

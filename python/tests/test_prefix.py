@@ -14,8 +14,8 @@ from tiny import OTHERS, byte_tokenizer, rendered, tiny_model
 from torch.nn import functional
 
 from forge_steps.adapter import Trainee
-from forge_steps.prefix import Encoded, encode, shared_prefix, step_backward
-from forge_steps.rows import SEQUENCE_MULTIPLE, causal_mask, make_row, passes, rows
+from forge_steps.prefix import Encoded, encode, held_out_loss, shared_prefix, step_backward
+from forge_steps.rows import SEQUENCE_MULTIPLE, causal_mask, make_row, packs, passes, rows
 from forge_steps.shared_attention import install
 
 
@@ -105,6 +105,25 @@ def test_gradients_of_every_architecture_equal_the_padded_batchs(kind: str, atte
     found, _ = step_backward(made.model, samples, shared_prefix(samples), 300)
     assert found == pytest.approx(loss, rel=1e-5)
     assert difference(made.gradients(), wanted) <= 1e-5
+
+
+@pytest.mark.parametrize(("kind", "attention"), [*((kind, "pytorch's") for kind in ("llama", *OTHERS)), ("llama", "ours")])
+def test_gradients_of_packed_rows_equal_the_padded_batchs(kind: str, attention: str) -> None:
+    samples = encoded(9)
+    loss, wanted = textbook(samples, kind)
+    made = trainee(attention, kind)
+    found, _ = step_backward(made.model, samples, 0, 900, packed=True)  # Two or three samples a row.
+    assert found == pytest.approx(loss, rel=1e-5)
+    assert difference(made.gradients(), wanted) <= 1e-5
+    assert held_out_loss(made.model, samples, 0, 900, packed=True) == pytest.approx(loss, rel=1e-5)
+
+
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=70), st.integers(1, 2000))
+@settings(max_examples=100, deadline=None)
+def test_packs_hold_every_sample_once_within_the_budget(lengths: list[int], budget: int) -> None:
+    cut = packs(lengths, budget)
+    assert sorted(i for row in cut for i in row) == list(range(len(lengths)))
+    assert all(len(row) == 1 or sum(lengths[i] for i in row) <= budget for row in cut)
 
 
 @pytest.mark.parametrize("attention", ["pytorch's", "ours"])

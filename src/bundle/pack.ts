@@ -28,7 +28,7 @@ import { modelfile } from "./modelfile.ts";
 import { readme } from "./readme.ts";
 import { chooseSmokeTests } from "./smoke.ts";
 import { measureTurns, type Turns } from "./turns.ts";
-import { OPENAI_TOOLS, type PackInput, type PackOutcome } from "./types.ts";
+import { ADAPTER, OPENAI_TOOLS, type PackInput, type PackOutcome } from "./types.ts";
 
 const WARNING = "A gate refused this model; it was packed on request all the same. Do not rely on it.";
 const WARNING_UNMEASURED = "Its figures may be those of another model; it was packed on request all the same. Do not rely on it.";
@@ -75,6 +75,7 @@ export async function packBundle(input: PackInput): Promise<Result<PackOutcome>>
       await writeFile(join(input.outputDir, path), text);
     }
     for (const [i, model] of input.models.entries()) await cloneTree(model.path, join(input.outputDir, names[i] as string));
+    if (input.adapter !== undefined) await cloneTree(input.adapter, join(input.outputDir, ADAPTER));
     await cloneTree(input.licensePath, join(input.outputDir, "LICENSE"));
     const manifest = await makeManifest(input.outputDir, { name: input.name, toolset_hash: input.toolset.hash, ...unproven });
     await writeFile(join(input.outputDir, MANIFEST), json(manifest));
@@ -144,6 +145,7 @@ function agentOf(input: PackInput, names: readonly string[]): Agent {
       ...(input.grammar === undefined ? {} : { grammar: GRAMMAR_FILE }),
     },
     models: input.models.map((m, i) => ({ file: names[i] as string, format: m.format })),
+    ...(input.adapter === undefined ? {} : { adapter: { file: ADAPTER, format: "lora" as const } }),
   };
 }
 

@@ -20,6 +20,8 @@ export interface RecordedCase {
 
 /** The tools as OpenAI's interface wants them in a request. */
 export const OPENAI_TOOLS = "tools.openai.json";
+/** The adapter alone. */
+export const ADAPTER = "adapter.gguf";
 
 /** A row of the README's table of figures. */
 export interface FigureRow {
@@ -42,6 +44,8 @@ export interface PackInput {
   readonly createdAt: string;
   /** The model files; the first becomes model.gguf, the others model.FORMAT.gguf. */
   readonly models: readonly { readonly format: string; readonly path: string }[];
+  /** The LoRA adapter alone (GGUF), to travel beside the models; becomes adapter.gguf. */
+  readonly adapter?: string;
   readonly toolset: Toolset;
   /** With settings by name (`${env:NAME}`): they travel. */
   readonly sources: readonly ToolSource[];

@@ -168,7 +168,7 @@ async function problemsOfTemplate(dir: string, { prompt, toolset, agent }: Bundl
 async function problemsOfModels(dir: string, { agent, manifest }: BundleFiles): Promise<string[]> {
   const listed = new Set(manifest.files.map((f) => f.path));
   const problems: string[] = [];
-  for (const { file } of agent.models) {
+  for (const { file } of [...agent.models, ...(agent.adapter === undefined ? [] : [agent.adapter])]) {
     if (!listed.has(file)) problems.push(`${file.slice(0, 100)} is no file of the manifest`);
     else if (!(await isGguf(join(dir, file)))) problems.push(`${file} is no GGUF file`);
   }

@@ -38,9 +38,14 @@ const ROWS = {
   family: { flags: "--family <name>", text: "base model line of the model (smollm2, nano, or a family file)" },
   profile: { flags: "--profile <name>", text: "fast_dev, balanced or max_quality" },
   name: { flags: "--name <name>", text: "name of the model" },
-  format: { flags: "--format <format>", text: "q8_0 (default), q4_k_m, q4_k_s, q5_k_m, f16; may be repeated", parse: many },
+  format: {
+    flags: "--format <format>",
+    text: "q8_0 (default), q4_k_m, f16, …, or lora, the adapter alone (docs/exports.md has all); may be repeated",
+    parse: many,
+  },
+  imatrix: { flags: "--imatrix", text: "round by an importance matrix of the training samples, in every format that it changes" },
   fix: { flags: "--fix", text: "repair what can be repaired, take out what cannot, write the cleaned file" },
-  report: { flags: "--report <path>", text: "where the report goes, without its ending (.json, .md, .csv)" },
+  report: { flags: "--report <path>", text: "where the report goes, in four forms: .json, .md, .csv, .html" },
   skipVerify: { flags: "--skip-verify", text: "do not compare the file with the trained model" },
   validation: { flags: "--validation <file>", text: "the report of `forge validate --output`" },
   benchmark: { flags: "--benchmark <file>", text: "the report of `forge benchmark --output`" },
@@ -53,7 +58,20 @@ export type StepFlagName = keyof typeof ROWS;
 
 /** Thresholds of gates as flags: the figure's name with dashes. */
 export const THRESHOLDS = {
-  qa: ["schema_pass_rate", "min_samples_per_tool"],
+  qa: [
+    "schema_pass_rate",
+    "min_samples_per_tool",
+    "distinct_1",
+    "distinct_2",
+    "distinct_3",
+    "max_self_similarity",
+    "max_shared_frames",
+    "max_shared_prompts",
+    "max_near_prompts",
+    "max_near_wordings",
+    "max_shared_values",
+    "max_too_long",
+  ],
   validate: ["tool_call_parse_rate", "schema_conformance_rate", "tool_selection_accuracy", "loop_completion_rate", "error_handling_rate"],
   benchmark: ["no_tool_correctness", "exact_arguments", "slots_right", "overall_score"],
 } as const;
@@ -70,11 +88,17 @@ export function withStepFlags(command: Command, names: readonly StepFlagName[], 
   return command;
 }
 
+/** Thresholds that are numbers of something; the others are shares. */
+const COUNTS: ReadonlySet<string> = new Set(["min_samples_per_tool", "max_shared_frames", "max_shared_prompts", "max_near_prompts", "max_too_long"]);
+
 /** The threshold flags of a gate. */
 export function withThresholds(command: Command, gate: keyof typeof THRESHOLDS): Command {
   for (const figure of THRESHOLDS[gate]) {
-    const whole = figure.startsWith("min_");
-    const option = new Option(`--${figure.replaceAll("_", "-")} <${whole ? "n" : "rate"}>`, "threshold of the gate");
+    const whole = COUNTS.has(figure);
+    const option = new Option(
+      `--${figure.replaceAll("_", "-")} <${whole ? "n" : "rate"}>`,
+      figure.startsWith("max_") ? "limit of the gate" : "threshold of the gate",
+    );
     option.negate = false; // `--no-tool-correctness` too is no negation
     command.addOption(option.argParser(whole ? count : share));
   }
@@ -85,7 +109,7 @@ export function withThresholds(command: Command, gate: keyof typeof THRESHOLDS):
 export function thresholdsIn(options: Readonly<Record<string, unknown>>, gate: keyof typeof THRESHOLDS): Record<string, number> {
   const found: Record<string, number> = {};
   for (const figure of THRESHOLDS[gate]) {
-    const value = options[figure.replace(/_([a-z])/g, (_, c: string) => c.toUpperCase())];
+    const value = options[figure.replace(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase())];
     if (typeof value === "number") found[figure] = value;
   }
   return found;

@@ -100,6 +100,33 @@ export function caseOf(draft: Draft, served: readonly Served[], toolNameOf: (dra
   };
 }
 
+/**
+ * All that a case says, as a conversation that checks can read: its messages, every call that is accepted (with all values of each argument), and what
+ * its fault says. Nobody learns from it.
+ */
+export function readableCase(c: EvaluationCase): Sample {
+  const moves = [c.expect ?? [], ...(c.any_of ?? []).map((move) => move ?? [])];
+  const calls = moves.flat().map(({ name, arguments: accepted }, k) => ({
+    id: `call_${k}`,
+    type: "function" as const,
+    function: { name, arguments: JSON.stringify(accepted) },
+  }));
+  return {
+    id: c.id,
+    source: "seed",
+    scenario: (c.scenario ?? "standard") as Sample["scenario"],
+    kind: c.kind ?? "plain",
+    tool_name: c.tool_name ?? null,
+    frame: c.frame ?? "",
+    qc_passed: true,
+    messages: [
+      ...(c.messages as Message[]),
+      { role: "assistant", content: null, ...(calls.length > 0 && { tool_calls: calls as [(typeof calls)[number]] }) },
+      ...(c.fault === undefined ? [] : [{ role: "tool" as const, content: c.fault.text, tool_call_id: "call_0" }]),
+    ] as Sample["messages"],
+  };
+}
+
 /** Accepted moves of a case. */
 const MOST_MOVES = 32;
 

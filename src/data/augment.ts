@@ -1,6 +1,6 @@
 /**
  * Augmentation: of every `factor` conversations of one kind about one tool a teacher writes the first, and the others vary it. A variation
- * has other values where the request says them word for word, and other dressing (greeting, register, small talk); its call is executed
+ * has other values where the request says them word for word, other dressing (greeting, register, small talk), and slips of the hand (slips.ts); its call is executed
  * like any other, and what it gives back is told in sentences of our own. It costs nothing, and stays on its seed's side of the split: the frame is the same.
  * With `reword` the teacher (or what rewords in its place, augment-kit.ts) says each variation in words of its own, which costs a short request;
  * values that a call has have to stand in them still.
@@ -11,6 +11,7 @@ import type { JsonObject, JsonValue } from "../platform/json.ts";
 import { ok, type Result } from "../platform/result.ts";
 import { type Rng, rngFor } from "../platform/rng.ts";
 import { type Known, NOTHING_KNOWN } from "./discover.ts";
+import { longer, misspelt, shorter } from "./slips.ts";
 import { answerFromAll } from "./teacher/builtin/answers.ts";
 import { dress, type Register } from "./teacher/builtin/dress.ts";
 import { singular } from "./teacher/builtin/english.ts";
@@ -73,7 +74,13 @@ export function augmented(teacher: Teacher, o: AugmentOptions): Teacher {
         const written = made.get(r.slot.id);
         if (written !== undefined) return written;
         const from = waits(r) ? null : o.accepted(seedOf.get(r.slot.id) ?? "");
-        return from === null ? "later" : vary(from, r, world, rngFor(o.seed, "augment", r.slot.id, r.attempt));
+        return from === null
+          ? "later"
+          : vary(from, r, world, {
+              rng: rngFor(o.seed, "augment", r.slot.id, r.attempt),
+              // Who says it anew makes slips of their own.
+              ...(reword === undefined && { slips: rngFor(o.seed, "augment/slips", r.slot.id, r.attempt) }),
+            });
       });
       return reword === undefined ? ok(varied) : inOtherWords(varied, requests, reword);
     },
@@ -148,13 +155,13 @@ interface Change {
   readonly after: Value;
 }
 
-function vary(from: Draft, { slot, attempt }: DraftRequest, world: World, rng: Rng): Draft | null {
+function vary(from: Draft, { slot, attempt }: DraftRequest, world: World, { rng, slips }: { readonly rng: Rng; readonly slips?: Rng }): Draft | null {
   const model = (slot.tool === null ? undefined : world.byName.get(slot.tool)) ?? world.some;
   if (model === undefined || from.exchanges.some((e) => /[{}]/.test(e.user))) return null;
   const changes = changesOf(from, (name) => world.byName.get(name) ?? model, world.known, rng);
   const register = rng.pick(REGISTERS);
   const exchanges = from.exchanges.map((e, i): Exchange => {
-    const user = reworded(e.user, changes, (blanked) => (i === 0 ? dressed(blanked, model, rng, register) : blanked));
+    const user = reworded(e.user, changes, (blanked) => (i === 0 ? typed(blanked, from, slips, (text) => dressed(text, model, rng, register)) : blanked));
     if (e.kind === "say") return { ...e, user, answer: reworded(e.answer, changes) };
     if (e.kind === "plain") return { ...e, user };
     const call = changed(e.call, changes);
@@ -216,6 +223,13 @@ function changesOf(draft: Draft, modelOf: (tool: string) => ToolModel, known: Kn
 }
 
 const GREETING = /^(?:(?:hi|hello|hey|morning|good (?:morning|afternoon|evening)|right|ok|alright)(?: there)?[,!.]+\s+)+/i;
+
+/** Dressed, and as people type: shorter or longer by what says nothing, a word misspelt. */
+function typed(blanked: string, { exchanges }: Draft, rng: Rng | undefined, dress: (text: string) => string): string {
+  if (rng === undefined) return dress(blanked);
+  const kept = exchanges.flatMap((e) => callsOf(e).flatMap((c) => [...Object.values(c.said), JSON.stringify(c.arguments), JSON.stringify(c.accepted)]));
+  return misspelt(longer(dress(shorter(blanked, rng)), rng), kept, rng);
+}
 
 /** In another register; what the request has of one already (a greeting, a "please") is not put on top. */
 function dressed(blanked: string, model: ToolModel, rng: Rng, register: Register): string {

@@ -7,8 +7,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Line, LineReader, LineWriter, linesOf } from "../platform/line-file.ts";
 import { type CheckFailure, sampleChecker } from "./checks/index.ts";
-import { readLine, tooLong, type Unreadable } from "./import.ts";
-import { type Mended, sampleMender } from "./repair.ts";
+import { closeJson, readLine, tooLong, type Unreadable } from "./import.ts";
+import { sampleMender } from "./repair.ts";
+import type { Repair, SampleRepair } from "./repairs.ts";
 import { SampleDoubles } from "./sample-doubles.ts";
 import { SeenIds } from "./seen-ids.ts";
 import { chunksOf, inUtf8, type SourceLine, SourceLines } from "./source-lines.ts";
@@ -20,6 +21,12 @@ export interface Bring {
   /** Where to write the samples, and what was left out (`TakenOut`, JSON lines). */
   readonly train: string;
   readonly takenOut: string;
+  /** Where to write the repairs of the samples that were written (`SampleRepair`, JSON lines). */
+  readonly repairs?: string;
+  /** Whether the model that is to learn from them thinks aloud; undefined where it is not known. */
+  readonly thinking?: boolean;
+  /** With `fix`: what is to be said of a sample that the model's window does not hold; null of one that it does. */
+  readonly tooLong?: (sample: Sample) => Promise<string | null>;
   /** A folder for what lies in between; nothing is left in it. */
   readonly scratch: string;
   readonly signal: AbortSignal;
@@ -99,40 +106,55 @@ class Counts {
   }
 }
 
-/** Hands on each line that is a conversation, under an id of its own, and each that is none. */
+/** Hands on each line that is a conversation, under an id of its own, and each that is none, in their order. */
 async function eachConversation(
   path: string,
   { fix, signal }: Bring,
   counts: Counts,
-  take: (sample: Sample, line: SourceLine) => void,
+  take: (sample: Sample, line: SourceLine, closed: boolean) => void | Promise<void>,
   leave: (entry: TakenOut) => void,
 ): Promise<{ readonly closed: number }> {
   const ids = new SeenIds();
   let closed = 0;
+  // What a piece of the file holds is handed on once it is read: somebody may have to be asked.
+  const found: (() => void | Promise<void>)[] = [];
+  const handOn = async (): Promise<void> => {
+    for (const one of found.splice(0)) {
+      const asked = one();
+      if (asked !== undefined) await asked;
+    }
+  };
   const lines = new SourceLines((line) => {
     if (line.foreign) counts.foreign(line.number);
     if (line.length === 0) return;
     counts.lines++;
     const read = line.text === undefined ? tooLong(line.number, line.length) : readLine(line.text, line.number, fix);
-    if ("reason" in read) return leave(counts.unreadable(read));
+    if ("reason" in read) {
+      const entry = counts.unreadable(read);
+      found.push(() => leave(entry));
+      return;
+    }
     counts.readable++;
     if (read.closed) closed++;
     // Two conversations under one id are two conversations.
     const known = !ids.add(read.sample.id);
     const id = known ? `${read.sample.id}#line-${line.number}` : read.sample.id;
     if (known) ids.add(id);
-    take(known ? { ...read.sample, id } : read.sample, line);
+    found.push(() => take(known ? { ...read.sample, id } : read.sample, line, read.closed));
   });
   for await (const chunk of inUtf8(chunksOf(path))) {
     signal.throwIfAborted();
     lines.push(chunk);
+    await handOn();
   }
   lines.end();
+  await handOn();
   return { closed };
 }
 
 async function asItIs(path: string, o: Bring): Promise<Brought> {
   const counts = new Counts();
+  if (o.repairs !== undefined) new LineWriter(o.repairs).close();
   const train = new LineWriter(o.train);
   const out = new LineWriter(o.takenOut);
   try {
@@ -156,12 +178,13 @@ async function fixed(path: string, o: Bring, folder: string): Promise<Brought> {
   const counts = new Counts();
   const whole = join(folder, "whole");
   const refused = join(folder, "refused");
+  const repairs = join(folder, "repairs");
   const doubles = new SampleDoubles(() => folder);
   try {
-    const closed = await writeWhole(path, o, counts, { whole, refused, doubles });
+    const closed = await writeWhole(path, o, counts, { whole, refused, repairs, doubles });
     o.signal.throwIfAborted();
     doubles.find();
-    const reread = await writeKept(o, counts, { whole, refused, doubles });
+    const reread = await writeKept(o, counts, { whole, refused, repairs, doubles });
     if (closed > 0) counts.repair("truncation", closed);
     if (reread > 0) counts.repair("encoding", reread);
   } finally {
@@ -173,29 +196,41 @@ async function fixed(path: string, o: Bring, folder: string): Promise<Brought> {
 interface Between {
   readonly whole: string;
   readonly refused: string;
+  readonly repairs: string;
   readonly doubles: SampleDoubles;
 }
 
-async function writeWhole(path: string, o: Bring, counts: Counts, { whole, refused, doubles }: Between): Promise<number> {
-  const mend: (sample: Sample) => Mended = sampleMender(o.toolset);
-  const check: (sample: Sample) => CheckFailure | null = sampleChecker(o.toolset);
+async function writeWhole(path: string, o: Bring, counts: Counts, { whole, refused, repairs, doubles }: Between): Promise<number> {
+  const mend = sampleMender(o.toolset);
+  const check: (sample: Sample) => CheckFailure | null = sampleChecker(o.toolset, o.thinking === undefined ? {} : { thinking: o.thinking });
   const kept = new LineWriter(whole);
   const out = new LineWriter(refused);
+  const mended = new LineWriter(repairs);
   const leave = (entry: TakenOut): void => out.write(`${entry.line} ${JSON.stringify(entry)}\n`);
   try {
     const { closed } = await eachConversation(
       path,
       o,
       counts,
-      (read, line) => {
-        const { sample, kinds } = mend(read);
+      (read, line, wasClosed) => {
+        const { sample, kinds, repairs: inside } = mend(read);
         const failure = check(sample);
         if (failure !== null && !failure.check.ruleOfThumb)
           return leave(counts.out({ line: line.number, sample: sample.id, check: failure.check.name, message: failure.message }));
-        for (const kind of kinds) counts.repair(kind);
-        const text = `${line.number}${line.foreign ? "f" : ""} ${JSON.stringify({ ...sample, qc_passed: failure === null })}\n`;
-        doubles.add(sample, Buffer.byteLength(text));
-        kept.write(text);
+        const keep = (): void => {
+          for (const kind of kinds) counts.repair(kind);
+          for (const repair of [...ofLine(line, wasClosed), ...inside])
+            mended.write(`${line.number} ${JSON.stringify({ line: line.number, sample: sample.id, ...repair } satisfies SampleRepair)}\n`);
+          const text = `${line.number}${line.foreign ? "f" : ""} ${JSON.stringify({ ...sample, qc_passed: failure === null })}\n`;
+          doubles.add(sample, Buffer.byteLength(text));
+          kept.write(text);
+        };
+        if (o.tooLong === undefined) return keep();
+        return o.tooLong(sample).then((message) => {
+          o.signal.throwIfAborted();
+          if (message === null) keep();
+          else leave(counts.out({ line: line.number, sample: sample.id, check: "too_long", message }));
+        });
       },
       leave,
     );
@@ -203,15 +238,26 @@ async function writeWhole(path: string, o: Bring, counts: Counts, { whole, refus
   } finally {
     kept.close();
     out.close();
+    mended.close();
   }
 }
 
+/** Repairs without which the line would not have been read. */
+function ofLine({ foreign, text }: SourceLine, closed: boolean): Repair[] {
+  return [
+    ...(foreign ? [{ check: "encoding", path: "", before: "windows-1252", after: "utf-8" } as const] : []),
+    ...(closed ? [{ check: "truncation", path: "", before: text as string, after: closeJson(text as string) as string } as const] : []),
+  ];
+}
+
 /** @returns of how many samples that were written the line was no UTF-8 */
-async function writeKept(o: Bring, counts: Counts, { whole, refused, doubles }: Between): Promise<number> {
+async function writeKept(o: Bring, counts: Counts, { whole, refused, repairs, doubles }: Between): Promise<number> {
   const train = new LineWriter(o.train);
   const out = new LineWriter(o.takenOut);
+  const mended = o.repairs === undefined ? undefined : new LineWriter(o.repairs);
   const reader = new LineReader(whole);
-  const others = new Refused(refused);
+  const others = new Numbered(refused);
+  const changes = new Numbered(repairs);
   const idOf = (place: number): string => (JSON.parse(withoutHead(reader.read(doubles.placeOf(place)))) as Sample).id;
   let reread = 0;
   let place = 0;
@@ -231,6 +277,8 @@ async function writeKept(o: Bring, counts: Counts, { whole, refused, doubles }: 
         counts.samples++;
         if (foreign === "f") reread++;
         train.write(`${text.slice(head.length)}\n`);
+        // Those of samples that were taken out since are passed over.
+        if (mended !== undefined) await changes.before(Number(number), (entry, of) => of === Number(number) && mended.write(entry));
       }
     }
     await others.before(Number.POSITIVE_INFINITY, (entry) => out.write(entry));
@@ -238,14 +286,15 @@ async function writeKept(o: Bring, counts: Counts, { whole, refused, doubles }: 
     reader.close();
     train.close();
     out.close();
+    mended?.close();
   }
   return reread;
 }
 
 const withoutHead = (text: string): string => text.replace(HEAD, "");
 
-/** Reads what was refused before, as far as it stands before a line. */
-class Refused {
+/** Reads what was written down before, each entry with the number of its line, as far as it stands before a line or belongs to it. */
+class Numbered {
   readonly #pieces: AsyncGenerator<readonly Line[]>;
   #piece: readonly Line[] = [];
   #at = 0;
@@ -255,15 +304,17 @@ class Refused {
     this.#pieces = linesOf(path);
   }
 
-  async before(line: number, take: (entry: string) => void): Promise<void> {
+  async before(line: number, take: (entry: string, line: number) => void): Promise<void> {
     while (!this.#over) {
       const next = this.#piece[this.#at];
-      if (next === undefined) await this.#read();
-      else if (Number.parseInt(next.text, 10) > line) return;
-      else {
-        take(`${withoutHead(next.text)}\n`);
-        this.#at++;
+      if (next === undefined) {
+        await this.#read();
+        continue;
       }
+      const of = Number.parseInt(next.text, 10);
+      if (of > line) return;
+      take(`${withoutHead(next.text)}\n`, of);
+      this.#at++;
     }
   }
 

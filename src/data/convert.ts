@@ -2,12 +2,9 @@
  * Brings a file of conversations into another form, a line at a time: memory does not grow with the file. A line that is no conversation, or
  * whose numbers the form cannot hold, is left out and named; the output appears whole, or not at all.
  */
-import { createWriteStream } from "node:fs";
-import { rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { LineSplitter } from "../platform/lines.ts";
-import { type Format, toolsBeside } from "./formats/format.ts";
+import { writeOutput } from "../platform/output-file.ts";
+import { type Format, LOSSES, type Loss, lossesOf, toolsBeside } from "./formats/format.ts";
 import { decodeLine, LONGEST_LINE, readLine, type Unreadable } from "./import.ts";
 import { LostNumber } from "./numbers.ts";
 import { chunksOf, inUtf8 } from "./source-lines.ts";
@@ -22,12 +19,26 @@ export interface Conversion {
   readonly unreadable: readonly Unreadable[];
   /** How many lines were no UTF-8 and were read as Windows-1252, and the first of them. */
   readonly foreign: { readonly count: number; readonly lines: readonly number[] };
+  /** What the form has no place for, in words: how many lines had it, and the first of them. */
+  readonly lost: readonly { readonly what: string; readonly count: number; readonly lines: readonly number[] }[];
 }
 
 /** Lines that are named. */
 const NAMED = 20;
 
-/** `tools` empty: those that stand beside a line's messages. Throws the file system's error. Nothing is written where no line is a conversation. */
+/** Fields of a line that are read, and those that only our own form has: what they say is the form's, not the conversation's. */
+const READ = new Set(
+  "messages conversations system tools functions parallel_tool_calls prompt completion id source scenario kind tool_name frame qc_passed simulated".split(" "),
+);
+/** The same of a message; a `name` is a tool's. */
+const READ_IN_MESSAGE = new Set("role content tool_calls tool_call_id function_call weight reasoning_content reasoning".split(" "));
+/** Other fields that are named. */
+const FIELDS = 5;
+
+/**
+ * `tools` empty: those that stand beside a line's messages. Throws the file system's error, that of the output as an OutputError (output-file.ts). Nothing is
+ * written where no line is a conversation.
+ */
 export async function convertFile(from: string, to: string, format: Format, tools: readonly ToolDefinition[]): Promise<Conversion> {
   const unreadable: Unreadable[] = [];
   const foreign: number[] = [];
@@ -36,15 +47,26 @@ export async function convertFile(from: string, to: string, format: Format, tool
   let written = 0;
   let left = 0;
   let number = 0;
-  const part = join(dirname(to), `.${basename(to)}.${process.pid}.part`);
   const refused = (what: string, reason: Unreadable["reason"] = "shape"): Unreadable => ({ line: number, reason, message: `line ${number} ${what}` });
+  const lost = new Map<Loss | "fields", { what: string; count: number; lines: number[]; names: Set<string> }>();
+  const lose = (loss: Loss | "fields", what: string, names: readonly string[] = []): void => {
+    const entry = lost.get(loss) ?? { what, count: 0, lines: [], names: new Set() };
+    lost.set(loss, entry);
+    if (entry.count++ < NAMED) entry.lines.push(number);
+    for (const name of names) if (entry.names.size < FIELDS) entry.names.add(name);
+  };
   /** The line in the other form, with the tools that were given or its own. */
   const asLine = (source: string): string | Unreadable => {
     const read = readLine(source, number, false);
     if ("reason" in read) return read;
     try {
-      const own = tools.length > 0 ? tools : toolsBeside(JSON.parse(source));
-      return `${JSON.stringify(format.write(read.sample, own))}\n`;
+      const value = JSON.parse(source) as Record<string, unknown>;
+      const beside = toolsBeside(value);
+      const line = `${JSON.stringify(format.write(read.sample, tools.length > 0 ? tools : beside))}\n`;
+      for (const loss of lossesOf(read.sample, beside.length > 0, format.lacks)) lose(loss, LOSSES[loss]);
+      const others = otherFields(value);
+      if (others.length > 0) lose("fields", "other fields", others);
+      return line;
     } catch (e) {
       if (e instanceof LostNumber) return refused(e.what, "number");
       if (!(e instanceof RangeError)) throw e;
@@ -81,11 +103,22 @@ export async function convertFile(from: string, to: string, format: Format, tool
     splitter.end();
     yield ready.join("");
   }
-  try {
-    await pipeline(converted, createWriteStream(part));
-    if (written > 0) await rename(part, to);
-  } finally {
-    await rm(part, { force: true });
-  }
-  return { lines, written, left, unreadable, foreign: { count: foreignCount, lines: foreign } };
+  await writeOutput(to, converted(), { keep: () => written > 0 });
+  const told = [...lost.values()].map(({ what, count, lines, names }) => ({
+    what: names.size > 0 ? `${what} (${[...names].map((name) => `\`${name}\``).join(", ")})` : what,
+    count,
+    lines,
+  }));
+  return { lines, written, left, unreadable, foreign: { count: foreignCount, lines: foreign }, lost: told };
+}
+
+/** Names of what a line says beside its conversation, which no form takes over. */
+function otherFields(line: Readonly<Record<string, unknown>>): string[] {
+  const said = (value: unknown): boolean => value !== null && value !== undefined;
+  const beside = Object.keys(line).filter((key) => !READ.has(key) && said(line[key]));
+  const messages = Array.isArray(line.messages) ? (line.messages as (Readonly<Record<string, unknown>> | null)[]) : [];
+  const within = messages.flatMap((m) =>
+    Object.keys(m ?? {}).filter((key) => !READ_IN_MESSAGE.has(key) && !(key === "name" && (m?.role === "tool" || m?.role === "function")) && said(m?.[key])),
+  );
+  return [...beside, ...new Set(within.map((key) => `messages.${key}`))].map((key) => key.slice(0, 60));
 }

@@ -1,5 +1,5 @@
 /**
- * Executes the calls of drafts: each distinct call once, a bounded number of them, several at a time for
+ * Executes the calls of drafts: each distinct call once, a bounded number of them a server, several at a time for
  * tools that only read. Calls that change something run one after the other, in the order given, after the reads; calls of
  * one request, of which one changes something, in the request's own order.
  */
@@ -27,13 +27,40 @@ export class Executor {
   private readonly known = new Map<string, CallOutcome | null>();
   private readonly chains = new Map<string, readonly (CallOutcome | null)[]>();
   private readonly changing: ReadonlySet<string>;
+  /** Which server each tool is of, in the recipe's words. */
+  private readonly serverOf: ReadonlyMap<string, string>;
+  private readonly sent = new Map<string, number>();
+  private readonly unsent = new Map<string, Set<string>>();
 
   constructor(
     private readonly session: CallPort | null,
     toolset: Toolset,
-    private readonly o: { readonly concurrency: number; readonly maxCalls: number; readonly signal?: AbortSignal },
+    private readonly o: { readonly concurrency: number; readonly perServer: number; readonly signal?: AbortSignal },
   ) {
     this.changing = new Set(toolset.tools.filter(changes).map((t) => t.name));
+    this.serverOf = new Map(toolset.tools.map((t) => [t.name, t.origin]));
+  }
+
+  /** Servers that were sent as many calls as they may be, and how many distinct calls were not made for that. */
+  usedUp(): { readonly server: string; readonly calls: number }[] {
+    return [...this.unsent].map(([server, calls]) => ({ server, calls: calls.size })).sort((a, b) => (a.server < b.server ? -1 : 1));
+  }
+
+  /** Whether calls may still be made beside those that are planned; where not, they are counted as not made. */
+  private affords(calls: readonly Call[], planned: ReadonlyMap<string, number> = new Map()): boolean {
+    const wanted = new Map<string, number>();
+    for (const c of calls) wanted.set(this.server(c), (wanted.get(this.server(c)) ?? 0) + 1);
+    const short = [...wanted].flatMap(([s, n]) => ((this.sent.get(s) ?? 0) + (planned.get(s) ?? 0) + n > this.o.perServer ? [s] : []));
+    for (const s of short) {
+      const unsent = this.unsent.get(s) ?? new Set();
+      this.unsent.set(s, unsent);
+      for (const c of calls) if (this.server(c) === s) unsent.add(keyOf(c.name, c.args));
+    }
+    return short.length === 0;
+  }
+
+  private server(c: Call): string {
+    return this.serverOf.get(c.name) ?? "";
   }
 
   /** The outcome of a call that `run` was given; null when it was not executed. */
@@ -58,7 +85,7 @@ export class Executor {
     for (const calls of lists) {
       const key = chainKey(calls);
       if (this.chains.has(key) || !calls.every((c) => session.canExecute(c.name))) continue;
-      if (this.counts.executed + calls.length > this.o.maxCalls) break;
+      if (!this.affords(calls)) continue;
       const outcomes: (CallOutcome | null)[] = [];
       for (const c of calls) outcomes.push(await this.send(session, c));
       this.chains.set(key, outcomes);
@@ -72,6 +99,7 @@ export class Executor {
     if (r.failure !== undefined) this.failure ??= r.failure;
     if (r.executed === false) return null;
     this.counts.executed++;
+    this.sent.set(this.server(c), (this.sent.get(this.server(c)) ?? 0) + 1);
     if (r.timedOut) this.counts.timed_out++;
     else if (r.isError) this.counts.failed++;
     return { text: r.text, isError: r.isError, timedOut: r.timedOut };
@@ -82,11 +110,13 @@ export class Executor {
     const session = this.session;
     if (session === null) return;
     const todo = new Map<string, Call>();
+    const planned = new Map<string, number>();
     for (const c of calls) {
       const key = keyOf(c.name, c.args);
       if (this.known.has(key) || todo.has(key) || !session.canExecute(c.name)) continue;
-      if (this.counts.executed + todo.size >= this.o.maxCalls) break;
+      if (!this.affords([c], planned)) continue;
       todo.set(key, c);
+      planned.set(this.server(c), (planned.get(this.server(c)) ?? 0) + 1);
     }
     const one = async ([key, c]: readonly [string, Call]): Promise<void> => {
       if (this.o.signal?.aborted || this.failure !== undefined) return;

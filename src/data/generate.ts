@@ -1,28 +1,31 @@
 /**
  * Fills a synthesis plan: drafts from the teacher, calls executed, samples checked, and what fails a check
  * dropped and drafted again until the plan is met. A slot's sample depends on the slots before it only
- * (the later of two equal prompts gives way), so a longer plan keeps every sample of a shorter one. What may not be
+ * (the later of two equal prompts gives way, and an error slot takes a failure of an earlier one's), so a longer plan keeps every sample of a shorter one. What may not be
  * on both sides, training and evaluation, and which side ranks first, says line.ts.
  */
 import { EXIT } from "../platform/exit.ts";
 import { err, ok, type Result } from "../platform/result.ts";
-import { caseOf, type Served, sampleOf, toolName } from "./assemble.ts";
+import { caseOf, readableCase, type Served, sampleOf, toolName } from "./assemble.ts";
 import { augmented } from "./augment.ts";
 import { inventsNumbers } from "./checks/grounded-answer.ts";
-import { AFTER_EXECUTION, BEFORE_EXECUTION, sampleChecker } from "./checks/index.ts";
+import { AFTER_EXECUTION, BEFORE_EXECUTION, type CheckFailure, sampleChecker } from "./checks/index.ts";
 import { discover, NOTHING_KNOWN } from "./discover.ts";
 import { type Call, Executor } from "./execute.ts";
+import { KeptFailures } from "./kept-failures.ts";
 import { type Line, lineFor, type SplitTeacher } from "./line.ts";
 import { NearIndex } from "./similarity.ts";
 import { promptKey } from "./split.ts";
 import { builtinTeacher } from "./teacher/builtin/index.ts";
 import { type AnswerRequest, callsOf, type Draft, type DraftCall, type Exchange, isHeldout, type Teacher, type ThinkRequest } from "./teacher/teacher.ts";
-import type { CallOutcome, EvaluationCase, GenerateInput, Generation, GenerationStatistics, Sample, Slot } from "./types.ts";
+import type { CallOutcome, EvaluationCase, GenerateInput, Generation, GenerationStatistics, RefusedConversation, Sample, Slot } from "./types.ts";
 
 /** Attempts at a slot before it counts as short. */
 const ATTEMPTS = 24;
 /** An attempt that gave nothing at all counts for so many: the teacher has drawn often already. */
 const COST_OF_NOTHING = 8;
+/** Distinct calls that one tool server is sent. */
+const CALLS_PER_SERVER = 2000;
 /** Attempts after which a real failure is put up with by simulating the result: the tool may refuse everything the teacher can invent. */
 const EXECUTE_ATTEMPTS = 6;
 
@@ -30,7 +33,7 @@ const EXECUTE_ATTEMPTS = 6;
 export async function generate(input: GenerateInput, teacher?: SplitTeacher): Promise<Result<Generation>> {
   const executor = new Executor(input.session, input.toolset, {
     concurrency: input.concurrency ?? 8,
-    maxCalls: input.maxCalls ?? 2000,
+    perServer: input.callsPerServer ?? CALLS_PER_SERVER,
     ...(input.signal ? { signal: input.signal } : {}),
   });
   const factor = input.augment ?? 1;
@@ -81,6 +84,10 @@ interface Place {
   useFault: boolean;
   /** The whole sample, once it passed its checks. Made once: an answer may draw from the draft's own stream. */
   sample: Sample | null;
+  /** The same of a held-out slot. */
+  held: EvaluationCase | null;
+  /** The conversation of somebody's own that it was given last, by its id. */
+  brought: string | undefined;
   /** Whether the sample was measured, and the model's window holds it. */
   fits: boolean;
 }
@@ -96,6 +103,8 @@ class Filling {
   private readonly claims = new Map<string, number>();
   private readonly dropped: Record<string, number> = {};
   private readonly short: GenerationStatistics["short"] = [];
+  private readonly refused: RefusedConversation[] = [];
+  private readonly failures = new KeptFailures();
   private readonly fresh = new Set<number>();
   private generated = 0;
   private firstPassValid = 0;
@@ -109,7 +118,18 @@ class Filling {
   ) {
     const { train, evaluation } = input.plan;
     const slots = line.heldoutFirst ? [...evaluation, ...train] : [...train, ...evaluation];
-    this.places = slots.map((slot) => ({ slot, attempt: 0, draft: null, served: [], plain: null, useFault: true, sample: null, fits: false }));
+    this.places = slots.map((slot) => ({
+      slot,
+      attempt: 0,
+      draft: null,
+      served: [],
+      plain: null,
+      useFault: true,
+      sample: null,
+      held: null,
+      brought: undefined,
+      fits: false,
+    }));
     for (const i of slots.keys()) this.pending.add(i);
     this.byId = new Map(slots.map((slot, i) => [slot.id, i]));
     this.check = sampleChecker(input.toolset, { checks: BEFORE_EXECUTION });
@@ -161,6 +181,7 @@ class Filling {
   private consider(i: number, draft: Draft | null | "later"): "again" | number | null {
     const place = this.at(i);
     if (draft === "later") return "again";
+    place.brought = draft?.brought;
     if (draft === null) {
       // A reply that is no conversation was written, and mostly paid for: it counts among what is generated.
       if (this.teacher.attempts?.(place.slot) !== undefined) {
@@ -174,7 +195,7 @@ class Filling {
     this.generated++;
     const failure = this.check(sample);
     if (failure === null || !failure.check.gates) this.firstPassValid++;
-    if (failure !== null) return this.refuse(i, failure.check.name);
+    if (failure !== null && !forgiven(failure, draft)) return this.refuse(i, failure.check.name, failure.message);
     const badly = unsaid(draft);
     if (badly !== null) return this.refuse(i, "grounded");
     const candidate = { place: i, draft, served, late: place.attempt * 2 >= this.most(place.slot) };
@@ -184,12 +205,7 @@ class Filling {
     const holder = this.claims.get(key);
     if (holder !== undefined && holder < i) return this.refuse(i, "duplicate");
     this.claims.set(key, i);
-    place.draft = draft;
-    place.served = [];
-    place.plain = null;
-    place.useFault = true;
-    place.sample = null;
-    place.fits = false;
+    this.takes(place, draft);
     this.fresh.add(i);
     for (const late of this.line.takes(candidate)) {
       this.release(late);
@@ -200,9 +216,22 @@ class Filling {
     return this.refuse(holder, "duplicate") === "again" ? holder : null;
   }
 
-  /** Counts a drop and moves the slot to its next attempt; gives the slot up after the last one. */
-  private refuse(i: number, reason: string): "again" | null {
+  private takes(place: Place, draft: Draft): void {
+    place.draft = draft;
+    place.served = [];
+    place.plain = null;
+    place.useFault = true;
+    place.sample = null;
+    place.held = null;
+    place.fits = false;
+  }
+
+  /** Counts a drop and moves the slot to its next attempt; gives the slot up after the last one. @param message what is wrong, in a check's words */
+  private refuse(i: number, reason: string, message?: string): "again" | null {
     const place = this.at(i);
+    // Somebody's own conversation is drafted once: what is refused of it is said.
+    if (place.brought !== undefined) this.refused.push({ id: place.brought, reason, ...(message !== undefined && { message }) });
+    place.brought = undefined;
     if (reason !== "no_draft") this.dropped[reason] = (this.dropped[reason] ?? 0) + 1;
     place.attempt += reason === "no_draft" && this.teacher.attempts?.(place.slot) === undefined ? COST_OF_NOTHING : 1;
     if (place.attempt < this.most(place.slot)) return "again";
@@ -262,13 +291,34 @@ class Filling {
         if (badly && place.slot.scenario !== "error" && place.slot.scenario !== "edge") failed = true;
       }
       if (failed) {
+        this.failures.keep(i, place.draft, served);
         this.release(i);
         if (this.refuse(i, "execution_failed") === "again") this.pending.add(i);
         continue;
       }
       place.served = served;
+      this.takeFailure(i, place);
     }
     this.progress();
+  }
+
+  /** A server's own error in place of one that was made up (kept-failures.ts). What somebody brought stays. */
+  private takeFailure(i: number, place: Place): void {
+    const { slot, draft } = place;
+    const found = draft === null || !place.useFault ? undefined : this.failures.take(i, slot, draft);
+    if (found === undefined) return;
+    const taken = { ...found.draft, slot, attempt: place.attempt };
+    const candidate = { place: i, draft: taken, served: taken.exchanges.map((e) => placeholder(e)), late: false };
+    if (this.claims.has(promptOf(taken)) || this.line.refuses(candidate) !== null) return;
+    this.release(i);
+    this.claims.set(promptOf(taken), i);
+    this.takes(place, taken);
+    place.served = [{ outcome: found.outcome }];
+    place.useFault = false;
+    for (const late of this.line.takes(candidate)) {
+      this.release(late);
+      if (this.refuse(late, this.line.givesWay) === "again") this.pending.add(late);
+    }
   }
 
   private serve(place: Place, e: Exchange): Served {
@@ -281,7 +331,7 @@ class Filling {
         place.useFault = false;
         return { outcome: real };
       }
-      return { outcome: { text: e.fault.text, isError: e.fault.isError, timedOut: e.fault.timedOut } };
+      return { outcome: { text: e.fault.text, isError: e.fault.isError, timedOut: e.fault.timedOut }, simulated: true };
     }
     const further = e.more ?? [];
     const simulated = real === null || further.some((_, k) => (others[k] ?? null) === null);
@@ -391,20 +441,26 @@ class Filling {
     }
   }
 
-  /** Sends back what only shows once the answers are there: an answer that its result does not bear out, a secret in what a tool gave back. */
+  /**
+   * Sends back what only shows once the answers are there: an answer that its result does not bear out, a secret in what a tool gave back. A held-out
+   * case is read as a whole too: it goes into a file, and a model is asked by it.
+   */
   dropUnfit(): void {
     for (const [i, p] of this.places.entries()) {
-      if (!p.draft || isHeldout(p.slot) || p.sample !== null) continue;
-      const sample = sampleOf(p.draft, servedWhole(p, p.draft), toolName);
+      if (!p.draft || p.sample !== null || p.held !== null) continue;
+      const whole = servedWhole(p, p.draft);
+      const held = isHeldout(p.slot) ? caseOf(p.draft, whole, toolName, p.useFault) : null;
+      const sample = held === null ? sampleOf(p.draft, whole, toolName) : readableCase(held);
       const failure = this.checkWhole(sample);
-      const certain = failure !== null && !(failure.check.ruleOfThumb === true && p.draft.brought === true);
-      const reason = certain ? failure.check.name : this.teachersOwn(p.draft) && inventsNumbers(sample) !== null ? "grounded_answer" : null;
-      if (reason === null) {
-        p.sample = sample;
+      const certain = failure !== null && !forgiven(failure, p.draft) ? failure : null;
+      const invents = certain === null && held === null && this.teachersOwn(p.draft) && inventsNumbers(sample) !== null;
+      if (certain === null && !invents) {
+        if (held === null) p.sample = sample;
+        else p.held = held;
         continue;
       }
       this.release(i);
-      if (this.refuse(i, reason) === "again") this.pending.add(i);
+      if (this.refuse(i, certain?.check.name ?? "grounded_answer", certain?.message) === "again") this.pending.add(i);
     }
   }
 
@@ -426,7 +482,7 @@ class Filling {
 
   /** Whether a model wrote the answers: ours are made of the result, and what somebody brought is theirs to say. */
   private teachersOwn(draft: Draft): boolean {
-    return this.teacher.answer !== undefined && draft.augmented !== true && draft.brought !== true;
+    return this.teacher.answer !== undefined && draft.augmented !== true && draft.brought === undefined;
   }
 
   /** Sends back what is a near-duplicate of an earlier slot. */
@@ -455,7 +511,7 @@ class Filling {
     let injected = 0;
     for (const p of this.places) {
       if (!p.draft) continue;
-      if (isHeldout(p.slot)) heldout.push(caseOf(p.draft, servedWhole(p, p.draft), toolName, p.useFault));
+      if (p.held !== null) heldout.push(p.held);
       else if (p.sample !== null) {
         train.push(p.sample);
         if (p.sample.simulated === true) simulated++;
@@ -476,9 +532,12 @@ class Filling {
       dropped: Object.fromEntries(Object.entries(this.dropped).sort(([a], [b]) => (a < b ? -1 : 1))),
       calls: { ...this.executor.counts, simulated, injected },
       short: this.short,
-      warnings: this.short.length > 0 ? [`${this.short.length} of ${this.places.length} slots could not be filled`, ...this.remedies()] : [],
+      warnings: [
+        ...(this.short.length > 0 ? [`${this.short.length} of ${this.places.length} slots could not be filled`, ...this.remedies()] : []),
+        ...this.executor.usedUp().map(({ server, calls }) => usedUp(server, calls, this.input.callsPerServer ?? CALLS_PER_SERVER)),
+      ],
     };
-    return { train, heldout, statistics };
+    return { train, heldout, statistics, refused: this.refused };
   }
 
   private remedies(): string[] {
@@ -492,6 +551,12 @@ class Filling {
     return this.places[i] as Place;
   }
 }
+
+/** Whether a check's verdict is no reason to drop somebody's own conversation. */
+const forgiven = ({ check }: CheckFailure, draft: Draft): boolean => check.ruleOfThumb === true && draft.brought !== undefined;
+
+const usedUp = (server: string, calls: number, most: number): string =>
+  `${server} was sent ${most.toLocaleString("en-US")} calls, the most that \`data.calls_per_server\` allows; ${calls.toLocaleString("en-US")} more were not made, and samples with them have made-up results (marked \`simulated\`): raise it to have them made`;
 
 const failedBy = (reason: string): string => `every attempt failed: ${reason}`;
 

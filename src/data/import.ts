@@ -185,7 +185,9 @@ export function asSample(value: unknown, line: number, lost: ReadonlyMap<number,
   if (value === null || typeof value !== "object" || Array.isArray(value)) return "is no object";
   const given = withMessages(value as Record<string, unknown>);
   if (!Array.isArray(given.messages)) return "has no list `messages`";
-  const stated = given.messages.map(asToolCall);
+  const stated = given.messages.map(plainly);
+  const strange = notText(stated.find((m) => Array.isArray((m as { content?: unknown } | null)?.content)));
+  if (strange !== undefined) return `has a message with a part that is no text (\`${strange}\`)`;
   const messages = inOrderOfCalls(stated.map((m, i) => asMessage(m, i, stated, lost)));
   const first = calledTool(messages);
   const request = messages.find((m) => (m as Message | null)?.role === "user") as { content?: unknown } | undefined;
@@ -205,10 +207,37 @@ export function asSample(value: unknown, line: number, lost: ReadonlyMap<number,
   return `is no conversation: ${problem?.instancePath ? `${problem.instancePath.slice(1).replaceAll("/", ".")} ` : ""}${problem?.message ?? "its form is not known"}`;
 }
 
-/** OpenAI's older form: a `function_call` in place of `tool_calls`, answered by a `function`. */
-function asToolCall(value: unknown): unknown {
+/** A message without what only other forms of it have: parts of a text, OpenAI's newer name of the system, its older calls. */
+function plainly(value: unknown): unknown {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
-  const { function_call: call, ...rest } = value as Record<string, unknown>;
+  const message = value as Record<string, unknown>;
+  const usual = !Array.isArray(message.content) && message.function_call === undefined && message.role !== "developer" && message.role !== "function";
+  if (usual) return value;
+  const { role, content, ...rest } = message;
+  return asToolCall({ role: role === "developer" ? "system" : role, ...("content" in message && { content: wholeText(content) }), ...rest });
+}
+
+/** A text that comes in parts, as one: each part is a block of its own. Left as it is where a part is no text. */
+function wholeText(content: unknown): unknown {
+  if (!Array.isArray(content) || content.length === 0) return content;
+  const parts = content.map((part: unknown) => {
+    const { type, text, refusal } = (part ?? {}) as { type?: unknown; text?: unknown; refusal?: unknown };
+    return typeof part === "string" ? part : type === "text" ? text : type === "refusal" ? refusal : undefined;
+  });
+  return parts.every((t) => typeof t === "string") ? parts.join("\n") : content;
+}
+
+/** The kind of the first of a message's parts that is no text. */
+function notText(message: unknown): string | undefined {
+  const { content } = (message ?? {}) as { content?: unknown };
+  if (!Array.isArray(content)) return undefined;
+  const kinds = content.map((part: unknown) => (part as { type?: unknown } | null)?.type);
+  return kinds.find((kind): kind is string => typeof kind === "string" && kind !== "text" && kind !== "refusal")?.slice(0, 40);
+}
+
+/** OpenAI's older form: a `function_call` in place of `tool_calls`, answered by a `function`. */
+function asToolCall(value: Record<string, unknown>): unknown {
+  const { function_call: call, ...rest } = value;
   if (rest.role === "function") return { ...rest, role: "tool" };
   const called = Array.isArray(rest.tool_calls) && rest.tool_calls.length > 0;
   return rest.role === "assistant" && !called && call !== null && typeof call === "object" ? { ...rest, tool_calls: [call] } : value;
@@ -230,10 +259,10 @@ function inOrderOfCalls(messages: readonly unknown[]): unknown[] {
 /** Arguments that stand as an object (as MCP and many tools write them) become the text that OpenAI's form has; a call gets an id. */
 function asMessage(value: unknown, at: number, all: readonly unknown[], lost: ReadonlyMap<number, string>): unknown {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
-  const { role, content, tool_calls, tool_call_id, name } = value as Record<string, unknown>;
+  const { role, content, tool_calls, tool_call_id, name, weight } = value as Record<string, unknown>;
   if (role === "assistant") {
     const calls = Array.isArray(tool_calls) && tool_calls.length > 0 ? { tool_calls: tool_calls.map((c, i) => asCall(c, `call_${at}_${i}`, lost)) } : {};
-    return { role, ...thoughtAndContent(value as Record<string, unknown>), ...calls };
+    return { role, ...thoughtAndContent(value as Record<string, unknown>), ...(weight === 0 && { weight }), ...calls };
   }
   if (role === "tool") return { role, content, tool_call_id: tool_call_id ?? idOfCall(all, at), ...(typeof name === "string" ? { name } : {}) };
   return { role, content };

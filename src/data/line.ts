@@ -117,7 +117,7 @@ class WordingLine implements Line {
     }
     if (this.isOwn(draft)) return null;
     if (this.heldout.has(wordingOf(draft, served))) return this.givesWay;
-    return !late && draft.brought !== true && this.valuesIn(draft).some((v) => this.values.has(v.value)) ? "heldout_value" : null;
+    return !late && draft.brought === undefined && this.valuesIn(draft).some((v) => this.values.has(v.value)) ? "heldout_value" : null;
   }
 
   takes({ place, draft, served }: Candidate): number[] {

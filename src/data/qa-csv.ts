@@ -3,6 +3,7 @@
  * count, an issue or a line that was left out. No figure that is not in the JSON report.
  */
 import type { QaReport } from "../schemas/generated/qa-report.ts";
+import { reasonsOf } from "./plan-outcome.ts";
 import type { TakenOut } from "./types.ts";
 
 export function qaCsv(r: QaReport): string {
@@ -22,6 +23,11 @@ export function qaCsvParts(r: QaReport): { readonly before: string; readonly aft
     ...section("figures", r.figures),
     ...section("dropped", r.dropped),
     ...section("repaired", r.repaired ?? {}),
+    ...(r.repairs?.first ?? []).map(
+      (m): Row => ["repair", m.check, m.line, `${m.sample}${m.path === "" ? "" : ` ${m.path}`}: ${m.before ?? "nothing"} → ${m.after}`],
+    ),
+    ...planRows(r.plan),
+    ...lengthRows(r.lengths),
     ...(r.taken_out ?? []).map(takenOutRow),
   ];
   const after: Row[] = [
@@ -32,6 +38,28 @@ export function qaCsvParts(r: QaReport): { readonly before: string; readonly aft
   ];
   return { before: before.map(csvRow).join(""), after: after.map(csvRow).join("") };
 }
+
+const planRows = (plan: QaReport["plan"]): Row[] =>
+  plan === undefined
+    ? []
+    : [
+        ...plan.cells.map(({ scenario, tool, made, planned, short, why }): Row => {
+          const missing = short === 0 ? "" : `, ${short} short: ${reasonsOf(why)}`;
+          return ["plan", tool === null ? scenario : `${scenario} ${tool}`, made, `of ${planned} planned${missing}`];
+        }),
+        ...plan.short.map(({ slot, reason }): Row => ["short", slot, "", reason]),
+      ];
+
+const lengthRows = (l: QaReport["lengths"]): Row[] =>
+  l === undefined
+    ? []
+    : [
+        ["lengths", "window", l.window, l.family],
+        ["lengths", "max_tokens", l.max_tokens, l.profile],
+        ["lengths", "longest", l.longest ?? ""],
+        ["lengths", "over_profile", l.over_profile ?? ""],
+        ["lengths", "too_long", l.too_long],
+      ];
 
 export const takenOutRow = (t: TakenOut): Row => ["taken_out", t.check, t.line ?? "", t.sample === null ? t.message : `${t.sample}: ${t.message}`];
 

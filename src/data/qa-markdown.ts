@@ -1,5 +1,6 @@
 /** The quality report for people, in Markdown. Tables only; no figure that is not in the JSON report. */
 import type { QaReport } from "../schemas/generated/qa-report.ts";
+import { reasonsOf } from "./plan-outcome.ts";
 
 /**
  * Renders a report. Names from outside are put in code spans with bars and backticks taken out.
@@ -26,6 +27,7 @@ export function qaMarkdown(r: QaReport, left = r.taken_out?.length ?? 0): string
       ],
     ),
     "",
+    ...planned(r.plan),
     brought ? "## Left out" : "## Dropped while generating",
     "",
     ...(Object.keys(r.dropped).length === 0
@@ -36,6 +38,8 @@ export function qaMarkdown(r: QaReport, left = r.taken_out?.length ?? 0): string
         )),
     ...leftOut(r.taken_out ?? [], left),
     "",
+    ...repaired(r),
+    ...lengths(r.lengths),
     "## Coverage",
     "",
     ...table(
@@ -95,6 +99,76 @@ function leftOut(lines: NonNullable<QaReport["taken_out"]>, left: number): strin
   const rows = lines.slice(0, LISTED).map((l) => [`${l.line ?? ""}`, l.sample === null ? "" : code(l.sample), l.check, code(l.message)]);
   const more = left - rows.length;
   return ["", ...table(["line", "sample", "check", "message"], rows), ...(more > 0 ? ["", `And ${more} more; the JSON report names them all.`] : [])];
+}
+
+function planned(plan: QaReport["plan"]): string[] {
+  if (plan === undefined) return [];
+  const evaluation = plan.short.filter((s) => s.slot.startsWith("eval/")).slice(0, LISTED);
+  return [
+    "## Plan and outcome",
+    "",
+    `${plan.made} of ${plan.planned} samples, ${plan.heldout_made} of ${plan.heldout_planned} held-out cases.`,
+    "",
+    ...table(
+      ["scenario", "tool", "planned", "made", "short", "why"],
+      plan.cells.map((c) => [
+        code(c.scenario),
+        c.tool === null ? "" : code(c.tool),
+        `${c.planned}`,
+        `${c.made}`,
+        `${c.short}`,
+        c.short === 0 ? "" : code(reasonsOf(c.why)),
+      ]),
+    ),
+    "",
+    ...(evaluation.length === 0
+      ? []
+      : [
+          ...table(
+            ["held-out case that is missing", "why"],
+            evaluation.map((s) => [code(s.slot), code(s.reason)]),
+          ),
+          "",
+        ]),
+  ];
+}
+
+/** Of data that was repaired, and only of that. */
+function repaired({ repaired: kinds, repairs }: QaReport): string[] {
+  if (kinds === undefined || repairs === undefined) return [];
+  const rows = repairs.first
+    .slice(0, LISTED)
+    .map((m) => [`${m.line}`, code(m.sample), m.check, code(m.path === "" ? "(the line)" : m.path), m.before === null ? "" : code(m.before), code(m.after)]);
+  const more = repairs.total - rows.length;
+  return [
+    "## Repairs",
+    "",
+    ...(repairs.total === 0
+      ? ["None."]
+      : [`${repairs.total} in ${repairs.samples} samples.`, "", ...table(["line", "sample", "repair", "where", "before", "after"], rows)]),
+    ...(more > 0 ? ["", `And ${more} more; the file of repairs has them all.`] : []),
+    "",
+  ];
+}
+
+function lengths(l: QaReport["lengths"]): string[] {
+  if (l === undefined) return [];
+  return [
+    "## Length with the prompt, after the chat template",
+    "",
+    ...table(
+      ["what", "value"],
+      [
+        ["family", code(l.family)],
+        ["tokens that it reads", `${l.window}`],
+        ["samples longer than that", `${l.too_long}`],
+        [`tokens of ${code(l.profile)}`, `${l.max_tokens}`],
+        ["samples longer than that (training takes more)", l.over_profile === null ? "not counted" : `${l.over_profile}`],
+        ["longest sample", l.longest === null ? `at most ${l.over_profile === null ? l.window : l.max_tokens}` : `${l.longest}`],
+      ],
+    ),
+    "",
+  ];
 }
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string[] => [

@@ -15,7 +15,10 @@ export interface QaInput extends Beside {
 
 /** Measures what came out of generation, or any data set in our form, that is in memory. The report of a file's samples is the same (scale/measure.ts). */
 export function measureQuality({ samples, ...beside }: QaInput): QaReport {
-  const tally = new Tally(beside.toolset, beside.heldout, noFolder, Number.POSITIVE_INFINITY);
+  const tally = new Tally(beside.toolset, beside.heldout, noFolder, Number.POSITIVE_INFINITY, {
+    ...(beside.plan === undefined ? {} : { cells: true }),
+    ...(beside.thinking === undefined ? {} : { thinking: beside.thinking }),
+  });
   for (const sample of samples) tally.see(sample);
   const gathered = new Gathered(beside, noFolder, Number.POSITIVE_INFINITY);
   gathered.add(tally.takePart());

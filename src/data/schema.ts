@@ -1,22 +1,22 @@
 /**
  * A tool's input schema, read defensively. It comes from outside: it may be huge, recursive, wrong,
  * or hold a pattern that hangs a backtracking engine. `readProperties` flattens what the teacher
- * needs; `compileArguments` makes a validator that cannot run away.
+ * needs; `compileArguments` makes a validator that cannot run away (platform/schema-compiler.ts).
  */
-import Ajv, { type ErrorObject, type ValidateFunction } from "ajv";
+import Ajv, { type ErrorObject } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { isPattern } from "../platform/bounded-regexp.ts";
 import type { JsonObject, JsonValue } from "../platform/json.ts";
-import { FOREIGN_SCHEMAS, schemaCompiler } from "../platform/schema-compiler.ts";
+import { type CompiledSchema, FOREIGN_SCHEMAS, schemaCompiler } from "../platform/schema-compiler.ts";
 import type { ToolDefinition } from "./types.ts";
 
-/** Bounds on a foreign schema; beyond them only types, enums and required names are checked. */
-const LIMITS = {
-  bytes: 200_000,
-  depth: 24,
-  nodes: 4_000,
-} as const;
+/** Levels of a foreign schema that are read; the tools' reader allows no more. */
+const MOST_LEVELS = 100;
+
+/** What all properties of one tool may be made of: schemas looked at, and words put together. Beyond it the innermost levels are left out. */
+const MOST_PROPERTIES = 20_000;
+const MOST_WORDS = 1_000_000;
 
 /** One property of an object schema, resolved (`$ref` followed, `allOf` put together, constants of anyOf/oneOf made one enum, else its first usable branch taken). */
 export interface Property {
@@ -41,13 +41,61 @@ export interface Property {
 const isObject = (v: unknown): v is JsonObject => typeof v === "object" && v !== null && !Array.isArray(v);
 const asObject = (v: unknown): JsonObject => (isObject(v) ? v : {});
 
-/** The properties of a tool's arguments, in the schema's order, then those that it only requires. A name that would reach a prototype is left out. */
+const read = new WeakMap<object, readonly Property[]>();
+
+/**
+ * The properties of a tool's arguments, in the schema's order, then those that it only requires. A name that would reach a prototype is left out.
+ * Of schemas that refer to one another so often that their properties have no end, as many levels are read as have a bounded number of them.
+ */
 export function readProperties(tool: ToolDefinition): Property[] {
   const root = asObject(tool.input_schema);
-  return propertiesOf(resolve(root, root, 0).schema, root, 0);
+  let properties = read.get(root);
+  for (let levels = MOST_NESTED; properties === undefined; levels--) properties = new Reading(root, levels).read();
+  read.set(root, properties);
+  return [...properties];
 }
 
-function propertiesOf(schema: JsonObject, root: JsonObject, depth: number): Property[] {
+/** Levels of properties within properties. */
+const MOST_NESTED = 6;
+
+class TooMuch extends Error {}
+
+/** One reading of a schema, to a depth. */
+class Reading {
+  readonly root: JsonObject;
+  readonly levels: number;
+  #properties = 0;
+  #words = 0;
+
+  constructor(root: JsonObject, levels: number) {
+    this.root = root;
+    this.levels = levels;
+  }
+
+  /** Undefined where there is too much at this depth. */
+  read(): Property[] | undefined {
+    try {
+      return propertiesOf(resolve(this.root, this, 0).schema, this, 0);
+    } catch (e) {
+      if (e instanceof TooMuch) return undefined;
+      throw e;
+    }
+  }
+
+  /** Counts a property. Of the outermost level all are read. */
+  property(): void {
+    if (++this.#properties > MOST_PROPERTIES && this.levels > 1) throw new TooMuch();
+  }
+
+  /** Counts words of schemas that are put together; false where nothing more is to be, at the outermost level. */
+  words(...schemas: readonly JsonObject[]): boolean {
+    for (const schema of schemas) this.#words += 1 + Object.keys(schema).length + Object.keys(asObject(schema.properties)).length;
+    if (this.#words > MOST_WORDS && this.levels > 1) throw new TooMuch();
+    return this.#words <= MOST_WORDS;
+  }
+}
+
+function propertiesOf(schema: JsonObject, reading: Reading, depth: number): Property[] {
   const required = new Set(Array.isArray(schema.required) ? schema.required.filter((x): x is string => typeof x === "string") : []);
   const stated = asObject(schema.properties);
   const unstated = [...required].filter((name) => !Object.hasOwn(stated, name)).map((name): [string, JsonValue] => [name, {}]);
@@ -55,21 +103,22 @@ function propertiesOf(schema: JsonObject, root: JsonObject, depth: number): Prop
     .filter(([name]) => name !== "__proto__")
     .slice(0, 64)
     .map(([name, s]) => {
-      const read = property(name, required.has(name), asObject(s), root, depth + 1);
+      const read = property(name, required.has(name), asObject(s), reading, depth + 1);
       return read.required && read.nullable ? { ...read, required: false, nullWhenUnsaid: true as const } : read;
     });
 }
 
-function property(name: string, required: boolean, raw: JsonObject, root: JsonObject, depth: number): Property {
+function property(name: string, required: boolean, raw: JsonObject, reading: Reading, depth: number): Property {
+  reading.property();
   const outer = typeof raw.description === "string" ? raw.description : "";
-  const { schema, nullable } = resolve(raw, root, depth);
+  const { schema, nullable } = resolve(raw, reading, depth);
   const description = outer || (typeof schema.description === "string" ? schema.description : "") || (typeof schema.title === "string" ? schema.title : "");
   const types = (Array.isArray(schema.type) ? schema.type : [schema.type]).filter((t): t is string => typeof t === "string");
   const values = Array.isArray(schema.enum) ? schema.enum : "const" in schema ? [schema.const as JsonValue] : undefined;
   const known =
     types.find((t) => t !== "null") ?? (values ? typeOfValue(values[0]) : isObject(schema.properties) ? "object" : isObject(schema.items) ? "array" : "any");
   const type = (["string", "integer", "number", "boolean", "array", "object"].includes(known) ? known : "any") as Property["type"];
-  const deep = depth < 6;
+  const deep = depth < reading.levels;
   const places = [schema.prefixItems, schema.items].find(Array.isArray) as readonly JsonValue[] | undefined;
   const entries = asObject(schema.additionalProperties);
   return {
@@ -80,12 +129,12 @@ function property(name: string, required: boolean, raw: JsonObject, root: JsonOb
     description,
     schema,
     ...(values ? { enum: values.filter((v) => v !== null) } : {}),
-    ...(type === "array" && deep ? { items: property(name, true, asObject(schema.items), root, depth + 1) } : {}),
+    ...(type === "array" && deep ? { items: property(name, true, asObject(schema.items), reading, depth + 1) } : {}),
     ...(type === "array" && deep && places !== undefined
-      ? { places: places.slice(0, 16).map((place) => property(name, true, asObject(place), root, depth + 1)) }
+      ? { places: places.slice(0, 16).map((place) => property(name, true, asObject(place), reading, depth + 1)) }
       : {}),
-    ...(type === "object" && deep ? { properties: propertiesOf(schema, root, depth) } : {}),
-    ...(type === "object" && deep && Object.keys(entries).length > 0 ? { values: property("value", true, entries, root, depth + 1) } : {}),
+    ...(type === "object" && deep ? { properties: propertiesOf(schema, reading, depth) } : {}),
+    ...(type === "object" && deep && Object.keys(entries).length > 0 ? { values: property("value", true, entries, reading, depth + 1) } : {}),
   };
 }
 
@@ -95,21 +144,23 @@ const typeOfValue = (v: unknown): string => (typeof v === "number" ? (Number.isI
 const MOST_ROUNDS = 60;
 
 /** Follows local references, puts `allOf` together and takes of a choice the constants, or the first branch that is not `null`. */
-function resolve(raw: JsonObject, root: JsonObject, depth: number, budget = { rounds: MOST_ROUNDS }): { schema: JsonObject; nullable: boolean } {
+function resolve(raw: JsonObject, reading: Reading, depth: number, budget = { rounds: MOST_ROUNDS }): { schema: JsonObject; nullable: boolean } {
   let schema = raw;
   let nullable = false;
-  for (let i = 0; i < 8 && depth < 12 && budget.rounds-- > 0; i++) {
+  for (let i = 0; i < 8 && depth < 12 && budget.rounds-- > 0 && reading.words(schema); i++) {
     if (typeof schema.$ref === "string" && schema.$ref.startsWith("#")) {
       const { $ref, ...rest } = schema;
-      schema = { ...lookUp($ref, root), ...rest };
+      schema = { ...lookUp($ref, reading.root), ...rest };
       continue;
     }
     if (Array.isArray(schema.allOf)) {
       const { allOf, ...rest } = schema;
-      const branches = (allOf as readonly JsonValue[]).filter(isObject).map((branch) => resolve(branch, root, depth + 1, budget));
+      const branches = (allOf as readonly JsonValue[]).filter(isObject).map((branch) => resolve(branch, reading, depth + 1, budget));
       // Null has to be right for each.
       nullable ||= branches.length > 0 && branches.every((b) => b.nullable);
-      schema = branches.reduce((all, branch) => together(all, branch.schema), rest);
+      const all = [rest, ...branches.map((b) => b.schema)];
+      if (!reading.words(...all)) break;
+      schema = together(...all);
       continue;
     }
     const branches = [schema.anyOf, schema.oneOf].find(Array.isArray) as readonly JsonValue[] | undefined;
@@ -132,15 +183,17 @@ function resolve(raw: JsonObject, root: JsonObject, depth: number, budget = { ro
   return { schema, nullable };
 }
 
-/** Two schemas that both hold: members and required names of both, of any other word the second's. */
-function together(a: JsonObject, b: JsonObject): JsonObject {
-  const names = [a.required, b.required].flatMap((r) => (Array.isArray(r) ? (r as readonly JsonValue[]) : []));
-  return {
-    ...a,
-    ...b,
-    ...(isObject(a.properties) || isObject(b.properties) ? { properties: { ...asObject(a.properties), ...asObject(b.properties) } } : {}),
-    ...(names.length > 0 ? { required: [...new Set(names)] } : {}),
-  };
+/** Schemas that all hold: members and required names of all, of any other word the last one's. */
+function together(...schemas: readonly JsonObject[]): JsonObject {
+  const [words, properties, required] = [new Map<string, JsonValue>(), new Map<string, JsonValue>(), new Set<JsonValue>()];
+  for (const schema of schemas) {
+    for (const [word, value] of Object.entries(schema)) words.set(word, value);
+    for (const [name, value] of Object.entries(asObject(schema.properties))) properties.set(name, value);
+    if (Array.isArray(schema.required)) for (const name of schema.required as readonly JsonValue[]) required.add(name);
+  }
+  if (schemas.some((s) => isObject(s.properties))) words.set("properties", Object.fromEntries(properties));
+  if (required.size > 0) words.set("required", [...required]);
+  return Object.fromEntries(words);
 }
 
 /** What a local JSON pointer (RFC 6901) leads to; an empty schema where it leads nowhere. */
@@ -168,7 +221,7 @@ export interface ArgumentProblem {
   readonly message: string;
 }
 
-/** Checks arguments; an empty list means that they fit. */
+/** Checks arguments; an empty list means that they fit. Arguments that cannot be checked within bounds do not (keyword `bounds`). */
 export type ArgumentCheck = (args: JsonValue) => ArgumentProblem[];
 
 const cache = new WeakMap<object, ArgumentCheck>();
@@ -184,10 +237,7 @@ export function compileArguments(tool: ToolDefinition): ArgumentCheck {
 }
 
 function build(tool: ToolDefinition): ArgumentCheck {
-  const counter = { nodes: 0 };
-  const bounded = simplify(asObject(tool.input_schema), 0, counter);
-  const small = counter.nodes <= LIMITS.nodes && JSON.stringify(bounded).length <= LIMITS.bytes;
-  const compiled = small ? tryCompile(bounded) : null;
+  const compiled = tryCompile(simplify(asObject(tool.input_schema)));
   if (!compiled) return (args) => plainCheck(tool, args);
   return (args) => (compiled(args) ? [] : (compiled.errors ?? []).slice(0, 20).map(problemOf));
 }
@@ -198,7 +248,7 @@ const DIALECTS = [
   schemaCompiler(() => addFormats.default(new Ajv.default(FOREIGN_SCHEMAS), { mode: "fast" })),
 ];
 
-function tryCompile(schema: JsonObject): ValidateFunction | null {
+function tryCompile(schema: JsonObject): CompiledSchema | null {
   for (const compile of DIALECTS)
     try {
       return compile(schema);
@@ -217,11 +267,10 @@ const problemOf = (e: ErrorObject): ArgumentProblem => ({
 /** Keywords whose value is a table of schemas by names that somebody chose: no name in it is a keyword. */
 const TABLES = new Set(["properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependentRequired", "dependencies"]);
 
-/** Copies a schema without what makes validation unbounded or remote: `$schema`, ids, foreign references, patterns that are none. */
-function simplify(value: JsonValue, depth: number, counter: { nodes: number }): JsonObject {
+/** Copies a schema without what is of other documents, or none of a schema: `$schema`, ids, foreign references, patterns that are none. */
+function simplify(schema: JsonObject): JsonObject {
   const walk = (v: JsonValue, d: number, isTable: boolean): JsonValue => {
-    counter.nodes++;
-    if (counter.nodes > LIMITS.nodes || d > LIMITS.depth) return {};
+    if (d > MOST_LEVELS) return {};
     if (Array.isArray(v)) return v.map((x) => walk(x, d + 1, false));
     if (!isObject(v)) return v;
     const out: Record<string, JsonValue> = {};
@@ -239,7 +288,7 @@ function simplify(value: JsonValue, depth: number, counter: { nodes: number }): 
     }
     return out;
   };
-  return asObject(walk(value, depth, false));
+  return asObject(walk(schema, 0, false));
 }
 
 /** What is checked when a schema cannot be compiled: an object, required names present, plain types right. */

@@ -59,12 +59,23 @@ export interface GenerateInput {
   readonly reword?: boolean;
   /** Calls in flight at once (default 8). */
   readonly concurrency?: number;
-  /** Most distinct calls that are sent in one generation; later ones are simulated (default 2,000). */
-  readonly maxCalls?: number;
+  /** Most distinct calls that are sent to one tool server; results of later ones are made up (default 2,000). */
+  readonly callsPerServer?: number;
 }
 
 export interface Generation {
   readonly train: Sample[];
   readonly heldout: EvaluationCase[];
   readonly statistics: GenerationStatistics;
+  /** Of the conversations that somebody brought (teacher/file) those that were refused, in that order. */
+  readonly refused: readonly RefusedConversation[];
+}
+
+/** A conversation of somebody's own that is not among the samples, though it had a slot. */
+export interface RefusedConversation {
+  readonly id: string;
+  /** In the words of `dropped`. */
+  readonly reason: string;
+  /** What is wrong with it, where a check says so. Words of its own may be in it. */
+  readonly message?: string;
 }

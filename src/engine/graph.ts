@@ -44,6 +44,9 @@ function check(node: NodeDefinition, byId: ReadonlyMap<string, NodeDefinition>):
   for (const id of node.after ?? []) if (!byId.has(id)) throw new Error(`${node.id} comes after ${id}, which does not exist`);
   if (node.kind === "gate" && byId.get(node.stage)?.kind !== "stage") throw new Error(`${node.id} judges ${node.stage}, which is no stage`);
   if (node.kind === "stage")
+    for (const name of Object.keys(node.reports ?? {}))
+      if (Object.hasOwn(node.outputs, name)) throw new Error(`${node.id}: ${name} is both an output and a report`);
+  if (node.kind === "stage")
     for (const name of Object.keys(node.files ?? {})) if (Object.hasOwn(node.inputs, name)) throw new Error(`${node.id}: ${name} is both an input and a file`);
 }
 

@@ -37,7 +37,7 @@ export function stageReasons(stage: StageDefinition, last: StageRecord, now: { r
     else if (now.files?.[name] !== undefined && now.files[name] !== last.files[name]) reasons.push(`file ${name} changed`);
   }
   for (const name of Object.keys(last.files)) if (stage.files?.[name] === undefined) reasons.push(`file ${name} is no longer used`);
-  const outputs = Object.fromEntries(Object.entries(last.outputs).map(([name, o]) => [name, o.kind]));
+  const outputs = Object.fromEntries(Object.entries(last.outputs).flatMap(([name, o]) => (Object.hasOwn(stage.reports ?? {}, name) ? [] : [[name, o.kind]])));
   if (canonicalJson(outputs) !== canonicalJson(stage.outputs)) reasons.push(`outputs of stage ${stage.id} changed`);
   return reasons;
 }

@@ -42,7 +42,8 @@ export async function runStage(o: StageRun): Promise<Result<StageRecord>> {
   const started = performance.now();
   let folder: string | undefined;
   try {
-    const staged = known.store.stage(o.run, stage.id, Object.keys(stage.outputs));
+    const kinds = { ...stage.outputs, ...stage.reports };
+    const staged = known.store.stage(o.run, stage.id, Object.keys(kinds));
     folder = staged.folder;
     mkdirSync(scratch, { recursive: true });
     const createdAt = known.store.readRecord(o.decision.fingerprint)?.createdAt ?? new Date().toISOString();
@@ -57,7 +58,7 @@ export async function runStage(o: StageRun): Promise<Result<StageRecord>> {
     if (!outcome.ok) return outcome;
     if (changed !== undefined) return err(changed);
     const seconds = (performance.now() - started) / 1000;
-    const outputs = await known.store.publish(staged.paths, stage.outputs);
+    const outputs = await known.store.publish(staged.paths, kinds);
     if (!outputs.ok) return outputs;
     for (const digest of o.decision.edited) await known.store.setAsideIfDamaged(digest);
     const record: StageRecord = {

@@ -158,7 +158,8 @@ export class Run implements Work {
       const isNew = known.state.stage(stage.id) !== record.fingerprint;
       known.state.setStage(stage.id, record.fingerprint);
       if (isNew) known.state.save();
-      const outputs = Object.fromEntries(Object.entries(record.outputs).map(([name, o]) => [name, o.digest]));
+      const locked = Object.entries(record.outputs).filter(([name]) => !Object.hasOwn(stage.reports ?? {}, name));
+      const outputs = Object.fromEntries(locked.map(([name, o]) => [name, o.digest]));
       lockfile?.set(stage.id, { key: (keys.get(stage.id) as Keys).recipe, version: stage.version, outputs, figures: { ...record.figures } });
       const saved = lockfile?.save();
       if (saved?.ok === false) return { ...saved.error, message: `${stage.id} is finished and kept, but ${saved.error.message}` };

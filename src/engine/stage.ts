@@ -68,6 +68,8 @@ export interface StageDefinition extends NodeBase {
   readonly files?: Readonly<Record<string, string>>;
   /** Output names, each with what it is. */
   readonly outputs: Readonly<Record<string, "file" | "folder">>;
+  /** Outputs that only people read (a curve, a log): part of no key and of no lockfile, so that a record from before there was one stands without it. */
+  readonly reports?: Readonly<Record<string, "file" | "folder">>;
   readonly resources?: Resources;
   /** Names of what only one stage may use at a time, whatever slots are free: a server that is written to, a device. */
   readonly exclusive?: readonly string[];

@@ -57,6 +57,7 @@ export class Views {
     const written: WrittenView[] = [];
     for (const [output, path] of Object.entries(stage.views ?? {})) {
       const digest = record.outputs[output]?.digest;
+      if (digest === undefined && Object.hasOwn(stage.reports ?? {}, output)) continue;
       if (digest === undefined) throw new Error(`${stage.id} has a view of ${output}, which is no output of it`);
       const shown = this.#shown(path);
       const made = this.#made.get(shown);
@@ -94,7 +95,10 @@ export class Views {
   changed(stage: StageDefinition, record: StageRecord): ChangedView[] {
     return Object.entries(stage.views ?? {}).flatMap(([output, at]) => {
       const path = this.#shown(at);
-      const what = this.#changeOf(path, at, record.outputs[output]?.digest);
+      const digest = record.outputs[output]?.digest;
+      // Its record is older than the report.
+      if (digest === undefined && Object.hasOwn(stage.reports ?? {}, output)) return [];
+      const what = this.#changeOf(path, at, digest);
       return what === undefined ? [] : [{ path, what }];
     });
   }

@@ -1,21 +1,20 @@
 /**
  * From a trained adapter to the files that run: f16 GGUF (merged in float32, converted by llama.cpp's own converter),
- * and its quantizations (llama.cpp's own quantizer). Both run as Python steps. Guarantees: an output appears whole or
+ * its quantizations (llama.cpp's own quantizer), the importance matrix that these may ask for, and the adapter alone. All run as Python steps. Guarantees: an output appears whole or
  * not at all, and only after the f16 file has been compared with the trained model; its bytes depend on the inputs
  * named here alone.
  */
-import { statfs } from "node:fs/promises";
+import { stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { EXIT } from "../platform/exit.ts";
 import type { JsonObject, JsonValue } from "../platform/json.ts";
 import { packageRoot } from "../platform/paths.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
+import { bitsOf, type ExportFormat, isModelFormat, type ModelFormat } from "../recipe/formats.ts";
 import { runStep, type StepOptions } from "../runners/local.ts";
 import type { Family } from "../schemas/generated/family.ts";
+import { availableThreads, SMALL_MODEL_BYTES } from "./llama/threads.ts";
 import { findLlamaFiles } from "./llama-files.ts";
-
-/** Formats that `quantizeModel` makes; `f16` is `exportF16`'s. */
-export const QUANTIZATIONS = ["q8_0", "q4_k_m", "q4_k_s", "q5_k_m"] as const;
 
 /** Positions at which the f16 file is compared with the trained model. */
 export const F16_POSITIONS = 2000;
@@ -29,7 +28,10 @@ export interface ExportMetadata {
   readonly tools: readonly string[];
   /** Figures of the training; those that time and memory decide are left out (`TRAINING_FIGURES`). */
   readonly training: JsonObject;
-  readonly recipeKey?: string;
+  /** Digest of the rendered samples that were trained on. */
+  readonly datasetHash?: string;
+  /** Digest of how the recipe has it trained; undefined where no recipe is at hand. */
+  readonly recipeHash?: string;
 }
 
 export interface ExportSpec {
@@ -51,8 +53,10 @@ export interface QuantizeSpec {
   /** The f16 GGUF. */
   readonly input: string;
   readonly output: string;
-  /** One of `QUANTIZATIONS`. */
-  readonly format: string;
+  /** Any but `f16` and `lora`. */
+  readonly format: ExportFormat;
+  /** What `makeImatrix` wrote; undefined: every weight counts the same. */
+  readonly imatrix?: string;
   /** rendered.jsonl: what the files are compared on. */
   readonly rows: string;
   /** Default `QUANTIZED_POSITIONS`. */
@@ -60,6 +64,22 @@ export interface QuantizeSpec {
   /** False: no comparison. Default true. */
   readonly verify?: boolean;
 }
+
+export interface ImatrixSpec {
+  /** The f16 GGUF. */
+  readonly input: string;
+  /** rendered.jsonl: what is looked at. */
+  readonly rows: string;
+  readonly output: string;
+}
+
+export interface LoraSpec extends Omit<ExportSpec, "positions"> {
+  /** The f16 GGUF that base and adapter are compared with. */
+  readonly merged: string;
+}
+
+/** `tensors` in the matrix, `positions` that it was taken from. */
+export type ImatrixFigures = JsonObject & { readonly bytes: number; readonly seconds: number; readonly tensors: number; readonly positions: number };
 
 /** `bytes` of the file; `seconds` taken; `kl` (mean, nats) and `top1`, `top1_clear` (shares) over `positions`; more in verify.py. */
 export type ExportFigures = JsonObject & { readonly bytes: number; readonly seconds: number; readonly kl?: number; readonly top1?: number };
@@ -94,7 +114,52 @@ export async function exportF16(spec: ExportSpec, o: StepOptions): Promise<Resul
         libraries: files.value.libraries,
         scratch: join(o.scratch, "export"),
         ...(spec.family.thinking === null ? {} : { thinking: { ...spec.family.thinking } }),
-        ...(spec.verify === false ? {} : { verify: { rows: spec.rows, positions: spec.positions ?? F16_POSITIONS } }),
+        ...(spec.verify === false
+          ? {}
+          : { verify: { rows: spec.rows, positions: spec.positions ?? F16_POSITIONS }, speed: { threads: threadsFor(spec.family.parameters * 2) } }),
+      },
+      o,
+    ),
+    spec.verify !== false,
+  );
+}
+
+/** Threads that a model of so many bytes is fastest with, as when it is used. */
+const threadsFor = (bytes: number): number => (bytes < SMALL_MODEL_BYTES ? 1 : availableThreads());
+
+/** Finds out which weights matter on the training samples. Failures as `exportF16`'s. */
+export async function makeImatrix(spec: ImatrixSpec, o: StepOptions): Promise<Result<ImatrixFigures>> {
+  const files = findLlamaFiles();
+  if (!files.ok) return files;
+  // llama.cpp stops after every product to be looked at: threads that wait for each other cost even more than they do otherwise.
+  const threads = threadsFor((await stat(spec.input).catch(() => undefined))?.size ?? 0);
+  const made = stepFigures(await runStep("imatrix", { v: 1, ...spec, threads, libraries: files.value.libraries }, o));
+  if (!made.ok) return made;
+  return hasNumbers(made.value, ["bytes", "seconds", "tensors", "positions"])
+    ? ok(made.value as ImatrixFigures)
+    : err({ code: "step/protocol", message: "the step did not say what it looked at", exit: EXIT.failed });
+}
+
+/**
+ * Writes the adapter alone as GGUF, and proves that over the base's own file it is what was trained: as close to the merged file as the
+ * base's quantization lets it be. Failures as `exportF16`'s.
+ */
+export async function exportLora(spec: LoraSpec, o: StepOptions): Promise<Result<ExportFigures>> {
+  const files = findLlamaFiles();
+  if (!files.ok) return files;
+  return figuresOf(
+    await runStep(
+      "export_lora",
+      {
+        v: 1,
+        base: { ...spec.base },
+        adapter: spec.adapter,
+        output: spec.output,
+        metadata: ggufMetadata(spec.metadata, spec.family),
+        converter: { ...files.value.converter },
+        libraries: files.value.libraries,
+        scratch: join(o.scratch, "lora"),
+        ...(spec.verify === false ? {} : { verify: { merged: spec.merged, rows: spec.rows, positions: QUANTIZED_POSITIONS } }),
       },
       o,
     ),
@@ -106,8 +171,11 @@ export async function exportF16(spec: ExportSpec, o: StepOptions): Promise<Resul
 export async function quantizeModel(spec: QuantizeSpec, o: StepOptions): Promise<Result<ExportFigures>> {
   const files = findLlamaFiles();
   if (!files.ok) return files;
-  const { stat } = await import("node:fs/promises");
-  const space = await enoughSpace(dirname(spec.output), (await stat(spec.input)).size * 0.6, `the ${spec.format} model`);
+  if (!isModelFormat(spec.format) || spec.format === "f16") throw new Error(`${spec.format} is no quantization`);
+  const { size } = await stat(spec.input);
+  const bytes = sizeOf(size, spec.format);
+  // With a matrix the same format is made without it too, for comparison, and is gone again.
+  const space = await enoughSpace(dirname(spec.output), spec.imatrix === undefined ? bytes : 2 * bytes, `the ${spec.format} model`);
   if (space !== undefined) return err(space);
   return figuresOf(
     await runStep(
@@ -118,13 +186,21 @@ export async function quantizeModel(spec: QuantizeSpec, o: StepOptions): Promise
         output: spec.output,
         format: spec.format,
         libraries: files.value.libraries,
-        ...(spec.verify === false ? {} : { verify: { rows: spec.rows, positions: spec.positions ?? QUANTIZED_POSITIONS } }),
+        ...(spec.imatrix === undefined ? {} : { imatrix: spec.imatrix }),
+        ...(spec.verify === false
+          ? {}
+          : { verify: { rows: spec.rows, positions: spec.positions ?? QUANTIZED_POSITIONS }, speed: { threads: threadsFor(bytes) } }),
       },
       o,
     ),
     spec.verify !== false,
   );
 }
+
+/** Bytes that a format takes at most, from those of the f16 file: where rows do not fit its blocks it comes out larger than its name says. */
+const sizeOf = (f16Bytes: number, format: ModelFormat): number => Math.ceil((f16Bytes * Math.max(bitsOf(format), FALLBACK_BITS)) / 16);
+/** q5_0's, which is what a q4_k tensor falls back to; the embedding takes q8_0. */
+const FALLBACK_BITS = 6;
 
 /** The metadata as keys of a GGUF. Exported for its test. */
 export function ggufMetadata(m: ExportMetadata, family: Family): JsonObject {
@@ -136,7 +212,8 @@ export function ggufMetadata(m: ExportMetadata, family: Family): JsonObject {
     "mcp_forge.toolset_hash": m.toolsetHash,
   };
   if (m.tools.length > 0) out["mcp_forge.tools"] = [...m.tools]; // a GGUF cannot hold an empty array
-  if (m.recipeKey !== undefined) out["mcp_forge.recipe_key"] = m.recipeKey;
+  if (m.datasetHash !== undefined) out["mcp_forge.dataset_hash"] = m.datasetHash;
+  if (m.recipeHash !== undefined) out["mcp_forge.recipe_hash"] = m.recipeHash;
   for (const name of TRAINING_FIGURES) {
     const value = m.training[name];
     if (typeof value === "number") out[`mcp_forge.training.${name}`] = value;
@@ -168,12 +245,16 @@ const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 1e
 /** Codes of the steps that speak of the environment, not of the model. */
 const ENVIRONMENT_CODES = new Set(["export/converter", "export/llama-cpp-library", "export/llama-cpp-release", "export/llama-cpp-layout"]);
 
-function figuresOf(result: Result<JsonObject>, verified: boolean): Result<ExportFigures> {
-  if (!result.ok) return ENVIRONMENT_CODES.has(result.error.code) ? err({ ...result.error, exit: EXIT.environment }) : result;
+const stepFigures = (result: Result<JsonObject>): Result<JsonObject> =>
+  !result.ok && ENVIRONMENT_CODES.has(result.error.code) ? err({ ...result.error, exit: EXIT.environment }) : result;
+
+function figuresOf(found: Result<JsonObject>, verified: boolean): Result<ExportFigures> {
+  const result = stepFigures(found);
+  if (!result.ok) return result;
   return hasFigures(result.value, verified)
     ? ok(result.value)
     : err({ code: "step/protocol", message: "the export step did not say how large and how faithful its file is", exit: EXIT.failed });
 }
 
-const hasFigures = (f: JsonObject, verified: boolean): f is ExportFigures =>
-  ["bytes", "seconds", ...(verified ? ["kl", "top1"] : [])].every((name) => typeof f[name] === "number");
+const hasNumbers = (f: JsonObject, names: readonly string[]): boolean => names.every((name) => typeof f[name] === "number");
+const hasFigures = (f: JsonObject, verified: boolean): f is ExportFigures => hasNumbers(f, ["bytes", "seconds", ...(verified ? ["kl", "top1"] : [])]);

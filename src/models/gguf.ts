@@ -4,7 +4,7 @@
  *
  * Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3.
  */
-import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 
 /** Metadata and the list of tensors are looked for in so many bytes at the beginning; the largest part of it is the vocabulary. */
 const READ = 32 << 20;
@@ -22,6 +22,8 @@ const BLOCKS: Readonly<Record<number, readonly [elements: number, bytes: number]
   ...{ 0: [1, 4], 1: [1, 2], 24: [1, 1], 25: [1, 2], 26: [1, 4], 27: [1, 8], 28: [1, 8], 30: [1, 2] },
   ...{ 2: [32, 18], 3: [32, 20], 6: [32, 22], 7: [32, 24], 8: [32, 34], 9: [32, 36], 20: [32, 18] },
   ...{ 10: [256, 84], 11: [256, 110], 12: [256, 144], 13: [256, 176], 14: [256, 210], 15: [256, 292] },
+  ...{ 16: [256, 66], 17: [256, 74], 18: [256, 98], 19: [256, 50], 21: [256, 110], 22: [256, 82], 23: [256, 136], 29: [256, 56] },
+  ...{ 34: [256, 54], 35: [256, 66], 39: [32, 17], 40: [64, 36], 41: [128, 18], 42: [64, 18] },
 };
 /** Where tensors begin, unless the metadata has another number: at multiples of so many bytes. */
 const ALIGNMENT = 32;
@@ -44,6 +46,52 @@ export interface GgufHeader {
   readonly metadata: ReadonlyMap<string, GgufValue>;
   readonly tensors: readonly { readonly name: string; readonly elements: number; readonly type: number }[];
 }
+
+/** A list of a metadata value: how long it is, and what it begins with. */
+export interface GgufList {
+  readonly count: number;
+  readonly first: readonly (string | number | boolean)[];
+}
+
+export interface GgufTensor {
+  readonly name: string;
+  readonly elements: number;
+  /** ggml's number of the type. */
+  readonly type: number;
+  /** Undefined where the type is not known. */
+  readonly bytes?: number;
+}
+
+/** A whole file, as far as it can be told without its weights. */
+export interface GgufContents {
+  readonly version: number;
+  readonly metadata: ReadonlyMap<string, string | number | boolean | GgufList>;
+  readonly tensors: readonly GgufTensor[];
+  /** The token texts under these places of the vocabulary, where it has them. */
+  readonly tokens: ReadonlyMap<number, string>;
+}
+
+/** Everything that a GGUF says of itself, its long lists as their lengths; a text where it cannot be read, which says why. */
+export function ggufContents(path: string): GgufContents | string {
+  const { size } = statSync(path);
+  // A file of hundreds of languages' tokens may have a large head; nothing that lies is read further than the second.
+  for (const most of [READ, MOST_READ]) {
+    try {
+      return new Reader(beginning(path, most)).contents();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      if (size > most && most < MOST_READ && !(error instanceof Nonsense) && !(error instanceof UnknownType)) continue;
+      return error instanceof Nonsense || error instanceof UnknownType ? error.message : `it ends within its metadata or its list of tensors, at byte ${size}`;
+    }
+  }
+  return `its metadata is longer than ${MOST_READ >> 20} MiB`;
+}
+
+const MOST_READ = 256 << 20;
+const MOST_KEYS = 1 << 16;
+/** Of a list so many values are kept. */
+const KEPT_ITEMS = 512;
+const MOST_DIMENSIONS = 4;
 
 /** A vocabulary has some hundred thousand. */
 const MOST_ITEMS = 1 << 20;
@@ -73,17 +121,19 @@ export function truncatedGguf(path: string): string | undefined {
   }
 }
 
-function beginning(path: string): Buffer {
+function beginning(path: string, most = READ): Buffer {
   const file = openSync(path, "r");
   try {
-    const buffer = Buffer.alloc(READ);
-    return buffer.subarray(0, readSync(file, buffer, 0, READ, 0));
+    const buffer = Buffer.alloc(Math.min(most, fstatSync(file).size));
+    return buffer.subarray(0, readSync(file, buffer, 0, buffer.length, 0));
   } finally {
     closeSync(file);
   }
 }
 
 class UnknownType extends RangeError {}
+/** What can be in no file. */
+class Nonsense extends RangeError {}
 
 /** Reads from the left to the right; a RangeError where the bytes end. */
 class Reader {
@@ -145,6 +195,66 @@ class Reader {
       tensors.push({ name, elements, type });
     }
     return { metadata, tensors };
+  }
+
+  contents(): GgufContents {
+    if (this.#text(4) !== "GGUF") throw new Nonsense("it does not begin as a GGUF does");
+    const version = this.#uint32();
+    if (version !== 2 && version !== 3) throw new Nonsense(`it is a GGUF of version ${version}, and only 2 and 3 can be read`);
+    const count = this.#uint64();
+    const keys = this.#uint64();
+    if (count > MOST_TENSORS || keys > MOST_KEYS) throw new Nonsense(`it says that it has ${count} tensors and ${keys} keys, which no model has`);
+    const metadata = new Map<string, string | number | boolean | GgufList>();
+    let vocabulary: number | undefined;
+    for (let left = keys; left > 0; left--) {
+      const name = this.#string();
+      const type = this.#uint32();
+      const at = this.#at;
+      if (type === ARRAY) metadata.set(name, this.#list());
+      else metadata.set(name, this.#value(type) as string | number | boolean);
+      if (name === "tokenizer.ggml.tokens" && type === ARRAY) vocabulary = at;
+    }
+    const tensors: GgufTensor[] = [];
+    for (let left = count; left > 0; left--) {
+      const name = this.#string();
+      const dimensions = this.#uint32();
+      if (dimensions > MOST_DIMENSIONS) throw new Nonsense(`the tensor ${tensors.length + 1} has ${dimensions} dimensions, which none has`);
+      let elements = 1;
+      for (let i = 0; i < dimensions; i++) elements *= this.#uint64();
+      if (!Number.isSafeInteger(elements)) throw new Nonsense(`the tensor ${tensors.length + 1} is larger than any can be`);
+      const type = this.#uint32();
+      this.#uint64();
+      const block = BLOCKS[type];
+      tensors.push({ name, elements, type, ...(block === undefined ? {} : { bytes: (elements / block[0]) * block[1] }) });
+    }
+    return { version, metadata, tensors, tokens: this.#tokens(vocabulary, metadata) };
+  }
+
+  /** The texts of the control tokens that the metadata names by number. */
+  #tokens(at: number | undefined, metadata: GgufContents["metadata"]): Map<number, string> {
+    const wanted = new Set([...metadata].flatMap(([key, value]) => (/^tokenizer\.ggml\.\w+_token_id$/.test(key) && typeof value === "number" ? [value] : [])));
+    const found = new Map<number, string>();
+    if (at === undefined || wanted.size === 0) return found;
+    this.#at = at;
+    if (this.#uint32() !== STRING) return found;
+    const last = Math.min(this.#uint64() - 1, Math.max(...wanted));
+    for (let i = 0; i <= last; i++) {
+      if (wanted.has(i)) found.set(i, this.#string());
+      else this.#move(this.#uint64());
+    }
+    return found;
+  }
+
+  #list(): GgufList {
+    const item = this.#uint32();
+    const count = this.#uint64();
+    if (item === ARRAY) throw new Nonsense("it has a list of lists, which no model has");
+    const first: GgufList["first"][number][] = [];
+    for (let i = 0; i < Math.min(count, KEPT_ITEMS); i++) first.push(this.#value(item) as string | number | boolean);
+    const left = count - first.length;
+    if (item !== STRING) this.#move(left * sizeOf(item));
+    else for (let i = 0; i < left; i++) this.#move(this.#uint64());
+    return { count, first };
   }
 
   #value(type: number): GgufValue {

@@ -21,7 +21,7 @@ export interface Hyperparameters {
   readonly warmup_steps: number;
   /** Longest sample with its prompt, in tokens; raised to the longest there is within the model's window. */
   readonly max_tokens: number;
-  readonly batching: "shared_prefix" | "padded";
+  readonly batching: "shared_prefix" | "packed" | "padded";
   /** Whether every second step reads the tools in another order (examples.ts). */
   readonly shuffle_tools: boolean;
   /** Token budget of a row: the knob for memory. */

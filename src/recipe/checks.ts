@@ -5,6 +5,8 @@
 import { existsSync, realpathSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { notAvailable } from "./available.ts";
+import { exportChoice, imatrixOf, isModelFormat } from "./formats.ts";
+import { trainKeys } from "./train-keys.ts";
 import type { Recipe, RecipePath, ResolvedRecipe } from "./types.ts";
 
 /** A complaint about the value (or, with `key`, about the key) at a path. */
@@ -24,8 +26,10 @@ export function contradictions(written: Recipe, recipe: ResolvedRecipe): Complai
     ...weights(written),
     ...serverKeys(recipe),
     ...modelKeys(recipe),
+    ...trainKeys(recipe),
     ...teacherKeys(recipe),
     ...gateKeys(recipe),
+    ...exportKeys(recipe),
     ...notAvailable(recipe).map((row) => ({ ...row, code: "not-available" })),
   ];
 }
@@ -121,6 +125,37 @@ function modelKeys({ model }: ResolvedRecipe): Complaint[] {
       message: `\`${key}\` goes with \`${owner}\`, which this model does not have`,
       hint: `remove \`${key}\``,
     }));
+}
+
+function exportKeys(recipe: ResolvedRecipe): Complaint[] {
+  const exports = recipe.exports.map(exportChoice);
+  const complaints: Complaint[] = exports.flatMap(({ format, imatrix }, i) => {
+    if (exports.findIndex((e) => e.format === format) < i)
+      return [{ path: ["exports", i], code: "duplicate", message: `\`exports\` lists \`${format}\` twice`, hint: "keep one of the two" }];
+    const wants = imatrixOf(format);
+    if (imatrix && wants === "never") {
+      const why = format === "lora" ? "`lora` is no quantization" : `\`${format}\` rounds every weight by itself`;
+      return [{ path: ["exports", i, "imatrix"], code: "stray-key", message: `${why}: no importance matrix changes it`, hint: "remove `imatrix`" }];
+    }
+    if (!imatrix && wants === "needed")
+      return [
+        {
+          path: ["exports", i, "imatrix"],
+          code: "missing-key",
+          message: `\`${format}\` cannot be made without an importance matrix: llama.cpp refuses to round to so few bits blindly`,
+          hint: "remove `imatrix: false`, or choose a format of more bits (`q3_k_m`)",
+        },
+      ];
+    return [];
+  });
+  if (!exports.some((e) => isModelFormat(e.format)))
+    complaints.push({
+      path: ["exports"],
+      code: "missing-key",
+      message: "`exports` names only `lora`, which is no model by itself: nothing could be validated or packed",
+      hint: "name a format that runs beside it: `exports: [q8_0, lora]`",
+    });
+  return complaints;
 }
 
 const HOSTED_KEYS = ["model", "base_url", "concurrency", "rpm", "tpm", "budget_usd", "price_usd", "temperature", "batch"] as const;

@@ -28,6 +28,7 @@ export function withDefaults(recipe: Recipe): Omit<ResolvedRecipe, "statedTools"
     data: {
       samples: data.samples ?? 500,
       min_per_tool: minPerTool,
+      calls_per_server: data.calls_per_server ?? 2000,
       teacher: { provider: "builtin", ...data.teacher },
       augment: { factor: data.augment?.factor ?? (isHosted(data) ? HOSTED_FACTOR : 1), by: data.augment?.by ?? "builtin" },
       scenarios: data.scenarios === undefined ? { ...DEFAULT_SCENARIOS } : { ...NO_SCENARIOS, ...data.scenarios },
@@ -37,6 +38,10 @@ export function withDefaults(recipe: Recipe): Omit<ResolvedRecipe, "statedTools"
       qa: {
         schema_pass_rate: 0.98,
         min_samples_per_tool: Math.min(10, minPerTool),
+        plan_met: 0.9,
+        scenarios_covered: 1,
+        max_self_similarity: 0.5,
+        max_too_long: 0,
         max_shared_frames: 0,
         max_shared_prompts: 0,
         max_near_prompts: 0,

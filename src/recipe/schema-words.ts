@@ -59,7 +59,7 @@ export function keysAt(path: readonly (string | number)[]): string[] {
 /** The words that a value at `path` may be, where they are a fixed set. */
 export function wordsAt(path: readonly (string | number)[]): string[] {
   const node = schemaAt(path);
-  return [node, ...(node?.anyOf ?? [])].flatMap((n) => n?.enum ?? []).map(String);
+  return [node, ...(node?.anyOf ?? []).map(follow)].flatMap((n) => n?.enum ?? []).map(String);
 }
 
 /** Where else in a recipe a key belongs: `["train"]` for `learning_rate`. The shortest such path. */

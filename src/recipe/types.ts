@@ -21,9 +21,9 @@ import type {
 } from "../schemas/generated/forge.ts";
 import type { ProfileName, ProfileTable } from "./profiles.ts";
 
+export type { ExportChoice, ExportFormat } from "./formats.ts";
 export type { McpServer, Model, Recipe, Teacher, ToolSource, Train };
 
-export type ExportFormat = NonNullable<Recipe["exports"]>[number];
 export type ScenarioName = keyof Scenarios;
 /** The shares of the scenarios; `chain` only where the recipe asks for it. */
 export type ScenarioShares = Readonly<Record<Exclude<ScenarioName, "chain">, number> & { chain?: number }>;
@@ -44,19 +44,20 @@ export interface ResolvedRecipe {
   readonly train: Train;
   /** The profile's own numbers, before the family and the user. */
   readonly profileTable: ProfileTable;
-  readonly data: Required<Pick<Data, "samples" | "min_per_tool">> & {
+  readonly data: Required<Pick<Data, "samples" | "min_per_tool" | "calls_per_server">> & {
     readonly teacher: Teacher & Required<Pick<Teacher, "provider">>;
     readonly augment: { readonly factor: number; readonly by: "builtin" | "teacher" | "synthetic-data-kit" };
     readonly scenarios: ScenarioShares;
   };
   readonly evaluation: Required<Omit<Evaluation, "cases">> & Pick<Evaluation, "cases">;
   readonly gates: {
-    readonly qa: Required<Omit<QaGate, "max_near_wordings" | "max_shared_values">> & QaGate;
+    readonly qa: Required<Omit<QaGate, `distinct_${1 | 2 | 3}` | "max_near_wordings" | "max_shared_values">> & QaGate;
     readonly validate: Required<ValidateGate>;
     readonly benchmark: BenchmarkGate & Required<Pick<BenchmarkGate, "no_tool_correctness">>;
     readonly decoding: NonNullable<Gates["decoding"]>;
   };
-  readonly exports: readonly ExportFormat[];
+  /** As written, each format once; `exportChoice` says what an entry means. */
+  readonly exports: NonNullable<Recipe["exports"]>;
   /** Relative to the recipe's folder. */
   readonly bundle: { readonly output: string };
 }

@@ -30,6 +30,8 @@ export interface PipelineContext {
   readonly unproven: boolean;
   /** Whether exported files are compared with the trained model. False only where a command says so; then it is in the keys. */
   readonly verifyExports: boolean;
+  /** Whether the recipe is the one that was trained by: false where a training is given in a folder. */
+  readonly trainedHere: boolean;
   /** Absolute path of the GGUF that the benchmark compares with; the untuned base where there is none. */
   readonly baselineModel?: string;
 }
@@ -103,6 +105,20 @@ export function baseSettings({ family, source }: PipelineContext): Record<string
     family: plain({ template, architecture, tokenizer, special_tokens: digestJson(special_tokens), context_tokens, thinking, plain_answers }),
   };
 }
+
+/**
+ * Digest of how the recipe has the model trained: every hyperparameter, decided, and the seed. The bundle (`training.config_hash`) and the GGUF
+ * (`mcp_forge.recipe_hash`) name it, so that the two can be told to be of one training.
+ */
+export const configHash = ({ hyperparameters, recipe: { seed, train } }: PipelineContext): string => {
+  const { eval_fraction, eval_steps, early_stopping_patience } = train;
+  return digestJson({
+    hyperparameters: plain(hyperparameters.values),
+    seed,
+    // What is held out is not learned, and where training stops decides the adapter.
+    ...(eval_fraction !== undefined && { evaluation: plain({ eval_fraction, eval_steps, early_stopping_patience }) }),
+  });
+};
 
 /** What stages write down of a project's own family, beside what `baseSettings` names. */
 export function familyWords({ family }: PipelineContext): Record<string, JsonValue> {

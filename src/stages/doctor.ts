@@ -13,7 +13,7 @@ import { type Family, type FolderSource, familyNames, getFamily } from "../model
 import { shownPath } from "../models/family-file.ts";
 import { absentFile, addAgain, folderOf } from "../models/folder.ts";
 import { findLlamaFiles } from "../models/llama-files.ts";
-import { memoryOf } from "../models/memory.ts";
+import { bytesAfterTraining, memoryOf } from "../models/memory.ts";
 import { isOffline } from "../platform/offline.ts";
 import { cacheDir, packageRoot } from "../platform/paths.ts";
 import { runProcess } from "../platform/process.ts";
@@ -216,9 +216,7 @@ function memory(needs: Needs): Finding {
 }
 
 async function disks(projectDir: string, env: NodeJS.ProcessEnv, python: PythonState, needs: Needs): Promise<Finding[]> {
-  const { parameters } = needs.family;
-  // The merged model in float32, the f16 file, each export and its copy in the bundle: at most 2 bytes a parameter each.
-  const run = Math.max(DISK_RUN, parameters * (6 + 4 * needs.exports));
+  const run = Math.max(DISK_RUN, bytesAfterTraining(needs.family, needs.exports));
   const findings: Finding[] = [];
   for (const [name, path] of [
     ["cache", cacheDir(env)],

@@ -5,19 +5,20 @@
  * untuned base model itself, so that what it knew stays as it was; a family that knows nothing has sentences for them.
  */
 import { readFile, writeFile } from "node:fs/promises";
-import type { Generation, SynthesisPlan } from "../data/types.ts";
+import type { Generation, GenerationStatistics, SynthesisPlan } from "../data/types.ts";
 import type { StageContext, StageDefinition } from "../engine/stage.ts";
 import type { Spending } from "../models/hosted/client.ts";
 import { fixedAnswers } from "../models/plain-answers.ts";
+import { EXIT } from "../platform/exit.ts";
 import { toJsonLines } from "../platform/json.ts";
-import { ok, type Result } from "../platform/result.ts";
+import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import type { ToolSession } from "../tools/types.ts";
-import { baseSettings, fakedFiles, llamaRuntime, modelSlice, type PipelineContext, toolSlice, toolsInUse, view } from "./context.ts";
+import { baseSettings, fakedFiles, llamaRuntime, modelSlice, type PipelineContext, stateFolder, toolSlice, toolsInUse, view } from "./context.ts";
 import { kitSettings, openTeacher, readingOf, saySpending, teacherFile, teacherSlice } from "./teacher.ts";
 import { openSession } from "./tool-session.ts";
 
-export const VERSION = 8;
+export const VERSION = 9;
 
 export function generateStage(c: PipelineContext): StageDefinition {
   const { recipe } = c;
@@ -30,6 +31,7 @@ export function generateStage(c: PipelineContext): StageDefinition {
       seed: recipe.seed,
       "data.samples": recipe.data.samples,
       "data.min_per_tool": recipe.data.min_per_tool,
+      "data.calls_per_server": recipe.data.calls_per_server,
       "data.teacher": teacherSlice(recipe),
       "data.augment": { ...recipe.data.augment },
       "data.scenarios": { ...recipe.data.scenarios },
@@ -57,6 +59,7 @@ export function generateStage(c: PipelineContext): StageDefinition {
       if (!made.ok) return made;
       const { spent } = made.value;
       const { train, heldout, statistics: counted } = made.value.generation;
+      if (train.length === 0 && plan.train.length > 0) return err(nothingMade(c, counted));
       const missing = await notMade(c, toolset, counted.short.length);
       const statistics = { ...counted, warnings: [...counted.warnings, ...missing] };
       for (const message of statistics.warnings) emit({ type: "log", level: "warning", message });
@@ -77,6 +80,17 @@ export function generateStage(c: PipelineContext): StageDefinition {
         summary: `${train.length} samples, ${heldout.length} evaluation cases`,
       });
     },
+  };
+}
+
+/** The failure of data without a single sample. */
+export function nothingMade(c: PipelineContext, { planned, short, warnings }: GenerationStatistics): Failure {
+  const hosted = c.recipe.data.teacher.provider.startsWith("openai") ? `what the teacher wrote lies in ${stateFolder(c, "teacher")}; ` : "";
+  return {
+    code: "data/nothing-made",
+    message: [`none of ${planned} conversations passed the checks: ${short[0]?.reason ?? "no reason is known"}`, ...warnings.slice(1, 6)].join("\n"),
+    hint: `${hosted}a stronger model, or clearer descriptions of the tools, may help`,
+    exit: EXIT.failed,
   };
 }
 
@@ -168,6 +182,7 @@ export async function makeData(c: PipelineContext, o: DataWanted): Promise<Resul
       ...(plainAnswer === undefined && { fits: holdsConversations(createRenderer(c.family), toolset.tools, c.family.context_tokens, countTokens) }),
       augment: factor,
       reword: augment.by !== "builtin",
+      callsPerServer: c.recipe.data.calls_per_server,
       session,
       answerPlain: base?.value.answerPlain ?? fixed ?? (async (questions: string[]) => ok(questions.map(() => ""))),
       signal,
@@ -176,7 +191,10 @@ export async function makeData(c: PipelineContext, o: DataWanted): Promise<Resul
     const made = await generate(input, writer.value.teacher);
     const spent = writer.value.spending();
     if (spent !== undefined) emit({ type: "log", level: "info", message: saySpending(spent) });
-    return made.ok ? ok({ generation: made.value, spent }) : made;
+    if (!made.ok) return made;
+    const { refused, statistics } = made.value;
+    const warnings = [...statistics.warnings, ...(writer.value.sayRefused?.(refused) ?? [])];
+    return ok({ generation: { ...made.value, statistics: { ...statistics, warnings } }, spent });
   } finally {
     await session.close();
     if (base?.ok) await base.value.close();

@@ -9,7 +9,7 @@ import { ok } from "../platform/result.ts";
 import { type PipelineContext, toolFiles, toolSlice, view } from "./context.ts";
 import { openSession } from "./tool-session.ts";
 
-export const VERSION = 3;
+export const VERSION = 4;
 
 export function inspectStage(c: PipelineContext): StageDefinition {
   return {

@@ -14,12 +14,15 @@ import type { LoopRecord } from "../schemas/generated/loop-record.ts";
 import type { QaReport } from "../schemas/generated/qa-report.ts";
 import type { Sample } from "../schemas/generated/sample.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
-import { baseSettings, familyWords, modelSlice, type PipelineContext, plain, sampleSource, toolSlice } from "./context.ts";
+import { baseSettings, configHash, familyWords, modelSlice, type PipelineContext, plain, sampleSource, toolSlice } from "./context.ts";
 import { evaluationInputs } from "./evaluation-inputs.ts";
 import { gateFigures } from "./figures.ts";
 import { gate, gateId } from "./gates.ts";
 
 export const VERSION = 3;
+
+/** What the adapter alone is called in the graph. */
+const LORA = "lora";
 
 /** Figures of the README's table, most important first. */
 const SHOWN = [
@@ -33,7 +36,7 @@ const SHOWN = [
   "no_tool_correctness",
 ];
 
-export function packStage(c: PipelineContext, formats: readonly string[]): StageDefinition {
+export function packStage(c: PipelineContext, formats: readonly string[], lora = false): StageDefinition {
   const { recipe, unproven } = c;
   const measured = recipe.evaluation.benchmark;
   const perFormat: Record<string, InputRef> = {};
@@ -43,6 +46,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
     perFormat[`validation_${format}`] = { stage: `validate:${format}`, output: "report" };
     if (measured) perFormat[`benchmark_${format}`] = { stage: `benchmark:${format}`, output: "report" };
   }
+  if (lora) perFormat.adapter = { stage: `export:${LORA}`, output: "model" };
   const first = formats[0] as string;
   const constrained = recipe.gates.decoding === "constrained";
   return {
@@ -53,7 +57,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
     recipe: {
       name: recipe.name,
       profile: recipe.profile,
-      exports: [...formats],
+      exports: lora ? [...formats, LORA] : [...formats],
       tools: toolSlice(c, { execute: true }),
       "gates.decoding": recipe.gates.decoding,
       ...(measured ? {} : { "evaluation.benchmark": false }),
@@ -74,16 +78,13 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
     resources: { cpu: 1 },
     verifyInputs: true,
     async run({ inputs, outputs, recordedAt, signal, emit }) {
-      const [{ packBundle }, { ensureBase }, { createRenderer }, { toolCallGrammar }, { compare, overallScore }, { digestText }, { canonicalJson }] =
-        await Promise.all([
-          import("../bundle/pack.ts"),
-          import("../models/base.ts"),
-          import("../models/render.ts"),
-          import("../evaluation/grammar.ts"),
-          import("../evaluation/figures.ts"),
-          import("../platform/hash.ts"),
-          import("../platform/json.ts"),
-        ]);
+      const [{ packBundle }, { ensureBase }, { createRenderer }, { toolCallGrammar }, { compare, overallScore }] = await Promise.all([
+        import("../bundle/pack.ts"),
+        import("../models/base.ts"),
+        import("../models/render.ts"),
+        import("../evaluation/grammar.ts"),
+        import("../evaluation/figures.ts"),
+      ]);
       const text = (name: string): Promise<string> => readFile(inputs[name] as string, "utf8");
       const json = async <T>(name: string): Promise<T> => JSON.parse(await text(name)) as T;
       const base = await ensureBase(c.family, c.sourceName, { signal, onProgress: emit });
@@ -103,6 +104,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
         name: recipe.name,
         createdAt: recordedAt,
         models: formats.map((format) => ({ format, path: inputs[`model_${format}`] as string })),
+        ...(inputs.adapter === undefined ? {} : { adapter: inputs.adapter }),
         toolset,
         sources: recipe.statedTools,
         family: c.family,
@@ -117,7 +119,7 @@ export function packStage(c: PipelineContext, formats: readonly string[]): Stage
           license: c.family.licence,
         },
         training: {
-          config_hash: digestText(canonicalJson({ hyperparameters: c.hyperparameters.values, seed: recipe.seed })),
+          config_hash: configHash(c),
           profile: recipe.profile,
           epochs: training.figures.epochs ?? c.hyperparameters.values.epochs,
           final_loss: training.figures.final_loss ?? null,

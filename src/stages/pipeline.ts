@@ -2,7 +2,7 @@
  * The graph of a recipe: every stage and gate in order. Reads nothing but the recipe, the family file that it may name, and the program's
  * own data files, imports no domain code that runs, and so costs next to nothing on an unchanged apply.
  *
- *   inspect > generate (> decontaminate) > qa > train > export:f16 > export:FORMAT > validate:FORMAT > benchmark:FORMAT > pack
+ *   inspect > generate (> decontaminate) > qa > train > export:f16 (> imatrix) > export:FORMAT > validate:FORMAT > benchmark:FORMAT > pack
  */
 import { dirname, join, resolve } from "node:path";
 import type { NodeDefinition } from "../engine/stage.ts";
@@ -11,12 +11,13 @@ import { familyOfModel } from "../models/family-file.ts";
 import { headStartOf, trainingOf } from "../models/head-start.ts";
 import { resolveHyperparameters } from "../models/hyperparameters.ts";
 import { err, ok, type Result } from "../platform/result.ts";
+import { exportChoice, isModelFormat } from "../recipe/formats.ts";
 import type { LoadedRecipe } from "../recipe/types.ts";
 import { baselineStage } from "./baseline.ts";
 import { benchmarkStage } from "./benchmark.ts";
 import type { PipelineContext } from "./context.ts";
 import { decontaminateStage } from "./decontaminate.ts";
-import { exportF16Stage, quantizeStage } from "./export.ts";
+import { exportF16Stage, exportLoraStage, imatrixStage, quantizeStage } from "./export.ts";
 import { gate } from "./gates.ts";
 import { generateStage } from "./generate.ts";
 import { inspectStage } from "./inspect.ts";
@@ -42,6 +43,8 @@ export interface Pipeline {
 export interface PipelineOptions {
   /** Pack although gates refused, and say so in every file. */
   readonly unproven?: boolean;
+  /** False: the training is somebody's folder, of which this recipe says nothing (`forge export --model`). Default true. */
+  readonly trainedHere?: boolean;
   /** False: `export --skip-verify`. Default true. */
   readonly verifyExports?: boolean;
   /** A GGUF that the benchmark compares with, in place of the untuned base. */
@@ -76,19 +79,26 @@ export function buildPipeline(loaded: LoadedRecipe, options: PipelineOptions = {
     hyperparameters,
     unproven: options.unproven === true,
     verifyExports: options.verifyExports !== false,
+    trainedHere: options.trainedHere !== false,
     ...(options.baselineModel === undefined ? {} : { baselineModel: resolve(options.baselineModel) }),
   };
-  const formats = [...new Set(recipe.exports)];
+  // The adapter alone is no model: it is made and packed, and what is measured is what holds it.
+  const chosen = recipe.exports.map(exportChoice);
+  const models = chosen.filter((e) => isModelFormat(e.format));
+  const formats = models.map((e) => e.format);
+  const lora = models.length < chosen.length;
   const nodes: NodeDefinition[] = [inspectStage(context), generateStage(context)];
   if (recipe.evaluation.cases !== undefined) nodes.push(decontaminateStage(context, recipe.evaluation.cases));
   nodes.push(qaStage(context), gate(context, "qa", "qa"), trainStage(context), exportF16Stage(context));
-  for (const format of formats) if (format !== "f16") nodes.push(quantizeStage(context, format));
+  if (models.some((e) => e.imatrix)) nodes.push(imatrixStage(context));
+  for (const choice of models) if (choice.format !== "f16") nodes.push(quantizeStage(context, choice));
+  if (lora) nodes.push(exportLoraStage(context));
   if (recipe.evaluation.baseline && recipe.evaluation.benchmark) nodes.push(baselineStage(context));
   for (const format of formats) {
     nodes.push(validateStage(context, format), gate(context, "validate", `validate:${format}`));
     if (recipe.evaluation.benchmark) nodes.push(benchmarkStage(context, format), gate(context, "benchmark", `benchmark:${format}`));
   }
-  nodes.push(packStage(context, formats));
+  nodes.push(packStage(context, formats, lora));
   const file = loaded.file;
   return ok({
     nodes: context.unproven ? withoutGates(nodes) : nodes,

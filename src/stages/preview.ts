@@ -5,10 +5,9 @@
 import type { Sample } from "../data/types.ts";
 import type { StageContext } from "../engine/stage.ts";
 import type { Spending } from "../models/hosted/client.ts";
-import { EXIT } from "../platform/exit.ts";
 import { err, ok, type Result } from "../platform/result.ts";
-import { type PipelineContext, stateFolder } from "./context.ts";
-import { makeData, planOf } from "./generate.ts";
+import type { PipelineContext } from "./context.ts";
+import { makeData, nothingMade, planOf } from "./generate.ts";
 import { teacherFile } from "./teacher.ts";
 import { openSession } from "./tool-session.ts";
 
@@ -49,13 +48,7 @@ export async function previewData(c: PipelineContext, n: number, o: Pick<StageCo
   }).finally(() => session.close());
   if (!made.ok) return made;
   const { generation, spent } = made.value;
-  if (generation.train.length === 0 && plan.train.length > 0)
-    return err({
-      code: "data/nothing-made",
-      message: `none of ${plan.train.length} conversations passed the checks: ${generation.statistics.short[0]?.reason ?? "no reason is known"}`,
-      hint: `what the teacher wrote lies in ${stateFolder(c, "teacher")}; a stronger model, or clearer descriptions of the tools, may help`,
-      exit: EXIT.failed,
-    });
+  if (generation.train.length === 0 && plan.train.length > 0) return err(nothingMade(c, generation.statistics));
   const shown = plan.train.length;
   const wholeUsd = spent === undefined || spent.usd === null || shown === 0 ? null : (spent.usd / shown) * (written.length + whole.evaluation.length);
   return ok({ samples: generation.train, short: generation.statistics.short, written: written.length + whole.evaluation.length, spent, wholeUsd });

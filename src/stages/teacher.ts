@@ -4,7 +4,7 @@
  */
 import { join, resolve } from "node:path";
 import type { Teacher } from "../data/teacher/teacher.ts";
-import type { SynthesisPlan } from "../data/types.ts";
+import type { RefusedConversation, SynthesisPlan } from "../data/types.ts";
 import type { StageContext } from "../engine/stage.ts";
 import type { HostedModel, Spending } from "../models/hosted/client.ts";
 import { EXIT } from "../platform/exit.ts";
@@ -57,6 +57,8 @@ export interface OpenTeacher {
   readonly teacher: Teacher | undefined;
   /** What it cost so far; undefined where nothing can be charged. */
   spending(): Spending | undefined;
+  /** What is to be said of somebody's own conversations that were refused. */
+  sayRefused?(refused: readonly RefusedConversation[]): string[];
 }
 
 export interface TeacherContext {
@@ -77,7 +79,13 @@ export async function openTeacher(c: PipelineContext, o: TeacherContext): Promis
     if (c.family.thinking !== null) o.emit({ type: "log", level: "warning", message: NO_THOUGHTS });
     return ok({ teacher: undefined, spending: () => undefined });
   }
-  if (said.provider === "file") return openFile(c, o);
+  if (said.provider === "file") {
+    const { openFile } = await import("./teacher-file.ts");
+    const { seed, data } = c.recipe;
+    const wanted = { name: said.path as string, file: o.file as string, seed, factor: data.augment.factor, thinking: c.family.thinking !== null };
+    const opened = await openFile({ ...wanted, toolset, plan: o.plan, emit: o.emit });
+    return opened.ok ? ok({ ...opened.value, spending: () => undefined }) : opened;
+  }
   const keyName = said.provider === "openai" ? "OPENAI_API_KEY" : OTHER_TEACHER_KEY;
   const key = process.env[keyName] ?? "";
   if (key === "" && said.provider === "openai") return err(NO_KEY);
@@ -135,55 +143,6 @@ async function byKit(
   const o = { model, name, temperature: data.teacher.temperature ?? TEMPERATURE, signal, emit, logFile: work.logFile, scratch: join(work.scratch, "kit") };
   return ok(rewordedByKit(teacher, seed, `synthetic-data-kit ${kitVersion()}`, (entries) => rewordByKit(entries, o)));
 }
-
-async function openFile(c: PipelineContext, { toolset, plan, file, emit }: TeacherContext): Promise<Result<OpenTeacher>> {
-  const [{ foreignWords, importSamples, readBytes }, { fileTeacher }, { builtinTeacher }, { seedsOf }, { readFile }] = await Promise.all([
-    import("../data/import.ts"),
-    import("../data/teacher/file/index.ts"),
-    import("../data/teacher/builtin/index.ts"),
-    import("../data/augment.ts"),
-    import("node:fs/promises"),
-  ]);
-  const name = c.recipe.data.teacher.path as string;
-  const { text, foreign } = readBytes(await readFile(file as string));
-  const { samples, unreadable } = importSamples(text.replace(/^\ufeff/, ""), false);
-  if (samples.length === 0) return err(nothingIn(name, unreadable[0]?.message));
-  const warn = (message: string) => emit({ type: "log", level: "warning", message });
-  if (foreign.length > 0) warn(`${name}: ${foreignWords(foreign)}`);
-  for (const { message } of unreadable.slice(0, 5)) warn(`${name}: ${message}`);
-  if (unreadable.length > 5) warn(`${name}: and ${unreadable.length - 5} more lines that are no conversation`);
-  const { seed, data } = c.recipe;
-  const varied = seedsOf(plan.train, data.augment.factor);
-  const slots = plan.train.filter((s) => !varied.has(s.id));
-  const thinking = c.family.thinking !== null;
-  const teacher = fileTeacher(samples, toolset, seed, slots, builtinTeacher(toolset, seed), thinking);
-  if (thinking && teacher.thinking < teacher.used)
-    warn(
-      `${name}: ${teacher.used - teacher.thinking} of ${teacher.used} conversations come without thoughts (\`reasoning_content\`): there the model learns to think nothing`,
-    );
-  if (teacher.unfit > 0)
-    warn(
-      `${name}: ${teacher.unfit} of ${samples.length} conversations are left out: a turn has up to four calls, each with its result behind it, all at once or each by itself, and their tools are among the recipe's`,
-    );
-  const over = samples.length - teacher.unfit - teacher.used;
-  if (over > 0)
-    warn(
-      `${name}: ${over} of ${samples.length} conversations have no place in ${slots.length} written ones; raise \`data.samples\`, or change \`data.scenarios\``,
-    );
-  emit({
-    type: "log",
-    level: "info",
-    message: `${teacher.used} conversations of ${name}; the builtin teacher writes the other ${slots.length - teacher.used} and the held-out cases`,
-  });
-  return ok({ teacher, spending: () => undefined });
-}
-
-const nothingIn = (name: string, first: string | undefined): Failure => ({
-  code: "teacher/no-conversations",
-  message: `${name} holds no conversation${first === undefined ? "" : `: ${first}`}`,
-  hint: "a line is one conversation in JSON, with a list `messages` as OpenAI's fine-tuning files have it",
-  exit: EXIT.usage,
-});
 
 /** For people: "1,240 replies of the teacher, 140 of them paid for before, $0.7412 now, $0.8300 in all". */
 export function saySpending({ requests, kept, cutOff, usd, now, cutOffUsd }: Spending): string {

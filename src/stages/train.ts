@@ -1,30 +1,37 @@
 /**
  * train: fine-tunes the base model with LoRA on the training samples, in a Python step. The samples are
- * rendered here, with the very renderer that evaluation uses, so that what is trained is what is asked.
+ * rendered here, with the very renderer that evaluation uses, so that what is trained is what is asked. Where the recipe says so a share of
+ * them is held out, and what training tells goes to trackers of experiments too, which decide nothing of what comes out.
  */
-import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import type { StageDefinition } from "../engine/stage.ts";
 import { trainingOf } from "../models/head-start.ts";
 import { forSamples } from "../models/hyperparameters.ts";
-import { parseJsonLines, toJsonLines } from "../platform/json.ts";
-import { ok } from "../platform/result.ts";
+import { bytesAfterTraining } from "../models/memory.ts";
+import { trackersOf } from "../models/tracking.ts";
+import { EXIT } from "../platform/exit.ts";
+import { type JsonObject, parseJsonLines, toJsonLines } from "../platform/json.ts";
+import { err, ok, type Result } from "../platform/result.ts";
+import { decisive } from "../recipe/train-keys.ts";
+import type { Train } from "../recipe/types.ts";
 import { pythonRuntime } from "../runners/python-env.ts";
 import type { Sample } from "../schemas/generated/sample.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
-import { baseSettings, modelWords, type PipelineContext, sampleSource } from "./context.ts";
+import { baseSettings, modelWords, type PipelineContext, sampleSource, view } from "./context.ts";
 
 export const VERSION = 7;
 
 export function trainStage(c: PipelineContext): StageDefinition {
   const { headStart } = c;
+  const { train } = c.recipe;
   const { examples: examplePlan } = trainingOf(c.family, headStart);
   return {
     kind: "stage",
     id: "train",
     title: "Fine-tune the model",
     version: VERSION,
-    recipe: { seed: c.recipe.seed, profile: c.recipe.profile, train: { ...c.recipe.train }, model: modelWords(c) },
+    recipe: { seed: c.recipe.seed, profile: c.recipe.profile, train: { ...decisive(train) }, model: modelWords(c) },
     settings: {
       ...baseSettings(c),
       ...(headStart === undefined ? {} : { head_start: headStart.digest }),
@@ -36,18 +43,25 @@ export function trainStage(c: PipelineContext): StageDefinition {
     inputs: { toolset: { stage: "inspect", output: "toolset" }, train: sampleSource(c) },
     after: ["gate:qa"],
     outputs: { adapter: "folder", rows: "file", training: "file" },
+    reports: { curve: "file" },
+    views: { training: view(c, "reports", "training.json"), curve: view(c, "reports", "training.csv") },
     resources: { cpu: 1, gpu: 1 },
     async run({ inputs, outputs, scratch, signal, emit, logFile }) {
-      const [{ runStep }, { ensureBase }, { createRenderer }, { examplesInSteps, trainingExamples }] = await Promise.all([
+      const [{ runStep }, { ensureBase }, { createRenderer }, { examplesInSteps, trainingExamples }, { curveCsv, readCurve }] = await Promise.all([
         import("../runners/local.ts"),
         import("../models/base.ts"),
         import("../models/render.ts"),
         import("../models/examples.ts"),
+        import("../models/learning-curve.ts"),
       ]);
+      const told = await trackersOf(train, { signal, emit });
+      if (!told.ok) return told;
       const base = await ensureBase(c.family, c.sourceName, { signal, onProgress: emit });
       if (!base.ok) return base;
       const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
-      const samples = parseJsonLines<Sample>(await readFile(inputs.train as string, "utf8"));
+      const parted = await part(parseJsonLines<Sample>(await readFile(inputs.train as string, "utf8")), train, c.recipe.seed);
+      if (!parted.ok) return parted;
+      const { samples, heldOut } = parted.value;
       const hyper = forSamples(c.hyperparameters, samples.length);
       const renderer = createRenderer(c.family);
       const rows = join(scratch, "rendered.jsonl");
@@ -62,6 +76,27 @@ export function trainStage(c: PipelineContext): StageDefinition {
           message: `\`train.shuffle_tools\` changes nothing here: ${whyInOneOrder(toolset.tools.length, examples.length)}`,
         });
       await writeFile(rows, toJsonLines(examples));
+      const held = join(scratch, "held-out.jsonl");
+      if (heldOut.length > 0) {
+        await writeFile(held, toJsonLines(trainingExamples(heldOut, renderer, toolset.tools, examplePlan)));
+        const share = ((100 * heldOut.length) / (samples.length + heldOut.length)).toFixed(0);
+        emit({
+          type: "log",
+          level: "info",
+          message: `${heldOut.length} of ${samples.length + heldOut.length} samples (${share} %) are held out for evaluation`,
+        });
+      }
+      // One of an interrupted run goes: a checkpoint holds it, and whoever follows the file must not see a step twice.
+      const curve = join(scratch, "curve.jsonl");
+      await rm(curve, { force: true });
+      const tracking = told.value.start({
+        curve,
+        run: `${c.recipe.name}${c.loaded.variant === undefined ? "" : `-${c.loaded.variant}`}-${basename(scratch).slice(0, 8)}`,
+        project: c.recipe.name,
+        folder: view(c, "tracking"),
+        config: { ...hyper, seed: c.recipe.seed, family: c.family.name, samples: samples.length, held_out: heldOut.length },
+        ...{ scratch, signal, emit, logFile },
+      });
       const result = await runStep(
         "train",
         {
@@ -75,22 +110,58 @@ export function trainStage(c: PipelineContext): StageDefinition {
           seed: c.recipe.seed,
           output: outputs.adapter as string,
           checkpoints: join(scratch, "checkpoints"),
+          ...(heldOut.length === 0
+            ? {}
+            : {
+                evaluation: {
+                  rows: held,
+                  ...(train.eval_steps === undefined ? {} : { steps: train.eval_steps }),
+                  ...(train.early_stopping_patience === undefined ? {} : { patience: train.early_stopping_patience }),
+                },
+              }),
+          ...(train.save_steps === undefined ? {} : { checkpoint_steps: train.save_steps }),
+          ...(train.save_total_limit === undefined ? {} : { checkpoints_kept: train.save_total_limit }),
+          gradient_checkpointing: { true: "on", false: "off", auto: "auto" }[String(train.gradient_checkpointing ?? "auto")] ?? "auto",
+          curve,
+          later_bytes: bytesAfterTraining(c.family, c.recipe.exports.length),
         },
         { scratch, logFile, signal, onEvent: emit },
       );
+      await tracking.end(result.ok);
       if (!result.ok) return result;
       await copyFile(rows, outputs.rows as string);
+      const learned = readCurve(await readFile(curve, "utf8"));
+      await writeFile(outputs.curve as string, curveCsv(learned));
       await writeFile(
         outputs.training as string,
-        `${JSON.stringify({ figures: result.value, hyperparameters: { ...c.hyperparameters, values: hyper }, head_start: headStart?.digest ?? null }, null, 2)}\n`,
+        `${JSON.stringify({ figures: result.value, hyperparameters: { ...c.hyperparameters, values: hyper }, head_start: headStart?.digest ?? null, curve: learned }, null, 2)}\n`,
       );
-      const f = result.value as Record<string, number>;
-      return ok({
-        figures: result.value,
-        summary: `${f.steps} steps, loss ${Number(f.final_loss).toFixed(3)}, ${Number(f.examples_per_second).toFixed(2)} examples/s`,
-      });
+      return ok({ figures: result.value, summary: summaryOf(result.value) });
     },
   };
+}
+
+/** One line of a training's figures. */
+function summaryOf(figures: JsonObject): string {
+  const f = figures as Record<string, number | boolean | undefined>;
+  const words = [`${f.steps} steps`, `loss ${Number(f.final_loss).toFixed(3)}`, `${Number(f.examples_per_second).toFixed(2)} examples/s`];
+  if (f.eval_loss !== undefined)
+    words.splice(2, 0, `${Number(f.eval_loss).toFixed(3)} on held-out samples${f.best_step === undefined ? "" : ` after step ${f.best_step}`}`);
+  return `${words.join(", ")}${f.stopped_early === true ? "; stopped early" : ""}`;
+}
+
+/** The samples to learn from, and those that only the loss is measured on. */
+async function part(all: Sample[], { eval_fraction }: Train, seed: number): Promise<Result<{ samples: readonly Sample[]; heldOut: readonly Sample[] }>> {
+  if (eval_fraction === undefined) return ok({ samples: all, heldOut: [] });
+  const { evalSplit } = await import("../data/eval-split.ts");
+  const { train, heldOut, wordings } = evalSplit(all, eval_fraction, seed);
+  if (heldOut.length > 0) return ok({ samples: train, heldOut });
+  return err({
+    code: "train/nothing-to-hold-out",
+    message: `no samples can be held out for \`train.eval_fraction\`: the ${all.length} there are say ${wordings === 1 ? "all the same" : `${wordings} different things`}, and samples that say the same stay on one side`,
+    hint: "Make more of them (`data.samples`), or remove `eval_fraction`.",
+    exit: EXIT.failed,
+  });
 }
 
 const whyInOneOrder = (tools: number, examples: number): string =>

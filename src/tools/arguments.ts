@@ -1,23 +1,32 @@
 /**
  * Checks a call's arguments against a tool's input schema. The schema is foreign: it is compiled
- * without loading anything it refers to, unknown formats and keywords are ignored, its patterns get a limited
- * time, and it is read as JSON Schema 2020-12 (MCP's default) unless it only makes sense as draft-07.
+ * without loading anything it refers to, unknown formats and keywords are ignored, it is held to bounds
+ * (platform/schema-compiler.ts), and it is read as JSON Schema 2020-12 (MCP's default) unless it only makes sense as draft-07.
  */
 import { Ajv, type ErrorObject } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import type { JsonObject } from "../platform/json.ts";
 import { err, ok, type Result } from "../platform/result.ts";
-import { FOREIGN_SCHEMAS, schemaCompiler } from "../platform/schema-compiler.ts";
+import { type CompiledSchema, FOREIGN_SCHEMAS, type SchemaCompiler, schemaCompiler, valuesIn } from "../platform/schema-compiler.ts";
 import type { ToolDefinition } from "./types.ts";
 
 /** Says whether arguments are valid; when not, one short line for each problem. */
 export type ArgumentCheck = (args: unknown) => { readonly valid: boolean; readonly problems: readonly string[] };
 
-const OPTIONS = { ...FOREIGN_SCHEMAS, allErrors: true } as const;
+/** Problems that are told of one call. */
+const MOST_PROBLEMS = 20;
+/** Beyond so many comparisons there may be as many problems: then the first one is looked for alone. */
+const MOST_COMPARED = 200_000;
 
-const draft7 = schemaCompiler(() => addFormats.default(new Ajv(OPTIONS)));
-const draft2020 = schemaCompiler(() => addFormats.default(new Ajv2020(OPTIONS)));
+/** Compilers of one dialect: a check that finds all problems, and one that ends at the first. */
+const dialect = (make: (options: typeof FOREIGN_SCHEMAS & { allErrors: boolean }) => SchemaCompiler) => ({
+  all: schemaCompiler(() => make({ ...FOREIGN_SCHEMAS, allErrors: true })),
+  first: schemaCompiler(() => make({ ...FOREIGN_SCHEMAS, allErrors: false })),
+});
+
+const draft7 = dialect((options) => addFormats.default(new Ajv(options)));
+const draft2020 = dialect((options) => addFormats.default(new Ajv2020(options)));
 
 /**
  * Compiles a schema of arguments.
@@ -30,8 +39,14 @@ export function compileSchema(schema: JsonObject, dialect?: string): Result<Argu
   let why = "";
   for (const compile of order) {
     try {
-      const check = compile(body);
-      return ok((args) => ({ valid: check(args), problems: (check.errors ?? []).map(describe) }));
+      const all = compile.all(body);
+      let first: CompiledSchema | undefined;
+      return ok((args) => {
+        const many = (all.weight ?? 1) * valuesIn(args) > MOST_COMPARED;
+        if (many) first ??= compile.first(body);
+        const check = many && first !== undefined ? first : all;
+        return { valid: check(args), problems: (check.errors ?? []).slice(0, MOST_PROBLEMS).map(describe) };
+      });
     } catch (e) {
       why ||= (e as Error).message.replaceAll(/\s+/g, " ").slice(0, 300);
     }

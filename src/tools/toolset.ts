@@ -26,7 +26,7 @@ export interface RawTool {
 /** Bounds on what one definition may hold: far above any real tool, far below what could hurt. */
 const MAX_DESCRIPTION = 20_000;
 const MAX_SCHEMA = 200_000;
-const MAX_DEPTH = 40;
+const MAX_DEPTH = 100;
 export const MAX_TOOLS = 1000;
 
 /** The schema's pattern, and one thing more: a name of dots alone, or `__proto__`, is an accident waiting to happen. */

@@ -63,6 +63,24 @@ describe("packing", () => {
     expect(agent.unproven).toBeUndefined();
   });
 
+  it("takes the adapter along, names it, and notices when it is gone or is no GGUF", async () => {
+    const input = await packInput();
+    const adapter = join(input.outputDir, "..", "lora.gguf");
+    writeFileSync(adapter, "GGUF adapter");
+    const made = await packBundle({ ...input, adapter });
+    if (!made.ok) throw new Error(made.error.message);
+    const dir = input.outputDir;
+    expect(await checksOf(dir)).toMatchObject({ passed: true, failed: [] });
+    expect(parse(readFileSync(join(dir, "agent.yaml"), "utf8"))).toMatchObject({ adapter: { file: "adapter.gguf", format: "lora" } });
+    expect(readFileSync(join(dir, "README.md"), "utf8")).toContain("--lora adapter.gguf");
+    writeFileSync(join(dir, "adapter.gguf"), "no adapter");
+    await rehash(dir);
+    expect((await checksOf(dir)).failed).toEqual(["model: adapter.gguf is no GGUF file"]);
+    rmSync(join(dir, "adapter.gguf"));
+    await rehash(dir);
+    expect((await checksOf(dir)).failed).toEqual(["model: adapter.gguf is no file of the manifest"]);
+  });
+
   it("gives the same bytes for the same input", async () => {
     expect(await digestTree(await packed())).toBe(await digestTree(await packed()));
   });

@@ -3,7 +3,8 @@
  * are missing or wrong. Nothing of a step stays but what it was asked for. The command runs in this process, from its
  * sources: only its streams, its folder and its temporary folder are the test's.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, test, vi } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
@@ -95,11 +96,11 @@ const samples = (name: string): { id: string; messages: { content: string | null
 describe("qa of a file", () => {
   beforeEach(() => void world.write("tools.json", TOOLS));
 
-  test("good data: exit 0, the report in three forms, and nothing else", async () => {
+  test("good data: exit 0, the report in four forms, and nothing else", async () => {
     data();
     const ended = await forge(["qa", "--data", "train.jsonl", "--tools", "tools.json"]);
     expect(ended, ended.err).toMatchObject({ code: 0, err: "" });
-    expect(readdirSync(world.project).sort()).toEqual(["tools.json", "train.jsonl", "train.qa.csv", "train.qa.json", "train.qa.md"]);
+    expect(readdirSync(world.project).sort()).toEqual(["tools.json", "train.jsonl", "train.qa.csv", "train.qa.html", "train.qa.json", "train.qa.md"]);
     const report = JSON.parse(readFileSync(join(world.project, "train.qa.json"), "utf8")) as { totals: unknown; figures: Record<string, number> };
     expect(report.totals).toMatchObject({ samples: 24, valid: 24, invalid: 0 });
     expect(report.figures).toMatchObject({ schema_pass_rate: 1, min_samples_per_tool: 12 });
@@ -165,7 +166,7 @@ describe("qa of a file", () => {
     ["arguments cut off in a word", conversation({ ask: "the week ahead", args: '{"location":"Zu' }), "parse"],
     ["a line cut off in a word", conversation({ ask: "the week ahead" }).slice(0, -6), "json"],
     ["no JSON at all", "hello", "json"],
-    ["JSON that is no conversation", '{"prompt": "a", "completion": "b"}', "shape"],
+    ["JSON that is no conversation", '{"x": "a", "y": "b"}', "shape"],
     ["a conversation without its answer", '{"messages":[{"role":"user","content":"the week ahead"},{"role":"user","content":"well?"}]}', "roles"],
     ["the same again", GOOD[3] as string, "duplicate"],
     ["nearly the same again", conversation({ ask: "get_weather of day 3 around Lima, part 21, please!", args: '{"location":"Lima"}' }), "duplicate"],
@@ -364,6 +365,48 @@ test("data convert names lines with numbers that would be others (exit 1), and l
     "warning: line 3 is no UTF-8 and was read as Windows-1252\nline 2 has a call with the number 9007199254740993, which would come out as 9007199254740992: write it in quotes\n",
   );
   expect((await forge(["data", "convert", "--from", "a.jsonl", "--to", "openai", "--output", "c.jsonl"])).code).toBe(0);
+});
+
+test("data convert says what the form has no place for, and makes folders", async () => {
+  const [thinking] = GOOD.slice(0, 1).map((line) => line.replace('"It is dry."', '"It is dry.","weight":0'));
+  world.write("a.jsonl", `${GOOD[0]}\n${thinking}\n`);
+  world.write("tools.json", TOOLS);
+  const ended = await forge(["data", "convert", "--from", "a.jsonl", "--to", "trl", "--output", "new/b.jsonl"]);
+  expect(ended).toEqual({
+    code: 0,
+    out: "2 conversations in new/b.jsonl\n",
+    err: "warning: trl has no place for the mark of a turn that is not to be learned from (`weight: 0`): left out of 1 line (2)\n",
+  });
+  const own = await forge(["data", "convert", "--from", "a.jsonl", "--to", "forge", "--tools", "tools.json", "--output", "c.jsonl"]);
+  expect(own).toMatchObject({ code: 0, err: "warning: forge has no place for tools: tools.json (--tools) is not used\n" });
+});
+
+test("outputs go where a link leads, and into a FIFO; nothing is left beside one", async () => {
+  world.write("a.jsonl", `${GOOD[0]}\n`);
+  world.write("far/target.jsonl", "old\n");
+  symlinkSync("far/target.jsonl", join(world.project, "link.jsonl"));
+  expect((await forge(["data", "convert", "--from", "a.jsonl", "--to", "trl", "--output", "link.jsonl"])).code).toBe(0);
+  expect(lstatSync("link.jsonl").isSymbolicLink()).toBe(true);
+  expect(readFileSync("far/target.jsonl", "utf8")).toMatch(/^\{"messages"/);
+  expect((await forge(["generate", "--stub", "weather", "--samples", "5", "--no-tool-ratio", "0", "--output", "link.jsonl"])).code).toBe(0);
+  expect(lstatSync("link.jsonl").isSymbolicLink()).toBe(true);
+  expect(readFileSync("far/target.jsonl", "utf8")).toMatch(/^\{"id"/);
+
+  execFileSync("mkfifo", ["pipe"]);
+  const cat = spawn("cat", ["pipe"], { stdio: ["ignore", "pipe", "inherit"] });
+  let got = "";
+  cat.stdout.on("data", (chunk) => {
+    got += chunk;
+  });
+  const closed = new Promise((done) => cat.once("close", done));
+  expect((await forge(["generate", "--stub", "weather", "--samples", "5", "--no-tool-ratio", "0", "--output", "pipe"])).code).toBe(0);
+  await closed;
+  expect(got).toBe(readFileSync("far/target.jsonl", "utf8"));
+  expect(lstatSync("pipe").isFIFO()).toBe(true);
+  expect(readdirSync(".").sort()).toEqual(["a.jsonl", "far", "link.jsonl", "link.tools.json", "pipe"]);
+  const report = await forge(["qa", "--data", "a.jsonl", "--tools", "link.tools.json", "--report", "pipe"]);
+  expect(report.code).toBe(4);
+  expect(report.err).toContain("--report pipe is no file");
 });
 
 test("cases are held against the tools: names that are none are refused, arguments warned about", async () => {

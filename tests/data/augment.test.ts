@@ -6,12 +6,14 @@ import { readCalls } from "../../src/data/checks/check.ts";
 import { generate } from "../../src/data/generate.ts";
 import { planSynthesis } from "../../src/data/plan.ts";
 import { compileArguments } from "../../src/data/schema.ts";
+import { longer, misspelt, shorter } from "../../src/data/slips.ts";
 import { hostedTeacher } from "../../src/data/teacher/hosted/index.ts";
 import { readConversation } from "../../src/data/teacher/hosted/read.ts";
 import type { Teacher } from "../../src/data/teacher/teacher.ts";
 import type { CallPort, Generation, Sample, Slot, Toolset } from "../../src/data/types.ts";
 import type { Request } from "../../src/models/hosted/client.ts";
 import { ok } from "../../src/platform/result.ts";
+import { rngFor } from "../../src/platform/rng.ts";
 import { validate as validSample } from "../../src/schemas/generated/sample.validate.js";
 import { goodTeacher } from "../models/openai-server.ts";
 import { ALL, answerPlain, sessionOn, WEIGHTS, weatherSet, weatherStub } from "./fixtures.ts";
@@ -246,4 +248,42 @@ it("keeps earlier samples when a later one has to be answered again", async () =
   };
   const [few, more] = [await run(60), await run(90)];
   for (const s of few) expect(more.find((x) => x.id === s.id)).toEqual(s);
+});
+
+describe("slips of the hand", () => {
+  const all = Array.from({ length: 400 }, (_, n) => n);
+
+  it("misspell a common word now and then, and never a blank or a word that a value is said by", () => {
+    const text = "Please show me what the {v0} will be with {what} and where you want the THAT-file.";
+    const said = all.map((n) => misspelt(text, ["the what", '{"name":"THAT-file"}'], rngFor(7, "t", n)));
+    expect(all.map((n) => misspelt(text, ["the what", '{"name":"THAT-file"}'], rngFor(7, "t", n)))).toEqual(said);
+    const changed = said.filter((t) => t !== text);
+    expect(changed.length / said.length).toBeGreaterThan(0.08);
+    expect(changed.length / said.length).toBeLessThan(0.25);
+    for (const t of said) {
+      expect(t).toMatch(/ what the \{v0\} .*\{what\}.* the THAT-file\.$/);
+      expect(t.split(" ")).toHaveLength(text.split(" ").length);
+    }
+  });
+
+  it("take small talk and courtesies away, or add a courtesy, and leave the request", () => {
+    const request = "How warm is it in {v0}? I leave at noon.";
+    const talk = `It's been a long day. ${request} Thanks in advance.`;
+    const cut = new Set(all.map((n) => shorter(talk, rngFor(7, "s", n))));
+    expect([...cut].sort()).toEqual([request, talk].sort());
+    for (const n of all) expect(shorter(request, rngFor(7, "s", n))).toBe(request);
+    const more = new Set(all.map((n) => longer(request, rngFor(7, "l", n))));
+    expect(more.size).toBeGreaterThan(4);
+    for (const t of more) expect(t.startsWith(request)).toBe(true);
+    for (const n of all) expect(longer(`${request} Thanks!`, rngFor(7, "l", n))).toBe(`${request} Thanks!`);
+  });
+
+  it("are in the variations", async () => {
+    const { train } = await make(weatherSet, 150, 5);
+    const slips = train.filter((s) =>
+      /\b(teh|hte|waht|whta|woudl|coudl|plese|pleae|plaese|yuo|yoou|shwo|giev|hlep|wiht|whit|adn|nad)\b/i.test(user(s).join(" ")),
+    );
+    expect(slips.length).toBeGreaterThan(2);
+    expect(slips.every((s) => s.source === "augmented")).toBe(true);
+  });
 });

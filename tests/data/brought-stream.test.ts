@@ -8,6 +8,7 @@ import { bringFile } from "../../src/data/brought.ts";
 import { LONGEST_LINE, readBytes } from "../../src/data/import.ts";
 import { measureQuality } from "../../src/data/qa.ts";
 import { qaCsv } from "../../src/data/qa-csv.ts";
+import { qaHtml } from "../../src/data/qa-html.ts";
 import { qaMarkdown } from "../../src/data/qa-markdown.ts";
 import { writeReports } from "../../src/data/qa-reports.ts";
 import { SeenIds } from "../../src/data/seen-ids.ts";
@@ -121,7 +122,7 @@ test.each([false, true])("is the same as in memory, with fix %s: samples, what i
   ),
 );
 
-test("the three forms of the report are those with everything inside", () =>
+test("the four forms of the report are those with everything inside", () =>
   fc.assert(
     fc.asyncProperty(
       fc.array(fc.record({ line: fc.nat(), sample: fc.option(fc.string()), check: fc.constantFrom("json", "=x"), message: fc.string({ unit: "binary" }) }), {
@@ -133,15 +134,17 @@ test("the three forms of the report are those with everything inside", () =>
           report: join(folder, `${name}.json`),
           markdown: join(folder, `${name}.md`),
           csv: join(folder, `${name}.csv`),
+          html: join(folder, `${name}.html`),
         }));
         writeFileSync(join(folder, "left"), left.map((l) => `${JSON.stringify(l)}\n`).join(""));
         await writeReports(report, inside as never);
-        await writeReports({ ...report, taken_out: [] }, beside as never, join(folder, "left"));
-        for (const form of ["report", "markdown", "csv"] as const)
+        await writeReports({ ...report, taken_out: [] }, beside as never, { takenOut: join(folder, "left") });
+        for (const form of ["report", "markdown", "csv", "html"] as const)
           expect(readFileSync(beside?.[form] as string, "utf8")).toBe(readFileSync(inside?.[form] as string, "utf8"));
         expect(readFileSync(inside?.report as string, "utf8")).toBe(`${JSON.stringify(report, null, 2)}\n`);
         expect(readFileSync(inside?.markdown as string, "utf8")).toBe(qaMarkdown(report));
         expect(readFileSync(inside?.csv as string, "utf8")).toBe(qaCsv(report));
+        expect(readFileSync(inside?.html as string, "utf8")).toBe(qaHtml(report));
       },
     ),
     { numRuns: 30 },

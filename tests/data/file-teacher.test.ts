@@ -24,7 +24,7 @@ async function make(lines: readonly string[], samples = 40, session: CallPort | 
   const teacher = fileTeacher(importSamples(lines.join("\n"), false).samples, weatherSet, 7, plan.train, builtinTeacher(weatherSet, 7));
   const made = await generate({ toolset: weatherSet, plan, seed: 7, session, answerPlain }, teacher);
   if (!made.ok) throw new Error(made.error.message);
-  return { ...made.value, used: teacher.used, unfit: teacher.unfit };
+  return { ...made.value, used: teacher.used, unfit: teacher.unfit.length };
 }
 
 const texts = (g: Generation) => g.train.map((s) => JSON.stringify(s.messages));

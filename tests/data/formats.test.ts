@@ -5,6 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { convertFile } from "../../src/data/convert.ts";
+import { toolsBeside } from "../../src/data/formats/format.ts";
 import { FORMATS, formatNamed } from "../../src/data/formats/index.ts";
 import { generate } from "../../src/data/generate.ts";
 import { asSample, importSamples } from "../../src/data/import.ts";
@@ -158,6 +159,64 @@ describe("what others write", () => {
   });
 });
 
+describe("other programs' usual shapes", () => {
+  const read = (line: unknown): Sample => {
+    const sample = asSample(JSON.parse(JSON.stringify(line)), 1);
+    if (typeof sample === "string") throw new Error(sample);
+    return sample;
+  };
+  const says = (line: unknown) => read(line).messages.map((m) => [m.role, m.content]);
+  const told = { role: "assistant", content: "Fine." };
+
+  it("TRL's prompt and completion: messages, of which the prompt's are not learned from, or texts", () => {
+    const prompt = [
+      { role: "user", content: "Oslo?" },
+      { role: "assistant", content: "Dry." },
+      { role: "user", content: "Lima?" },
+    ];
+    expect(read({ prompt, completion: [told] }).messages).toEqual([prompt[0], { ...prompt[1], weight: 0 }, prompt[2], told]);
+    expect(says({ prompt: "The sky is", completion: " blue" })).toEqual([
+      ["user", "The sky is"],
+      ["assistant", "blue"],
+    ]);
+    expect(asSample({ prompt: "p", chosen: [told], rejected: [told] }, 1)).toBe("has no list `messages`");
+  });
+
+  it("OpenAI's role developer, and contents in parts", () => {
+    const messages = [
+      { role: "developer", content: [{ type: "text", text: "Be brief." }] },
+      {
+        role: "user",
+        content: [
+          { type: "text", text: "Notes: none." },
+          { type: "text", text: "Oslo?" },
+        ],
+      },
+      { role: "assistant", content: [{ type: "refusal", refusal: "I would rather not." }] },
+    ];
+    expect(says({ messages })).toEqual([
+      ["system", "Be brief."],
+      ["user", "Notes: none.\nOslo?"],
+      ["assistant", "I would rather not."],
+    ]);
+    const picture = { role: "user", content: [{ type: "image_url", image_url: { url: "x" } }] };
+    expect(asSample({ messages: [picture, told] }, 1)).toBe("has a message with a part that is no text (`image_url`)");
+    expect(typeof asSample({ messages: [{ role: "user", content: [] }, told] }, 1)).toBe("string");
+    expect(typeof asSample({ messages: [{ role: "user", content: [null, { text: 1 }] }, told] }, 1)).toBe("string");
+  });
+
+  it("`weight: 0` is kept where the form has a place for it", () => {
+    const messages = [{ role: "user", content: "Oslo?" }, { ...told, weight: 0 }, { role: "user", content: "Lima?" }, told];
+    const s = read({ messages });
+    const weights = (name: string) => JSON.stringify(formatNamed(name)?.write(s, [])).match(/"weight":0/g)?.length ?? 0;
+    expect(["openai", "forge", "trl", "sharegpt"].map(weights)).toEqual([1, 1, 0, 0]);
+  });
+
+  it("the tools of OpenAI's older form", () => {
+    expect(toolsBeside({ functions: [{ name: "f", parameters: { type: "object" } }] }).map((t) => t.name)).toEqual(["f"]);
+  });
+});
+
 describe("converting a file", () => {
   const folder = () => mkdtempSync(join(tmpdir(), "forge-convert-"));
 
@@ -199,6 +258,24 @@ describe("converting a file", () => {
     const done = await convertFile(join(dir, "a.jsonl"), join(dir, "b.jsonl"), formatNamed(form) as never, []);
     return { done, text: done.written === 0 ? "" : readFileSync(join(dir, "b.jsonl"), "utf8") };
   };
+
+  it("says what the form has no place for, with the lines", async () => {
+    const plain = JSON.stringify(talk("a", {}));
+    const [user, call, result, answer] = talk("b", {}).messages;
+    const rich = JSON.stringify({
+      messages: [user, { ...call, content: "Let me look.", reasoning_content: "I must look." }, result, { ...answer, weight: 0 }],
+      tools: [{ type: "function", function: { name: "f", parameters: {} } }],
+      meta: 1,
+    });
+    const lost = async (form: string) =>
+      (await converted(form, [plain, rich, rich].join("\n"))).done.lost.map(({ what, count, lines }) => [what, count, lines]);
+    const fields = ["other fields (`meta`)", 2, [2, 3]];
+    const weight = ["the mark of a turn that is not to be learned from (`weight: 0`)", 2, [2, 3]];
+    expect(await lost("openai")).toEqual([fields]);
+    expect(await lost("trl")).toEqual([weight, fields]);
+    expect(await lost("forge")).toEqual([["tools", 2, [2, 3]], fields]);
+    expect(await lost("sharegpt")).toEqual([["thoughts (`reasoning_content`)", 2, [2, 3]], ["a text beside a call", 2, [2, 3]], weight, fields]);
+  });
 
   it("reads a line that is no UTF-8 as Windows-1252, and UTF-16 whole", async () => {
     const lines = [talk("Zürich", {}), talk("café – “now”", {})].map((t) => `${JSON.stringify(t)}\n`) as [string, string];

@@ -175,18 +175,27 @@ describe("generation", () => {
     const real = await make(weatherSet, { session });
     expect(session.calls.length).toBeGreaterThan(100);
     expect(new Set(session.calls).size).toBe(session.calls.length);
-    expect(real.train.filter((s) => s.simulated)).toEqual([]);
-    expect(real.statistics.calls.executed).toBe(session.calls.length);
+    const { calls } = real.statistics;
+    expect(calls.executed).toBe(session.calls.length);
+    // What failed was made to fail: nobody executed that.
+    const made = real.train.filter((s) => s.simulated);
+    expect(made.every((s) => s.scenario === "error")).toBe(true);
+    expect(calls).toMatchObject({ simulated: made.length, injected: made.length });
     const none = await make(weatherSet, { session: { ...session, canExecute: () => false } });
-    for (const s of none.train) if (s.scenario === "standard") expect(s.simulated).toBe(true);
-    expect(none.statistics.calls.executed).toBe(0);
+    const withResult = none.train.filter((s) => s.messages.some((m) => m.role === "tool"));
+    expect(withResult.some((s) => s.scenario === "error")).toBe(true);
+    expect(none.train.filter((s) => s.simulated)).toEqual(withResult);
+    expect(none.statistics.calls).toMatchObject({ executed: 0, simulated: withResult.length });
   });
 
   it("never sends more calls than it may", async () => {
     const session = sessionOn(weatherStub);
-    const made = await make(weatherSet, { session, over: { maxCalls: 20 } });
+    const made = await make(weatherSet, { session, over: { callsPerServer: 20 } });
     expect(session.calls.length).toBe(20);
     expect(made.statistics.short).toEqual([]);
+    expect(made.statistics.warnings).toEqual([
+      expect.stringMatching(/^stub:test was sent 20 calls, the most that `data\.calls_per_server` allows; \d+ more were not made/),
+    ]);
   });
 
   it("regenerates where a real call fails, and keeps real failures for the error scenario", async () => {
@@ -204,6 +213,54 @@ describe("generation", () => {
     const failed = made.train.filter((s) => s.scenario === "error" && s.messages.some((m) => m.role === "tool" && m.content.startsWith("Unknown location")));
     expect(failed.length).toBeGreaterThan(0);
     for (const s of failed) expect(answers(s).at(-1)).toMatch(/unknown location/i);
+  });
+
+  it("has a budget of calls for each server by itself", async () => {
+    const names = ["get_weather", "get_forecast", "get_alerts"];
+    const two: Toolset = { ...weatherSet, tools: weatherSet.tools.map((t) => ({ ...t, origin: t.name === names[0] ? "mcp:one" : "mcp:two" })) };
+    const session = sessionOn(weatherStub);
+    const { statistics } = await make(two, { session, over: { callsPerServer: 30 } });
+    const sent = names.map((n) => session.calls.filter((c) => c.startsWith(`${n} `)).length);
+    expect(sent[0]).toBe(30);
+    expect((sent[1] as number) + (sent[2] as number)).toBe(30);
+    expect(statistics.warnings.map((w) => w.slice(0, 7))).toEqual(["mcp:one", "mcp:two"]);
+  });
+
+  it("keeps a server's own errors as samples of the error scenario, the same ones when more is planned", async () => {
+    const stub = sessionOn(weatherStub);
+    const picky: CallPort = {
+      canExecute: stub.canExecute,
+      call: async (name, args) =>
+        /[aeiou]$/i.test(String(args.location)) ? { text: `No station: ${String(args.location)}`, isError: true, timedOut: false } : stub.call(name, args),
+    };
+    const made = await make(weatherSet, { session: picky });
+    const errors = made.train.filter((s) => s.scenario === "error" && s.kind === "error");
+    const real = errors.filter((s) => s.messages.some((m) => m.role === "tool" && m.content.startsWith("No station")));
+    expect(real.length).toBe(errors.length);
+    for (const s of real) {
+      expect(s.simulated).toBeUndefined();
+      expect(answers(s).at(-1)).toMatch(/no station/i);
+    }
+    expect(made.statistics).toMatchObject({ short: [], produced: made.train.length });
+    const more = await make(weatherSet, { samples: 400, session: picky });
+    const byId = new Map(more.train.map((s) => [s.id, s]));
+    for (const s of made.train) expect(byId.get(s.id), s.id).toEqual(s);
+    expect(await make(weatherSet, { session: picky })).toEqual(made);
+  });
+
+  it("reads held-out cases as strictly as samples: what a tool gave back, what the user says", async () => {
+    const key = "AKIA" + "ABCDEFGHIJKLMNOP";
+    const stub = sessionOn(weatherStub);
+    let leaks = 0;
+    const leaky: CallPort = {
+      canExecute: stub.canExecute,
+      call: async (name, args) =>
+        /^[A-F]/.test(String(args.location)) ? { text: `{"key":"${key}${leaks++ < 0}"}`, isError: false, timedOut: false } : stub.call(name, args),
+    };
+    const { heldout, train, statistics } = await make(weatherSet, { session: leaky, samples: 60, evaluation: 100 });
+    expect(statistics.dropped.secrets).toBeGreaterThan(0);
+    expect(JSON.stringify([heldout, train])).not.toContain(key);
+    expect(heldout.length + statistics.short.length).toBeGreaterThanOrEqual(100);
   });
 
   it("names files that exist when a server shows them", async () => {

@@ -5,11 +5,12 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findDuplicates } from "../../src/data/checks/set-checks.ts";
+import { planSynthesis } from "../../src/data/plan.ts";
 import { measureQuality, type QaInput } from "../../src/data/qa.ts";
 import { Gathered } from "../../src/data/scale/report.ts";
 import { Tally } from "../../src/data/scale/tally.ts";
 import { jaccard, NEAR_DUPLICATE, shingles } from "../../src/data/similarity.ts";
-import type { EvaluationCase, Sample } from "../../src/data/types.ts";
+import type { EvaluationCase, GenerationStatistics, Sample } from "../../src/data/types.ts";
 import { weatherSet } from "./fixtures.ts";
 import { findDuplicates as findOneByOne, measureQuality as measureAtOnce } from "./oracle/qa.ts";
 
@@ -73,6 +74,21 @@ const sets = fc
     users.map((u, i) => sampleOf(u, i, calls.next().value, tools.next().value as string | null, scenarios.next().value as Sample["scenario"])),
   );
 
+const NOTHING_GENERATED: Omit<GenerationStatistics, "short"> = {
+  version: 1,
+  teacher: "test",
+  planned: 0,
+  produced: 0,
+  heldout_planned: 0,
+  heldout_produced: 0,
+  generated: 9,
+  first_pass_valid: 8,
+  regenerated: 0,
+  dropped: {},
+  calls: { executed: 0, failed: 0, timed_out: 0, simulated: 0, injected: 0 },
+  warnings: [],
+};
+
 const cases = (samples: readonly Sample[], extra: readonly string[]): EvaluationCase[] =>
   [...samples.filter((_, i) => i % 4 === 0).map((s) => s.messages[0]?.content ?? ""), ...extra].map((content, i) => ({
     id: `e/${i}`,
@@ -81,7 +97,26 @@ const cases = (samples: readonly Sample[], extra: readonly string[]): Evaluation
     frame: `frame ${i}`,
   })) as EvaluationCase[];
 
-const inputs = fc.tuple(sets, prompts).map(([samples, extra]): QaInput => ({ samples, heldout: cases(samples, extra.slice(0, 4)), toolset: weatherSet }));
+const plan = planSynthesis({
+  toolset: weatherSet,
+  samples: 30,
+  minPerTool: 2,
+  scenarios: { standard: 0.6, no_tool: 0.2, error: 0.2 },
+  evaluationSamples: 4,
+  seed: 7,
+});
+/** Slots of the plan that stayed empty, and why. */
+const shorts = fc.array(fc.tuple(fc.nat(), fc.constantFrom("the teacher found no wording that fits", "every attempt failed: duplicate")), { maxLength: 9 });
+const inputs = fc.tuple(sets, prompts, fc.option(shorts)).map(([samples, extra, short]): QaInput => {
+  const slots = [...plan.train, ...plan.evaluation];
+  const planned = short?.map(([at, reason]) => ({ slot: slots[at % slots.length]?.id ?? "", reason }));
+  return {
+    samples,
+    heldout: cases(samples, extra.slice(0, 4)),
+    toolset: weatherSet,
+    ...(planned === undefined ? {} : { plan, statistics: { ...NOTHING_GENERATED, short: planned } }),
+  };
+});
 
 describe("the report", () => {
   it("is what it was when everything was kept", () => {
@@ -102,7 +137,10 @@ describe("the report", () => {
         fc.integer({ min: 600, max: 2000 }),
         (input, lengths, workers, room) => {
           const { samples, ...beside } = input;
-          const tallies = Array.from({ length: workers }, () => new Tally(beside.toolset, beside.heldout, () => folder, room));
+          const tallies = Array.from(
+            { length: workers },
+            () => new Tally(beside.toolset, beside.heldout, () => folder, room, { cells: beside.plan !== undefined }),
+          );
           const gathered = new Gathered(beside, () => folder, room);
           for (let from = 0, i = 0; from < samples.length || i === 0; i++) {
             const to = from + (lengths[i % lengths.length] as number) + (i % 2);

@@ -1,9 +1,9 @@
 /** Export as the stages call it: what the steps are told, what goes into the file, and how their failures come back. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { exportF16, F16_POSITIONS, ggufMetadata, QUANTIZED_POSITIONS, quantizeModel } from "../../src/models/export.ts";
+import { exportF16, exportLora, F16_POSITIONS, ggufMetadata, makeImatrix, QUANTIZED_POSITIONS, quantizeModel } from "../../src/models/export.ts";
 import { type Family, getFamily } from "../../src/models/family.ts";
 import { findLlamaFiles } from "../../src/models/llama-files.ts";
 import { packageRoot } from "../../src/platform/paths.ts";
@@ -48,6 +48,14 @@ describe("the metadata", () => {
     expect(ggufMetadata({ ...metadata, training: slower }, smollm2())).toEqual(made);
   });
 
+  test("names the recipe and the samples where they are known", () => {
+    expect(ggufMetadata({ ...metadata, datasetHash: "sha256:d", recipeHash: "sha256:r" }, smollm2())).toMatchObject({
+      "mcp_forge.dataset_hash": "sha256:d",
+      "mcp_forge.recipe_hash": "sha256:r",
+    });
+    expect(ggufMetadata(metadata, smollm2())).not.toHaveProperty("mcp_forge.recipe_hash");
+  });
+
   test("leaves out an empty list, which a GGUF cannot hold", () => {
     expect(ggufMetadata({ ...metadata, tools: [] }, smollm2())).not.toHaveProperty("mcp_forge.tools");
   });
@@ -70,7 +78,29 @@ describe("the step", () => {
     writeFileSync(join(dir, "f16.gguf"), "x");
     const made = await quantizeModel({ input: join(dir, "f16.gguf"), output: join(dir, "q.gguf"), format: "q4_k_m", rows: "/rows" }, options());
     expect(made.ok).toBe(true);
-    expect(seen()).toMatchObject({ input: join(dir, "f16.gguf"), format: "q4_k_m", verify: { positions: QUANTIZED_POSITIONS } });
+    expect(seen()).toMatchObject({ input: join(dir, "f16.gguf"), format: "q4_k_m", verify: { positions: QUANTIZED_POSITIONS }, speed: { threads: 1 } });
+    expect(seen().imatrix).toBeUndefined();
+    const spec = { input: join(dir, "f16.gguf"), output: join(dir, "q.gguf"), format: "iq2_xs", rows: "/rows", imatrix: "/matrix", verify: false } as const;
+    await quantizeModel(spec, options());
+    expect(seen()).toMatchObject({ format: "iq2_xs", imatrix: "/matrix" });
+    expect(seen()).not.toHaveProperty("verify");
+    expect(seen()).not.toHaveProperty("speed");
+  });
+
+  test("of the matrix, and of the adapter alone", async () => {
+    answer({ type: "result", figures: { bytes: 5, seconds: 1, tensors: 14, positions: 900 } });
+    expect((await makeImatrix({ input: "/f16", rows: "/rows", output: join(dir, "im") }, options())).ok).toBe(true);
+    expect(seen()).toMatchObject({ input: "/f16", rows: "/rows", output: join(dir, "im") });
+    answer({ type: "result", figures: { bytes: 5 } });
+    expect(await makeImatrix({ input: "/f16", rows: "/rows", output: join(dir, "im") }, options())).toMatchObject({ error: { code: "step/protocol" } });
+    answer({ type: "result", figures });
+    const base = { gguf: "/base.gguf", sha256: "sha256:0" };
+    const made = await exportLora(
+      { base, family: smollm2(), adapter: "/adapter", merged: "/f16", rows: "/rows", output: join(dir, "l.gguf"), metadata },
+      options(),
+    );
+    expect(made.ok).toBe(true);
+    expect(seen()).toMatchObject({ base, adapter: "/adapter", verify: { merged: "/f16", rows: "/rows" }, metadata: { "mcp_forge.tools": ["get_weather"] } });
   });
 
   test.each([
@@ -91,6 +121,18 @@ describe("the step", () => {
     answer({ type: "result", figures });
     const made = await f16({ ...smollm2(), parameters: 1e15 });
     expect(made).toMatchObject({ ok: false, error: { code: "models/no-space", exit: 6 } });
+    expect(existsSync(join(dir, "seen.json"))).toBe(false);
+  });
+
+  test("nor where it cannot hold the quantized one, and says how much is missing", async () => {
+    answer({ type: "result", figures });
+    writeFileSync(join(dir, "f16.gguf"), "");
+    truncateSync(join(dir, "f16.gguf"), 8e12); // a hole: it takes no room
+    const made = await quantizeModel({ input: join(dir, "f16.gguf"), output: join(dir, "q.gguf"), format: "q4_k_m", rows: "/rows" }, options());
+    expect(made).toMatchObject({
+      ok: false,
+      error: { code: "models/no-space", exit: 6, message: expect.stringMatching(/^the q4_k_m model needs 3000 GB of disk, and .* has [\d.]+ GB free$/) },
+    });
     expect(existsSync(join(dir, "seen.json"))).toBe(false);
   });
 });

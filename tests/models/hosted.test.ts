@@ -74,7 +74,11 @@ describe("a hosted model", () => {
     const replies = await second.ask(requests(8));
     expect(server.asked).toHaveLength(8);
     expect(replies.ok && replies.value).toHaveLength(8);
-    expect(second.spending()).toEqual({ requests: 8, kept: 5, input: 8000, output: 800, usd: (8 * 1100) / 1e6 });
+    expect(second.spending()).toEqual({
+      ...{ requests: 8, kept: 5, cutOff: 0, input: 8000, output: 800, cutOffUsd: 0 },
+      usd: expect.closeTo((8 * 1100) / 1e6, 12),
+      now: expect.closeTo((3 * 1100) / 1e6, 12),
+    });
     await open({ model: "another" }).ask(requests(1));
     expect(server.asked).toHaveLength(9);
   });

@@ -112,7 +112,7 @@ describe("servers that cannot be used", () => {
       "a schema that is nested without end",
       `const deep = (n) => n === 0 ? {} : { type: "object", properties: { a: deep(n - 1) } }; ${SCHEMA("deep(500)")}`,
       "invalid-schema",
-      /nested more than 40 levels/,
+      /nested more than 100 levels/,
     ],
     [
       "a schema nested more deeply than any stack",
@@ -120,6 +120,13 @@ describe("servers that cannot be used", () => {
       const list = on["tools/list"]; on["tools/list"] = undefined; process.stdin.on("data", (b) => { for (const l of String(b).split("\\n")) if (l.includes("tools/list")) process.stdout.write('{"jsonrpc":"2.0","id":' + JSON.parse(l).id + ',"result":{"tools":[{"name":"t","inputSchema":{"type":"object","x":' + d + '}}]}}\\n'); }); on["tools/list"] = list;`,
       "server-protocol",
       /nested too deeply/,
+    ],
+    ["a schema without end", SCHEMA(`{ type: "object", $ref: "#" }`), "invalid-schema", /tool `t` of .* refers to itself without going into a value/],
+    [
+      "a pattern that nobody can bound",
+      SCHEMA(`{ type: "object", properties: { a: { pattern: "^((a+)+)\\\\1$" } } }`),
+      "invalid-schema",
+      /the pattern .* at `\/properties\/a` repeats what/,
     ],
     ["a schema that is huge", SCHEMA(`{ type: "object", description: "x".repeat(300000) }`), "invalid-schema", /longer than 200000 characters/],
     [
@@ -484,7 +491,7 @@ describe("files", () => {
       "file",
       "- &a\n  name: t\n  input_schema: &b { type: object, properties: { x: *b } }\n",
       "invalid-schema",
-      /nested more than 40 levels/,
+      /nested more than 100 levels/,
     ],
     ["the same tool twice", "openai", JSON.stringify([tool, tool]), "duplicate-name", /lists the tool `t` twice/],
     ["a function without a name", "openai", JSON.stringify([{ type: "function", function: { description: "d" } }]), "invalid-name", /a tool named ""/],

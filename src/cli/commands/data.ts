@@ -23,7 +23,7 @@ export function define(context: CliContext): Command {
   data
     .command("convert")
     .description(
-      "Brings conversations into another program's form: forge (our own samples), openai (fine-tuning files), trl (SFTTrainer), sharegpt (LLaMA-Factory, Axolotl).\nEach of these forms is read, mixed ones too. Lines that are no conversation, or have a number that the form cannot hold, are left out and named; then the exit code is 1.",
+      "Brings conversations into another program's form: forge (our own samples), openai (fine-tuning files), trl (SFTTrainer), sharegpt (LLaMA-Factory, Axolotl).\nEach of these forms is read, mixed ones too. Lines that are no conversation, or have a number that the form cannot hold, are left out and named; then the exit code is 1. What else the form has no place for is said, with the lines that had it.",
     )
     .requiredOption("--from <file>", "the conversations")
     .requiredOption("--to <form>", NAMES.join(", "))
@@ -37,11 +37,12 @@ export function define(context: CliContext): Command {
 
 async function run(context: CliContext, o: Options): Promise<ExitCode> {
   const { terminal } = context;
-  const [{ convertFile }, { foreignWords }, { formatNamed }, { fsFailure }, { safeText }] = await Promise.all([
+  const [{ convertFile }, { foreignWords }, { formatNamed }, { fsFailure }, { isStandardOutput, OutputError }, { safeText }] = await Promise.all([
     import("../../data/convert.ts"),
     import("../../data/import.ts"),
     import("../../data/formats/index.ts"),
     import("../../platform/fs.ts"),
+    import("../../platform/output-file.ts"),
     import("../../platform/redact.ts"),
   ]);
   const format = formatNamed(o.to);
@@ -52,6 +53,8 @@ async function run(context: CliContext, o: Options): Promise<ExitCode> {
     (o.tools === undefined ? undefined : missingFile("--tools", o.tools)) ??
     (await unwritable(o.output, [o.from, ...(o.tools === undefined ? [] : [o.tools])]));
   if (problem !== undefined) return fail(context, problem);
+  if (o.tools !== undefined && format.lacks.includes("tools"))
+    terminal.err(`warning: ${format.name} has no place for tools: ${o.tools} (--tools) is not used\n`);
   const tools = o.tools === undefined ? [] : await toolsOf(o.tools);
   if ("error" in tools) return fail(context, tools.error);
   try {
@@ -60,25 +63,35 @@ async function run(context: CliContext, o: Options): Promise<ExitCode> {
     else {
       const { count, lines } = done.foreign;
       if (count > 0) terminal.err(`warning: ${foreignWords(lines, count)}\n`);
+      for (const { what, count, lines: of } of done.lost)
+        terminal.err(`warning: ${safeText(`${format.name} has no place for ${what}: left out of ${linesNamed(of, count)}`, 400)}\n`);
       for (const { message } of done.unreadable) terminal.err(`${safeText(message, 300)}\n`);
       const more = done.left - done.unreadable.length;
       if (more > 0) terminal.err(`and ${more} more\n`);
-      if (done.written > 0)
-        terminal.out(`${plural(done.written, "conversation")} in ${o.output}${done.left > 0 ? `; ${plural(done.left, "line")} left out` : ""}\n`);
+      // The conversations themselves may be what the command prints.
+      const say = isStandardOutput(resolve(o.output)) ? terminal.err : terminal.out;
+      if (done.written > 0) say(`${plural(done.written, "conversation")} in ${o.output}${done.left > 0 ? `; ${plural(done.left, "line")} left out` : ""}\n`);
     }
     if (done.written === 0)
       return fail(context, {
         code: "data/nothing",
         message: `${o.from} holds no conversation`,
-        hint: "a line is one conversation in JSON, with a list `messages` (OpenAI, TRL) or `conversations` (ShareGPT)",
+        hint: "a line is one conversation in JSON, with a list `messages` (OpenAI, TRL), `prompt` and `completion` (TRL) or a list `conversations` (ShareGPT)",
         exit: EXIT.usage,
       });
     return done.left > 0 ? EXIT.failed : EXIT.ok;
   } catch (error) {
-    const failure = fsFailure(error, `convert ${o.from}`);
+    const writing = error instanceof OutputError;
+    const failure = writing ? fsFailure(error.cause, `write ${o.output}`) : fsFailure(error, `read ${o.from}`);
     if (failure === undefined) throw error;
-    return fail(context, { ...failure, exit: EXIT.usage });
+    return fail(context, writing ? failure : { ...failure, exit: EXIT.usage });
   }
+}
+
+/** "3 lines (1, 5, 9)", "40 lines (1, 2, … and 20 more)". */
+function linesNamed(lines: readonly number[], count: number): string {
+  const more = count > lines.length ? ` and ${count - lines.length} more` : "";
+  return `${plural(count, "line")} (${lines.join(", ")}${more})`;
 }
 
 async function toolsOf(file: string) {

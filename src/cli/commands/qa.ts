@@ -8,13 +8,19 @@ export function define(context: CliContext): Command {
     step: "qa",
     until: "gate:qa",
     description:
-      "With a recipe: measures its training data (and first makes whatever is missing).\nWith --data: measures a file of samples, and with --fix repairs it. The report is written as JSON, Markdown and CSV.\nExit code 3 when the gate says no.",
-    examples: ["forge qa forge.yaml", "forge qa --data train.jsonl --tools tools.json --fix --output clean.jsonl"],
-    flags: ["data", "tools", "server", "stub", "fix", "output", "report", "cases"],
+      "With a recipe: measures its training data (and first makes whatever is missing).\nWith --data: measures a file of samples, and with --fix repairs it. The report is written as JSON, Markdown, CSV and HTML.\nExit code 3 when the gate says no.",
+    examples: [
+      "forge qa forge.yaml",
+      "forge qa --data train.jsonl --tools tools.json --fix --output clean.jsonl",
+      "forge qa --data train.jsonl --tools tools.json --family smollm2 --report quality.html",
+    ],
+    flags: ["data", "tools", "server", "stub", "fix", "output", "report", "cases", "family", "profile"],
     texts: {
-      output: "with --fix: the cleaned file (NAME.clean.jsonl)",
-      report: "the report, without its ending (NAME.qa)",
-      cases: "cases that must not be in the data",
+      output: "with --fix: the cleaned file (NAME.clean.jsonl); what was repaired goes beside it (NAME.clean.repairs.jsonl)",
+      report: "the report in four forms: .json, .md, .csv, .html (NAME.qa)",
+      cases: "cases that must not be in the data, nor nearly",
+      family: "the model that the data is for (smollm2, nano, or a family file): lengths after its chat template, its think tags",
+      profile: "with --family: whose sequence the lengths are held against: fast_dev, balanced (default) or max_quality",
     },
   });
 }

@@ -118,11 +118,11 @@ function readFor({ list, dir, recipe }: Sources): string[] {
 /** Saves the toolset where the user wants it, and prints it. */
 async function show(context: CliContext, toolset: Toolset, options: { readonly output?: string; readonly json?: boolean }): Promise<ExitCode> {
   if (options.output !== undefined) {
-    const { fsFailure, writeFileAtomic } = await import("../../platform/fs.ts");
+    const [{ fsFailure }, { OutputError, writeOutput }] = await Promise.all([import("../../platform/fs.ts"), import("../../platform/output-file.ts")]);
     try {
-      writeFileAtomic(resolve(options.output), jsonText(toolset));
+      await writeOutput(resolve(options.output), [jsonText(toolset)]);
     } catch (error) {
-      const failure = fsFailure(error, `write ${options.output}`);
+      const failure = fsFailure(error instanceof OutputError ? error.cause : error, `write ${options.output}`);
       if (failure === undefined) throw error;
       return fail(context, failure);
     }

@@ -11,6 +11,7 @@ import { cut, duration } from "../words.ts";
 import { dispatch, type EventHandlers, type RunRenderer } from "./listener.ts";
 import { gateWords, reasonWords } from "./phrases.ts";
 import { StageProgress } from "./progress.ts";
+import { showsUnicode } from "./sparkline.ts";
 
 type Task = ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof SimpleRenderer>;
 
@@ -127,7 +128,14 @@ export function liveRenderer(terminal: Terminal): Promise<RunRenderer> {
       if (event.level === "warning" || event.level === "error") afterwards.push(`${event.node}: ${event.level}: ${event.message}`);
       else if (event.level === "info" && row !== undefined) row.note = event.message;
     },
-    "stage-finished": (event) => close(event.node, ListrTaskState.COMPLETED, `${event.title}  ${event.summary}  ${paint("dim", duration(event.seconds))}`),
+    "stage-finished": (event) => {
+      const curve = rows.get(event.node)?.progress?.curve(showsUnicode()) ?? "";
+      close(
+        event.node,
+        ListrTaskState.COMPLETED,
+        `${event.title}  ${event.summary}${curve === "" ? "" : `  ${curve}`}  ${paint("dim", duration(event.seconds))}`,
+      );
+    },
     "stage-failed": (event) =>
       close(
         event.node,

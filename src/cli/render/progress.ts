@@ -1,12 +1,17 @@
 /** What a running stage last said of itself, and the words for it. Pure: time comes from the events. */
 import type { RunEvent } from "../../engine/events.ts";
 import { bar, bytes, duration } from "../words.ts";
+import { sparkline } from "./sparkline.ts";
 
 type Progress = Extract<RunEvent, { type: "stage-progress" }>;
 type Metric = Extract<RunEvent, { type: "stage-metric" }>;
 
 /** Metrics that are worth a place in the line, in this order. */
-const SHOWN = ["loss", "tokens_per_second"] as const;
+const SHOWN = ["loss", "eval_loss", "tokens_per_second"] as const;
+/** Cells of the loss's curve. */
+const CURVE = 20;
+/** What a curve of fewer steps shows is noise. */
+const LEAST_STEPS = 4;
 
 export class StageProgress {
   readonly #startedAt: number;
@@ -14,6 +19,7 @@ export class StageProgress {
   #origin: { readonly at: number; readonly done: number } | undefined;
   #last: Progress | undefined;
   readonly #metrics = new Map<string, number>();
+  readonly #losses: number[] = [];
 
   /** @param startedAt ISO time of the start */
   constructor(startedAt: string) {
@@ -23,6 +29,7 @@ export class StageProgress {
   update(event: Progress | Metric): void {
     if (event.type === "stage-metric") {
       if (event.value !== null) this.#metrics.set(event.name, event.value);
+      if (event.value !== null && event.name === "loss") this.#losses.push(event.value);
       return;
     }
     const began = this.#last === undefined || this.#last.unit !== event.unit || event.done < this.#last.done;
@@ -42,6 +49,11 @@ export class StageProgress {
   /** Seconds since it last said something. */
   silence(now: number): number {
     return Math.max(0, (now - (this.#last === undefined ? this.#startedAt : Date.parse(this.#last.time))) / 1000);
+  }
+
+  /** The loss so far as a line of cells; empty where none, or too little of it, was told. */
+  curve(unicode = true): string {
+    return this.#losses.length < LEAST_STEPS ? "" : sparkline(this.#losses, CURVE, unicode);
   }
 
   /** Units a second since the unit began; undefined until there is something to go by. */
@@ -74,7 +86,11 @@ export class StageProgress {
     for (const name of SHOWN) {
       const value = this.#metrics.get(name);
       if (value !== undefined)
-        parts.push(name === "loss" ? `loss ${value.toFixed(3)}` : `${value.toFixed(value < 10 ? 2 : 0)} ${name.replace("_per_second", "/s")}`);
+        parts.push(
+          name !== "tokens_per_second"
+            ? `${name === "loss" ? "loss" : "held-out loss"} ${value.toFixed(3)}`
+            : `${value.toFixed(value < 10 ? 2 : 0)} ${name.replace("_per_second", "/s")}`,
+        );
     }
     const rate = this.rate;
     if (rate !== undefined && !this.#metrics.has("tokens_per_second"))

@@ -7,10 +7,34 @@ import type { JsonObject, JsonValue } from "../../platform/json.ts";
 import { LostNumber, lostNumbers } from "../numbers.ts";
 import type { Sample, ToolDefinition } from "../types.ts";
 
+/** What a conversation may have and a form may have no place for, in the words of who is told. */
+export const LOSSES = {
+  thoughts: "thoughts (`reasoning_content`)",
+  text_beside_call: "a text beside a call",
+  weight: "the mark of a turn that is not to be learned from (`weight: 0`)",
+  system: "a system message after the first message",
+  tools: "tools",
+} as const;
+export type Loss = keyof typeof LOSSES;
+
+/** What of a sample is lost in a form that lacks some of it. @param tools whether it comes with tools */
+export function lossesOf({ messages }: Sample, tools: boolean, lacks: readonly Loss[]): Loss[] {
+  const has: Readonly<Record<Loss, () => boolean>> = {
+    thoughts: () => messages.some((m) => m.role === "assistant" && m.reasoning_content !== undefined),
+    text_beside_call: () => messages.some((m) => m.role === "assistant" && m.tool_calls !== undefined && (m.content ?? "") !== ""),
+    weight: () => messages.some((m) => m.role === "assistant" && m.weight === 0),
+    system: () => messages.some((m, i) => m.role === "system" && i > 0),
+    tools: () => tools,
+  };
+  return lacks.filter((loss) => has[loss]());
+}
+
 export interface Format {
   readonly name: string;
   /** One line for people: who reads it. */
   readonly summary: string;
+  /** What it has no place for. */
+  readonly lacks: readonly Loss[];
   /** A line of the form. `tools` are those that the conversation could have called. Throws LostNumber where it has no text for a call's numbers. */
   write(sample: Sample, tools: readonly ToolDefinition[]): JsonObject;
   /** The line with `messages`, for `asSample`; undefined where it is not of this form. */
@@ -23,8 +47,10 @@ export const openAiTools = (tools: readonly ToolDefinition[]): JsonValue =>
 
 /** The definitions that a line has beside its messages, in any of the forms here; none where there are none of use. */
 export function toolsBeside(line: unknown): ToolDefinition[] {
-  const { tools } = (line ?? {}) as { tools?: unknown };
-  const list = typeof tools === "string" ? parsedObject(tools) : tools;
+  // `functions`: OpenAI's older form.
+  const { tools, functions } = (line ?? {}) as { tools?: unknown; functions?: unknown };
+  const given = tools ?? functions;
+  const list = typeof given === "string" ? parsedObject(given) : given;
   if (!Array.isArray(list)) return [];
   return list.flatMap((entry: unknown) => {
     const given = entry as { function?: unknown } | null;

@@ -6,7 +6,12 @@ import { sharegpt } from "./sharegpt.ts";
 import { trl } from "./trl.ts";
 
 /** Our own: a sample as it is, with its slot, scenario and frame. */
-const forge: Format = { name: "forge", summary: "forge's own samples", write: (sample: Sample) => JSON.parse(JSON.stringify(sample)) };
+const forge: Format = {
+  name: "forge",
+  summary: "forge's own samples",
+  lacks: ["tools"],
+  write: (sample: Sample) => JSON.parse(JSON.stringify(sample)),
+};
 
 export const FORMATS: readonly Format[] = [forge, openai, trl, sharegpt];
 export const formatNamed = (name: string): Format | undefined => FORMATS.find((f) => f.name === name);

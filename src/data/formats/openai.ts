@@ -5,6 +5,7 @@ import { type Format, openAiTools } from "./format.ts";
 export const openai: Format = {
   name: "openai",
   summary: "OpenAI's fine-tuning files",
+  lacks: [],
   write: ({ messages }, tools) => ({
     messages: messages as unknown as JsonValue,
     ...(tools.length > 0 && {

@@ -1,7 +1,7 @@
 /**
  * ShareGPT's form, as LLaMA-Factory has it for tools: `{conversations: [{from, value}], system, tools}`, where a call is a turn from
  * `function_call` with `{"name", "arguments"}` as its value, and a result one from `observation`. Also read: the turns of Axolotl and
- * of Nous' Hermes data (`tool` for results, calls in `<tool_call>` tags). It has no place for ids of calls, nor for thoughts or a text beside a call.
+ * of Nous' Hermes data (`tool` for results, calls in `<tool_call>` tags). It has no place for ids of calls, and for what `lacks` names.
  */
 import type { JsonValue } from "../../platform/json.ts";
 import type { Message } from "../types.ts";
@@ -29,6 +29,7 @@ const CALL_END = "</tool_call>";
 export const sharegpt: Format = {
   name: "sharegpt",
   summary: "ShareGPT's turns, as LLaMA-Factory and Axolotl read them",
+  lacks: ["thoughts", "text_beside_call", "weight", "system"],
   write: ({ messages }, tools) => {
     const system = messages.find((m) => m.role === "system");
     const conversations = messages.flatMap((m, i): { from: string; value: string }[] => {

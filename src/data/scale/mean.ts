@@ -31,6 +31,11 @@ export class Mean {
     return { parts: [this.#a, this.#b, this.#c], count: this.#count };
   }
 
+  /** How many numbers were added. */
+  get count(): number {
+    return this.#count;
+  }
+
   /** 0 of no numbers. */
   value(): number {
     return this.#count === 0 ? 0 : (this.#a + (this.#b + this.#c / UNIT) / UNIT) / UNIT / this.#count;

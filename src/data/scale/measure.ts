@@ -57,7 +57,11 @@ export interface Shard {
 }
 
 /** Measures a share of the data, for somebody to put the shares together. A shard can be sent anywhere (`node:v8` serializes it). */
-export async function measureShard(paths: readonly string[], beside: Pick<Beside, "toolset" | "heldout">, o: MeasureOptions): Promise<Shard> {
+export async function measureShard(
+  paths: readonly string[],
+  beside: Pick<Beside, "toolset" | "heldout" | "plan" | "thinking">,
+  o: MeasureOptions,
+): Promise<Shard> {
   const folder = mkdtempSync(join(o.scratch, "qa-"));
   try {
     const parts: Part[] = [];
@@ -95,7 +99,7 @@ export function mergeShards(shards: readonly Shard[], beside: Beside, o: Pick<Me
 
 const setupOf = (
   paths: readonly string[],
-  { toolset, heldout }: Pick<Beside, "toolset" | "heldout">,
+  { toolset, heldout, plan, thinking }: Pick<Beside, "toolset" | "heldout" | "plan" | "thinking">,
   folder: string,
   { mostInMemory }: MeasureOptions,
 ): Setup => ({
@@ -103,6 +107,8 @@ const setupOf = (
   toolset,
   heldout,
   folder,
+  ...(plan === undefined ? {} : { cells: true }),
+  ...(thinking === undefined ? {} : { thinking }),
   ...(mostInMemory === undefined ? {} : { mostInMemory }),
 });
 

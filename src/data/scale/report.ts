@@ -1,8 +1,9 @@
 /**
  * Puts parts together, in their order, and makes the report of the whole: the same one however the samples were divided into parts, and whoever measured them.
  */
-import type { QaReport } from "../../schemas/generated/qa-report.ts";
+import type { Lengths, QaReport } from "../../schemas/generated/qa-report.ts";
 import { WordingWatch } from "../leakage.ts";
+import { planOutcome } from "../plan-outcome.ts";
 import { jaccard } from "../similarity.ts";
 import type { EvaluationCase, GenerationStatistics, SynthesisPlan, Toolset } from "../types.ts";
 import { Digests } from "./digests.ts";
@@ -21,7 +22,14 @@ export interface Beside {
   readonly statistics?: GenerationStatistics;
   /** The samples are all that there was of the data that somebody brought: how many are valid is counted here, and not in the statistics. */
   readonly brought?: boolean;
+  /** Whether the model that is to learn from them thinks aloud; undefined where it is not known. */
+  readonly thinking?: boolean;
+  /** How long the samples are for a family, where one is named. */
+  readonly lengths?: Lengths;
 }
+
+/** Neighbours about the same tool below which nothing is said of how alike they are on average: a few samples are soon alike. */
+const ENOUGH_NEIGHBOURS = 50;
 
 /** A sample that doubles an earlier one, both by their places among all samples. */
 export interface Double {
@@ -39,6 +47,7 @@ export class Gathered {
   readonly #byTool = new Map<string, number>();
   readonly #byScenario = new Map<string, number>();
   readonly #byKind = new Map<string, number>();
+  readonly #byCell = new Map<string, number>();
   readonly #digests = new Digests();
   readonly #sets: ShingleSets;
   readonly #grams = [0, 0, 0];
@@ -74,6 +83,7 @@ export class Gathered {
     sumUp(this.#byTool, part.byTool);
     sumUp(this.#byScenario, part.byScenario);
     sumUp(this.#byKind, part.byKind);
+    sumUp(this.#byCell, part.byCell ?? []);
     this.#digests.append(part.digests);
     this.#sets.append(part.shingles);
     for (const [i, n] of part.grams.entries()) this.#grams[i] = (this.#grams[i] as number) + n;
@@ -108,7 +118,7 @@ export class Gathered {
 
   /** @param idAt the id of a sample that a duplicate named */
   report(idAt: (place: number) => string): QaReport {
-    const { heldout, toolset, plan, statistics, brought } = this.#beside;
+    const { heldout, toolset, plan, statistics, brought, lengths } = this.#beside;
     const samples = this.#samples;
     const valid = samples - this.#invalid;
     const coverage = this.#coverage();
@@ -128,6 +138,12 @@ export class Gathered {
       .filter(([s, w]) => w > 0 && (plan?.train ?? []).some((slot) => slot.scenario === s))
       .map(([s]) => s);
     const covered = wanted.filter((s) => (coverage.by_scenario[s] ?? 0) > 0);
+    if (lengths !== undefined && lengths.too_long > 0)
+      issues.push({
+        check: "too_long",
+        sample: null,
+        message: `${lengths.too_long} samples are longer than the ${lengths.window} tokens that \`${lengths.family}\` reads`,
+      });
     for (const s of wanted) if (!covered.includes(s)) issues.push({ check: "coverage", sample: null, message: `there is no sample of scenario ${s}` });
 
     // REFERENCE's: samples valid as first generated over samples generated; without statistics of a generation the share of valid samples.
@@ -152,6 +168,8 @@ export class Gathered {
       dropped: statistics ? { ...statistics.dropped } : {},
       ...(statistics?.repaired === undefined ? {} : { repaired: { ...statistics.repaired } }),
       ...(statistics?.taken_out === undefined ? {} : { taken_out: [...statistics.taken_out] }),
+      ...(plan === undefined ? {} : { plan: planOutcome(plan, statistics, this.#byCell, heldout.length) }),
+      ...(lengths === undefined ? {} : { lengths }),
       coverage,
       diversity,
       leakage,
@@ -164,7 +182,10 @@ export class Gathered {
         plan_met: plan && plan.train.length > 0 ? samples / plan.train.length : 1,
         duplicates: this.#doubled,
         dedup_rate: dedup_rate.value ?? 0,
+        distinct_1: diversity.distinct_1,
         distinct_2: diversity.distinct_2,
+        distinct_3: diversity.distinct_3,
+        ...(this.#similarity.count < ENOUGH_NEIGHBOURS ? {} : { self_similarity: diversity.self_similarity }),
         shared_frames: leakage.shared_frames,
         shared_prompts: leakage.shared_prompts,
         near_prompts: leakage.near_prompts,
@@ -172,6 +193,7 @@ export class Gathered {
         shared_values: leakage.shared_values.value ?? 0,
         samples,
         heldout: heldout.length,
+        ...(lengths === undefined ? {} : { too_long: lengths.too_long, ...(lengths.over_profile === null ? {} : { over_profile: lengths.over_profile }) }),
       },
     };
   }

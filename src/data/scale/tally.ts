@@ -5,6 +5,7 @@
 import type { QaReport } from "../../schemas/generated/qa-report.ts";
 import { type CheckFailure, sampleChecker } from "../checks/index.ts";
 import { type SeenWordings, WordingWatch } from "../leakage.ts";
+import { cellOfSample } from "../plan-outcome.ts";
 import { jaccard } from "../similarity.ts";
 import type { EvaluationCase, Sample, Toolset } from "../types.ts";
 import { WIDTH } from "./digests.ts";
@@ -33,6 +34,8 @@ export interface Part {
   readonly byTool: Counts;
   readonly byScenario: Counts;
   readonly byKind: Counts;
+  /** By scenario and tool (plan-outcome.ts); only where there is a plan. */
+  readonly byCell?: Counts;
   /** See digests.ts and shingle-sets.ts. */
   readonly digests: Uint32Array<ArrayBuffer>;
   readonly shingles: Uint32Array<ArrayBuffer>;
@@ -57,6 +60,15 @@ export interface Rest {
 export const GRAMS = ["1", "2", "3"] as const;
 export const framesOf = (tool: string): string => `frame ${tool}`;
 
+export interface TallyOptions {
+  /** Whether parts name all their samples. */
+  readonly ids?: boolean;
+  /** Whether samples are counted by scenario and tool. */
+  readonly cells?: boolean;
+  /** Whether the model that is to learn from them thinks aloud; undefined where it is not known. */
+  readonly thinking?: boolean;
+}
+
 export class Tally {
   readonly #check: (sample: Sample) => CheckFailure | null;
   readonly #watch: HeldoutWatch;
@@ -65,16 +77,13 @@ export class Tally {
   readonly #reader = new TextReader();
   readonly #grams: readonly [number, number, number];
   #part: OpenPart;
-  readonly #ids: boolean;
+  readonly #options: TallyOptions;
 
-  /**
-   * @param folder where files may be put that memory has no room for
-   * @param ids whether parts name all their samples
-   */
-  constructor(toolset: Toolset, heldout: readonly EvaluationCase[], folder: () => string, mostInMemory?: number, ids?: boolean) {
-    this.#ids = ids === true;
-    this.#part = new OpenPart(this.#ids);
-    this.#check = sampleChecker(toolset);
+  /** @param folder where files may be put that memory has no room for */
+  constructor(toolset: Toolset, heldout: readonly EvaluationCase[], folder: () => string, mostInMemory?: number, options: TallyOptions = {}) {
+    this.#options = options;
+    this.#part = new OpenPart(options);
+    this.#check = sampleChecker(toolset, options.thinking === undefined ? {} : { thinking: options.thinking });
     this.#watch = new HeldoutWatch(heldout);
     this.#wordings = new WordingWatch(heldout, toolset);
     this.#distinct = new DistinctCounter(folder, mostInMemory);
@@ -95,6 +104,7 @@ export class Tally {
     if (sample.simulated === true) part.simulated++;
     count(part.byScenario, sample.scenario);
     count(part.byKind, `${sample.scenario}/${sample.kind}`);
+    if (part.byCell !== undefined) count(part.byCell, cellOfSample(sample));
     if (sample.tool_name !== null) {
       count(part.byTool, sample.tool_name);
       const { low, high } = textDigest(sample.frame);
@@ -129,7 +139,7 @@ export class Tally {
   /** What was measured since the last call. */
   takePart(): Part {
     const part = this.#part.close();
-    this.#part = new OpenPart(this.#ids);
+    this.#part = new OpenPart(this.#options);
     return part;
   }
 
@@ -153,6 +163,7 @@ class OpenPart {
   readonly byTool = new Map<string, number>();
   readonly byScenario = new Map<string, number>();
   readonly byKind = new Map<string, number>();
+  readonly byCell: Map<string, number> | undefined;
   grams: readonly [number, number, number] = [0, 0, 0];
   #digests = new Uint32Array(WIDTH * 1024);
   #shingles = new Uint32Array(4096);
@@ -161,8 +172,9 @@ class OpenPart {
   readonly #first = new Map<string, Uint32Array>();
   readonly #last = new Map<string, Uint32Array>();
 
-  constructor(ids: boolean) {
-    this.ids = ids ? [] : undefined;
+  constructor({ ids, cells }: TallyOptions) {
+    this.ids = ids === true ? [] : undefined;
+    this.byCell = cells === true ? new Map() : undefined;
   }
 
   words(reader: TextReader, tool: string): void {
@@ -192,6 +204,7 @@ class OpenPart {
       byTool: [...this.byTool],
       byScenario: [...this.byScenario],
       byKind: [...this.byKind],
+      ...(this.byCell === undefined ? {} : { byCell: [...this.byCell] }),
       digests: this.#digests.slice(0, WIDTH * this.samples),
       shingles: this.#shingles.slice(0, this.#shingleCount),
       grams: this.grams,

@@ -1,17 +1,15 @@
 /** What measures ranges of files: in this thread, or in one of its own (threads.ts). */
 import type { EvaluationCase, Sample, Toolset } from "../types.ts";
 import { isBlank, RangeReader } from "./ranges.ts";
-import { type Part, type Rest, Tally } from "./tally.ts";
+import { type Part, type Rest, Tally, type TallyOptions } from "./tally.ts";
 
-export interface Setup {
+export interface Setup extends TallyOptions {
   readonly paths: readonly string[];
   readonly toolset: Toolset;
   readonly heldout: readonly EvaluationCase[];
   /** A folder that is there, for what memory has no room for. */
   readonly folder: string;
   readonly mostInMemory?: number;
-  /** Whether parts are to name all samples. */
-  readonly ids?: boolean;
 }
 
 export interface Range {
@@ -35,7 +33,7 @@ export class RangeWorker {
 
   constructor(setup: Setup) {
     this.#readers = setup.paths.map((path) => new RangeReader(path));
-    this.#tally = new Tally(setup.toolset, setup.heldout, () => setup.folder, setup.mostInMemory, setup.ids);
+    this.#tally = new Tally(setup.toolset, setup.heldout, () => setup.folder, setup.mostInMemory, setup);
   }
 
   measure({ file, from, to }: Range): Measured {

@@ -69,8 +69,8 @@ export interface Draft {
   readonly exchanges: readonly Exchange[];
   /** Index of the exchange that a held-out case asks for; those before it are its history. */
   readonly focus: number;
-  /** Somebody's own conversation: a rule of thumb is no reason to drop it (checks/check.ts). */
-  readonly brought?: true;
+  /** Somebody's own conversation, by its id: a rule of thumb is no reason to drop it (checks/check.ts). */
+  readonly brought?: string;
   /** Varied from another draft (augment.ts). */
   readonly augmented?: boolean;
 }

@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { errorCode, fsFailure, writeFileAtomic } from "../../platform/fs.ts";
 import { digestFileUntil, hexOf } from "../../platform/hash.ts";
+import { outputTarget } from "../../platform/output-file.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import type { Family, FolderSource, HubFile, HubSource } from "../../schemas/generated/family.ts";
 import { getFamily, type ProjectFamily } from "../family.ts";
@@ -180,7 +181,7 @@ function write(file: string, family: Family, what: string, { force = false, sign
     if (signal.aborted) return err(interrupted());
     if (!same) {
       mkdirSync(dirname(file), { recursive: true });
-      writeFileAtomic(file, text);
+      writeFileAtomic(outputTarget(file).path, text);
     }
     // What was written is what a recipe will read.
     const read = readFamilyFile(file);

@@ -70,17 +70,17 @@ export async function buildEnvironment(
 /** Phases of a build of pins alone. */
 export const PINS_STEPS = 3;
 
-/** Builds an environment of the lock file's packages and nothing that they name beside, in `dir`, which must not exist. */
+/** Builds an environment of the lock file's packages, and (unless `withDependencies`) nothing that they name beside, in `dir`, which must not exist. */
 export async function buildOfPins(
   dir: string,
   python: Interpreter,
   requirements: Requirements,
-  o: BuildOptions & { readonly neededBytes: number; readonly imports: string },
+  o: BuildOptions & { readonly neededBytes: number; readonly imports: string; readonly withDependencies?: boolean },
 ): Promise<Result<void>> {
   const made = await begin(dir, python, o.neededBytes, o);
   if (!made.ok) return made;
   o.onPhase(1, `installing ${requirements.versions.size} packages`);
-  const got = await install([pythonIn(dir), ...ISOLATED, "-m", "pip"], ["--no-deps", "-r", requirements.path], o);
+  const got = await install([pythonIn(dir), ...ISOLATED, "-m", "pip"], [...(o.withDependencies === true ? [] : ["--no-deps"]), "-r", requirements.path], o);
   if (!got.ok) return got;
   o.onPhase(2, "trying the environment");
   return tryImport(dir, o.imports, o);

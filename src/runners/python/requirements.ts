@@ -14,7 +14,11 @@ export interface Requirements {
   readonly versions: ReadonlyMap<string, string>;
 }
 
-export type LockName = "requirements.lock" | "requirements-dev.lock" | "requirements-synthetic-data-kit.lock";
+export type LockName =
+  | "requirements.lock"
+  | "requirements-dev.lock"
+  | "requirements-synthetic-data-kit.lock"
+  | `requirements-${"tensorboard" | "wandb" | "mlflow"}.lock`;
 
 /** Path of a lock file of the package. */
 export const lockPath = (name: LockName): string => join(packageRoot(), "python", name);

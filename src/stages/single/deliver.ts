@@ -1,16 +1,29 @@
 /**
  * Where the results of a step go: said before the run where they cannot go there, put there after it. Guarantees: an
  * output appears whole or not at all, and all of them or none; nothing that the step reads is written over, nor a folder
- * that holds something; a file that nobody named (a default, a neighbour of what was named) is replaced only where forge
+ * that holds something; a link is followed, and a FIFO or a device is written to and stays what it is; a file that nobody named (a default, a neighbour of what was named) is replaced only where forge
  * left it and nobody touched it since: anything else is moved beside it (`NAME.edited-1`, as a run does with its views).
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import type { RunOutcome } from "../../engine/apply.ts";
 import { hexOf } from "../../platform/digest.ts";
 import { EXIT } from "../../platform/exit.ts";
 import { cloneTree, fsFailure, writeFileAtomic } from "../../platform/fs.ts";
 import { digestText } from "../../platform/hash.ts";
+import { OutputError, outputTarget, writeOutput } from "../../platform/output-file.ts";
 import { cacheDir } from "../../platform/paths.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 
@@ -82,11 +95,13 @@ export async function deliver(
   }));
   if (made.some((d) => d.from === undefined)) return ok([]);
   const texts = Object.entries(beside).map(([to, text]) => ({ text, to, implied: true }));
-  const all = [...made, ...texts].map((d) => ({ ...d, path: resolve(d.to), part: partOf(d.to) }));
   const ours: string[] = [];
   const aside: SetAside[] = [];
   let at = "";
+  let all: (((typeof made)[number] | (typeof texts)[number]) & { readonly path: string; readonly part: string })[] = [];
   try {
+    const placed = [...made, ...texts].map((d) => ({ ...d, target: outputTarget(d.to) }));
+    all = placed.flatMap(({ target, ...d }) => (target.kind === "file" ? [{ ...d, path: target.path, part: partOf(target.path) }] : []));
     for (const d of all) {
       at = d.to;
       mkdirSync(dirname(d.path), { recursive: true });
@@ -95,9 +110,14 @@ export async function deliver(
       if ("text" in d) writeFileAtomic(d.part, d.text);
       else await cloneTree(d.from as string, d.part);
     }
+    for (const { target, ...d } of placed) {
+      if (target.kind === "file") continue;
+      at = d.to;
+      await writeOutput(target.path, "text" in d ? [d.text] : createReadStream(d.from as string));
+    }
     for (const d of all) {
       at = d.to;
-      if (d.implied && isFile(d.path) && !leftBefore(d.path) && !sameBytes(d.path, d.part)) aside.push(setAside(d.to));
+      if (d.implied && isFile(d.path) && !leftBefore(d.path) && !sameBytes(d.path, d.part)) aside.push(setAside(d.path === resolve(d.to) ? d.to : d.path));
       const replaced = isFile(d.path);
       // An empty folder may give way; what has something in it stays, whatever came into it meanwhile.
       if (!replaced && existsSync(d.path)) rmdirSync(d.path);
@@ -108,7 +128,7 @@ export async function deliver(
     // Half of it would stand in the way of the next try.
     for (const path of ours) rmSync(path, { recursive: true, force: true });
     for (const { path, now } of aside) if (!existsSync(path)) renameSync(now, path);
-    const failure = fsFailure(e, `write ${at}`);
+    const failure = fsFailure(e instanceof OutputError ? e.cause : e, `write ${at}`);
     if (failure === undefined) throw e;
     return err(failure);
   }

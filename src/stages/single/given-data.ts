@@ -6,24 +6,29 @@ import { readFile, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type Brought, bringFile } from "../../data/brought.ts";
 import { foreignWords } from "../../data/import.ts";
-import type { StageDefinition, StageEvent } from "../../engine/stage.ts";
+import type { StageContext, StageDefinition, StageEvent } from "../../engine/stage.ts";
 import { parseCases, strayArguments } from "../../evaluation/cases.ts";
 import { EXIT } from "../../platform/exit.ts";
 import { toJsonLines } from "../../platform/json.ts";
-import { err, type Failure, ok } from "../../platform/result.ts";
+import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import type { GenerationStatistics } from "../../schemas/generated/generation.ts";
+import type { Sample } from "../../schemas/generated/sample.ts";
 import type { Toolset } from "../../schemas/generated/toolset.ts";
-import { measureData, VERSION } from "../qa.ts";
+import { llamaRuntime } from "../context.ts";
+import type { LengthSetup, Measuring } from "../lengths.ts";
+import { measureData, QA_OUTPUTS, VERSION } from "../qa.ts";
 import { stage } from "./given.ts";
 
 export interface GivenData {
   readonly fix: boolean;
   /** The file of held-out cases. */
   readonly cases?: string;
+  /** For which model the samples are measured, and with `fix` taken out where it cannot read them; undefined where none is named. */
+  readonly lengths?: LengthSetup;
 }
 
 /** `generate` from a file of samples, with `fix` repaired and cleaned on the way, the figures then being those of what is left; and `qa` of what it gives. */
-export const givenData = (path: string, o: GivenData): readonly StageDefinition[] => [readData(path, o), checkData()];
+export const givenData = (path: string, o: GivenData): readonly StageDefinition[] => [readData(path, o), checkData(o.lengths)];
 
 /** Lines that are no conversation and are said right away. */
 const SAID = 5;
@@ -32,8 +37,9 @@ function readData(path: string, o: GivenData): StageDefinition {
   const read = stage(
     "generate",
     "Read the data",
-    { train: "file", heldout: "file", plan: "file", statistics: "file", taken_out: "file" },
+    { train: "file", heldout: "file", plan: "file", statistics: "file", taken_out: "file", repairs: "file" },
     {
+      ...settingsOf(o.lengths),
       recipe: { fix: o.fix },
       inputs: { toolset: { stage: "inspect", output: "toolset" } },
       files: { data: resolve(path), ...(o.cases === undefined ? {} : { cases: resolve(o.cases) }) },
@@ -42,14 +48,9 @@ function readData(path: string, o: GivenData): StageDefinition {
         const cases = o.cases === undefined ? ok([]) : parseCases(await readFile(inputs.cases as string, "utf8"), o.cases, toolset);
         if (!cases.ok) return cases;
         for (const message of strayArguments(cases.value, toolset)) emit({ type: "log", level: "warning", message });
-        let brought: Brought;
-        try {
-          const [train, takenOut] = [outputs.train as string, outputs.taken_out as string];
-          brought = await bringFile(inputs.data as string, { toolset, fix: o.fix, train, takenOut, scratch, signal });
-        } catch (e) {
-          if (!signal.aborted) throw e;
-          return err({ code: "data/interrupted", message: "reading the data was interrupted", exit: EXIT.interrupted });
-        }
+        const read = await readBrought(o, toolset, { inputs, outputs, scratch, signal, emit });
+        if (!read.ok) return read;
+        const brought = read.value;
         if (brought.readable === 0) return err(nothingIn(path, brought));
         warnOf(brought, emit);
         await writeFile(outputs.heldout as string, toJsonLines(cases.value));
@@ -62,9 +63,51 @@ function readData(path: string, o: GivenData): StageDefinition {
       },
     },
   );
-  // 2: thoughts apart from what is said.
-  return { ...read, version: 2 };
+  // 2: thoughts apart from what is said. 3: repairs one by one, at any depth, and of defaults.
+  return { ...read, version: 3 };
 }
+
+type Reading = Pick<StageContext, "inputs" | "outputs" | "scratch" | "signal" | "emit">;
+
+/** The file's samples; with `fix` and a family, those that it can read. */
+async function readBrought({ fix, lengths }: GivenData, toolset: Toolset, { inputs, outputs, scratch, signal, emit }: Reading): Promise<Result<Brought>> {
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  let failure: Failure | undefined;
+  let measuring: Measuring | undefined;
+  if (fix && lengths !== undefined) measuring = await (await import("../lengths.ts")).openLengths(lengths, toolset, { signal, emit });
+  const tooLong = async (sample: Sample): Promise<string | null> => {
+    const seen = await (measuring as Measuring).see(sample);
+    if (seen.ok)
+      return seen.value !== null && seen.value > (lengths as LengthSetup).family.context_tokens ? longWords(seen.value, lengths as LengthSetup) : null;
+    failure = seen.error;
+    stop.abort();
+    return null;
+  };
+  try {
+    const to = { train: outputs.train as string, takenOut: outputs.taken_out as string, repairs: outputs.repairs as string };
+    const model = { ...(lengths === undefined ? {} : { thinking: lengths.family.thinking !== null }), ...(measuring === undefined ? {} : { tooLong }) };
+    return ok(await bringFile(inputs.data as string, { toolset, fix, ...to, ...model, scratch, signal: both }));
+  } catch (e) {
+    if (failure !== undefined) return err(failure);
+    if (!signal.aborted) throw e;
+    return err({ code: "data/interrupted", message: "reading the data was interrupted", exit: EXIT.interrupted });
+  } finally {
+    await measuring?.close();
+  }
+}
+
+const longWords = (tokens: number, { family }: LengthSetup): string =>
+  `has ${tokens} tokens with its prompt, and \`${family.name}\` reads ${family.context_tokens}`;
+
+/** What the model that samples are measured for adds to a stage's key. */
+const settingsOf = (lengths: LengthSetup | undefined): Pick<StageDefinition, "settings" | "runtime"> =>
+  lengths === undefined
+    ? {}
+    : {
+        settings: { family: lengths.family.name, window: lengths.family.context_tokens, profile: lengths.profile, max_tokens: lengths.maxTokens },
+        runtime: llamaRuntime(),
+      };
 
 function warnOf({ foreign, unreadable }: Brought, emit: (event: StageEvent) => void): void {
   const warn = (message: string): void => emit({ type: "log", level: "warning", message });
@@ -101,10 +144,10 @@ const nothingIn = (path: string, { unreadable }: Brought): Failure => ({
   exit: EXIT.usage,
 });
 
-function checkData(): StageDefinition {
+function checkData(lengths: LengthSetup | undefined): StageDefinition {
   const of = (output: string): { readonly stage: string; readonly output: string } => ({ stage: "generate", output });
   return {
-    ...stage("qa", "Check the data", { report: "file", markdown: "file", csv: "file" }, { run: measureData }),
+    ...stage("qa", "Check the data", QA_OUTPUTS, { ...settingsOf(lengths), run: (context) => measureData(context, lengths) }),
     version: VERSION,
     inputs: {
       toolset: { stage: "inspect", output: "toolset" },
@@ -113,6 +156,7 @@ function checkData(): StageDefinition {
       plan: of("plan"),
       statistics: of("statistics"),
       taken_out: of("taken_out"),
+      repairs: of("repairs"),
     },
   };
 }

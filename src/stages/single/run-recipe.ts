@@ -7,6 +7,7 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import { isFamilyFile } from "../../models/family-file.ts";
 import { EXIT } from "../../platform/exit.ts";
 import { fsFailure, writeFileAtomic } from "../../platform/fs.ts";
+import { outputTarget } from "../../platform/output-file.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import { findProjectRoot, readRecipe } from "../../recipe/load.ts";
 import { locate } from "../../recipe/locate.ts";
@@ -133,7 +134,7 @@ export function resumeRun(): Result<LoadedRecipe, readonly Failure[]> {
 function write(file: string, text: string): Result<void> {
   try {
     mkdirSync(dirname(resolve(file)), { recursive: true });
-    writeFileAtomic(resolve(file), text);
+    writeFileAtomic(outputTarget(file).path, text);
     return ok(undefined);
   } catch (e) {
     const failure = fsFailure(e, `write ${file}`);

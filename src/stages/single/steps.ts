@@ -10,13 +10,16 @@ import { familyByHubId } from "../../models/family.ts";
 import { isFamilyFile, projectFamilies } from "../../models/family-file.ts";
 import { ggufText } from "../../models/gguf.ts";
 import { EXIT } from "../../platform/exit.ts";
+import { outputTarget } from "../../platform/output-file.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
+import { EXPORT_FORMATS, type ExportFormat, imatrixOf, isModelFormat, MODEL_FORMATS, type ModelFormat } from "../../recipe/formats.ts";
 import { nameFrom, scaledScenarios } from "../../recipe/made.ts";
-import type { ExportFormat, Recipe, ScenarioName, ToolSource } from "../../recipe/types.ts";
+import type { Recipe, ScenarioName, ToolSource } from "../../recipe/types.ts";
 import { type Delivery, deliverable, inTheWay, sameFile } from "./deliver.ts";
 import { givenCases, givenModel, givenReport, givenTools, givenTraining, givenTrainingFigures, TRAINED } from "./given.ts";
 import { givenData } from "./given-data.ts";
 import type { SingleOptions } from "./project.ts";
+import { lengthsFor, limitsWithCases, reportDeliveries as qaReports } from "./qa-step.ts";
 
 export interface StepFlags {
   readonly server?: string;
@@ -33,6 +36,7 @@ export interface StepFlags {
   readonly noToolRatio?: number;
   readonly errorRatio?: number;
   readonly format?: readonly string[];
+  readonly imatrix?: boolean;
   readonly output?: string;
   readonly report?: string;
   readonly fix?: boolean;
@@ -62,7 +66,6 @@ export interface PreparedStep {
 export type Step = "generate" | "qa" | "train" | "validate" | "benchmark" | "export" | "pack";
 type Prepare = (flags: StepFlags, sources: readonly ToolSource[]) => Result<PreparedStep>;
 
-const FORMATS: readonly ExportFormat[] = ["q8_0", "q4_k_m", "q4_k_s", "q5_k_m", "f16"];
 const PROFILES = ["fast_dev", "balanced", "max_quality"] as const;
 
 const usage = (message: string, hint: string): Result<never> => err({ code: "usage/missing-flag", message, hint, exit: EXIT.usage });
@@ -88,8 +91,9 @@ function policy(text: string): NonNullable<ToolSource["execute"]> {
 export function prepareStep(step: Step, flags: StepFlags, sources: readonly ToolSource[]): Result<PreparedStep> {
   const problem = missingFile(flags) ?? outputProblem(step, flags);
   if (problem !== undefined) return err(problem);
-  const prepared = STEPS[step](flags, sources);
-  if (!prepared.ok) return prepared;
+  const made = STEPS[step](flags, sources);
+  if (!made.ok) return made;
+  const prepared = ok({ ...made.value, deliveries: made.value.deliveries.filter((d) => !besideStream(d, flags.output)) });
   const written = new Map<string, string>();
   for (const { to } of prepared.value.deliveries) {
     const other = written.get(resolve(to));
@@ -111,6 +115,12 @@ export function prepareStep(step: Step, flags: StepFlags, sources: readonly Tool
     if (blocked !== undefined) return err(blocked);
   }
   return prepared;
+}
+
+/** Whether an output would go beside one that is written to in place: nothing of ours lies in /dev, nor beside a FIFO. */
+function besideStream({ to, implied }: Delivery, output: string | undefined): boolean {
+  if (implied !== true || output === undefined || resolve(to) === resolve(output)) return false;
+  return resolve(to).startsWith(resolve(sibling(output, ""))) && outputTarget(output).kind === "stream";
 }
 
 /** The files that a step reads. */
@@ -148,21 +158,23 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
     if (flags.data === undefined) return usage("`qa` of a file needs --data", "name the samples: --data train.jsonl; or name a recipe: forge qa forge.yaml");
     const tools = toolsFor(flags, sources, flags.data);
     if (!tools.ok) return tools;
-    const recipe = recipeFor(flags, tools.value, flags.data, { gates: { qa: { ...flags.thresholds } } });
+    const recipe = recipeFor(flags, tools.value, flags.data, { gates: { qa: { ...limitsWithCases(flags.data, flags.cases), ...flags.thresholds } } });
     if (!recipe.ok) return recipe;
+    const lengths = lengthsFor(flags);
+    if (!lengths.ok) return lengths;
     const cleaned = flags.fix === true ? (flags.output ?? sibling(flags.data, "clean.jsonl")) : undefined;
-    const report = flags.report ?? sibling(flags.data, "qa");
+    const given = givenData(flags.data, {
+      fix: flags.fix === true,
+      ...(flags.cases === undefined ? {} : { cases: flags.cases }),
+      ...(lengths.value === undefined ? {} : { lengths: lengths.value }),
+    });
     return ok({
-      single: { recipe: recipe.value, given: givenData(flags.data, { fix: flags.fix === true, ...(flags.cases === undefined ? {} : { cases: flags.cases }) }) },
+      single: { recipe: recipe.value, given },
       until: "gate:qa",
       deliveries: [
         ...optional("generate", "train", cleaned).map((d) => ({ ...d, ...impliedUnless(flags.output) })),
-        ...(["report", "markdown", "csv"] as const).map((output) => ({
-          stage: "qa",
-          output,
-          to: `${report}.${QA_ENDINGS[output]}`,
-          ...impliedUnless(flags.report),
-        })),
+        ...(cleaned === undefined ? [] : [{ stage: "generate", output: "repairs", to: sibling(cleaned, "repairs.jsonl"), implied: true as const }]),
+        ...qaReports(flags.report, sibling(flags.data, "qa")),
       ],
       beside: {},
     });
@@ -218,11 +230,13 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
     const output = flags.output ?? "model.gguf";
     const own = about.value.family;
     const family = isFamilyFile(own) ? pathFrom(process.cwd(), join(flags.model, own)) : own;
-    const recipe = recipeFor({ ...flags, family, name: flags.name ?? about.value.name }, tools.value, output, { exports: formats.value });
+    const stated = statedExports(formats.value, flags.imatrix === true);
+    if (!stated.ok) return stated;
+    const recipe = recipeFor({ ...flags, family, name: flags.name ?? about.value.name }, tools.value, output, { exports: stated.value });
     if (!recipe.ok) return recipe;
     const [only] = formats.value;
     return ok({
-      single: { recipe: recipe.value, given: [givenTraining(flags.model)], verifyExports: flags.skipVerify !== true },
+      single: { recipe: recipe.value, given: [givenTraining(flags.model)], verifyExports: flags.skipVerify !== true, trainedHere: false },
       until: "export",
       deliveries: formats.value.map((format) => ({
         stage: `export:${format}`,
@@ -284,6 +298,8 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
           `there is no file \`${path}\`, which the bundle's smoke tests are made of`,
           `\`forge validate --output\` writes it beside its report; or name it: ${flag} FILE`,
         );
+    const adapter = adapterAlone(model);
+    if (adapter !== undefined) return err(adapter);
     const tools = toolsFor(flags, sources, model);
     if (!tools.ok) return tools;
     const format = formatOf(model);
@@ -317,7 +333,7 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
 interface Measured {
   readonly recipe: Recipe;
   readonly given: readonly StageDefinition[];
-  readonly format: ExportFormat;
+  readonly format: ModelFormat;
 }
 
 /** What `validate` and `benchmark` of a model file share. */
@@ -326,6 +342,8 @@ function measuring(step: "validate" | "benchmark", flags: StepFlags, sources: re
     return usage(`\`${step}\` of a model file needs --model`, `name the GGUF: --model model.gguf; or name a recipe: forge ${step} forge.yaml`);
   const model = statSync(flags.model).isDirectory() ? join(flags.model, "model.gguf") : flags.model;
   if (!existsSync(model)) return usage(`there is no model.gguf in \`${flags.model}\``, "name a GGUF, or the folder of a bundle");
+  const adapter = adapterAlone(model);
+  if (adapter !== undefined) return err(adapter);
   const tools = toolsFor(flags, sources, model);
   if (!tools.ok) return tools;
   const format = formatOf(model);
@@ -411,13 +429,40 @@ function thresholdsOf(flags: StepFlags): Pick<Recipe, "gates"> {
 
 export function formatsOf(flags: Pick<StepFlags, "format">): Result<[ExportFormat, ...ExportFormat[]]> {
   const wanted = [...new Set((flags.format ?? ["q8_0"]).flatMap((f) => f.split(",")).map((f) => f.trim().toLowerCase()))];
-  const unknown = wanted.find((f) => !FORMATS.some((known) => known === f));
+  const unknown = wanted.find((f) => !EXPORT_FORMATS.some((known) => known === f));
   if (unknown === undefined && wanted.length > 0) return ok(wanted as [ExportFormat, ...ExportFormat[]]);
-  return err({ code: "usage/bad-value", message: `there is no format \`${unknown ?? ""}\``, hint: `choose among ${FORMATS.join(", ")}`, exit: EXIT.usage });
+  return err({
+    code: "usage/bad-value",
+    message: `there is no format \`${unknown ?? ""}\``,
+    hint: `choose among ${EXPORT_FORMATS.join(", ")}`,
+    exit: EXIT.usage,
+  });
+}
+
+/** What a recipe says of these formats; with `imatrix` every one that a matrix changes is made with it. */
+function statedExports(formats: readonly ExportFormat[], imatrix: boolean): Result<NonNullable<Recipe["exports"]>> {
+  if (imatrix && !formats.some((f) => imatrixOf(f) !== "never"))
+    return usage(`no importance matrix changes ${formats.join(", ")}`, "leave --imatrix out, or name a smaller format: --format q4_k_m");
+  const stated = formats.map((format) => (imatrix && imatrixOf(format) !== "never" ? { format, imatrix } : format));
+  // The adapter is compared with the merged model, which is made in any case.
+  return ok(formats.some(isModelFormat) ? stated : ["f16", ...stated]);
+}
+
+/** Why a GGUF cannot be measured or packed by itself, where it holds an adapter alone. */
+function adapterAlone(model: string): Failure | undefined {
+  if (ggufText(model, "general.type") !== "adapter") return undefined;
+  return {
+    code: "models/adapter",
+    message: `\`${model}\` is a LoRA adapter: what is laid over a base model, and no model by itself`,
+    hint: "name a model that holds it merged in: forge export --model FOLDER --output model.gguf --format q8_0",
+    exit: EXIT.usage,
+  };
 }
 
 /** The format that a file's name tells; q8_0 where it tells none. Only a label: the model says itself what it is. */
-const formatOf = (path: string): ExportFormat => FORMATS.find((f) => path.toLowerCase().split(/[/\\]/).at(-1)?.includes(f)) ?? "q8_0";
+const formatOf = (path: string): ModelFormat => LONGEST_FIRST.find((f) => path.toLowerCase().split(/[/\\]/).at(-1)?.includes(f)) ?? "q8_0";
+/** `bf16` holds `f16`, and `q2_k_s` `q2_k`. */
+const LONGEST_FIRST = [...MODEL_FORMATS].sort((a, b) => b.length - a.length);
 
 /**
  * The family of a model file: by flag, else the one that the file says it was made of, among those that come with forge and the project's own;
@@ -447,8 +492,6 @@ const impliedUnless = (named: string | undefined): { readonly implied?: true } =
 /** An output that goes beside what was named; nothing where it was read from right there. */
 const neighbour = (stage: string, output: string, to: string, read: string | undefined): Delivery[] =>
   read !== undefined && sameFile(read, to) ? [] : [{ stage, output, to, implied: true }];
-
-const QA_ENDINGS = { report: "json", markdown: "md", csv: "csv" } as const;
 
 const optional = (stage: string, output: string, to: string | undefined): Delivery[] => (to === undefined ? [] : [{ stage, output, to }]);
 
@@ -509,7 +552,14 @@ function missingFile(flags: StepFlags): Failure | undefined {
 }
 
 function outputProblem(step: Step, flags: StepFlags): Failure | undefined {
-  const { output, model, cases } = flags;
+  const { output, model, cases, report } = flags;
+  if (step === "qa" && report !== undefined && outputTarget(report).kind === "stream")
+    return {
+      code: "usage/output",
+      message: `--report ${report} is no file`,
+      hint: "the report is several files, NAME.json, NAME.md and so on: name what they have in common, or leave it out",
+      exit: EXIT.usage,
+    };
   if (step !== "train" && model !== undefined && !existsSync(model))
     return {
       code: "usage/missing-file",

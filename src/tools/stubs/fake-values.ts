@@ -126,7 +126,9 @@ class Faker {
   #array(schema: JsonObject, name: string, depth: number): JsonValue {
     const least = Math.min(natural(schema.minItems, 0), MAX_MEMBERS);
     const most = Math.max(least, Math.min(natural(schema.maxItems, MAX_MEMBERS), depth >= MAX_DEPTH - 2 ? least : 3));
-    const length = depth >= MAX_DEPTH || this.#made > MAX_VALUES ? Math.min(least, 1) : this.#c.draw(Math.max(least, Math.min(1, most)), most);
+    // A list that has to hold a list that has to hold one has no end.
+    const length =
+      depth >= MAX_DEPTH * 2 ? 0 : depth >= MAX_DEPTH || this.#made > MAX_VALUES ? Math.min(least, 1) : this.#c.draw(Math.max(least, Math.min(1, most)), most);
     const item = Array.isArray(schema.items) ? schema.items[0] : schema.items;
     return Array.from({ length }, () => this.value(item as JsonValue | undefined, singular(name), depth + 1));
   }

@@ -236,6 +236,7 @@ export function measureQuality(input: QaInput): QaReport {
     dropped: statistics ? { ...statistics.dropped } : {},
     ...(statistics?.repaired === undefined ? {} : { repaired: { ...statistics.repaired } }),
     ...(statistics?.taken_out === undefined ? {} : { taken_out: [...statistics.taken_out] }),
+    ...(plan === undefined ? {} : { plan: outcomeOf(input) }),
     coverage,
     diversity,
     leakage,
@@ -248,7 +249,10 @@ export function measureQuality(input: QaInput): QaReport {
       plan_met: plan && plan.train.length > 0 ? samples.length / plan.train.length : 1,
       duplicates: duplicates.length,
       dedup_rate: dedup_rate.value ?? 0,
+      distinct_1: diversity.distinct_1,
       distinct_2: diversity.distinct_2,
+      distinct_3: diversity.distinct_3,
+      ...(neighbours(samples) < 50 ? {} : { self_similarity: diversity.self_similarity }),
       shared_frames: leakage.shared_frames,
       shared_prompts: leakage.shared_prompts,
       near_prompts: leakage.near_prompts,
@@ -257,6 +261,37 @@ export function measureQuality(input: QaInput): QaReport {
       samples: samples.length,
       heldout: heldout.length,
     },
+  };
+}
+
+/** How many samples come after one about the same tool. */
+const neighbours = (samples: readonly Sample[]): number => samples.length - new Set(samples.map((s) => s.tool_name ?? "")).size;
+
+/** The plan against the outcome, by the definition of each number. */
+function outcomeOf({ samples, heldout, plan, statistics }: QaInput): QaReport["plan"] {
+  const slots = plan?.train ?? [];
+  const short = statistics?.short ?? [];
+  const cells = [...new Set(slots.map((s) => JSON.stringify([s.scenario, s.scenario === "no_tool" ? null : s.tool])))].map((key) => {
+    const [scenario, tool] = JSON.parse(key) as [string, string | null];
+    const mine = slots.filter((s) => s.scenario === scenario && (scenario === "no_tool" || s.tool === tool));
+    const made = samples.filter((s) => s.scenario === scenario && (scenario === "no_tool" || s.tool_name === tool)).length;
+    const missing = Math.max(0, mine.length - made);
+    const why: Record<string, number> = {};
+    for (const { slot, reason } of short) if (mine.some((s) => s.id === slot)) why[reason] = (why[reason] ?? 0) + 1;
+    const unsaid = missing - Object.values(why).reduce((a, b) => a + b, 0);
+    if (unsaid > 0) why["taken out: it says what a case of `evaluation.cases` says"] = unsaid;
+    return { scenario, tool, planned: mine.length, made, short: missing, why };
+  });
+  const scenarios = cells.map((c) => c.scenario);
+  cells.sort((a, b) => scenarios.indexOf(a.scenario) - scenarios.indexOf(b.scenario));
+  return {
+    planned: slots.length,
+    made: cells.reduce((n, c) => n + c.made, 0),
+    heldout_planned: plan?.evaluation.length ?? 0,
+    heldout_made: heldout.length,
+    cells,
+    short_total: short.length,
+    short: short.slice(0, LISTED),
   };
 }
 

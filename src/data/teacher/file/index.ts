@@ -20,8 +20,10 @@ export interface FileTeacher extends SplitTeacher {
   readonly used: number;
   /** How many of them have a thought that is learned. */
   readonly thinking: number;
-  /** Those that are of no form that can be taught: a call without its result, more calls than a turn may have, a tool that is not there. */
-  readonly unfit: number;
+  /** Ids of those that found no slot, in the order of the file. */
+  readonly over: readonly string[];
+  /** Those that are of no form that can be taught (a call without its result, more calls than a turn may have, a tool that is not there), and why. */
+  readonly unfit: readonly { readonly id: string; readonly why: string }[];
 }
 
 /**
@@ -37,9 +39,12 @@ export function fileTeacher(
   thinking = false,
 ): FileTeacher {
   const models = new Map(readToolset(toolset).map((m) => [m.tool.name, m]));
+  const unfit: { id: string; why: string }[] = [];
   const read = samples.flatMap((s) => {
     const exchanges = exchangesOf(s, models, seed, thinking);
-    return exchanges === null ? [] : [{ sample: s, exchanges }];
+    if (typeof exchanges !== "string") return [{ sample: s, exchanges }];
+    unfit.push({ id: s.id, why: exchanges });
+    return [];
   });
   const given = new Map<string, (typeof read)[number]>();
   const left = new Map<string, (typeof read)[number][]>();
@@ -54,14 +59,16 @@ export function fileTeacher(
     const one = left.get(subjectFor(slot))?.shift();
     if (one !== undefined) given.set(slot.id, one);
   }
+  const placeless = new Set([...left.values()].flat());
   /** Frames that the other teacher made. */
   const known = new Set<string>();
   return {
     name: "file",
-    foreign: { training: read.map((r) => r.sample), knows: (draft) => draft.brought !== true && known.has(draft.frame) },
+    foreign: { training: read.map((r) => r.sample), knows: (draft) => draft.brought === undefined && known.has(draft.frame) },
     used: given.size,
     thinking: [...given.values()].filter((r) => r.exchanges.some((e) => e.kind !== "plain" && e.thoughts?.some((t) => t !== undefined) === true)).length,
-    unfit: samples.length - read.length,
+    over: read.filter((r) => placeless.has(r)).map((r) => r.sample.id),
+    unfit,
     draft: async (requests, onDraft) => {
       // Refused once, a conversation is refused again: the second attempt is the other teacher's.
       const own = requests.map(({ slot, attempt }) => (attempt === 0 ? given.get(slot.id) : undefined));
@@ -74,7 +81,7 @@ export function fileTeacher(
         requests.map(({ slot, attempt }, i) => {
           const mine = own[i];
           if (mine === undefined) return queue.shift() ?? null;
-          return { slot, attempt, frame: mine.sample.frame, exchanges: mine.exchanges, focus: focusOf(mine.exchanges), brought: true };
+          return { slot, attempt, frame: mine.sample.frame, exchanges: mine.exchanges, focus: focusOf(mine.exchanges), brought: mine.sample.id };
         }),
       );
     },
@@ -101,44 +108,50 @@ const focusOf = (exchanges: readonly Exchange[]): number => {
   return call < 0 ? exchanges.length - 1 : call;
 };
 
-/** The turns of a conversation, or null where they are not requests that are each answered, with calls that each have a result, or none. */
-function exchangesOf(sample: Sample, models: ReadonlyMap<string, ToolModel>, seed: number, thinking: boolean): Exchange[] | null {
+/** The turns of a conversation: requests that are each answered, with calls that each have a result, or none. Else what stands in the way, of "it …". */
+function exchangesOf(sample: Sample, models: ReadonlyMap<string, ToolModel>, seed: number, thinking: boolean): Exchange[] | string {
   const exchanges: Exchange[] = [];
   const messages = sample.messages.filter((m) => m.role !== "system");
   for (let i = 0; i < messages.length; ) {
     const user = messages[i++];
-    if (user?.role !== "user") return null;
+    if (user?.role !== "user") return "does not go from request to answer, each request of the user's with one answer";
     const made: Made[] = [];
     const thoughts: (string | undefined)[] = [];
     let size = 0;
     let m = messages[i++];
     for (; m?.role === "assistant" && m.tool_calls !== undefined && m.tool_calls.length > 0; m = messages[i++]) {
+      if (m.weight === 0) return NOT_LEARNED;
       // At once, or each by itself; what is neither has no name.
-      if (made.length > 0 && (m.tool_calls.length > 1 || size > 1)) return null;
+      if (made.length > 0 && (m.tool_calls.length > 1 || size > 1)) return "has calls of one request neither all at once nor each by itself";
       size = m.tool_calls.length;
       thoughts.push(m.reasoning_content);
       for (const { id, function: f } of m.tool_calls) {
         const result = messages[i++];
         const model = models.get(f.name);
         const args = objectOf(f.arguments);
-        if (model === undefined || args === null || result?.role !== "tool") return null;
-        if (m.tool_calls.length > 1 && result.tool_call_id !== id) return null;
+        if (model === undefined) return `calls \`${f.name.slice(0, 80)}\`, which is none of the recipe's tools`;
+        if (args === null) return "has a call whose arguments are no JSON object";
+        if (result?.role !== "tool" || (m.tool_calls.length > 1 && result.tool_call_id !== id)) return "has a call without its result behind it";
         made.push({ model, args, result: result.content });
       }
     }
     const told = m?.role === "assistant" ? m.content?.trim() : undefined;
+    if (m?.role === "assistant" && m.weight === 0) return NOT_LEARNED;
     const distinct = new Set(made.map((c) => `${c.model.tool.name} ${canonicalJson(c.args)}`)).size;
-    if (!told || made.length > MOST_CALLS || distinct < made.length) return null;
-    // Which of several failed, nobody says.
-    if (made.length > 1 && sample.scenario === "error") return null;
+    if (!told) return "has a request without an answer";
+    if (made.length > MOST_CALLS) return `has more than ${MOST_CALLS} calls for one request`;
+    if (distinct < made.length) return "makes the same call twice for one request";
+    if (made.length > 1 && sample.scenario === "error") return "has several calls, and nobody says which of them failed";
     const words = user.content ?? "";
     thoughts.push(m?.role === "assistant" ? m.reasoning_content : undefined);
     const thought = thinking ? { thoughts } : {};
     if (made.length === 0) exchanges.push({ kind: "say", user: words, answer: told, ...thought });
     else exchanges.push({ ...callExchange(words, made, size > 1, told, sample, seed), ...thought, ...(thinking && { told }) });
   }
-  return exchanges.length === 0 ? null : exchanges;
+  return exchanges.length === 0 ? "has no request" : exchanges;
 }
+
+const NOT_LEARNED = "has a turn that is not to be learned from (`weight: 0`), and all turns of a conversation are";
 
 /** A call as the file has it. */
 interface Made {

@@ -60,14 +60,19 @@ export function hostedTeacher(name: string, toolset: Toolset, seed: number, mode
       if (!probed.ok) return probed;
       const drafts: (Draft | null)[] = requests.map(() => null);
       for (const [i, r] of wanted.entries()) if (r === undefined) onDraft?.(i, null);
-      // Each is read as it arrives, while others are on their way.
-      const replies = await model.ask(possible, (k, reply) => {
+      const heard = new Set<number>();
+      const hear = (k: number, reply: Reply): void => {
         const i = places[k] as number;
         const { slot, attempt } = requests[i] as DraftRequest;
+        heard.add(k);
         drafts[i] = readConversation(reply.text, slot, attempt);
         onDraft?.(i, drafts[i]);
-      });
-      return replies.ok ? ok(drafts) : replies;
+      };
+      // Each is read as it arrives, while others are on their way; what was not told of on the way is there at the end.
+      const replies = await model.ask(possible, hear);
+      if (!replies.ok) return replies;
+      for (const [k, reply] of replies.value.entries()) if (!heard.has(k)) hear(k, reply);
+      return ok(drafts);
     },
     reword: async (requests) => {
       const replies = await model.ask(requests.map((r) => asked(rewordRequest(system, seed, r))));

@@ -1,0 +1,75 @@
+/** What the flags of `forge qa --data` mean beyond the files that they name: which forms of the report go where, for which model samples are measured, which limits hold. */
+import { closeSync, openSync, readSync } from "node:fs";
+import { familyOfModel } from "../../models/family-file.ts";
+import { EXIT } from "../../platform/exit.ts";
+import { err, ok, type Result } from "../../platform/result.ts";
+import { PROFILES, type ProfileName } from "../../recipe/profiles.ts";
+import type { LengthSetup } from "../lengths.ts";
+import type { Delivery } from "./deliver.ts";
+
+const ENDINGS = { report: "json", markdown: "md", csv: "csv", html: "html" } as const;
+type Form = keyof typeof ENDINGS;
+
+/**
+ * Where the forms of the report go. Of a path with the ending of one that one is named, and the others go beside it.
+ * @param named `--report`; @param otherwise the path without an ending where nothing was said
+ */
+export function reportDeliveries(named: string | undefined, otherwise: string): Delivery[] {
+  const ending = /\.(json|md|csv|html)$/.exec(named ?? "")?.[1];
+  const stem = named === undefined ? otherwise : ending === undefined ? named : named.slice(0, -ending.length - 1);
+  return (Object.keys(ENDINGS) as Form[]).map((output) => {
+    const isNamed = named !== undefined && (ending === undefined || ending === ENDINGS[output]);
+    return { stage: "qa", output, to: `${stem}.${ENDINGS[output]}`, ...(isNamed ? {} : { implied: true as const }) };
+  });
+}
+
+interface ModelFlags {
+  readonly family?: string | undefined;
+  readonly profile?: string | undefined;
+  readonly thresholds?: Readonly<Record<string, number>>;
+}
+
+/** Which model the samples are for; undefined where no flag says so. What its name says wrong is told where the recipe is made. */
+export function lengthsFor({ family, profile, thresholds }: ModelFlags): Result<LengthSetup | undefined> {
+  const stray = profile !== undefined ? "--profile" : thresholds?.max_too_long !== undefined ? "--max-too-long" : undefined;
+  if (family === undefined && stray === undefined) return ok(undefined);
+  if (family === undefined)
+    return err({
+      code: "usage/missing-flag",
+      message: `${stray} is about the length of samples, and no model is named to measure them for`,
+      hint: "name its family: --family smollm2, --family nano, or --family models/NAME.json",
+      exit: EXIT.usage,
+    });
+  const found = familyOfModel({ family }, process.cwd());
+  if (!found.ok) return err(found.error.failure);
+  const name = (profile ?? "balanced") as ProfileName;
+  return ok({ family: found.value, source: "default", profile: name, maxTokens: (PROFILES[name] ?? PROFILES.balanced).max_tokens, exact: true });
+}
+
+/**
+ * The limits that hold where cases are named, unless flags say otherwise: no case nearly says what training says. Where both sides know their frames, as what
+ * `forge generate` wrote does, they were kept apart by those, and wordings of two frames may be near.
+ */
+export const limitsWithCases = (data: string, cases: string | undefined): { readonly max_near_wordings?: number } =>
+  cases === undefined || (knowsFrames(data) && knowsFrames(cases)) ? {} : { max_near_wordings: 0 };
+
+/** So much of a file tells its form. */
+const PEEKED = 1 << 16;
+
+/** Whether the first line of a file has a frame of its own. */
+function knowsFrames(path: string): boolean {
+  const bytes = Buffer.alloc(PEEKED);
+  let read = 0;
+  try {
+    const file = openSync(path, "r");
+    try {
+      read = readSync(file, bytes, 0, PEEKED, 0);
+    } finally {
+      closeSync(file);
+    }
+    const first = JSON.parse(bytes.toString("utf8", 0, read).trimStart().split("\n")[0] ?? "") as { frame?: unknown } | null;
+    return typeof first?.frame === "string" && first.frame !== "";
+  } catch {
+    return false; // A file that cannot be read, and a line that is none, are told of where they are read.
+  }
+}

@@ -1,0 +1,222 @@
+/** `forge qa --data`: its page, its repairs, and what its flags judge. The command runs in this process, from its sources, in a folder of its own. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { runCli } from "../../src/cli/program.ts";
+import { undoRepairs } from "../../src/data/repairs.ts";
+import { World } from "../e2e/support/forge.ts";
+
+let world: World;
+const [home, tmp, cache] = [process.cwd(), process.env.TMPDIR, process.env.MCP_FORGE_CACHE_DIR];
+beforeEach(() => {
+  world = new World();
+  process.chdir(world.project);
+  Object.assign(process.env, { TMPDIR: world.tmp, MCP_FORGE_CACHE_DIR: world.cache });
+});
+afterEach(() => {
+  process.chdir(home);
+  for (const [name, value] of Object.entries({ TMPDIR: tmp, MCP_FORGE_CACHE_DIR: cache }))
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  world.remove();
+});
+
+async function forge(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const said = { out: "", err: "" };
+  const into = (name: "out" | "err") => (text: unknown) => {
+    said[name] += String(text);
+    return true;
+  };
+  const spies = [vi.spyOn(process.stdout, "write").mockImplementation(into("out")), vi.spyOn(process.stderr, "write").mockImplementation(into("err"))];
+  try {
+    return { code: await runCli(args), ...said };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
+const here = (name: string): string => readFileSync(join(world.project, name), "utf8");
+const line = (ask: string, args: object | string, tool = "get_weather", more: object = {}): string =>
+  JSON.stringify({
+    ...more,
+    messages: [
+      { role: "user", content: ask },
+      {
+        role: "assistant",
+        content: null,
+        tool_calls: [{ id: "a", type: "function", function: { name: tool, arguments: typeof args === "string" ? args : JSON.stringify(args) } }],
+      },
+      { role: "tool", tool_call_id: "a", content: "{}" },
+      { role: "assistant", content: "There is no data." },
+    ],
+  });
+const lines = (...all: string[]): string => all.map((l) => `${l}\n`).join("");
+const PLACES = "Oslo Rome Lima Quito Paris Berlin Bonn Turin Nice Cork Fes Ulm".split(" ");
+const ask = (place: string): string => `Could you tell me what the weather is like in ${place} right now?`;
+const FEW = ["--stub", "weather", "--min-samples-per-tool", "0"];
+
+describe("cases that the data nearly has", () => {
+  beforeEach(() => {
+    world.write("d.jsonl", lines(...PLACES.map((place) => line(ask(place), { location: place }))));
+    const cases = ["Kyoto", "Dakar"].map((place) => ({
+      id: place,
+      messages: [{ role: "user", content: ask(place) }],
+      expect: [{ name: "get_weather", arguments: { location: [place] } }],
+    }));
+    world.write("c.jsonl", lines(...cases.map((c) => JSON.stringify(c))));
+  });
+
+  test("are refused, and allowed by a flag", async () => {
+    const refused = await forge("qa", "--data", "d.jsonl", "--cases", "c.jsonl", ...FEW);
+    expect(refused.code).toBe(3);
+    expect(refused.out).toContain("max_near_wordings 1.000 > 0");
+    expect(refused.out).toContain("--max-near-wordings");
+    expect((await forge("qa", "--data", "d.jsonl", "--cases", "c.jsonl", ...FEW, "--max-near-wordings", "1")).code).toBe(0);
+  });
+
+  test("may be near where both sides were kept apart by their frames", async () => {
+    await forge("generate", "--stub", "weather", "--samples", "60", "--no-tool-ratio", "0", "--output", "own.jsonl", "--cases", "own.cases.jsonl");
+    const ended = await forge("qa", "--data", "own.jsonl", "--cases", "own.cases.jsonl");
+    expect(ended.code, ended.out + ended.err).toBe(0);
+    expect(ended.out).not.toContain("max_near_wordings");
+    expect((await forge("qa", "--data", "d.jsonl", "--cases", "own.cases.jsonl", ...FEW)).out).toContain("max_near_wordings");
+  });
+});
+
+test("limits against collapse are flags; how alike neighbours are is judged of many only", async () => {
+  world.write("d.jsonl", lines(...PLACES.map((place) => line(ask(place), { location: place }))));
+  const few = await forge("qa", "--data", "d.jsonl", ...FEW, "--distinct-2", "0.9");
+  expect(few.code).toBe(3);
+  expect(few.out).toMatch(/distinct_2 0\.\d+ < 0\.9/);
+  expect(few.out).not.toContain("max_self_similarity:");
+  const many = PLACES.flatMap((place) => [1, 2, 3, 4, 5].map((n) => `${place}${n}`));
+  world.write("d.jsonl", lines(...many.map((place) => line(ask(place), { location: place }))));
+  const alike = await forge("qa", "--data", "d.jsonl", ...FEW);
+  expect(alike.code).toBe(3);
+  expect(alike.out).toMatch(/max_self_similarity 0\.\d+ > 0\.5/);
+  expect((await forge("qa", "--data", "d.jsonl", ...FEW, "--max-self-similarity", "0.9")).code).toBe(0);
+});
+
+test("nothing that is left is refused in words of its own", async () => {
+  world.write("d.jsonl", lines(line("Hi", {}, "no_such_tool")));
+  const ended = await forge("qa", "--data", "d.jsonl", "--fix", ...FEW, "--schema-pass-rate", "0");
+  expect(ended.code).toBe(3);
+  expect(ended.out).toContain("try: samples: no sample is left: what was brought has none, or all were taken out");
+  expect(ended.out.match(/try:/g)).toHaveLength(1);
+});
+
+describe("the page", () => {
+  const HOSTILE = ["<script>alert(1)</script>", "<img src=x onerror=alert(2)>", "\"'></td><svg/onload=alert(3)>", "\u202eevil\u0007", "&amp;<b>"];
+  test("holds no text of a stranger's as anything but text, and loads nothing", async () => {
+    world.write(
+      "d.jsonl",
+      lines(
+        ...HOSTILE.flatMap((text, i) => [
+          line(`Weather ${i} ${text}`, { location: text }, text, { id: `${text}${i}`, kind: text, frame: text, tool_name: text }),
+          line(`  Sky ${i * 7} ${text}`, `{"location":${JSON.stringify(text)}`, "get_weather", {
+            id: `s${text}${i}`,
+            kind: text,
+            frame: text,
+            tool_name: text,
+          }),
+        ]),
+        "<script>not JSON</script>",
+      ),
+    );
+    const ended = await forge("qa", "--data", "d.jsonl", "--fix", ...FEW, "--report", "page.html");
+    expect(ended.code, ended.out + ended.err).toBe(0);
+    expect(readdirSync(world.project).sort()).toEqual(["d.clean.jsonl", "d.clean.repairs.jsonl", "d.jsonl", "page.csv", "page.html", "page.json", "page.md"]);
+    const page = here("page.html");
+    // Every tag is one of ours, and none has an attribute that is not.
+    const tags = [...page.matchAll(/<(\/?[a-z0-9!]+)((?:\s+[a-z-]+="[^"<>]*"|\s+html|\s+[a-z-]+)*)\s*>/g)];
+    expect(page.match(/</g)).toHaveLength(tags.length);
+    expect(new Set(tags.map(([, name]) => (name as string).replace("/", "")))).toEqual(
+      new Set("!doctype html head meta title style body main h1 h2 h3 section div b span i p table thead tbody tr th td code bdi del".split(" ")),
+    );
+    expect([...new Set(tags.flatMap(([, , attributes]) => [...(attributes as string).matchAll(/\s([a-z-]+)="/g)].map(([, name]) => name)))].sort()).toEqual([
+      "charset",
+      "class",
+      "content",
+      "data-of",
+      "http-equiv",
+      "lang",
+      "name",
+      "style",
+    ]);
+    expect(page).not.toMatch(/https?:|url\(|@import/);
+    for (const hidden of ["\u0007", "\u202e"]) expect(page).not.toContain(hidden);
+    expect(page).toContain("default-src 'none'");
+    expect(page).toContain("&lt;script&gt;alert(1)&lt;/script&gt;");
+    expect(page).toContain("\\u202eevil");
+  });
+});
+
+test("--fix leaves the repairs beside the cleaned file; the report shows them, and they can be taken back", async () => {
+  const broken = ["7", "8", "9"].map((days, i) =>
+    line(` The sky over ${PLACES[i]}, all ${i} of it? `, { location: PLACES[i], days }, "get_forecast", { id: `r${i}` }),
+  );
+  world.write("d.jsonl", lines(...broken, line("Fine in Oslo?", { location: "Oslo" })));
+  const ended = await forge("qa", "--data", "d.jsonl", "--fix", ...FEW, "--output", "out/clean.jsonl");
+  expect(ended.code, ended.out + ended.err).toBe(0);
+  expect(ended.out).toContain("wrote out/clean.jsonl, out/clean.repairs.jsonl, d.qa.json, d.qa.md, d.qa.csv, d.qa.html");
+  const read = (name: string) => here(name).trimEnd().split("\n").map((l) => JSON.parse(l)); // biome-ignore format: one line
+  const repairs = read("out/clean.repairs.jsonl");
+  expect(repairs).toHaveLength(6);
+  expect(repairs[1]).toEqual({
+    line: 1,
+    sample: "r0",
+    check: "schema",
+    path: "/messages/1/tool_calls/0/function/arguments/days",
+    before: "7",
+    after: 7,
+    text: '{"location":"Oslo","days":"7"}',
+  });
+  const report = JSON.parse(here("d.qa.json"));
+  expect(report.repaired).toEqual({ whitespace: 3, schema: 3 });
+  expect(report.repairs).toMatchObject({ total: 6, samples: 3 });
+  expect(report.repairs.first[1]).toEqual({ line: 1, sample: "r0", check: "schema", path: repairs[1].path, before: '"7"', after: "7" });
+  for (const form of ["md", "csv", "html"]) expect(here(`d.qa.${form}`)).toContain("/messages/1/tool_calls/0/function/arguments/days");
+  const undone = read("out/clean.jsonl").map((sample) =>
+    undoRepairs(
+      sample,
+      repairs.filter((r: { sample: string }) => r.sample === sample.id),
+    ),
+  );
+  expect(undone.slice(0, 3).map((s) => s.messages)).toEqual(broken.map((l) => JSON.parse(l).messages));
+});
+
+test.each([
+  [["--profile", "fast_dev"], "--profile is about the length of samples", "--family smollm2"],
+  [["--max-too-long", "3"], "--max-too-long is about the length of samples", "--family smollm2"],
+  [["--family", "nanno"], "there is no model family `nanno`", "nano, smollm2"],
+  [["--family", "models/none.json"], "models/none.json", "forge models add"],
+  [["--family", "nano", "--profile", "fast"], "no profile `fast`", "fast_dev"],
+])("flags about the model that are wrong: %j", async (flags, message, help) => {
+  world.write("d.jsonl", lines(line("Fine in Oslo?", { location: "Oslo" })));
+  const ended = await forge("qa", "--data", "d.jsonl", ...FEW, ...flags);
+  expect([ended.code, ended.err]).toEqual([4, expect.stringContaining(message)]);
+  expect(ended.err).toContain(help);
+});
+
+test("--family measures the samples for a model, without opening it where all are surely short", async () => {
+  world.write("d.jsonl", lines(line("Fine in Oslo?", { location: "Oslo" })));
+  world.write(
+    "t.json",
+    JSON.stringify({
+      tools: [{ name: "get_weather", description: "Weather.", input_schema: { type: "object", properties: { location: { type: "string" } } } }],
+    }),
+  );
+  const ended = await forge("qa", "--data", "d.jsonl", "--tools", "t.json", "--min-samples-per-tool", "0", "--family", "nano");
+  expect(ended.code, ended.out + ended.err).toBe(0);
+  expect(ended.out).toContain("max_too_long");
+  expect(JSON.parse(here("d.qa.json")).lengths).toEqual({
+    family: "nano",
+    window: 8192,
+    too_long: 0,
+    profile: "balanced",
+    max_tokens: 4096,
+    over_profile: 0,
+    longest: null,
+  });
+  expect(existsSync(join(world.cache, "models"))).toBe(false);
+});

@@ -1,0 +1,65 @@
+/** What of `exports` makes which nodes, and what stands in their keys. */
+import { expect, test } from "vitest";
+import { buildGraph } from "../../src/engine/graph.ts";
+import { keysOf } from "../../src/engine/key.ts";
+import type { StageDefinition } from "../../src/engine/stage.ts";
+import { exportSummary } from "../../src/stages/export.ts";
+import { buildPipeline } from "../../src/stages/pipeline.ts";
+import { GOOD, loadGood } from "../recipe/support.ts";
+
+async function graph(rest: string, options = {}) {
+  const pipeline = buildPipeline(await loadGood(`${GOOD}${rest}`), options);
+  if (!pipeline.ok) throw new Error(pipeline.error.message);
+  const keys = keysOf(buildGraph(pipeline.value.nodes));
+  const node = (id: string) => pipeline.value.nodes.find((n): n is StageDefinition => n.id === id && n.kind === "stage");
+  return { ids: pipeline.value.nodes.map((n) => n.id), node, key: (id: string) => keys.get(id)?.recipe };
+}
+
+test("a recipe without the new words has the nodes and the keys that it had beside others", async () => {
+  const plain = await graph("exports: [q8_0, q4_k_m]\n");
+  expect(plain.ids).not.toContain("imatrix");
+  expect(plain.node("export:q4_k_m")?.recipe).toEqual({ "exports.q4_k_m": true });
+  expect(Object.keys(plain.node("export:q4_k_m")?.inputs ?? {})).toEqual(["model", "rows"]);
+  const more = await graph("exports: [q8_0, q4_k_m, { format: q5_k_m, imatrix: true }, lora]\n");
+  for (const id of ["train", "export:f16", "export:q8_0", "export:q4_k_m", "validate:q8_0", "benchmark:q4_k_m"]) expect(more.key(id), id).toBe(plain.key(id));
+  expect(more.key("pack")).not.toBe(plain.key("pack"));
+});
+
+test("all formats that ask share one matrix, which comes of the f16 file and the training rows alone", async () => {
+  const { ids, node, key } = await graph("exports: [{ format: q4_k_m, imatrix: true }, iq2_xs, q8_0]\n");
+  expect(ids.filter((id) => id === "imatrix")).toHaveLength(1);
+  expect(node("imatrix")?.inputs).toEqual({ model: { stage: "export:f16", output: "model" }, rows: { stage: "train", output: "rows" } });
+  for (const id of ["export:q4_k_m", "export:iq2_xs"]) {
+    expect(node(id)?.inputs.imatrix).toEqual({ stage: "imatrix", output: "matrix" });
+    expect(Object.values(node(id)?.recipe ?? {})).toEqual([{ imatrix: true }]);
+  }
+  expect(node("export:q8_0")?.inputs.imatrix).toBeUndefined();
+  const without = await graph("exports: [q4_k_m, q8_0]\n");
+  expect(key("export:q4_k_m")).not.toBe(without.key("export:q4_k_m"));
+  expect(key("validate:q4_k_m")).not.toBe(without.key("validate:q4_k_m"));
+});
+
+test("the adapter alone is made and packed, and not measured by itself", async () => {
+  const { ids, node } = await graph("exports: [lora, q8_0]\n");
+  expect(ids).toContain("export:lora");
+  expect(ids.filter((id) => /^(validate|benchmark|gate:.*):lora$/.test(id))).toEqual([]);
+  expect(node("pack")?.inputs.adapter).toEqual({ stage: "export:lora", output: "model" });
+  expect(node("pack")?.recipe.exports).toEqual(["q8_0", "lora"]);
+  expect(node("export:lora")?.inputs.model).toEqual({ stage: "export:f16", output: "model" });
+});
+
+test("the file names how it was trained, and what a folder that is given does not say is left out", async () => {
+  const { node } = await graph("");
+  expect(node("export:f16")?.settings?.recipe_hash).toMatch(/^sha256:/);
+  expect((await graph("seed: 8\n")).node("export:f16")?.settings?.recipe_hash).not.toBe(node("export:f16")?.settings?.recipe_hash);
+  expect((await graph("data: { samples: 20 }\n")).node("export:f16")?.settings?.recipe_hash).toBe(node("export:f16")?.settings?.recipe_hash);
+  expect((await graph("", { trainedHere: false })).node("export:f16")?.settings).not.toHaveProperty("recipe_hash");
+});
+
+test("the summary says size, distance, perplexity and speed, as far as they were measured", () => {
+  expect(exportSummary({ bytes: 105e6, bits_per_weight: 4.9, kl: 0.012, kl_without_imatrix: 0.02, perplexity: 1.31234, tokens_per_second: 44.4 })).toBe(
+    "105 MB (4.9 bits a weight), KL 1.2e-2 (2.0e-2 without the matrix), perplexity 1.312, 44 tokens/s",
+  );
+  expect(exportSummary({ bytes: 2.4e6 })).toBe("2.4 MB");
+  expect(exportSummary({})).toBe("written");
+});

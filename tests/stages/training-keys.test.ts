@@ -1,0 +1,89 @@
+/** What of `train` decides the adapter, and so stands in the stage's key, and what does not. */
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { buildGraph } from "../../src/engine/graph.ts";
+import { keysOf } from "../../src/engine/key.ts";
+import type { StageDefinition } from "../../src/engine/stage.ts";
+import { loadRecipe } from "../../src/recipe/load.ts";
+import { buildPipeline } from "../../src/stages/pipeline.ts";
+
+const project = realpathSync(mkdtempSync(join(tmpdir(), "forge-train-keys-")));
+afterAll(() => rmSync(project, { recursive: true }));
+mkdirSync(join(project, ".git"));
+
+async function load(train: string) {
+  const file = join(project, "forge.yaml");
+  writeFileSync(file, `version: 1\nname: x\ntools:\n  - stub: weather\ntrain: ${train}\n`);
+  return loadRecipe(file);
+}
+
+/** The train stage of such a recipe, and its key. */
+async function stage(train: string): Promise<{ definition: StageDefinition; key: string | undefined }> {
+  const loaded = await load(train);
+  if (!loaded.ok) throw new Error(loaded.error[0]?.message);
+  const pipeline = buildPipeline(loaded.value);
+  if (!pipeline.ok) throw new Error(pipeline.error.message);
+  const definition = pipeline.value.nodes.find((n): n is StageDefinition => n.id === "train" && n.kind === "stage");
+  if (definition === undefined) throw new Error("no train");
+  return { definition, key: keysOf(buildGraph(pipeline.value.nodes)).get("train")?.recipe };
+}
+
+test("a recipe that says nothing of evaluation has the key that it had", async () => {
+  const { definition } = await stage("{}");
+  expect(definition.recipe.train).toEqual({});
+  expect(definition.outputs).toEqual({ adapter: "folder", rows: "file", training: "file" });
+  expect(Object.keys(definition.settings?.hyperparameters as object).sort()).toEqual(
+    [
+      "alpha",
+      "batching",
+      "dropout",
+      "epochs",
+      "learning_rate",
+      "max_tokens",
+      "rank",
+      "row_tokens",
+      "samples_per_step",
+      "shuffle_tools",
+      "warmup_steps",
+      "weight_decay",
+    ].sort(),
+  );
+  expect(Object.keys(definition.settings ?? {}).sort()).toEqual(["base", "examples", "head_start", "hyperparameters", "samples_seen"]);
+});
+
+test("what changes nothing in the adapter is in no key; what may change it is", async () => {
+  const plain = (await stage("{}")).key;
+  for (const same of [
+    "{ report_to: [tensorboard, wandb] }",
+    "{ save_steps: 5, save_total_limit: 4 }",
+    "{ gradient_checkpointing: true }",
+    "{ gradient_checkpointing: auto }",
+  ])
+    expect((await stage(same)).key, same).toBe(plain);
+  const keys = [plain];
+  for (const other of [
+    "{ eval_fraction: 0.1 }",
+    "{ eval_fraction: 0.1, eval_steps: 3 }",
+    "{ eval_fraction: 0.1, early_stopping_patience: 2 }",
+    "{ batching: packed }",
+  ])
+    keys.push((await stage(other)).key);
+  expect(new Set(keys).size).toBe(5);
+});
+
+test("wrong values are shown at their place, with what would be right", async () => {
+  const told = async (train: string) => {
+    const loaded = await load(train);
+    return loaded.ok ? [] : loaded.error.map((e) => `${e.place?.line}:${e.place?.column} ${e.message} (${e.hint})`);
+  };
+  expect(await told("{ eval_steps: 4 }")).toEqual([
+    expect.stringMatching(/^5:\d+ `eval_steps` needs `eval_fraction`: nothing is held out .*add `eval_fraction: 0.1` beside it/),
+  ]);
+  expect(await told("{ early_stopping_patience: 4 }")).toHaveLength(1);
+  expect((await told("{ report_to: [tensorbord] }"))[0]).toMatch(/tensorbord.*tensorboard/);
+  expect((await told("{ eval_fraction: 0.9 }"))[0]).toMatch(/at most 0\.5/);
+  expect((await told("{ gradient_checkpointing: maybe }"))[0]).toMatch(/maybe/);
+  expect((await told("{ eval_step: 2 }"))[0]).toMatch(/eval_steps/);
+});
