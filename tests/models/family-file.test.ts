@@ -149,14 +149,14 @@ describe("in a recipe", () => {
       const after = await keys();
       return Object.keys(after).filter((id) => after[id] !== before[id]);
     };
-    const all = ["generate", "train", "export:f16", "baseline", "pack"];
+    const all = ["generate", "qa", "train", "export:f16", "baseline", "pack"];
     expect(await changed({ special_tokens: [...whole.special_tokens, "<|more|>"] })).toEqual(all);
     expect(await changed({ template: "smollm2.jinja" })).toEqual(all);
     expect(await changed({ context_tokens: 2048 })).toEqual(all);
     expect(await changed({ title: "Another" })).toEqual(["export:f16", "pack"]);
     expect(await changed({ licence: "MIT" })).toEqual(["export:f16", "pack"]);
     expect(await changed({ stop_tokens: ["<|im_end|>"] })).toEqual(["export:f16", "pack"]);
-    expect(await changed({ training: { ...whole.training, overrides: { "*": { rank: 4 } } } })).toEqual(["train"]);
+    expect(await changed({ training: { ...whole.training, overrides: { "*": { rank: 4 } } } })).toEqual(["train", "export:f16"]); // The GGUF names the recipe by digest.
     expect(await changed({ training: { ...whole.training, examples: { whole: 1, first: 2, first_without_call: 0 } } })).toEqual(["train"]);
     expect(await changed({ training: { ...whole.training, reason: "another", memory_gb: 3 } })).toEqual([]);
     const source = whole.sources.default;
