@@ -18,6 +18,21 @@ describe("a file written on a thread", () => {
     expect(names.filter((name) => name.endsWith(".part"))).toEqual([]);
   });
 
+  it("says when it is in its place, before it is synced, and never where it cannot be", async () => {
+    const dir = folder();
+    const said: string[] = [];
+    const write = async (name: string): Promise<void> => {
+      await writeOnThread(join(dir, name), name, () => said.push(`${name} ${readFileSync(join(dir, name), "utf8") === name}`));
+      said.push(`${name} written`);
+    };
+    await Promise.all([write("a"), write("b")]);
+    expect(said).toEqual(expect.arrayContaining(["a true", "b true", "a written", "b written"]));
+    expect(said.indexOf("a true")).toBeLessThan(said.indexOf("a written"));
+    expect(said.indexOf("b true")).toBeLessThan(said.indexOf("b written"));
+    await expect(writeOnThread(join(dir, "a", "below"), "x", () => said.push("in no place"))).rejects.toMatchObject({ code: "ENOTDIR" });
+    expect(said).toHaveLength(4);
+  });
+
   it("takes the place of an older one, the last write last", async () => {
     const path = join(folder(), "f");
     await Promise.all([writeOnThread(path, "first"), writeOnThread(path, "second")]);

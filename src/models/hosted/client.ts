@@ -1,8 +1,8 @@
 /**
  * A hosted chat model behind OpenAI's interface: many requests at once, each answered by JSON of a given schema.
  *
- * Guarantees: a reply is on disk before anything else happens to it (the next request may leave meanwhile), and what was asked before costs nothing
- * (replies.ts); all that was ever paid stays within the budget (ledger.ts, budget.ts), a request that timed out counted at its worst; requests
+ * Guarantees: a reply is on disk before anything else happens to it, and in its file before the next request takes its turn, so that a kill loses no more of
+ * them than may be on their way at once; what was asked before costs nothing (replies.ts); all that was ever paid stays within the budget (ledger.ts, budget.ts), a request that timed out counted at its worst; requests
  * keep to the limits a minute (pace.ts); failed ones are tried three times more, as `Retry-After` says. An interrupted run starts no
  * request and gives those on their way some seconds to arrive. What is no answer of this interface (wire.ts) is an error, and is not
  * kept. With `batch` the requests go by OpenAI's Batch API (batch.ts), for half the price.
@@ -126,17 +126,19 @@ export class HostedModel {
       found[i] = reply;
       onReply?.(i, reply);
     };
-    /** Replies on their way to the disk, while the next requests are on theirs. */
+    /** Replies that are not synced yet. */
     const storing = new Set<Promise<void>>();
-    const store = (i: number, arrived: Arrived): Promise<void> => {
-      const stored = this.store(arrived, budget).then((kept) => {
-        storing.delete(stored);
-        if (kept.ok) take(i, kept.value);
-        else failure ??= kept.error;
+    /** Resolves once no kill of the process loses the reply; the next request leaves while it is synced. */
+    const store = (i: number, arrived: Arrived): Promise<void> =>
+      new Promise((safe) => {
+        const stored = this.store(arrived, budget, safe).then((kept) => {
+          storing.delete(stored);
+          safe();
+          if (kept.ok) take(i, kept.value);
+          else failure ??= kept.error;
+        });
+        storing.add(stored);
       });
-      storing.add(stored);
-      return stored;
-    };
     const lane = async (): Promise<void> => {
       while (next < requests.length && failure === undefined) {
         const i = next++;
@@ -144,9 +146,9 @@ export class HostedModel {
         if (!arrived.ok) failure ??= arrived.error;
         else if (arrived.value.kept) take(i, this.count(arrived.value.reply, !this.fetched.delete(arrived.value.name)));
         else {
-          const stored = store(i, arrived.value);
+          await store(i, arrived.value);
           // No more is asked for than the disk takes.
-          if (storing.size > lanes) await stored;
+          if (storing.size > lanes) await Promise.race(storing);
         }
       }
     };
@@ -235,13 +237,12 @@ export class HostedModel {
     }
   }
 
-  /** Enters what a reply cost, and keeps it. */
-  private async store({ name, reply, worst }: Arrived, budget: Budget): Promise<Result<Reply>> {
+  /** Keeps a reply and enters what it cost; until that is entered the ledger holds it at its worst. `safe` is called once no kill loses the reply. */
+  private async store({ name, reply, worst }: Arrived, budget: Budget, safe: () => void): Promise<Result<Reply>> {
     const cost = this.cost(reply);
+    const entered = cost > 0 ? this.ledger.enter(cost) : Promise.resolve();
     try {
-      if (cost > 0) await this.ledger.enter(cost).finally(() => budget.settle(worst, cost));
-      else budget.settle(worst, cost);
-      await this.replies.keep(name, reply);
+      await Promise.all([entered.finally(() => budget.settle(worst, cost)), this.replies.keep(name, reply, safe)]);
       return ok(this.count(reply, false));
     } catch (e) {
       const failure = fsFailure(e, "keep a reply of the teacher");

@@ -1,7 +1,6 @@
 /**
- * What was paid, a line a request, in the order it was paid: the one thing that a budget trusts. A reply is entered before it is kept, so that a
- * kill between the two can lose a reply and never a cost. What is on its way is entered beforehand, at its worst, in one sum for each run that lasts until the
- * run says otherwise: of a run that was killed nobody knows what its last requests cost. A line that cannot be read (a write that broke off) counts nothing.
+ * What was paid, a line a request, in the order it was paid: the one thing that a budget trusts. What is on its way
+ * is entered beforehand, at its worst, in one sum for each run that lasts until the run says otherwise, so that no kill loses a cost: of a run that was killed nobody knows what its last requests cost. A line that cannot be read (a write that broke off) counts nothing.
  */
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";

@@ -42,10 +42,13 @@ export class Replies {
     }
   }
 
-  /** Written beside, synced, renamed; on a thread of its own, as this takes longer than all else that a reply needs. Throws the file system's error. */
-  async keep(name: string, reply: Reply): Promise<void> {
-    const path = this.path(name);
-    await writeOnThread(path, `${JSON.stringify({ version: 1, reply })}\n`);
+  /**
+   * Written beside, renamed, synced; on a thread of its own, as this takes longer than all else that a reply needs. Throws the file system's error.
+   *
+   * @param placed called once no kill of the process loses the reply, before it is synced
+   */
+  async keep(name: string, reply: Reply, placed?: () => void): Promise<void> {
+    await writeOnThread(this.path(name), `${JSON.stringify({ version: 1, reply })}\n`, placed);
   }
 
   private path(name: string): string {
