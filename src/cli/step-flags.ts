@@ -45,6 +45,15 @@ const ROWS = {
   },
   imatrix: { flags: "--imatrix", text: "round by an importance matrix of the training samples, in every format that it changes" },
   fix: { flags: "--fix", text: "repair what can be repaired, take out what cannot, write the cleaned file" },
+  shard: {
+    flags: "--shard <file>",
+    text: "the data is a share of a data set: measure it, for --merge, and write what was measured here; no report and no gate",
+  },
+  merge: {
+    flags: "--merge <file>",
+    text: "report and gate of a data set whose shares were measured with --shard; once for each share, in the order of the data",
+    parse: many,
+  },
   report: { flags: "--report <path>", text: "where the report goes, in four forms: .json, .md, .csv, .html" },
   skipVerify: { flags: "--skip-verify", text: "do not compare the file with the trained model" },
   validation: { flags: "--validation <file>", text: "the report of `forge validate --output`" },

@@ -27,12 +27,19 @@ export interface Bring {
   readonly thinking?: boolean;
   /** With `fix`: what is to be said of a sample that the model's window does not hold; null of one that it does. */
   readonly tooLong?: (sample: Sample) => Promise<string | null>;
+  /**
+   * The file is a share of a data set: each sample's id is written behind the number of its line and a space (`17 my-sample`), as only the whole knows which ids
+   * there are twice. Not with `fix`.
+   */
+  readonly share?: boolean;
   /** A folder for what lies in between; nothing is left in it. */
   readonly scratch: string;
   readonly signal: AbortSignal;
 }
 
 export interface Brought {
+  /** Lines in all, blank ones too. */
+  readonly lineEnds: number;
   /** Lines with something on them. */
   readonly lines: number;
   /** Lines that are conversations. */
@@ -65,6 +72,7 @@ export async function bringFile(path: string, o: Bring): Promise<Brought> {
 
 /** What both ways count. */
 class Counts {
+  lineEnds = 0;
   lines = 0;
   readable = 0;
   samples = 0;
@@ -99,17 +107,17 @@ class Counts {
   }
 
   brought(): Brought {
-    const { lines, readable, samples, left, repaired } = this;
+    const { lineEnds, lines, readable, samples, left, repaired } = this;
     const dropped = Object.fromEntries([...this.#dropped].sort(([, a], [, b]) => a.line - b.line).map(([check, { count }]) => [check, count]));
     const foreign = { count: this.#foreignCount, lines: this.#foreign };
-    return { lines, readable, samples, left, dropped, repaired, foreign, unreadable: { count: this.#unreadableCount, first: this.#unreadable } };
+    return { lineEnds, lines, readable, samples, left, dropped, repaired, foreign, unreadable: { count: this.#unreadableCount, first: this.#unreadable } };
   }
 }
 
-/** Hands on each line that is a conversation, under an id of its own, and each that is none, in their order. */
+/** Hands on each line that is a conversation, under an id of its own (of a share: as it is, behind its line), and each that is none, in their order. */
 async function eachConversation(
   path: string,
-  { fix, signal }: Bring,
+  { fix, share, signal }: Bring,
   counts: Counts,
   take: (sample: Sample, line: SourceLine, closed: boolean) => void | Promise<void>,
   leave: (entry: TakenOut) => void,
@@ -125,6 +133,7 @@ async function eachConversation(
     }
   };
   const lines = new SourceLines((line) => {
+    counts.lineEnds = line.number;
     if (line.foreign) counts.foreign(line.number);
     if (line.length === 0) return;
     counts.lines++;
@@ -136,9 +145,13 @@ async function eachConversation(
     }
     counts.readable++;
     if (read.closed) closed++;
+    if (share === true) {
+      found.push(() => take({ ...read.sample, id: placedId(line.number, read.sample.id) }, line, read.closed));
+      return;
+    }
     // Two conversations under one id are two conversations.
     const known = !ids.add(read.sample.id);
-    const id = known ? `${read.sample.id}#line-${line.number}` : read.sample.id;
+    const id = known ? secondId(read.sample.id, line.number) : read.sample.id;
     if (known) ids.add(id);
     found.push(() => take(known ? { ...read.sample, id } : read.sample, line, read.closed));
   });
@@ -150,6 +163,16 @@ async function eachConversation(
   lines.end();
   await handOn();
   return { closed };
+}
+
+/** The id of a conversation whose id an earlier one has. */
+export const secondId = (id: string, line: number): string => `${id}#line-${line}`;
+
+/** The id of a sample of a share, behind its line; and back. */
+export const placedId = (line: number, id: string): string => `${line} ${id}`;
+export function placeOf(placed: string): { readonly line: number; readonly id: string } {
+  const end = placed.indexOf(" ");
+  return { line: Number(placed.slice(0, end)), id: placed.slice(end + 1) };
 }
 
 async function asItIs(path: string, o: Bring): Promise<Brought> {

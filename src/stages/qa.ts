@@ -61,8 +61,8 @@ export function qaStage(c: PipelineContext): StageDefinition {
  * @param lengths for which model the samples are measured; without it they are not
  */
 export async function measureData(context: StageContext, lengths?: LengthSetup): Promise<Result<StageOutcome>> {
-  const { inputs, outputs, scratch, signal } = context;
-  const [{ measureFiles }, { writeReports }] = await Promise.all([import("../data/scale/measure.ts"), import("../data/qa-reports.ts")]);
+  const { inputs, scratch, signal } = context;
+  const { measureFiles } = await import("../data/scale/measure.ts");
   const read = async (name: string): Promise<string> => readFile(inputs[name] as string, "utf8");
   const toolset = JSON.parse(await read("toolset")) as Toolset;
   // Data that was brought, not made here, has no plan.
@@ -80,9 +80,14 @@ export async function measureData(context: StageContext, lengths?: LengthSetup):
     ...(lengths === undefined ? {} : { thinking: lengths.family.thinking !== null }),
     ...(long.value === undefined ? {} : { lengths: long.value }),
   };
-  const report = await measureFiles([inputs.train as string], beside, { scratch, signal });
+  return reported(context, await measureFiles([inputs.train as string], beside, { scratch, signal }));
+}
+
+/** Writes the report in its forms; of data that somebody brought, what was left out and repaired stands in files of their own. What the stage says of it. */
+export async function reported({ inputs, outputs, emit }: StageContext, report: QaReport): Promise<Result<StageOutcome>> {
+  const { writeReports } = await import("../data/qa-reports.ts");
   await writeReports(report, outputs as Outputs, { takenOut: inputs.taken_out, repairs: inputs.repairs });
-  if ((report.lengths?.over_profile ?? 0) > 0) context.emit({ type: "log", level: "info", message: longWords(report.lengths as Lengths) });
+  if ((report.lengths?.over_profile ?? 0) > 0) emit({ type: "log", level: "info", message: longWords(report.lengths as Lengths) });
   const figures = await figuresOf(report);
   return ok({ figures, summary: `schema pass rate ${String(figures.schema_pass_rate)}, at least ${String(figures.min_samples_per_tool)} samples a tool` });
 }
@@ -103,7 +108,7 @@ async function figuresOf(report: QaReport): Promise<JsonObject> {
 const longWords = ({ over_profile: over, longest, max_tokens, profile, window, too_long }: Lengths): string =>
   `${over} samples are longer than the ${max_tokens} tokens of \`${profile}\`: training takes the ${Math.min(longest ?? 0, window)} that they need${too_long > 0 ? `; ${too_long} do not fit into the model's ${window}` : ""}`;
 
-async function lengthsOf(path: string, setup: LengthSetup, toolset: Toolset, o: StageContext): Promise<Result<QaReport["lengths"]>> {
+export async function lengthsOf(path: string, setup: LengthSetup, toolset: Toolset, o: StageContext): Promise<Result<QaReport["lengths"]>> {
   const { measureLengths } = await import("./lengths.ts");
   try {
     return await measureLengths(path, setup, toolset, o);

@@ -220,3 +220,57 @@ test("--family measures the samples for a model, without opening it where all ar
   });
   expect(existsSync(join(world.cache, "models"))).toBe(false);
 });
+
+describe("a data set in shares", () => {
+  const data = (places: readonly string[]): string =>
+    lines(...places.map((place, i) => line(ask(place), { location: place }, "get_weather", { id: `s${i % 5}` })));
+  beforeEach(() => {
+    world.write("all.jsonl", `${data(PLACES)}nothing\n${data(["Oslo"])}`);
+    world.write("a.jsonl", data(PLACES.slice(0, 4)));
+    world.write(
+      "b.jsonl",
+      data(PLACES)
+        .split("\n")
+        .slice(4, -1)
+        .map((l) => `${l}\n`)
+        .join(""),
+    );
+    world.write("c.jsonl", `nothing\n${data(["Oslo"])}`);
+  });
+  const share = (name: string, ...more: string[]) => forge("qa", "--data", `${name}.jsonl`, "--shard", `${name}.shard`, "--stub", "weather", ...more);
+  const shares = ["a", "b", "c"].flatMap((name) => ["--merge", `${name}.shard`]);
+
+  test("has the report of the whole", async () => {
+    const whole = await forge("qa", "--data", "all.jsonl", "--report", "whole", ...FEW);
+    for (const name of ["a", "b", "c"]) {
+      const measured = await share(name);
+      expect(measured.code, measured.err).toBe(0);
+    }
+    const merged = await forge("qa", ...shares, "--report", "merged", ...FEW);
+    expect([merged.code, whole.code]).toEqual([3, 3]);
+    for (const ending of ["json", "md", "csv", "html"]) expect(here(`merged.${ending}`)).toBe(here(`whole.${ending}`));
+    expect(here("merged.json")).toContain("s0#line-14");
+    expect(here("merged.json")).toContain('"message": "line 13 is not JSON"');
+    expect(readdirSync(world.project).filter((name) => name.includes("qa."))).toEqual([]);
+  });
+
+  test.each([
+    [["--merge", "none.shard", "--stub", "weather"], "the share `none.shard` (--merge) does not exist"],
+    [["--merge", "a.jsonl", "--stub", "weather"], "a.jsonl is no file that"],
+    [["--merge", "a.shard", "--merge", "./a.shard", "--stub", "weather"], "./a.shard is named twice"],
+    [["--merge", "a.shard", "--stub", "filesystem"], "a.shard was measured with other tools"],
+    [["--merge", "a.shard", "--stub", "weather", "--family", "nano"], "a.shard was measured for no model, here it is nano"],
+    [["--merge", "a.shard", "--data", "a.jsonl", "--stub", "weather"], "--merge and --data are both given"],
+    [["--merge", "a.shard", "--stub", "weather", "--fix"], "--fix does not go with --merge"],
+    [["--shard", "x.shard", "--stub", "weather"], "--shard needs --data"],
+    [["--data", "a.jsonl", "--shard", "x.shard", "--distinct-2", "0.5"], "--distinct-2 does not go with --shard"],
+    [["--data", "a.jsonl", "--shard", "x.shard", "--report", "x.json"], "--report does not go with --shard"],
+    [["--data", "a.jsonl", "--shard", "a.jsonl", "--stub", "weather"], "a.jsonl"],
+  ])("is refused where something is wrong: %j", async (flags, message) => {
+    await share("a");
+    const before = here("a.jsonl");
+    const ended = await forge("qa", ...flags);
+    expect([ended.code, ended.err]).toEqual([4, expect.stringContaining(message)]);
+    expect(here("a.jsonl")).toBe(before);
+  });
+});

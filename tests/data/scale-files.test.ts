@@ -3,11 +3,10 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { deserialize, serialize } from "node:v8";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { measureQuality } from "../../src/data/qa.ts";
-import { measureFiles, measureShard, mergeShards, type Shard } from "../../src/data/scale/measure.ts";
+import { measureFiles } from "../../src/data/scale/measure.ts";
 import { RangeReader } from "../../src/data/scale/ranges.ts";
 import type { EvaluationCase, Sample } from "../../src/data/types.ts";
 import { weatherSet } from "./fixtures.ts";
@@ -55,18 +54,6 @@ describe("a file", () => {
   it("may be several, one after another", async () => {
     const paths = [write("a.jsonl", text(samples.slice(0, 90))), write("none.jsonl", ""), write("b.jsonl", text(samples.slice(90)))];
     expect(JSON.stringify(await measureFiles(paths, beside, { scratch, rangeBytes: 5000, mostInMemory: 2000 }))).toBe(expected);
-    expect(readdirSync(scratch)).toEqual([]);
-  });
-
-  it.each([[[400]], [[1, 399]], [[0, 133, 134, 133]]])("may be shared between some, in shards of %j", async (sizes) => {
-    let from = 0;
-    const shards: Shard[] = [];
-    for (const [i, size] of sizes.entries()) {
-      const path = write(`shard-${i}.jsonl`, text(samples.slice(from, from + size)));
-      from += size;
-      shards.push(deserialize(serialize(await measureShard([path], beside, { scratch, rangeBytes: 30_000 }))) as Shard);
-    }
-    expect(JSON.stringify(mergeShards(shards, beside, { scratch, mostInMemory: 1500 }))).toBe(expected);
     expect(readdirSync(scratch)).toEqual([]);
   });
 

@@ -8,13 +8,15 @@ export function define(context: CliContext): Command {
     step: "qa",
     until: "gate:qa",
     description:
-      "With a recipe: measures its training data (and first makes whatever is missing).\nWith --data: measures a file of samples, and with --fix repairs it. The report is written as JSON, Markdown, CSV and HTML.\nExit code 3 when the gate says no.",
+      "With a recipe: measures its training data (and first makes whatever is missing).\nWith --data: measures a file of samples, and with --fix repairs it. With --shard and --merge: a data set in shares. The report is written as JSON, Markdown, CSV and HTML.\nExit code 3 when the gate says no.",
     examples: [
       "forge qa forge.yaml",
       "forge qa --data train.jsonl --tools tools.json --fix --output clean.jsonl",
       "forge qa --data train.jsonl --tools tools.json --family smollm2 --report quality.html",
+      "forge qa --data part-1.jsonl --tools tools.json --shard part-1.shard    (on as many machines as you like)",
+      "forge qa --merge part-1.shard --merge part-2.shard --tools tools.json   (the report of the whole)",
     ],
-    flags: ["data", "tools", "server", "stub", "fix", "output", "report", "cases", "family", "profile"],
+    flags: ["data", "tools", "server", "stub", "fix", "output", "shard", "merge", "report", "cases", "family", "profile"],
     texts: {
       output: "with --fix: the cleaned file (NAME.clean.jsonl); what was repaired goes beside it (NAME.clean.repairs.jsonl)",
       report: "the report in four forms: .json, .md, .csv, .html (NAME.qa)",

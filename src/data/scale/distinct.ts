@@ -6,7 +6,8 @@ import { closeSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 /** Three numbers an entry: the two halves of the digest, and the kind plus one (0: nothing there). */
-const WIDTH = 3;
+export const DISTINCT_WIDTH = 3;
+const WIDTH = DISTINCT_WIDTH;
 /** Files are counted in so many turns. */
 const TURNS = 64;
 /** A table of so many entries takes 50 MB. */

@@ -9,6 +9,7 @@ import type { QaReport } from "../../schemas/generated/qa-report.ts";
 import { MOST_IN_MEMORY } from "./distinct.ts";
 import { isBlank, RangeReader } from "./ranges.ts";
 import { type Beside, Gathered } from "./report.ts";
+import type { ShardWriter } from "./shard-file.ts";
 import type { Part, Rest } from "./tally.ts";
 import { canThread, type Hand, ownHand, thread } from "./threads.ts";
 import type { Measured, Range, Setup } from "./work.ts";
@@ -50,49 +51,22 @@ export async function measureFiles(paths: readonly string[], beside: Beside, o: 
   }
 }
 
-/** What one of several who share the data has measured, for `mergeShards`: whole in memory, with the ids of all samples. */
-export interface Shard {
-  readonly parts: readonly Part[];
-  readonly rests: readonly Rest[];
-}
-
-/** Measures a share of the data, for somebody to put the shares together. A shard can be sent anywhere (`node:v8` serializes it). */
-export async function measureShard(
-  paths: readonly string[],
-  beside: Pick<Beside, "toolset" | "heldout" | "plan" | "thinking">,
+/**
+ * Measures a share of the data, for somebody to put the shares together (shares.ts).
+ * @param path samples whose ids stand behind their lines (brought.ts)
+ */
+export async function measureShare(
+  path: string,
+  beside: Pick<Beside, "toolset" | "heldout" | "thinking">,
   o: MeasureOptions,
-): Promise<Shard> {
+  to: Pick<ShardWriter, "part" | "rest">,
+): Promise<void> {
   const folder = mkdtempSync(join(o.scratch, "qa-"));
   try {
-    const parts: Part[] = [];
-    const whole = { ...o, mostInMemory: Number.POSITIVE_INFINITY };
-    const setup: Setup = { ...setupOf(paths, beside, folder, whole), ids: true };
-    const rests = await measureRanges(rangesOf(paths, o.rangeBytes ?? RANGE_BYTES), setup, o, (part) => parts.push(part));
-    return { parts, rests };
+    const setup: Setup = { ...setupOf([path], beside, folder, o), ids: true };
+    const rests = await measureRanges(rangesOf([path], o.rangeBytes ?? RANGE_BYTES), setup, o, (part) => to.part(part));
+    for (const rest of rests) to.rest(rest);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** The report of all shards, in the order of the data: that of the whole, however it was shared. */
-export function mergeShards(shards: readonly Shard[], beside: Beside, o: Pick<MeasureOptions, "scratch" | "mostInMemory">): QaReport {
-  const folder = mkdtempSync(join(o.scratch, "qa-"));
-  const gathered = new Gathered(beside, () => folder, o.mostInMemory);
-  try {
-    const parts = shards.flatMap((shard) => shard.parts);
-    const firsts: number[] = [];
-    for (const part of parts) {
-      firsts.push(gathered.samples);
-      gathered.add(part);
-    }
-    for (const { rests } of shards) for (const rest of rests) gathered.addRest(rest);
-    gathered.findDoubles();
-    return gathered.report((place) => {
-      const at = firsts.findLastIndex((first) => first <= place);
-      return parts[at]?.ids?.[place - (firsts[at] as number)] ?? "";
-    });
-  } finally {
-    gathered.close();
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -7,7 +7,7 @@ import { planOutcome } from "../plan-outcome.ts";
 import { jaccard } from "../similarity.ts";
 import type { EvaluationCase, GenerationStatistics, SynthesisPlan, Toolset } from "../types.ts";
 import { Digests } from "./digests.ts";
-import { DistinctCounter } from "./distinct.ts";
+import { type Counted, DistinctCounter } from "./distinct.ts";
 import { eachDuplicate } from "./duplicates.ts";
 import { Mean } from "./mean.ts";
 import { ShingleSets } from "./shingle-sets.ts";
@@ -96,8 +96,18 @@ export class Gathered {
   }
 
   /** Takes in the rest of somebody who measured parts. */
-  addRest({ distinct, seen, wordings }: Rest): void {
+  addRest(rest: Rest): void {
+    this.addDistinct(rest.distinct);
+    this.addSeen(rest);
+  }
+
+  /** Takes in the one half of a rest, or a piece of it. */
+  addDistinct(distinct: Counted): void {
     this.#distinct.merge(distinct);
+  }
+
+  /** Takes in the other half. */
+  addSeen({ seen, wordings }: Pick<Rest, "seen" | "wordings">): void {
     this.#watch.merge(seen);
     this.#wordings.merge(wordings);
   }

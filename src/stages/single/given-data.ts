@@ -21,6 +21,8 @@ import { stage } from "./given.ts";
 
 export interface GivenData {
   readonly fix: boolean;
+  /** The file is a share of a data set (given-shares.ts), whose conversations are not to be told apart yet; `read` is a further output, what was read (`Brought`). */
+  readonly share?: boolean;
   /** The file of held-out cases. */
   readonly cases?: string;
   /** For which model the samples are measured, and with `fix` taken out where it cannot read them; undefined where none is named. */
@@ -33,14 +35,14 @@ export const givenData = (path: string, o: GivenData): readonly StageDefinition[
 /** Lines that are no conversation and are said right away. */
 const SAID = 5;
 
-function readData(path: string, o: GivenData): StageDefinition {
+export function readData(path: string, o: GivenData): StageDefinition {
   const read = stage(
     "generate",
     "Read the data",
-    { train: "file", heldout: "file", plan: "file", statistics: "file", taken_out: "file", repairs: "file" },
+    { train: "file", heldout: "file", plan: "file", statistics: "file", taken_out: "file", repairs: "file", ...(o.share === true ? { read: "file" } : {}) },
     {
       ...settingsOf(o.lengths),
-      recipe: { fix: o.fix },
+      recipe: { fix: o.fix, ...(o.share === true ? { share: true } : {}) },
       inputs: { toolset: { stage: "inspect", output: "toolset" } },
       files: { data: resolve(path), ...(o.cases === undefined ? {} : { cases: resolve(o.cases) }) },
       async run({ inputs, outputs, scratch, signal, emit }) {
@@ -51,8 +53,10 @@ function readData(path: string, o: GivenData): StageDefinition {
         const read = await readBrought(o, toolset, { inputs, outputs, scratch, signal, emit });
         if (!read.ok) return read;
         const brought = read.value;
-        if (brought.readable === 0) return err(nothingIn(path, brought));
+        // A share of a data set may be empty.
+        if (brought.readable === 0 && o.share !== true) return err(nothingIn(path, brought));
         warnOf(brought, emit);
+        if (o.share === true) await writeFile(outputs.read as string, JSON.stringify(brought));
         await writeFile(outputs.heldout as string, toJsonLines(cases.value));
         await writeFile(outputs.plan as string, "null\n");
         await writeFile(outputs.statistics as string, `${JSON.stringify(statisticsOf(brought, o.fix, cases.value.length), null, 2)}\n`);
@@ -70,7 +74,11 @@ function readData(path: string, o: GivenData): StageDefinition {
 type Reading = Pick<StageContext, "inputs" | "outputs" | "scratch" | "signal" | "emit">;
 
 /** The file's samples; with `fix` and a family, those that it can read. */
-async function readBrought({ fix, lengths }: GivenData, toolset: Toolset, { inputs, outputs, scratch, signal, emit }: Reading): Promise<Result<Brought>> {
+async function readBrought(
+  { fix, share, lengths }: GivenData,
+  toolset: Toolset,
+  { inputs, outputs, scratch, signal, emit }: Reading,
+): Promise<Result<Brought>> {
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
   let failure: Failure | undefined;
@@ -87,7 +95,7 @@ async function readBrought({ fix, lengths }: GivenData, toolset: Toolset, { inpu
   try {
     const to = { train: outputs.train as string, takenOut: outputs.taken_out as string, repairs: outputs.repairs as string };
     const model = { ...(lengths === undefined ? {} : { thinking: lengths.family.thinking !== null }), ...(measuring === undefined ? {} : { tooLong }) };
-    return ok(await bringFile(inputs.data as string, { toolset, fix, ...to, ...model, scratch, signal: both }));
+    return ok(await bringFile(inputs.data as string, { toolset, fix, ...(share === true ? { share } : {}), ...to, ...model, scratch, signal: both }));
   } catch (e) {
     if (failure !== undefined) return err(failure);
     if (!signal.aborted) throw e;
@@ -101,7 +109,7 @@ const longWords = (tokens: number, { family }: LengthSetup): string =>
   `has ${tokens} tokens with its prompt, and \`${family.name}\` reads ${family.context_tokens}`;
 
 /** What the model that samples are measured for adds to a stage's key. */
-const settingsOf = (lengths: LengthSetup | undefined): Pick<StageDefinition, "settings" | "runtime"> =>
+export const settingsOf = (lengths: LengthSetup | undefined): Pick<StageDefinition, "settings" | "runtime"> =>
   lengths === undefined
     ? {}
     : {
@@ -109,14 +117,14 @@ const settingsOf = (lengths: LengthSetup | undefined): Pick<StageDefinition, "se
         runtime: llamaRuntime(),
       };
 
-function warnOf({ foreign, unreadable }: Brought, emit: (event: StageEvent) => void): void {
+export function warnOf({ foreign, unreadable }: Brought, emit: (event: StageEvent) => void): void {
   const warn = (message: string): void => emit({ type: "log", level: "warning", message });
   if (foreign.count > 0) warn(foreignWords(foreign.lines, foreign.count));
   for (const { message } of unreadable.first.slice(0, SAID)) warn(message);
   if (unreadable.count > SAID) warn(`and ${unreadable.count - SAID} more lines that are no conversation`);
 }
 
-const statisticsOf = (read: Brought, fix: boolean, cases: number): GenerationStatistics => ({
+export const statisticsOf = (read: Brought, fix: boolean, cases: number): GenerationStatistics => ({
   version: 1,
   teacher: "file",
   planned: read.lines,
@@ -137,7 +145,7 @@ const statisticsOf = (read: Brought, fix: boolean, cases: number): GenerationSta
   warnings: read.foreign.count > 0 ? [foreignWords(read.foreign.lines, read.foreign.count)] : [],
 });
 
-const nothingIn = (path: string, { unreadable }: Brought): Failure => ({
+export const nothingIn = (path: string, { unreadable }: Brought): Failure => ({
   code: "data/no-samples",
   message: unreadable.count === 0 ? `there are no samples in ${path}` : `no line of ${path} is a conversation: ${unreadable.first[0]?.message}`,
   hint: 'write one a line: {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}',

@@ -2,7 +2,7 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { familyOfModel } from "../../models/family-file.ts";
 import { EXIT } from "../../platform/exit.ts";
-import { err, ok, type Result } from "../../platform/result.ts";
+import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import { PROFILES, type ProfileName } from "../../recipe/profiles.ts";
 import type { LengthSetup } from "../lengths.ts";
 import type { Delivery } from "./deliver.ts";
@@ -49,15 +49,16 @@ export function lengthsFor({ family, profile, thresholds }: ModelFlags): Result<
 /**
  * The limits that hold where cases are named, unless flags say otherwise: no case nearly says what training says. Where both sides know their frames, as what
  * `forge generate` wrote does, they were kept apart by those, and wordings of two frames may be near.
+ * @param frames whether the data knows them
  */
-export const limitsWithCases = (data: string, cases: string | undefined): { readonly max_near_wordings?: number } =>
-  cases === undefined || (knowsFrames(data) && knowsFrames(cases)) ? {} : { max_near_wordings: 0 };
+export const limitsWithCases = (frames: () => boolean, cases: string | undefined): { readonly max_near_wordings?: number } =>
+  cases === undefined || (frames() && knowsFrames(cases)) ? {} : { max_near_wordings: 0 };
 
 /** So much of a file tells its form. */
 const PEEKED = 1 << 16;
 
 /** Whether the first line of a file has a frame of its own. */
-function knowsFrames(path: string): boolean {
+export function knowsFrames(path: string): boolean {
   const bytes = Buffer.alloc(PEEKED);
   let read = 0;
   try {
@@ -72,4 +73,35 @@ function knowsFrames(path: string): boolean {
   } catch {
     return false; // A file that cannot be read, and a line that is none, are told of where they are read.
   }
+}
+
+interface ShareFlags {
+  readonly data?: string;
+  readonly shard?: string;
+  readonly merge?: readonly string[];
+  readonly fix?: boolean;
+  readonly output?: string;
+  readonly report?: string;
+  readonly thresholds?: Readonly<Record<string, number>>;
+}
+
+/** What does not go with `--shard` or `--merge`. */
+export function strayOfShares({ data, shard, merge, fix, output, report, thresholds }: ShareFlags): Failure | undefined {
+  const no = (message: string, hint: string): Failure => ({ code: "usage/conflict", message, hint, exit: EXIT.usage });
+  if (shard !== undefined && merge !== undefined)
+    return no("--shard and --merge are both given", "measure each share first (--data, --shard), then put them together (--merge)");
+  if (shard !== undefined && data === undefined) return no("--shard needs --data", "name the share of the data: --data part-1.jsonl --shard part-1.shard");
+  if (merge !== undefined && data !== undefined)
+    return no("--merge and --data are both given", "measure the data as a share (--shard), and name that with --merge too");
+  if (shard === undefined && merge === undefined) return undefined;
+  const way = shard === undefined ? "--merge" : "--shard";
+  if (fix === true) return no(`--fix does not go with ${way}`, "clean each share by itself first (--fix without --shard), then measure what was written");
+  if (output !== undefined)
+    return no(`--output does not go with ${way}`, shard === undefined ? "say where the report goes: --report" : "what was measured goes where --shard says");
+  if (shard === undefined) return undefined;
+  if (report !== undefined) return no("--report does not go with --shard", "the report is made of all shares: name it with --merge");
+  const [figure] = Object.keys(thresholds ?? {});
+  return figure === undefined
+    ? undefined
+    : no(`--${figure.replaceAll("_", "-")} does not go with --shard`, "thresholds are for the whole: name them with --merge");
 }

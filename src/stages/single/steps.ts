@@ -18,8 +18,9 @@ import type { Recipe, ScenarioName, ToolSource } from "../../recipe/types.ts";
 import { type Delivery, deliverable, inTheWay, sameFile } from "./deliver.ts";
 import { givenCases, givenModel, givenReport, givenTools, givenTraining, givenTrainingFigures, TRAINED } from "./given.ts";
 import { givenData } from "./given-data.ts";
+import { givenShare, givenShares, sharesKnowFrames } from "./given-shares.ts";
 import type { SingleOptions } from "./project.ts";
-import { lengthsFor, limitsWithCases, reportDeliveries as qaReports } from "./qa-step.ts";
+import { knowsFrames, lengthsFor, limitsWithCases, reportDeliveries as qaReports, strayOfShares } from "./qa-step.ts";
 
 export interface StepFlags {
   readonly server?: string;
@@ -40,6 +41,8 @@ export interface StepFlags {
   readonly output?: string;
   readonly report?: string;
   readonly fix?: boolean;
+  readonly shard?: string;
+  readonly merge?: readonly string[];
   readonly cases?: string;
   readonly records?: string;
   readonly validation?: string;
@@ -155,26 +158,38 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
   },
 
   qa(flags, sources) {
-    if (flags.data === undefined) return usage("`qa` of a file needs --data", "name the samples: --data train.jsonl; or name a recipe: forge qa forge.yaml");
-    const tools = toolsFor(flags, sources, flags.data);
+    const stray = strayOfShares(flags);
+    if (stray !== undefined) return err(stray);
+    const data = flags.data ?? flags.merge?.[0];
+    if (data === undefined) return usage("`qa` of a file needs --data", "name the samples: --data train.jsonl; or name a recipe: forge qa forge.yaml");
+    const tools = toolsFor(flags, sources, data);
     if (!tools.ok) return tools;
-    const recipe = recipeFor(flags, tools.value, flags.data, { gates: { qa: { ...limitsWithCases(flags.data, flags.cases), ...flags.thresholds } } });
+    const frames = (): boolean => (flags.merge === undefined ? knowsFrames(data) : sharesKnowFrames(flags.merge));
+    const recipe = recipeFor(flags, tools.value, data, { gates: { qa: { ...limitsWithCases(frames, flags.cases), ...flags.thresholds } } });
     if (!recipe.ok) return recipe;
     const lengths = lengthsFor(flags);
     if (!lengths.ok) return lengths;
-    const cleaned = flags.fix === true ? (flags.output ?? sibling(flags.data, "clean.jsonl")) : undefined;
-    const given = givenData(flags.data, {
-      fix: flags.fix === true,
-      ...(flags.cases === undefined ? {} : { cases: flags.cases }),
-      ...(lengths.value === undefined ? {} : { lengths: lengths.value }),
-    });
+    const sharing = { ...(flags.cases === undefined ? {} : { cases: flags.cases }), ...(lengths.value === undefined ? {} : { lengths: lengths.value }) };
+    if (flags.shard !== undefined) {
+      const given = givenShare(data, { ...sharing, frames: frames() });
+      return ok({ single: { recipe: recipe.value, given }, until: "share", deliveries: [{ stage: "share", output: "shard", to: flags.shard }], beside: {} });
+    }
+    if (flags.merge !== undefined)
+      return ok({
+        single: { recipe: recipe.value, given: givenShares(flags.merge, sharing) },
+        until: "gate:qa",
+        deliveries: qaReports(flags.report, sibling(data, "qa")),
+        beside: {},
+      });
+    const cleaned = flags.fix === true ? (flags.output ?? sibling(data, "clean.jsonl")) : undefined;
+    const given = givenData(data, { fix: flags.fix === true, ...sharing });
     return ok({
       single: { recipe: recipe.value, given },
       until: "gate:qa",
       deliveries: [
         ...optional("generate", "train", cleaned).map((d) => ({ ...d, ...impliedUnless(flags.output) })),
         ...(cleaned === undefined ? [] : [{ stage: "generate", output: "repairs", to: sibling(cleaned, "repairs.jsonl"), implied: true as const }]),
-        ...qaReports(flags.report, sibling(flags.data, "qa")),
+        ...qaReports(flags.report, sibling(data, "qa")),
       ],
       beside: {},
     });
@@ -538,8 +553,9 @@ const READ: readonly (readonly [flag: keyof StepFlags, shown: string, what: stri
 ];
 
 function missingFile(flags: StepFlags): Failure | undefined {
-  for (const [flag, shown, what] of READ) {
-    const path = flags[flag];
+  const named = READ.map(([flag, shown, what]) => [flags[flag], shown, what] as const);
+  const shares = (flags.merge ?? []).map((path) => [path, "--merge", "the share"] as const);
+  for (const [path, shown, what] of [...named, ...shares]) {
     if (typeof path !== "string" || statSync(path, { throwIfNoEntry: false })?.isFile()) continue;
     return {
       code: "usage/missing-file",
