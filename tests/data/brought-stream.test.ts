@@ -1,4 +1,5 @@
 /** A brought file read line by line says what the whole file in memory says: whatever its lines, their ends, its encoding, and the pieces that it is read in. */
+import { isUtf8 } from "node:buffer";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -104,7 +105,7 @@ test.each([false, true])("is the same as in memory, with fix %s: samples, what i
       const { read, samples, out } = await stream(bytes, fix);
       const { lineEnds, ...counted } = read;
       const ends = bytes.filter((byte) => byte === 10).length;
-      if (!bytes.includes(0)) expect(lineEnds).toBe(ends + (bytes.length > 0 && bytes.at(-1) !== 10 ? 1 : 0));
+      if (isUtf8(bytes) && !bytes.includes(0)) expect(lineEnds).toBe(ends + (bytes.length > 0 && bytes.at(-1) !== 10 ? 1 : 0));
       expect(samples).toEqual(expected.samples);
       expect(out).toEqual(expected.takenOut);
       const { lines, readable, dropped, foreign, unreadable } = expected;
