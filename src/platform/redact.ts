@@ -44,16 +44,18 @@ export function redact(text: string): string {
   return out;
 }
 
-/** Registered values this long are no words that a text has for another reason. */
+/** Registered values this long are no words that a text has for another reason; shorter ones are none with both letters and digits. */
 const SURE_SECRET = 16;
+const SHORT_SECRET = 8;
+const isSure = (secret: string): boolean => secret.length >= SURE_SECRET || (secret.length >= SHORT_SECRET && /\d/.test(secret) && /\p{L}/u.test(secret));
 
 /**
- * Whether a text of somebody's data holds a key: narrower than `redact`, which rather masks too much. Registered values count from 16 characters on, and
- * as words of their own.
+ * Whether a text of somebody's data holds a key: narrower than `redact`, which rather masks too much. Registered values count from 16 characters on, from 8 with
+ * letters and digits, and as words of their own.
  */
 export function holdsSecret(text: string): boolean {
   for (const secret of secrets) {
-    if (secret.length < SURE_SECRET) continue;
+    if (!isSure(secret)) continue;
     const at = text.indexOf(secret);
     if (at >= 0 && !/\w/.test(text[at - 1] ?? "") && !/\w/.test(text[at + secret.length] ?? "")) return true;
   }

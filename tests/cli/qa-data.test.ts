@@ -183,6 +183,30 @@ test("--fix leaves the repairs beside the cleaned file; the report shows them, a
     ),
   );
   expect(undone.slice(0, 3).map((s) => s.messages)).toEqual(broken.map((l) => JSON.parse(l).messages));
+
+  const all = await forge("data", "undo", "--from", "out/clean.jsonl", "--output", "before.jsonl");
+  expect([all.code, all.out]).toEqual([0, expect.stringContaining("6 repairs taken back in 3 of them")]);
+  expect(read("before.jsonl").map((sample) => sample.messages)).toEqual(undone.map((sample) => sample.messages));
+  const one = await forge("data", "undo", "--from", "out/clean.jsonl", "--output", "one.jsonl", "--sample", "r1", "--json");
+  expect(JSON.parse(one.out)).toMatchObject({ changed: 1 });
+  expect(read("one.jsonl").map((sample) => sample.messages)).toEqual(
+    read("out/clean.jsonl").map((sample, i) => (sample.id === "r1" ? undone[i] : sample).messages),
+  );
+  world.write("other.jsonl", `${JSON.stringify({ ...repairs[0], sample: "none" })}\n`);
+  const wrong = await forge("data", "undo", "--from", "out/clean.jsonl", "--repairs", "other.jsonl", "--output", "x.jsonl");
+  expect([wrong.code, wrong.err]).toEqual([4, expect.stringContaining("line 1 of other.jsonl is of a sample that is not there (`none`)")]);
+  expect((await forge("data", "undo", "--from", "other.jsonl", "--repairs", "other.jsonl", "--output", "x.jsonl")).err).toContain(
+    "line 1 of other.jsonl is no sample of ours",
+  );
+  expect(existsSync(join(world.project, "x.jsonl"))).toBe(false);
+});
+
+test("a line that had broken off is put back to the byte", async () => {
+  const whole = line("Fine in Oslo?", { location: "Oslo" });
+  world.write("d.jsonl", `${lines(line("Rain in Rome?", { location: "Rome" }))}${whole.slice(0, -2)}\n`);
+  expect((await forge("qa", "--data", "d.jsonl", "--fix", ...FEW)).code).toBe(0);
+  expect((await forge("data", "undo", "--from", "d.clean.jsonl", "--output", "before.jsonl")).code).toBe(0);
+  expect(here("before.jsonl").trimEnd().split("\n")[1]).toBe(whole.slice(0, -2));
 });
 
 test.each([
@@ -254,23 +278,26 @@ describe("a data set in shares", () => {
     expect(readdirSync(world.project).filter((name) => name.includes("qa."))).toEqual([]);
   });
 
-  test.each([
-    [["--merge", "none.shard", "--stub", "weather"], "the share `none.shard` (--merge) does not exist"],
-    [["--merge", "a.jsonl", "--stub", "weather"], "a.jsonl is no file that"],
-    [["--merge", "a.shard", "--merge", "./a.shard", "--stub", "weather"], "./a.shard is named twice"],
-    [["--merge", "a.shard", "--stub", "filesystem"], "a.shard was measured with other tools"],
-    [["--merge", "a.shard", "--stub", "weather", "--family", "nano"], "a.shard was measured for no model, here it is nano"],
-    [["--merge", "a.shard", "--data", "a.jsonl", "--stub", "weather"], "--merge and --data are both given"],
-    [["--merge", "a.shard", "--stub", "weather", "--fix"], "--fix does not go with --merge"],
-    [["--shard", "x.shard", "--stub", "weather"], "--shard needs --data"],
-    [["--data", "a.jsonl", "--shard", "x.shard", "--distinct-2", "0.5"], "--distinct-2 does not go with --shard"],
-    [["--data", "a.jsonl", "--shard", "x.shard", "--report", "x.json"], "--report does not go with --shard"],
-    [["--data", "a.jsonl", "--shard", "a.jsonl", "--stub", "weather"], "a.jsonl"],
-  ])("is refused where something is wrong: %j", async (flags, message) => {
+  test("is refused where something is wrong", async () => {
     await share("a");
     const before = here("a.jsonl");
-    const ended = await forge("qa", ...flags);
-    expect([ended.code, ended.err]).toEqual([4, expect.stringContaining(message)]);
+    const wrong: readonly (readonly [string[], string])[] = [
+      [["--merge", "none.shard", "--stub", "weather"], "the share `none.shard` (--merge) does not exist"],
+      [["--merge", "a.jsonl", "--stub", "weather"], "a.jsonl is no file that"],
+      [["--merge", "a.shard", "--merge", "./a.shard", "--stub", "weather"], "./a.shard is named twice"],
+      [["--merge", "a.shard", "--stub", "filesystem"], "a.shard was measured with other tools"],
+      [["--merge", "a.shard", "--stub", "weather", "--family", "nano"], "a.shard was measured for no model, here it is nano"],
+      [["--merge", "a.shard", "--data", "a.jsonl", "--stub", "weather"], "--merge and --data are both given"],
+      [["--merge", "a.shard", "--stub", "weather", "--fix"], "--fix does not go with --merge"],
+      [["--shard", "x.shard", "--stub", "weather"], "--shard needs --data"],
+      [["--data", "a.jsonl", "--shard", "x.shard", "--distinct-2", "0.5"], "--distinct-2 does not go with --shard"],
+      [["--data", "a.jsonl", "--shard", "x.shard", "--report", "x.json"], "--report does not go with --shard"],
+      [["--data", "a.jsonl", "--shard", "a.jsonl", "--stub", "weather"], "a.jsonl"],
+    ];
+    for (const [flags, message] of wrong) {
+      const ended = await forge("qa", ...flags);
+      expect([flags, ended.code, ended.err]).toEqual([flags, 4, expect.stringContaining(message)]);
+    }
     expect(here("a.jsonl")).toBe(before);
   });
 });

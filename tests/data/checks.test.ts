@@ -96,6 +96,10 @@ describe("checks of one sample", () => {
   it("find an environment's secrets as words of their own, and no short ones", () => {
     registerSecret("test");
     registerSecret("k7-planted-secret-0193");
+    registerSecret("Umbrella");
+    registerSecret("hunter22x");
+    expect(check(sample({ user: "Umbrella in Oslo?" }))).toBeNull();
+    expect(check(sample({ user: "hunter22x in Oslo?" }))?.check.name).toBe("secrets");
     expect(check(sample({ user: "Latest weather in Oslo?" }))).toBeNull();
     expect(check(sample({ user: "Weather k7-planted-secret-0193 in Oslo?" }))?.check.name).toBe("secrets");
     expect(check(sample({ user: "Weather xk7-planted-secret-01934 in Oslo?" }))).toBeNull();

@@ -1,4 +1,4 @@
-/** `forge data convert`: conversations from one program's form to another's. */
+/** `forge data convert`: conversations from one program's form to another's. `forge data undo`: repairs taken back. */
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { EXIT, type ExitCode } from "../../platform/exit.ts";
@@ -32,7 +32,62 @@ export function define(context: CliContext): Command {
     .option("--json", "print what was done as JSON")
     .addHelpText("after", "\nExample:\n  $ forge data convert --from train.jsonl --to sharegpt --output sharegpt.jsonl")
     .action(action(context, (options: Options) => run(context, options)));
+  data
+    .command("undo")
+    .description("Takes back what `forge qa --fix` repaired: the samples as they were read, in our form. What it took out is in its report, not here.")
+    .requiredOption("--from <file>", "the cleaned samples (NAME.clean.jsonl)")
+    .option("--repairs <file>", "the repairs (default: NAME.clean.repairs.jsonl beside them)")
+    .requiredOption("--output <file>", "where to write the samples")
+    .option("--sample <id>", "only of this sample; may be repeated", (id: string, before: readonly string[] = []) => [...before, id])
+    .option("--json", "print what was done as JSON")
+    .addHelpText("after", "\nExample:\n  $ forge data undo --from train.clean.jsonl --output train.before.jsonl")
+    .action(action(context, (options: UndoOptions) => undo(context, options)));
   return data;
+}
+
+interface UndoOptions {
+  readonly from: string;
+  readonly repairs?: string;
+  readonly output: string;
+  readonly sample?: readonly string[];
+  readonly json?: boolean;
+}
+
+async function undo(context: CliContext, o: UndoOptions): Promise<ExitCode> {
+  const { terminal } = context;
+  const [{ UndoError, undoFile }, { fsFailure }, { isStandardOutput, OutputError }, { safeText }] = await Promise.all([
+    import("../../data/undo.ts"),
+    import("../../platform/fs.ts"),
+    import("../../platform/output-file.ts"),
+    import("../../platform/redact.ts"),
+  ]);
+  const repairs = o.repairs ?? `${o.from.replace(/\.jsonl$/, "")}.repairs.jsonl`;
+  const problem = missingFile("--from", o.from) ?? missingFile("--repairs", repairs) ?? (await unwritable(o.output, [o.from, repairs]));
+  if (problem !== undefined) return fail(context, problem);
+  try {
+    const done = await undoFile(resolve(o.from), resolve(repairs), resolve(o.output), o.sample === undefined ? undefined : new Set(o.sample));
+    if (o.json === true) terminal.out(jsonText({ ...done }));
+    else {
+      if (done.encodings > 0) terminal.err(`warning: ${plural(done.encodings, "line")} had another encoding: the text is as it was, in UTF-8\n`);
+      const say = isStandardOutput(resolve(o.output)) ? terminal.err : terminal.out;
+      say(`${plural(done.samples, "sample")} in ${o.output}, ${plural(done.repairs, "repair")} taken back in ${done.changed} of them\n`);
+    }
+    return EXIT.ok;
+  } catch (error) {
+    if (error instanceof UndoError) {
+      const file = error.file === "samples" ? o.from : repairs;
+      return fail(context, {
+        code: "data/undo",
+        message: safeText(`line ${error.line} of ${file} ${error.message}`, 300),
+        hint: "name both files as one `forge qa --fix` wrote them: --from NAME.clean.jsonl --repairs NAME.clean.repairs.jsonl",
+        exit: EXIT.usage,
+      });
+    }
+    const writing = error instanceof OutputError;
+    const failure = writing ? fsFailure(error.cause, `write ${o.output}`) : fsFailure(error, `read ${o.from} and ${repairs}`);
+    if (failure === undefined) throw error;
+    return fail(context, writing ? failure : { ...failure, exit: EXIT.usage });
+  }
 }
 
 async function run(context: CliContext, o: Options): Promise<ExitCode> {
