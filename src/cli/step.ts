@@ -2,6 +2,7 @@
  * What the stage commands share: with a recipe they are `apply`, up to that stage; with file flags the stage by
  * itself, on what the flags name.
  */
+import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { RunOutcome } from "../engine/apply.ts";
 import { EXIT, type ExitCode } from "../platform/exit.ts";
@@ -87,12 +88,19 @@ export async function runStepCommand(context: CliContext, recipe: string | undef
       context,
       project.value.loaded.warnings.filter((w) => w.code !== "recipe/doubtful"),
     );
-    const exit = await runOpened(context, project.value, { ...flags, until: prepared.value.until }, (run) => close(context, run, prepared.value, flags));
+    const said = (await goesToStandardOutput(prepared.value)) ? { ...flags, quiet: true } : flags;
+    const exit = await runOpened(context, project.value, { ...said, until: prepared.value.until }, (run) => close(context, run, prepared.value, said));
     delivered = exit === EXIT.ok;
     return exit;
   } finally {
     project.value.close(delivered);
   }
+}
+
+/** Whether a result is what the command prints: then it prints nothing else. */
+async function goesToStandardOutput({ deliveries }: PreparedStep): Promise<boolean> {
+  const { isStandardOutput } = await import("../platform/output-file.ts");
+  return deliveries.some(({ to }) => isStandardOutput(resolve(to)));
 }
 
 /** Delivers the results and says what came out. */

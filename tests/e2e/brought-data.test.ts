@@ -70,3 +70,11 @@ test.each(["generate: started", "qa: started", "clean.jsonl"])(
     expect(samples).toHaveLength(3000);
   },
 );
+
+test("what goes to standard output is alone there", PATIENCE, async () => {
+  data(["one", "two", "three"].map(said));
+  const ended = await world.run(["qa", "--data", "big.jsonl", "--tools", "tools.json", "--fix", "--output", "/dev/stdout", "--min-samples-per-tool", "0"]);
+  expect([ended.code, ended.err]).toEqual([0, ""]);
+  const written = ended.out.trimEnd().split("\n");
+  expect(written.map((line) => JSON.parse(line).messages[0].content)).toEqual(["one", "two", "three"]);
+});
