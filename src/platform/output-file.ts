@@ -77,7 +77,9 @@ export async function writeOutput(
   }
   try {
     const target = outputTarget(path);
-    if (target.kind === "stream") await pipeline(told, (await openStream(target.path, o.signal)).createWriteStream(), signalOf(o));
+    // Not opened a second time: it may be a socket, as where another program reads what this one prints.
+    if (isStandardOutput(target.path)) await pipeline(told, process.stdout, { ...signalOf(o), end: false });
+    else if (target.kind === "stream") await pipeline(told, (await openStream(target.path, o.signal)).createWriteStream(), signalOf(o));
     else await writeBeside(target.path, told, o);
   } catch (e) {
     if (e === theirs && theirs !== undefined) throw e;

@@ -56,6 +56,11 @@ export function deliverable(to: string, kind: "file" | "folder", shown = `--outp
   return undefined;
 }
 
+/** Opened only when it is read: nobody would hear of the error of a stream that nobody reads. */
+async function* bytesOf(path: string): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(path);
+}
+
 /** The failure of a result that would be written over something that is read, by whatever name, or into a folder that is. */
 export function inTheWay(to: string, inputs: readonly string[], flags: string): Failure | undefined {
   const path = realPath(to);
@@ -113,7 +118,7 @@ export async function deliver(
     for (const { target, ...d } of placed) {
       if (target.kind === "file") continue;
       at = d.to;
-      await writeOutput(target.path, "text" in d ? [d.text] : createReadStream(d.from as string));
+      await writeOutput(target.path, "text" in d ? [d.text] : bytesOf(d.from as string));
     }
     for (const d of all) {
       at = d.to;
