@@ -85,13 +85,22 @@ export const THRESHOLDS = {
   benchmark: ["no_tool_correctness", "exact_arguments", "slots_right", "overall_score"],
 } as const;
 
+/** Two values of a flag that takes one would leave one of them out unseen. */
+const once =
+  (parse: (text: string, before?: never) => unknown = (text) => text) =>
+  (text: string, before: unknown): unknown => {
+    if (before !== undefined) throw new InvalidArgumentError("It is given twice, and takes one value.");
+    return parse(text);
+  };
+
 /** Gives a command these flags. `texts` replaces the words of single ones. */
 export function withStepFlags(command: Command, names: readonly StepFlagName[], texts: Readonly<Partial<Record<StepFlagName, string>>> = {}): Command {
   for (const name of names) {
     const row: Row = ROWS[name];
     const option = new Option(row.flags, texts[name] ?? row.text);
     option.negate = false; // commander takes `--no-tool-ratio` for the negation of `--tool-ratio`.
-    if (row.parse !== undefined) option.argParser(row.parse as (text: string, before: unknown) => unknown);
+    if (row.parse === many) option.argParser(many as (text: string, before: unknown) => unknown);
+    else if (row.flags.includes("<")) option.argParser(once(row.parse));
     command.addOption(option);
   }
   return command;
@@ -109,7 +118,7 @@ export function withThresholds(command: Command, gate: keyof typeof THRESHOLDS):
       figure.startsWith("max_") ? "limit of the gate" : "threshold of the gate",
     );
     option.negate = false; // `--no-tool-correctness` too is no negation
-    command.addOption(option.argParser(whole ? count : share));
+    command.addOption(option.argParser(once(whole ? count : share)));
   }
   return command;
 }

@@ -28,8 +28,8 @@ export interface Bring {
   /** With `fix`: what is to be said of a sample that the model's window does not hold; null of one that it does. */
   readonly tooLong?: (sample: Sample) => Promise<string | null>;
   /**
-   * The file is a share of a data set: each sample's id is written behind the number of its line and a space (`17 my-sample`), as only the whole knows which ids
-   * there are twice. Not with `fix`.
+   * The file is a share of a data set: each sample's id is written behind the number of its line and a space (`17 my-sample`, `17` where it has none), as only the
+   * whole knows its line there and which ids there are twice. Not with `fix`.
    */
   readonly share?: boolean;
   /** A folder for what lies in between; nothing is left in it. */
@@ -146,7 +146,7 @@ async function eachConversation(
     counts.readable++;
     if (read.closed) closed++;
     if (share === true) {
-      found.push(() => take({ ...read.sample, id: placedId(line.number, read.sample.id) }, line, read.closed));
+      found.push(() => take({ ...read.sample, id: placedId(line.number, read.named ? read.sample.id : undefined) }, line, read.closed));
       return;
     }
     // Two conversations under one id are two conversations.
@@ -168,11 +168,11 @@ async function eachConversation(
 /** The id of a conversation whose id an earlier one has. */
 export const secondId = (id: string, line: number): string => `${id}#line-${line}`;
 
-/** The id of a sample of a share, behind its line; and back. */
-export const placedId = (line: number, id: string): string => `${line} ${id}`;
-export function placeOf(placed: string): { readonly line: number; readonly id: string } {
+/** The id of a sample of a share, behind its line; the line alone where it has none of its own. And back. */
+export const placedId = (line: number, id: string | undefined): string => (id === undefined ? String(line) : `${line} ${id}`);
+export function placeOf(placed: string): { readonly line: number; readonly id: string | undefined } {
   const end = placed.indexOf(" ");
-  return { line: Number(placed.slice(0, end)), id: placed.slice(end + 1) };
+  return end === -1 ? { line: Number(placed), id: undefined } : { line: Number(placed.slice(0, end)), id: placed.slice(end + 1) };
 }
 
 async function asItIs(path: string, o: Bring): Promise<Brought> {

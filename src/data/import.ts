@@ -123,8 +123,20 @@ export const tooLong = (line: number, length: number): Unreadable => ({
   message: `line ${line} has ${length} characters, more than a conversation has`,
 });
 
+/** The id of a conversation that has none of its own. */
+export const lineId = (line: number): string => `line-${line}`;
+
+/** A line that is a conversation. */
+export interface ReadLine {
+  readonly sample: Sample;
+  /** It broke off, and its open brackets were closed. */
+  readonly closed: boolean;
+  /** Its id stands in it, and was not made from its line. */
+  readonly named: boolean;
+}
+
 /** One line, as `importSamples` reads it. */
-export function readLine(source: string, line: number, fix: boolean): { readonly sample: Sample; readonly closed: boolean } | Unreadable {
+export function readLine(source: string, line: number, fix: boolean): ReadLine | Unreadable {
   if (source.length > LONGEST_LINE) return tooLong(line, source.length);
   let value = parse(source);
   const closed = value === undefined ? closeJson(source) : undefined;
@@ -136,7 +148,8 @@ export function readLine(source: string, line: number, fix: boolean): { readonly
   const refused = (reason: Unreadable["reason"], what: string): Unreadable => ({ line, reason, message: `line ${line} ${what}` });
   try {
     const sample = asSample(value, line, lostNumbers(closed ?? source));
-    return typeof sample === "string" ? refused("shape", sample) : { sample, closed: closed !== undefined };
+    if (typeof sample === "string") return refused("shape", sample);
+    return { sample, closed: closed !== undefined, named: typeof (value as { readonly id?: unknown }).id === "string" };
   } catch (e) {
     if (e instanceof LostNumber) return refused("number", e.what);
     // A value of any depth, and with anything where a text is due.
@@ -192,12 +205,12 @@ export function asSample(value: unknown, line: number, lost: ReadonlyMap<number,
   const first = calledTool(messages);
   const request = messages.find((m) => (m as Message | null)?.role === "user") as { content?: unknown } | undefined;
   const sample = {
-    id: typeof given.id === "string" ? given.id : `line-${line}`,
+    id: typeof given.id === "string" ? given.id : lineId(line),
     source: given.source ?? "seed",
     scenario: given.scenario ?? (first === null ? "no_tool" : "standard"),
     kind: typeof given.kind === "string" ? given.kind : "plain",
     tool_name: given.tool_name === undefined ? first : given.tool_name,
-    frame: typeof given.frame === "string" ? given.frame : (typeof request?.content === "string" ? request.content : "").toLowerCase(),
+    frame: typeof given.frame === "string" ? given.frame : (typeof request?.content === "string" ? request.content : "").normalize("NFC").toLowerCase(),
     qc_passed: given.qc_passed === true,
     ...(typeof given.simulated === "boolean" ? { simulated: given.simulated } : {}),
     messages,

@@ -4,7 +4,8 @@
  */
 import { linesOf } from "../platform/line-file.ts";
 import { writeOutput } from "../platform/output-file.ts";
-import { type Repair, type SampleRepair, undoRepairs } from "./repairs.ts";
+import { validate } from "../schemas/generated/sample.validate.js";
+import { NotAsRepairedError, type Repair, type SampleRepair, undoRepairs } from "./repairs.ts";
 import type { Sample } from "./types.ts";
 
 export interface Undone {
@@ -34,35 +35,51 @@ export class UndoError extends Error {
 export async function undoFile(samples: string, repairs: string, to: string, only?: ReadonlySet<string>): Promise<Undone> {
   let count = 0;
   let changed = 0;
-  let undone = 0;
+  let taken = 0;
   let encodings = 0;
   const log = new RepairLines(repairs);
+  const unseen = new Set(only);
   async function* lines(): AsyncGenerator<string> {
     for await (const some of linesOf(samples)) {
       let text = "";
       for (const line of some) {
         if (line.text.trim() === "") continue;
         count++;
-        const sample = parsed<Sample>(line.text, "samples", count, (s) => typeof s.id === "string" && Array.isArray(s.messages));
+        const sample = parsed<Sample>(line.text, "samples", count, (s) => validate(s) as boolean);
         const mine = await log.of(sample.id);
+        unseen.delete(sample.id);
         if (mine.length === 0 || only?.has(sample.id) === false) {
           text += `${line.text}\n`;
           continue;
         }
         changed++;
-        undone += mine.length;
+        taken += mine.length;
         encodings += mine.filter((r) => r.check === "encoding" && r.path === "").length;
         const brokenOff = mine.find((r) => r.check === "truncation" && r.path === "");
-        const { qc_passed: _, ...before } = undoRepairs(sample, mine);
+        const before = undone(sample, mine, count);
         text += `${brokenOff === undefined ? JSON.stringify(before) : String(brokenOff.before)}\n`;
       }
       yield text;
     }
     const left = await log.next();
     if (left !== undefined) throw new UndoError("repairs", left.at, `is of a sample that is not there (\`${left.repair.sample}\`)`);
+    for (const id of unseen) throw new UndoError("samples", count, `is the last, and there is no sample \`${id}\``);
   }
   await writeOutput(to, lines(), { keep: () => count > 0 });
-  return { samples: count, changed, repairs: undone, encodings };
+  return { samples: count, changed, repairs: taken, encodings };
+}
+
+/** A sample before its repairs; whether it was good then nobody says any more. */
+function undone(sample: Sample, repairs: readonly Repair[], line: number): Omit<Sample, "qc_passed"> & { readonly qc_passed: false } {
+  let before: Sample;
+  try {
+    before = undoRepairs(sample, repairs);
+  } catch (e) {
+    if (!(e instanceof NotAsRepairedError)) throw e;
+    throw new UndoError("samples", line, `(\`${sample.id}\`) ${e.message}: it was edited since, or its repairs were taken back already`);
+  }
+  if (!validate(before)) throw new UndoError("samples", line, `(\`${sample.id}\`) would be no sample with its repairs taken back`);
+  return { ...before, qc_passed: false };
 }
 
 /** The lines of a file of repairs, sample by sample. */

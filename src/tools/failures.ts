@@ -143,7 +143,7 @@ export const badToolName = (origin: string, name: string): Failure => ({
 export const badToolSchema = (origin: string, name: string, why: string): Failure => ({
   code: "tools/invalid-schema",
   message: `the input schema of tool ${quote(name)} of ${quote(origin)} cannot be used: ${why}`,
-  hint: `it must be a JSON Schema of an object, complete in itself (no references to other documents); or do without the tool: \`exclude: [${name}]\` beside the source`,
+  hint: `it must be a JSON Schema of an object, complete in itself (no references to other documents), with patterns that are checked in few steps; or do without the tool: \`exclude: [${name}]\` beside the source`,
   exit: EXIT.failed,
 });
 

@@ -1,5 +1,6 @@
 /** `forge qa --data`: its page, its repairs, and what its flags judge. The command runs in this process, from its sources, in a folder of its own. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
@@ -193,6 +194,20 @@ test("--fix leaves the repairs beside the cleaned file; the report shows them, a
     read("out/clean.jsonl").map((sample, i) => (sample.id === "r1" ? undone[i] : sample).messages),
   );
   world.write("other.jsonl", `${JSON.stringify({ ...repairs[0], sample: "none" })}\n`);
+  const again = await forge("data", "undo", "--from", "before.jsonl", "--repairs", "out/clean.repairs.jsonl", "--output", "x.jsonl");
+  expect([again.code, again.err]).toEqual([4, expect.stringMatching(/line 1 of before.jsonl \(`r0`\) is at .* not as its repair left it/)]);
+  for (const strange of [
+    { path: "/messages/99/content", before: "x" },
+    { path: "/foo", before: 1 },
+    { path: repairs[1].path, after: 7, before: "x", text: undefined },
+    { path: "/messages/0/content", after: JSON.parse(here("out/clean.jsonl").split("\n")[0] as string).messages[0].content, before: { x: 1 } },
+  ]) {
+    world.write("strange.jsonl", `${JSON.stringify({ line: 1, sample: "r0", check: "schema", after: 1, ...strange })}\n`);
+    const refused = await forge("data", "undo", "--from", "out/clean.jsonl", "--repairs", "strange.jsonl", "--output", "x.jsonl");
+    expect([refused.code, refused.err]).toEqual([4, expect.stringContaining("line 1 of out/clean.jsonl (`r0`)")]);
+  }
+  const nobody = await forge("data", "undo", "--from", "out/clean.jsonl", "--output", "x.jsonl", "--sample", "line-999");
+  expect([nobody.code, nobody.err]).toEqual([4, expect.stringContaining("there is no sample `line-999`")]);
   const wrong = await forge("data", "undo", "--from", "out/clean.jsonl", "--repairs", "other.jsonl", "--output", "x.jsonl");
   expect([wrong.code, wrong.err]).toEqual([4, expect.stringContaining("line 1 of other.jsonl is of a sample that is not there (`none`)")]);
   expect((await forge("data", "undo", "--from", "other.jsonl", "--repairs", "other.jsonl", "--output", "x.jsonl")).err).toContain(
@@ -281,10 +296,13 @@ describe("a data set in shares", () => {
   test("is refused where something is wrong", async () => {
     await share("a");
     const before = here("a.jsonl");
+    world.write("copy.shard", readFileSync(join(world.project, "a.shard")));
     const wrong: readonly (readonly [string[], string])[] = [
       [["--merge", "none.shard", "--stub", "weather"], "the share `none.shard` (--merge) does not exist"],
       [["--merge", "a.jsonl", "--stub", "weather"], "a.jsonl is no file that"],
       [["--merge", "a.shard", "--merge", "./a.shard", "--stub", "weather"], "./a.shard is named twice"],
+      [["--merge", "a.shard", "--merge", "copy.shard", "--stub", "weather"], "copy.shard is the same share as a.shard"],
+      [["--data", "a.jsonl", "--data", "b.jsonl", "--stub", "weather"], "It is given twice"],
       [["--merge", "a.shard", "--stub", "filesystem"], "a.shard was measured with other tools"],
       [["--merge", "a.shard", "--stub", "weather", "--family", "nano"], "a.shard was measured for no model, here it is nano"],
       [["--merge", "a.shard", "--data", "a.jsonl", "--stub", "weather"], "--merge and --data are both given"],
@@ -300,4 +318,26 @@ describe("a data set in shares", () => {
     }
     expect(here("a.jsonl")).toBe(before);
   });
+});
+
+test("what a step left that was killed days ago is removed, and nothing else", async () => {
+  const { pid } = spawnSync(process.execPath, ["-e", "0"]);
+  const folder = (name: string, daysAgo: number): void => {
+    mkdirSync(join(world.tmp, name, "deep"), { recursive: true });
+    const time = Date.now() / 1000 - daysAgo * 86_400;
+    utimesSync(join(world.tmp, name), time, time);
+  };
+  const kept = [`mcp-forge-${process.pid}-running`, `mcp-forge-${pid}-young`, "mcp-forge-notours", "other-1-x"];
+  folder(`mcp-forge-${pid}-old`, 4);
+  folder(kept[0] as string, 4);
+  folder(kept[1] as string, 1);
+  folder(kept[2] as string, 4);
+  folder(kept[3] as string, 4);
+  world.write("d.jsonl", lines(line("Fine in Oslo?", { location: "Oslo" })));
+  expect((await forge("qa", "--data", "d.jsonl", ...FEW)).code).toBe(0);
+  expect(
+    readdirSync(world.tmp)
+      .filter((name) => /^(mcp-forge|other)-/.test(name))
+      .sort(),
+  ).toEqual(kept.sort());
 });

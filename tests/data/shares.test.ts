@@ -33,7 +33,9 @@ const lines = Array.from({ length: 240 }, (_, i): Buffer => {
   if (i % 3 !== 0) said.content += ` snö number ${i % 60} and so on, with a good many words more that make it a longer sentence than most of them are`;
   const called = sample.messages.find((m) => m.role === "assistant" && "tool_calls" in m) as { tool_calls?: { function: { name: string } }[] } | undefined;
   if (i % 17 === 3 && called?.tool_calls?.[0] !== undefined) called.tool_calls[0].function.name = "no_such_tool";
-  const text = JSON.stringify({ ...sample, id: i % 5 === 0 ? `twice/${i % 3}` : `s/${i}` });
+  // Without an id, with one that another's line gives it, twice the same, one of its own.
+  const id = i % 5 === 0 ? `twice/${i % 3}` : i % 5 === 1 ? undefined : i % 5 === 2 ? `line-${(i * 7) % 240}` : `s/${i}`;
+  const text = JSON.stringify({ ...sample, id });
   return i % 53 === 11 ? Buffer.from(text, "latin1") : Buffer.from(text);
 });
 const heldout = lines.slice(0, 20).flatMap((line, i): EvaluationCase[] => {

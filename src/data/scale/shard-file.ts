@@ -135,8 +135,8 @@ export class ShardReader {
     }
   }
 
-  /** Whether all is there, and as it was written. */
-  verify(signal?: AbortSignal): void {
+  /** Whether all is there, and as it was written. @returns the file's own digest */
+  verify(signal?: AbortSignal): string {
     const file = new Bytes(this.path);
     try {
       for (;;) {
@@ -146,7 +146,7 @@ export class ShardReader {
         if (record.record === END) {
           if (record.sha256 !== before) throw new ShardError("is not as it was written: its digest is another one");
           if (!file.ended) throw new ShardError("goes on behind its end");
-          return;
+          return record.sha256;
         }
         if ("bytes" in record) for (const length of record.bytes) file.skip(length);
       }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { LineWriter } from "../../platform/line-file.ts";
 import type { Lengths, QaReport } from "../../schemas/generated/qa-report.ts";
 import { type Brought, placeOf, secondId } from "../brought.ts";
+import { lineId } from "../import.ts";
 import { SeenIds } from "../seen-ids.ts";
 import type { TakenOut } from "../types.ts";
 import { type Beside, Gathered } from "./report.ts";
@@ -61,24 +62,28 @@ class Names {
   named(part: Part & { readonly ids: readonly string[] }, place: number, linesBefore: number): Part {
     const named = new Map(part.failures.map((f) => [f.sample ?? "", ""]));
     for (const [i, placed] of part.ids.entries()) {
-      const { line, id } = placeOf(placed);
+      const { line, id } = inWhole(placed, linesBefore);
       const second = !this.#seen.add(id);
       if (second) {
         this.#second.add(place + i);
-        this.#seen.add(secondId(id, linesBefore + line));
+        this.#seen.add(secondId(id, line));
       }
-      if (named.has(placed)) named.set(placed, this.#id(id, linesBefore + line, second));
+      if (named.has(placed)) named.set(placed, second ? secondId(id, line) : id);
     }
     return { ...part, failures: part.failures.map((f) => ({ ...f, sample: named.get(f.sample ?? "") ?? null })) };
   }
 
   /** The id of the sample at a place, of which a share says this. */
   of(place: number, placed: string, linesBefore: number): string {
-    const { line, id } = placeOf(placed);
-    return this.#id(id, linesBefore + line, this.#second.has(place));
+    const { line, id } = inWhole(placed, linesBefore);
+    return this.#second.has(place) ? secondId(id, line) : id;
   }
+}
 
-  #id = (id: string, line: number, second: boolean): string => (second ? secondId(id, line) : id);
+/** Line and id that a sample of a share has in the whole, but for what is there twice. */
+function inWhole(placed: string, linesBefore: number): { readonly line: number; readonly id: string } {
+  const { line, id } = placeOf(placed);
+  return { line: linesBefore + line, id: id ?? lineId(linesBefore + line) };
 }
 
 /** The ids of some samples: the shares are read once more. */

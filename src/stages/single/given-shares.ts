@@ -136,11 +136,12 @@ function readShares(paths: readonly string[], o: Sharing): StageDefinition {
         for (const message of strayArguments(cases.value, toolset)) emit({ type: "log", level: "warning", message });
         return told(async () => {
           const shares = open(paths, inputs);
+          const digests: string[] = [];
           for (const [i, share] of shares.entries()) {
             await new Promise((done) => setImmediate(done));
-            inShare(paths[i] as string, () => share.verify(signal));
+            digests.push(inShare(paths[i] as string, () => share.verify(signal)));
           }
-          const strange = unlike(paths, shares, { toolset, cases: cases.value, lengths: o.lengths });
+          const strange = twice(paths, shares, digests) ?? unlike(paths, shares, { toolset, cases: cases.value, lengths: o.lengths });
           if (strange !== undefined) return err(strange);
           const read = mergedRead(shares);
           if (read.readable === 0) return err(nothingIn("these shares", read));
@@ -211,6 +212,22 @@ async function told<T>(act: () => Promise<Result<T>>): Promise<Result<T>> {
   }
 }
 
+/** A share that is named twice, be it under another name. Shares without a sample may be alike. */
+function twice(paths: readonly string[], shares: readonly ShardReader[], digests: readonly string[]): Failure | undefined {
+  for (const [i, digest] of digests.entries()) {
+    const first = digests.indexOf(digest);
+    if (first === i || (shares[i] as ShardReader).head.read.samples === 0) continue;
+    return {
+      code: "data/other-share",
+      message:
+        resolve(paths[i] as string) === resolve(paths[first] as string) ? `${paths[i]} is named twice` : `${paths[i]} is the same share as ${paths[first]}`,
+      hint: "name each share once, in the order of the data",
+      exit: EXIT.usage,
+    };
+  }
+  return undefined;
+}
+
 /** What is not alike between shares, or between them and what is named here. */
 function unlike(
   paths: readonly string[],
@@ -225,8 +242,6 @@ function unlike(
   });
   const model = lengths === undefined ? "no model" : `${lengths.family.name} (${lengths.profile}, ${lengths.family.context_tokens} tokens)`;
   for (const [i, { head }] of shares.entries()) {
-    if (paths.some((other, j) => j < i && resolve(other) === resolve(paths[i] as string)))
-      return differs(i, "is named twice", "name each share once, in the order of the data");
     if (head.measured_by !== MEASURED_BY) return differs(i, "was measured by another version of forge", "measure all shares with this one");
     if (head.toolset !== toolsDigest(toolset)) return differs(i, "was measured with other tools", "name the same --tools for every share and here");
     if (head.cases !== casesDigest(cases)) return differs(i, "was measured with other held-out cases", "name the same --cases for every share and here");

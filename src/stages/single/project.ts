@@ -2,15 +2,15 @@
  * A stage by itself: an ephemeral recipe in a scratch project of its own, the real graph with what is given in
  * place of the stages that would make it; deliver.ts copies the results to where the user wants them. Guarantees: the
  * user's project gets no lockfile and no state; the scratch project goes, whatever happens (a SIGKILL leaves it in the
- * temporary folder), but for that of a step that can go on where it stopped: it stays in the cache until its results
+ * temporary folder, from where a later step removes it), but for that of a step that can go on where it stopped: it stays in the cache until its results
  * are delivered.
  */
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, statSync, utimesSync } from "node:fs";
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, statSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { NodeDefinition, StageDefinition } from "../../engine/stage.ts";
 import { hexOf } from "../../platform/digest.ts";
-import { fsFailure } from "../../platform/fs.ts";
+import { errorCode, fsFailure } from "../../platform/fs.ts";
 import { digestText } from "../../platform/hash.ts";
 import { CACHE_FIX, cacheDir } from "../../platform/paths.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
@@ -49,13 +49,42 @@ export function openSingle(o: SingleOptions): Result<SingleProject, readonly Fai
   return ok({ ...opened.value, loaded: { ...loaded, warnings: [...loaded.warnings, warning] } });
 }
 
+/** Folders of steps that were killed are removed when they are so old: a step by itself does not take days, and a process may be one of another container. */
+const ABANDONED_MS = 3 * 86_400_000;
+
 function temporaryFolder(): Result<string> {
   try {
-    return ok(mkdtempSync(join(realpathSync(tmpdir()), "mcp-forge-")));
+    const all = realpathSync(tmpdir());
+    removeAbandoned(all);
+    return ok(mkdtempSync(join(all, `mcp-forge-${process.pid}-`)));
   } catch (e) {
     const failure = fsFailure(e, `make a folder in ${tmpdir()}`, "name a folder that is there and can be written to: export TMPDIR=FOLDER");
     if (failure === undefined) throw e;
     return err(failure);
+  }
+}
+
+/** What a SIGKILL left, of this user's. */
+function removeAbandoned(all: string): void {
+  for (const name of readdirSync(all)) {
+    const pid = /^mcp-forge-(\d+)-/.exec(name)?.[1];
+    if (pid === undefined) continue;
+    try {
+      const found = lstatSync(join(all, name));
+      const old = Date.now() - found.mtimeMs > ABANDONED_MS;
+      if (found.isDirectory() && found.uid === process.getuid?.() && old && !isAlive(Number(pid))) rmSync(join(all, name), { recursive: true, force: true });
+    } catch {
+      // Another step may just have removed it.
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (e) {
+    return errorCode(e) !== "ESRCH";
   }
 }
 
