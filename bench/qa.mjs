@@ -105,6 +105,8 @@ figure("samples/s, all checks, against jsonschema-rs + rensa", per(n, ours), per
 figure("samples a CPU second, all checks, against jsonschema-rs + rensa", n / ours.cpu, n / native.cpu, n);
 figure("samples/s, all checks, against jsonschema + datasketch", per(n, ours), per(few, reference), n, { peer_n: few });
 figure("samples/s, the same work on one thread, against jsonschema-rs + rensa", per(n, alone), per(n, native), n);
+figure("samples a CPU second, the same work on one thread, against jsonschema-rs + rensa", n / alone.cpu, n / native.cpu, n);
+figure("samples a CPU second, the same work on one thread, against jsonschema + datasketch", n / alone.cpu, few / reference.cpu, n, { peer_n: few });
 figure("samples/s, the same work on one thread, against jsonschema + datasketch", per(n, alone), per(few, reference), n, { peer_n: few });
 figure("samples/s, the same work on all cores, against jsonschema-rs + rensa", per(n, together), per(n, native), n, { cores: Number(cores) });
 figure("samples/s, the same work on all cores, against jsonschema + datasketch", per(n, together), per(few, reference), n, {

@@ -35,7 +35,7 @@ function judge(name, now, then) {
 const BEHIND = {
   "src/models/llama/client.ts": ["src/models/llama/worker.ts"],
   "src/tools/open.ts": ["src/tools/stubs/serve.ts"],
-  "src/models/render.ts": ["templates/chat"],
+  "src/models/rendering.ts": ["templates/chat"],
   "src/models/hub.ts": ["templates/licences"],
 };
 

@@ -2,8 +2,8 @@
 
     python peer.py reference|native SAMPLES TOOLS OUTPUT
 
-`reference`: json, jsonschema, datasketch (MinHash of 128 permutations, LSH at 0.95). `native`: orjson, jsonschema-rs, rensa (128 permutations, 16 bands,
-its calls for whole batches). Both read every line, check the arguments of every call against its tool's schema, and look for near-duplicates of the
+`reference`: json, jsonschema, datasketch (MinHash of 128 permutations, LSH at 0.95). `native`: orjson, jsonschema-rs, rensa (its calls for whole batches), cut into the
+bands that datasketch takes for 128 permutations at 0.95 (`banding`): rensa asks its user for them. Both read every line, check the arguments of every call against its tool's schema, and look for near-duplicates of the
 user's words by 3-grams. Writes `{"seconds", "cpu", "rss_mb", "invalid": [line, ...], "near": [line, ...]}`, lines from 0.
 """
 
@@ -18,6 +18,10 @@ from typing import Any, Callable
 
 WORD = re.compile(r"\w+")
 BATCH = 20_000
+NEAR = 0.95
+PERMUTATIONS = 128
+# `banding(NEAR, PERMUTATIONS)`; `python peer.py banding` works it out again.
+BANDING = (3, 42)
 
 
 def shingles(sample: dict[str, Any]) -> list[str]:
@@ -43,19 +47,38 @@ def valid(sample: dict[str, Any], loads: Callable[[str], Any], validators: dict[
     return True
 
 
+def banding(threshold: float, permutations: int) -> tuple[int, int]:
+    """Bands and rows a band for which LSH errs least at a threshold: as datasketch chooses them (`_optimal_param`, weights of one half each).
+
+    Two sets of similarity s meet with probability 1 - (1 - s^rows)^bands. What is wrong is its area below the threshold (alarms that are false) and that of the rest to 1
+    above it (pairs that are missed), each by the midpoint rule in steps of 0.001.
+    """
+    step = 0.001
+
+    def area(low: float, high: float, of: Callable[[float], float]) -> float:
+        n = round((high - low) / step)
+        return sum(of(low + (i + 0.5) * step) for i in range(n)) * step
+
+    def wrong(bands: int, rows: int) -> float:
+        misses = lambda s: (1 - s**rows) ** bands  # noqa: E731
+        return area(0, threshold, lambda s: 1 - misses(s)) / 2 + area(threshold, 1, misses) / 2
+
+    return min(((b, r) for b in range(1, permutations + 1) for r in range(1, permutations // b + 1)), key=lambda at: wrong(*at))
+
+
 def reference(path: str, tools: list[dict[str, Any]]) -> tuple[list[int], list[int]]:
     import jsonschema
     from datasketch import MinHash, MinHashLSH
 
     validators = {t["name"]: jsonschema.validators.validator_for(t["input_schema"])(t["input_schema"]) for t in tools}
-    index = MinHashLSH(threshold=0.95, num_perm=128)
+    index = MinHashLSH(threshold=NEAR, num_perm=PERMUTATIONS)
     invalid, near = [], []
     with open(path, encoding="utf-8") as file:
         for i, line in enumerate(file):
             sample = json.loads(line)
             if not valid(sample, json.loads, validators):
                 invalid.append(i)
-            sketch = MinHash(num_perm=128)
+            sketch = MinHash(num_perm=PERMUTATIONS)
             sketch.update_batch([s.encode() for s in shingles(sample)])
             if index.query(sketch):
                 near.append(i)
@@ -70,7 +93,9 @@ def native(path: str, tools: list[dict[str, Any]]) -> tuple[list[int], list[int]
     import rensa
 
     validators = {t["name"]: jsonschema_rs.validator_for(t["input_schema"]) for t in tools}
-    index = rensa.RMinHashLSH(threshold=0.95, num_perm=128, num_bands=16)
+    bands, rows = BANDING
+    # rensa wants as many permutations as the bands take.
+    index = rensa.RMinHashLSH(threshold=NEAR, num_perm=bands * rows, num_bands=bands)
     invalid: list[int] = []
     near: list[int] = []
     batch: list[list[str]] = []
@@ -78,7 +103,7 @@ def native(path: str, tools: list[dict[str, Any]]) -> tuple[list[int], list[int]
 
     def look() -> None:
         nonlocal batch, start
-        matrix = rensa.RMinHash.digest_matrix_from_token_sets(batch, 128, 42)
+        matrix = rensa.RMinHash.digest_matrix_from_token_sets(batch, bands * rows, 42)
         flags = index.insert_matrix_and_query_duplicate_flags(matrix, start_key=start)
         near.extend(start + k for k, flag in enumerate(flags) if flag)
         start += len(batch)
@@ -98,6 +123,9 @@ def native(path: str, tools: list[dict[str, Any]]) -> tuple[list[int], list[int]
 
 
 def main() -> None:
+    if sys.argv[1:] == ["banding"]:
+        print(banding(NEAR, PERMUTATIONS))
+        return
     kind, samples, tools, output = sys.argv[1:]
     with open(tools, encoding="utf-8") as file:
         toolset = json.load(file)["tools"]

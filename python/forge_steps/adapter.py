@@ -15,6 +15,7 @@ from typing import Any
 
 from torch import Tensor
 
+from forge_steps.backends import Backend
 from forge_steps.head_start import join_folders, read_adapter
 from forge_steps.true_weights import TrueWeights
 
@@ -22,20 +23,31 @@ from forge_steps.true_weights import TrueWeights
 class Trainee:
     """A causal language model with a LoRA adapter on all linear layers."""
 
-    def __init__(self, model: Any, rank: int, alpha: float, dropout: float, weight_decay: float, check: Callable[[], None], start: Path | None = None) -> None:
+    def __init__(
+        self,
+        model: Any,
+        rank: int,
+        alpha: float,
+        dropout: float,
+        weight_decay: float,
+        check: Callable[[], None],
+        start: Path | None = None,
+        backend: Backend | None = None,
+    ) -> None:
         """`check` is called in every layer, forward and backward; what it raises ends the pass within a fraction of a second.
-        `start` is a PEFT folder with the first weights; without it the adapter begins as none."""
-        from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
+        `start` is a PEFT folder with the first weights; without it the adapter begins as none. `backend`: what loaded the model."""
+        from peft import LoraConfig, set_peft_model_state_dict
 
         from forge_steps.lean import make_lean
 
+        backend = backend if backend is not None else Backend()
         config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules="all-linear", bias="none", task_type="CAUSAL_LM")
-        # Its default keeps adapters, and with them their inputs, in float32: twice the memory for nothing here.
-        self.model = get_peft_model(model, config, autocast_adapter_dtype=False)
+        self.model = backend.adapt(model, config)
         if start is not None:
             set_peft_model_state_dict(self.model, read_adapter(start)[0])
         self.model.train()
-        make_lean(self.model)
+        if backend.ours:
+            make_lean(self.model)
         self._weights = TrueWeights(self.model, weight_decay)
         _check_in_layers(self.model, check)
 
@@ -55,6 +67,10 @@ class Trainee:
         """Forgets the gathered gradients, of a step that is done again."""
         self._weights.drop_gradients()
 
+    def flat_gradients(self) -> Tensor:
+        """The gathered gradients as one tensor [parameters]: themselves, no copy."""
+        return self._weights.flat_gradients()
+
     def gradients(self) -> dict[str, Tensor]:
         """The gathered gradients by parameter name (for tests)."""
         return self._weights.gradients()
@@ -68,11 +84,21 @@ class Trainee:
         self._weights.load_state(state)
 
     def save(self, folder: Path, below: Path | None = None) -> None:
-        """Writes the adapter in PEFT's own form, weights in float32, to a folder that appears whole; with `below`, the head
+        """Writes the adapter in PEFT's own form, weights in float32, to a folder that appears whole or not at all; with `below`, the head
         start that the model had when training began, both as one."""
 
         part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
         shutil.rmtree(part, ignore_errors=True)
+        try:
+            self._write(part, below)
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+            part.replace(folder)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)  # On a full disk it holds what is lacking.
+            raise
+
+    def _write(self, part: Path, below: Path | None) -> None:
         everything = self.model.state_dict()
         everything.update({name: p.clone() for name, p in self._weights.named().items()})  # safetensors takes no views of one storage.
         self.model.save_pretrained(part, state_dict=everything, save_embedding_layers=False)
@@ -87,9 +113,6 @@ class Trainee:
             join_folders(below, part)
         for file in part.iterdir():
             file.chmod(0o644)
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-        part.replace(folder)
 
 
 def _check_in_layers(model: Any, check: Callable[[], None]) -> None:

@@ -6,11 +6,13 @@ before it; a run of another spec never goes on from them.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,8 @@ KEPT = 2
 def digest_of(spec: Mapping[str, Any], rows: Sequence[Any], held_out: Sequence[Any] | None = None) -> str:
     """What a checkpoint must agree with: everything that decides the run, and nothing of where files lie."""
     decisive = {"layout": LAYOUT, "base": spec["base"].get("sha256"), "hyper": spec["hyper"], "seed": spec["seed"], "rows": rows}
+    if spec.get("backend", "transformers") != "transformers":
+        decisive["backend"] = spec["backend"]
     if "start" in spec:
         decisive["start"] = hashlib.sha256((Path(spec["start"]) / "adapter_model.safetensors").read_bytes()).hexdigest()
     if "head_start" in spec:
@@ -47,15 +51,21 @@ class Checkpoints:
         self._kept = max(1, kept)
 
     def save(self, state: dict[str, Any]) -> Path:
-        """Writes beside, syncs, renames, and only then removes what is no longer kept. `state["position"]` is the step."""
+        """Writes beside, syncs, renames, and only then removes what is no longer kept. `state["position"]` is the step. Raises OSError with the path where
+        it cannot be written; what was there before stays, and half of one does not."""
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"checkpoint-{self._digest[:8]}-{state['position']:09d}.pt"
         part = path.with_suffix(".part")
-        with part.open("wb") as f:
-            torch.save({**state, "digest": self._digest}, f)
-            f.flush()
-            os.fsync(f.fileno())
-        part.replace(path)
+        try:
+            with part.open("wb") as f:
+                torch.save({**state, "digest": self._digest}, f)
+                f.flush()
+                os.fsync(f.fileno())
+            part.replace(path)
+        except (OSError, RuntimeError) as e:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)  # It holds the room that is lacking.
+            raise _file_error(e, path) from e
         _sync(self._folder)
         # A later step than this one is of a checkpoint that could not be read.
         kept = [p for p in self._ours() if p.name <= path.name][: self._kept]
@@ -93,6 +103,16 @@ class Checkpoints:
         """Those of this spec by their names, the newest first."""
         found = [(int(m.group(2)), p) for p in self._all() if (m := self._NAME.fullmatch(p.name)) is not None and m.group(1) == self._digest[:8]]
         return [p for _, p in sorted(found, reverse=True)]
+
+
+def _file_error(error: BaseException, path: Path) -> OSError:
+    """The error with its path. torch's writer has one of its own (RuntimeError), raised while the file system's is on its way or in its place."""
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, OSError):
+        seen = seen.__cause__ or seen.__context__
+    if isinstance(seen, OSError) and seen.errno is not None:
+        return OSError(seen.errno, os.strerror(seen.errno), str(path))
+    return OSError(errno.EIO, str(error).partition("\n")[0], str(path))
 
 
 def _sync(folder: Path) -> None:

@@ -14,7 +14,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -95,12 +95,20 @@ def check_metadata(metadata: Mapping[str, Any]) -> None:
             raise StepError("step/spec", f"the spec's `metadata` holds `{key}`, which a GGUF cannot carry")
 
 
-def convert(folder: Path, target: Path, metadata: Mapping[str, Any], pre_tokenizer: str | None, weights: Literal["f16", "bf16"] = "f16", pieces: Path | None = None) -> None:
+def convert(
+    folder: Path,
+    target: Path,
+    metadata: Mapping[str, Any],
+    pre_tokenizer: str | None,
+    weights: Literal["f16", "bf16"] = "f16",
+    pieces: Path | None = None,
+    in_f32: Collection[str] = (),
+) -> None:
     """Writes `folder` as a GGUF to `target`, its matrices as `weights` (norms as float32, as llama.cpp does).
 
     `metadata`: keys of the file beside those that the converter writes. `pre_tokenizer`: the base's own
     `tokenizer.ggml.pre`; None lets the converter guess from its table of known tokenizers. `pieces`: a GGUF whose vocabulary, where it is SentencePiece's,
-    is the file's too; else the folder has that as tokenizer.model.
+    is the file's too; else the folder has that as tokenizer.model. `in_f32`: matrices, by their names in the folder, that are written as float32.
     """
     import torch
 
@@ -118,6 +126,9 @@ def convert(folder: Path, target: Path, metadata: Mapping[str, Any], pre_tokeniz
 
         def get_vocab_base_pre(self, tokenizer: Any) -> str:
             return pre_tokenizer or super().get_vocab_base_pre(tokenizer)
+
+        def tensor_force_quant(self, name: str, new_name: str, bid: int | None, n_dims: int) -> Any:
+            return gguf.GGMLQuantizationType.F32 if name in in_f32 else super().tensor_force_quant(name, new_name, bid, n_dims)
 
         def set_vocab(self) -> None:
             if self.model_arch == gguf.MODEL_ARCH.GEMMA3 and pieces is not None:

@@ -5,12 +5,13 @@ convert.find_converter}`. The folder's files are fetched and checked by forge; o
 there, so no code of a repository can run. The pre-tokenizer comes from the family's data file: the converter would
 guess it from a test string that newer releases of transformers may cut otherwise.
 
-Guarantees: a weight in the precision that is kept comes out bit for bit; `output` appears only when it is whole.
+Guarantees: a weight in the precision that is kept comes out bit for bit, and every one is a finite number; `output` appears only when it is whole.
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from forge_steps.protocol import Step, StepError
@@ -40,8 +41,36 @@ def run(step: Step) -> dict[str, Any]:
             text = (str(e).strip().splitlines() or [""])[0]
             raise StepError("models/unconvertible", f"llama.cpp's converter cannot read the base model: {type(e).__name__}: {text}") from e
         step.check()
+        strange = first_not_finite(part)
+        if strange is not None:
+            raise StepError(
+                "models/not-finite",
+                f"the base model's weights hold values that are no finite numbers ({strange})",
+                "Its files were written that way: fetch it again from its makers, or use another one.",
+            )
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
     step.artifact("gguf", target)
     return {"bytes": target.stat().st_size, "sha256": file_sha256(target)}
+
+
+#: Bits of the exponent, all of which are set in what is no finite number, by ggml's type; and the bytes of a weight.
+_EXPONENT = {"F16": (0x7C00, 2), "BF16": (0x7F80, 2), "F32": (0x7F800000, 4)}
+#: Weights looked at in one go.
+_PIECE = 1 << 24
+
+
+def first_not_finite(gguf: Path) -> str | None:
+    """The first tensor of a GGUF, by llama.cpp's name, with an infinite weight or one that is no number; of quantized tensors nothing is said."""
+    import numpy as np
+    from gguf import GGUFReader
+
+    for tensor in GGUFReader(gguf).tensors:
+        if tensor.tensor_type.name not in _EXPONENT:
+            continue
+        exponent, size = _EXPONENT[tensor.tensor_type.name]
+        bits = tensor.data.reshape(-1).view(np.uint16 if size == 2 else np.uint32)
+        if any(bool(((bits[at : at + _PIECE] & exponent) == exponent).any()) for at in range(0, len(bits), _PIECE)):
+            return str(tensor.name)
+    return None

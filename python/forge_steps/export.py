@@ -40,7 +40,7 @@ def run(step: Step) -> dict[str, Any]:
 
     from forge_steps.gguf_once import read_once
     from forge_steps.llama_cpp import Library
-    from forge_steps.merge import merged_model, save_folder
+    from forge_steps.merge import beyond_f16, merged_model, save_folder
     from forge_steps.model import base_file, load_tokenizer, peak_memory_bytes, usable_cores
     from forge_steps.tokenizer import pre_tokenizer_of
 
@@ -54,6 +54,10 @@ def run(step: Step) -> dict[str, Any]:
     with read_once():
         tokenizer, pre_tokenizer = load_tokenizer(base), pre_tokenizer_of(base)
         model = merged_model(base, adapter)
+    large = beyond_f16(model)
+    if large:
+        more = f" and {len(large) - 1} more" if len(large) > 1 else ""
+        step.log("warning", f"{large[0]}{more}: weights larger than float16 holds (65,504); they are kept as float32, so the file is larger than others of its format")
     clock.phase("convert", "writing the GGUF")
     folder = scratch / "merged"
     candidate = scratch / "candidate.gguf"
@@ -62,7 +66,7 @@ def run(step: Step) -> dict[str, Any]:
     try:
         save_folder(model, tokenizer, template, folder)
         step.check()
-        convert(folder, candidate, metadata, pre_tokenizer, pieces=base if base.is_file() else None)
+        convert(folder, candidate, metadata, pre_tokenizer, pieces=base if base.is_file() else None, in_f32=large)
         step.check()
         figures: dict[str, Any] = {"format": "f16", "bytes": candidate.stat().st_size}
         if spec.has("thinking"):

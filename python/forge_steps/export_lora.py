@@ -82,7 +82,7 @@ def compare(library: Library, merged: Path, base: Path, adapter: Path, rows: Pat
 
     distance = compare_files(library, merged, base, rows, positions, threads, step, adapter)
     alone = compare_files(library, merged, base, rows, positions, threads, step)
-    if distance.kl_mean > max(MAX_KL, MAX_SHARE * alone.kl_mean):
+    if not distance.kl_mean <= max(MAX_KL, MAX_SHARE * alone.kl_mean):
         raise StepError(
             "export/not-the-model",
             f"the adapter over the base is not the trained model: mean KL {distance.kl_mean:.2g} nats over {distance.positions} positions, "

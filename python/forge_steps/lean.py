@@ -5,28 +5,33 @@ LoRA layer scales and adds in passes of their own, each with a copy kept for the
 norm keeps three float32 copies of its input. The functions here compute the same values (to rounding) and keep only
 what the backward pass cannot do without. Parameters, names and what is saved stay PEFT's and transformers'.
 
-Applies to what it recognises (a plain LoRA on a bias-free linear layer without dropout; a Llama-style RMS norm)
+Applies to what it recognises (a plain LoRA on a bias-free linear layer without dropout, in 4 bits too; a Llama-style RMS norm)
 and leaves the rest alone, so that it is never a condition for training a family.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 
+def as_it_is(weight: Tensor) -> Tensor:
+    return weight
+
+
 class _LoraLinear(torch.autograd.Function):
-    """y = x Wt + scale (x At) Bt, with W frozen. Two-dimensional input."""
+    """y = x Wt + scale (x At) Bt, with W frozen. Two-dimensional input. `read` gives W from what is kept of it (in 4 bits: its bytes)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, a: Tensor, b: Tensor, scale: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, a: Tensor, b: Tensor, scale: float, read: Callable[[Tensor], Tensor] = as_it_is) -> Tensor:
         down = x @ a.t()
-        y = x @ weight.t()
+        y = x @ read(weight).t()
         y.addmm_(down, b.t(), alpha=scale)
         ctx.save_for_backward(x, weight, a, b, down)
-        ctx.scale = scale
+        ctx.scale, ctx.read = scale, read
         return y
 
     @staticmethod
@@ -37,9 +42,9 @@ class _LoraLinear(torch.autograd.Function):
             up.mul_(ctx.scale)
         dx = None
         if ctx.needs_input_grad[0]:
-            dx = grad @ weight
+            dx = grad @ ctx.read(weight)
             dx.addmm_(up, a)
-        return dx, None, up.t() @ x, (grad.t() @ down).mul_(ctx.scale), None
+        return dx, None, up.t() @ x, (grad.t() @ down).mul_(ctx.scale), None, None
 
 
 class _RmsNorm(torch.autograd.Function):
@@ -87,7 +92,7 @@ def make_lean(model: Any) -> int:
 
     changed = 0
     for module in model.modules():
-        if isinstance(module, LoraLinear) and _plain(module):
+        if (isinstance(module, LoraLinear) or type(module).__name__ == "Linear4bit") and hasattr(module, "lora_A") and _plain(module):
             module.forward = _lora_forward(module)  # type: ignore[method-assign]
         elif type(module).__name__.endswith("RMSNorm") and hasattr(module, "variance_epsilon") and not module.weight.requires_grad:
             module.forward = _norm_forward(module)
@@ -117,12 +122,23 @@ def _plain(module: Any) -> bool:
 def _lora_forward(module: Any) -> Any:
     name = module.active_adapters[0]
     a, b, scale, base = module.lora_A[name], module.lora_B[name], module.scaling[name], module.base_layer
+    read = _reader(base.weight)
 
     def forward(x: Tensor) -> Tensor:
-        y = _LoraLinear.apply(x.reshape(-1, x.shape[-1]), base.weight, a.weight, b.weight, scale)
+        y = _LoraLinear.apply(x.reshape(-1, x.shape[-1]), base.weight, a.weight, b.weight, scale, read)
         return y.view(*x.shape[:-1], y.shape[-1])
 
     return forward
+
+
+def _reader(weight: Tensor) -> Callable[[Tensor], Tensor]:
+    """How a layer's weights are read: as they are, or (bitsandbytes' `Params4bit`, which are bytes) written out in the precision that they were in."""
+    state = getattr(weight, "quant_state", None)
+    if state is None:
+        return as_it_is
+    from bitsandbytes.functional import dequantize_4bit
+
+    return lambda kept: dequantize_4bit(kept, state)
 
 
 def _norm_forward(module: Any) -> Any:

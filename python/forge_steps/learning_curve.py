@@ -1,7 +1,7 @@
 """The learning curve: one row an optimiser step, kept with the checkpoint and told to a file while training runs.
 
-The file holds a JSON object a line. A step's row is `{step, examples, loss, learning_rate, grad_norm, tokens_per_second, seconds}`; where the step
-was followed by an evaluation, a line `{step, eval_loss}` comes after it, and `{end: true}` is the last line of a training that came to its end.
+The file holds a JSON object a line. A step's row is `{step, examples, loss, learning_rate, grad_norm, tokens_per_second, seconds}`, and on a GPU `gpu_memory_bytes`, the most
+that PyTorch held in it during the step; where the step was followed by an evaluation, a line `{step, eval_loss}` comes after it, and `{end: true}` is the last line of a training that came to its end.
 `examples` and `seconds` count from the start of the training, through all interruptions; `tokens_per_second` is of the step alone: tokens that went
 through the model, the shared prefix once, what fills rows up not counted.
 
@@ -18,6 +18,8 @@ from typing import Any
 
 #: What a row holds, in this order.
 COLUMNS = ("step", "examples", "loss", "learning_rate", "grad_norm", "tokens_per_second", "seconds")
+#: The same on a GPU.
+GPU_COLUMNS = (*COLUMNS, "gpu_memory_bytes")
 
 
 class LearningCurve:
@@ -39,15 +41,15 @@ class LearningCurve:
         part = self._file.with_name(f".{self._file.name}.part")
         with part.open("w", encoding="utf-8") as f:
             for row in self._rows:
-                f.write(_line(dict(zip(COLUMNS, row, strict=True))))
+                f.write(_line(_named(row)))
                 if int(row[0]) in losses:
                     f.write(_line({"step": int(row[0]), "eval_loss": losses[int(row[0])]}))
         part.replace(self._file)
 
     def step(self, values: Sequence[float]) -> None:
-        """A finished step, its values in the order of `COLUMNS`."""
+        """A finished step, its values in the order of `COLUMNS`, or of `GPU_COLUMNS`."""
         self._rows.append(list(values))
-        self._tell(dict(zip(COLUMNS, values, strict=True)))
+        self._tell(_named(values))
 
     def evaluated(self, step: int, loss: float) -> None:
         self._evaluations.append([step, loss])
@@ -69,6 +71,11 @@ class LearningCurve:
                 f.write(_line(values))
         except OSError:  # A full disk: the checkpoint will say so; a curve is no reason to stop.
             self._file = None
+
+
+def _named(row: Sequence[float]) -> dict[str, Any]:
+    # A training may go on where there is another device.
+    return dict(zip(GPU_COLUMNS if len(row) == len(GPU_COLUMNS) else COLUMNS, row, strict=True))
 
 
 def _line(values: dict[str, Any]) -> str:

@@ -12,6 +12,9 @@ from typing import Any
 
 from forge_steps.protocol import StepError
 
+#: Weights from here on round to infinity in float16: halfway between its largest number, 65,504, and the one that would follow.
+LARGEST_F16 = 65519.0
+
 
 def merged_model(gguf: Path, adapter: Path | None) -> Any:
     """The base in `gguf` with `adapter` (a PEFT folder) merged in, float32, on the CPU, in evaluation mode. Without an
@@ -29,6 +32,11 @@ def merged_model(gguf: Path, adapter: Path | None) -> Any:
         if not bool(torch.isfinite(weight.sum())):
             raise StepError("export/not-finite", f"the trained weights hold values that are no numbers ({name})", "Lower `train.learning_rate`.")
     return model.eval()
+
+
+def beyond_f16(model: Any) -> list[str]:
+    """Names of the matrices with a weight that float16 has no number for (`LARGEST_F16`): rounded to it they would be infinite."""
+    return [name for name, weight in model.named_parameters() if weight.ndim > 1 and float(weight.abs().max()) > LARGEST_F16]
 
 
 def save_folder(model: Any, tokenizer: Any, template: str, folder: Path) -> None:

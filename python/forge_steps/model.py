@@ -17,11 +17,12 @@ from forge_steps.protocol import Spec, StepError
 if TYPE_CHECKING:
     import torch
 
-# Before transformers is imported: it must never ask the hub, nor warn about forks of its tokenizers.
+# Before transformers is imported: it must never ask the hub, nor warn about forks of its tokenizers, nor draw bars.
 for _name, _value in {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",  # transformers' too: a bar on stderr would stand at the end of what is shown of a failure
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
 }.items():
@@ -99,7 +100,7 @@ def base_file(base: Spec) -> Path:
             raise StepError(
                 "model/damaged",
                 f"the base model {path.name} does not have the bytes it should have",
-                "Remove the `models` folder of forge's cache; it is fetched again.",
+                f"Remove {path.parent}; forge fetches it again.",
             )
     return path
 
@@ -137,7 +138,22 @@ def load_base(gguf: Path, dtype: torch.dtype, config: Any = None) -> Any:
         del model.config.quantization_config
     model.hf_quantizer = None
     model.is_quantized = False
+    check_finite(model)
     return model.eval()
+
+
+def check_finite(model: Any) -> None:
+    """Raises StepError that names the first weight of a base model that is no finite number: it would show as a loss that is none, at the first step."""
+    import torch
+
+    for name, weight in model.named_parameters():
+        # The sum is not finite where a weight is not, and needs no second copy; where it overflows by itself the weights are looked at.
+        if not bool(torch.isfinite(weight.sum())) and not bool(torch.isfinite(weight).all()):
+            raise StepError(
+                "model/not-finite",
+                f"the base model's weights hold values that are no finite numbers ({name})",
+                "Its files are damaged, or were written that way: fetch it again from its makers, or use another one.",
+            )
 
 
 def load_config(gguf: Path) -> Any:

@@ -221,8 +221,11 @@ def held_out_loss(
     on_row: Callable[[int], None] = lambda _: None,
     weigh: Weigh = Encoded.weights,
     packed: bool = False,
+    whole: float | None = None,
+    backward: Callable[..., tuple[float, int]] = step_backward,
 ) -> float:
-    """The loss of samples that are not learned from: weighted as in training, the prefix computed once, no gradient and no dropout.
+    """The loss of samples that are not learned from: weighted as in training, the prefix computed once, no gradient and no dropout. `backward` is what
+    trains (backends.py). `whole`: the weight of all samples, where these are a part of them.
 
     The model is left in the mode it was in; no random number is drawn, so that the training that goes on is the one without it.
     """
@@ -232,7 +235,7 @@ def held_out_loss(
     model.eval()
     try:
         with torch.no_grad():
-            return step_backward(model, samples, prefix, row_tokens, on_row, weigh, learn=False, packed=packed)[0]
+            return backward(model, samples, prefix, row_tokens, on_row, weigh, whole=whole, learn=False, packed=packed)[0]
     finally:
         model.train(was)
 

@@ -50,8 +50,12 @@ class Shape:
     @property
     def parameters(self) -> int:
         """Of the model; biases and norms are not counted."""
-        layer = 2 * self.hidden * self.query + 2 * self.hidden * self.key + 3 * self.hidden * self.intermediate
-        return self.layers * layer + self.vocabulary * self.hidden * (1 if self.tied else 2)
+        return self.linear + self.vocabulary * self.hidden * (1 if self.tied else 2)
+
+    @property
+    def linear(self) -> int:
+        """Those of the layers' matrices, which is all but embeddings and head."""
+        return self.layers * (2 * self.hidden * self.query + 2 * self.hidden * self.key + 3 * self.hidden * self.intermediate)
 
     def adapter(self, rank: int) -> int:
         """Parameters of an adapter on every linear layer but the head."""
@@ -67,8 +71,10 @@ class Shape:
 class Needs:
     """Bytes that a training takes, and tokens that go through the model."""
 
-    #: While the weights are loaded, and while it trains: with rows as the recipe has them, and with one sample a row.
+    #: While the weights are loaded (one process after the other; all at once), and while it trains: with rows as the recipe has them, and with one sample a
+    #: row. Of several processes on a CPU together, on GPUs of each.
     loading: int
+    loading_at_once: int
     training: int
     least: int
     #: Checkpoints and adapter; and what the stages after it write.
@@ -76,6 +82,7 @@ class Needs:
     later: int
     tokens: int
     parameters: int
+    processes: int
 
 
 def estimate(
@@ -92,25 +99,35 @@ def estimate(
     checkpoints: int = 2,
     best: bool = False,
     later: int = 0,
+    bytes_a_weight: float | None = None,
+    processes: int = 1,
 ) -> Needs:
-    """`bytes_each`: of a weight in the precision that trains; `longest`: tokens of the longest sample; `rank_below`: of a head start, which is saved with the
-    adapter; `recomputed`: whether layers keep their inputs alone (gradient checkpointing); `checkpoints`: how many lie on the disk, one that is
-    being written not counted; `best`: whether each holds the best adapter too."""
+    """`bytes_each`: of a number in the precision that trains; `bytes_a_weight`: of a weight of a linear layer, where that is another; `longest`: tokens of the
+    longest sample; `rank_below`: of a head start, which is saved with the adapter; `recomputed`: whether layers keep their inputs alone (gradient checkpointing); `checkpoints`: how many lie on the disk, one that is
+    being written not counted; `best`: whether each holds the best adapter too; `processes`: how many train, each with a model of its own."""
     adapter = shape.adapter(rank)
-    fixed = PROCESS_BYTES[device] + shape.parameters * bytes_each + adapter * ADAPTER_BYTES + 3 * LOGITS_AT_ONCE * shape.vocabulary * 4
+    beside = processes if device == "cpu" else 1
+    linear = round(shape.linear * (bytes_each if bytes_a_weight is None else bytes_a_weight))
+    # In fewer bits a matrix is written out while its layer computes.
+    written = 0 if bytes_a_weight in (None, bytes_each) else shape.hidden * max(shape.intermediate, shape.query) * bytes_each
+    weights = linear + (shape.parameters - shape.linear) * bytes_each
+    fixed = PROCESS_BYTES[device] + weights + written + adapter * ADAPTER_BYTES + 3 * LOGITS_AT_ONCE * shape.vocabulary * 4
     layer = shape.kept_a_token()
     # Recomputed, one layer at a time keeps everything, the others what they are given.
     a_token = bytes_each * (layer * shape.layers if not recomputed else layer + shape.hidden * shape.layers)
     state = adapter * 4 * (3 + best)
+    # A GGUF's tensors are written out in float32, on the CPU, before they become what trains; a model in fewer bits is compared with one so when it is done.
+    loading = PROCESS_BYTES["cpu"] + 4 * shape.parameters + (linear if written else 0)
     return Needs(
-        # A GGUF's tensors are written out in float32, on the CPU, before they become what trains.
-        loading=PROCESS_BYTES["cpu"] + 4 * shape.parameters,
-        training=fixed + a_token * max(row_tokens, longest),
-        least=fixed + a_token * longest,
+        loading=loading + (beside - 1) * (PROCESS_BYTES["cpu"] + weights),
+        loading_at_once=processes * loading,
+        training=beside * (fixed + a_token * max(row_tokens, longest)),
+        least=beside * (fixed + a_token * longest),
         disk=state * (checkpoints + 1) + 4 * (adapter + shape.adapter(rank_below)),
         later=later,
         tokens=tokens,
         parameters=shape.parameters,
+        processes=processes,
     )
 
 
@@ -187,7 +204,7 @@ def check(needs: Needs, machine: Machine, device: str) -> list[str]:
         raise StepError(
             "step/out-of-memory",
             f"training needs about {gb(least)} of memory even with one sample a row; {where} has {gb(has)}{' free' if device == 'cuda' else ''}",
-            "Use a smaller family, fewer or shorter tools, a lower `train.rank`, or `train.gradient_checkpointing: true`.",
+            f"{'Let fewer processes train (`train.processes`), use' if needs.processes > 1 and device == 'cpu' else 'Use'} a smaller family, fewer or shorter tools, a lower `train.rank`, or `train.gradient_checkpointing: true`.",
         )
     free = machine.gpu if device == "cuda" else machine.free
     if free is not None and needs.training > free:

@@ -31,6 +31,7 @@ NAMES = {
     "learning_rate": "train/learning_rate",
     "grad_norm": "train/grad_norm",
     "tokens_per_second": "train/tokens_per_second",
+    "gpu_memory_bytes": "train/gpu_memory_bytes",
     "examples": "train/examples",
     "eval_loss": "eval/loss",
 }

@@ -4,7 +4,7 @@ Spec: `{v: 1, base: {gguf, sha256}, family, rows: rendered.jsonl ({id, segments:
 dropout, learning_rate, epochs, samples_per_step, warmup_steps, max_tokens, batching, row_tokens, weight_decay}, seed,
 output: folder for the adapter, checkpoints: folder, checkpoint_seconds?, checkpoint_steps?, checkpoints_kept?, head_start?: {adapter: PEFT folder, sha256},
 start?: PEFT folder, thinking?: {open, close}, evaluation?: {rows, steps?, patience?}, curve?: file, gradient_checkpointing?: on | off | auto,
-later_bytes?, limits?: {memory, free, gpu, disk}}`.
+later_bytes?, limits?: {memory, free, gpu, disk}, backend?: transformers | qlora | unsloth, gpus?: so many | all, processes?}`.
 
 All samples share one beginning, the recipe's tools. Where there are several (toolsets, or orders of one's tools), `group` names a
 sample's: the samples of a group stay together in a step and share theirs.
@@ -21,23 +21,32 @@ texts around a thought, of a family that thinks: each has to be one token, befor
 and after the last one. With `patience` training stops after so many evaluations without a better one, and the adapter that is saved is the one of
 the best. Checkpoints are saved every `checkpoint_steps`, or where that is not given every `checkpoint_seconds`; `checkpoints_kept` of them stay. `curve` is where the
 learning curve is told (learning_curve.py). What training needs is estimated before the weights are loaded (preflight.py): `later_bytes` is what the
-stages after it write, and `limits`, in bytes, stands for what the machine has.
+stages after it write, and `limits`, in bytes, stands for what the machine has. `backend` is what trains (backends.py).
+
+`gpus` processes train together, each on a GPU (`all`: as many as there are); on a CPU it is `processes` (default 1), which share the cores. Each computes its
+share of every step (deal.py), and all make the same update (team.py): the steps, the losses and the adapter are those of one process, but for the order in which
+sums are rounded (and the masks of dropout, where there is any). A checkpoint says nothing of how many there were. The first process alone reports and saves.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from forge_steps.backends import Backend, Base, backend_of
+from forge_steps.deal import deal
 from forge_steps.evaluation import Evaluations
 from forge_steps.learning_curve import LearningCurve
 from forge_steps.protocol import Spec, Step, StepError, Stopped
+from forge_steps.ranks import RankLost, gather
+from forge_steps.team import Team
 
 #: Gradients longer than this are scaled down, as the common trainers do (transformers' `max_grad_norm`).
 MAX_GRAD_NORM = 1.0
@@ -110,6 +119,8 @@ class Schedule:
                     if seen >= wanted:
                         break
         self.steps = len(self._batches)
+        #: Steps of warm-up, a third of all at most.
+        self.warmup = min(hyper.warmup_steps, self.steps // 3)
 
     def batches(self, step: int) -> list[list[int]]:
         """Indices of the samples of a step, counted from 0: a list for each common beginning."""
@@ -126,9 +137,9 @@ class Schedule:
     def learning_rate(self, step: int) -> float:
         """Linear from zero to the peak over the warm-up, then linear to zero after the last step.
 
-        A warm-up longer than a third of the run is cut to that: the recipe's number is meant for long runs.
+        A warm-up longer than a third of the run is cut to that (`warmup`): the recipe's number is meant for long runs.
         """
-        warmup = min(self._hyper.warmup_steps, self.steps // 3)
+        warmup = self.warmup
         if step < warmup:
             return self._hyper.learning_rate * (step + 1) / (warmup + 1)
         return self._hyper.learning_rate * (self.steps - step) / max(1, self.steps - warmup)
@@ -215,19 +226,19 @@ def out_of_memory(longest: int) -> StepError:
 
 
 def random_state_of() -> list[Any]:
-    """The state of torch's random numbers, on the CPU and on each GPU."""
+    """The state of torch's random numbers, on the CPU and on the GPU that trains."""
     import torch
 
-    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [])]
+    return [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if torch.cuda.is_available() else [])]
 
 
 def set_random_state(state: list[Any]) -> None:
-    """Puts a state back; that of GPUs only where there are as many."""
+    """Puts a state back; that of a GPU only where one trains."""
     import torch
 
     torch.set_rng_state(state[0])
-    if torch.cuda.is_available() and len(state) == 1 + torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state[1:])
+    if torch.cuda.is_available() and len(state) > 1:
+        torch.cuda.set_rng_state(state[1])
 
 
 def _start_of(spec: Spec, hyper: Hyper) -> Path | None:
@@ -247,8 +258,9 @@ def _start_of(spec: Spec, hyper: Hyper) -> Path | None:
     return folder
 
 
-def _preflight(step: Step, hyper: Hyper, config: Any, samples: list[Any], tokens: int, device: Any, dtype: Any, kept: int) -> bool:
-    """Refuses what cannot be, says what it will take, and decides whether layers are computed once more in the backward pass."""
+def _preflight(step: Step, hyper: Hyper, config: Any, samples: list[Any], tokens: int, device: Any, dtype: Any, kept: int, backend: Backend, team: Team) -> tuple[bool, bool]:
+    """Refuses what cannot be, says what it will take, and decides whether layers are computed once more in the backward pass, and whether the processes load
+    the weights one after the other. The first process decides for all."""
     from forge_steps import preflight
 
     spec = step.spec
@@ -260,6 +272,11 @@ def _preflight(step: Step, hyper: Hyper, config: Any, samples: list[Any], tokens
     if spec.has("limits"):
         limits = spec.object("limits").raw()
         machine = preflight.Machine(**{k: limits.get(k, getattr(machine, k)) for k in ("memory", "free", "gpu", "disk")})
+    # The GPU that has the least free.
+    if machine.gpu is not None:
+        machine = replace(machine, gpu=int(min(free for (free,) in team.tell([machine.gpu]))))
+    if not team.first:
+        return team.decide(False, False)
     patient = spec.has("evaluation") and spec.object("evaluation").has("patience")
 
     def needs(recomputed: bool) -> preflight.Needs:
@@ -270,12 +287,14 @@ def _preflight(step: Step, hyper: Hyper, config: Any, samples: list[Any], tokens
             longest=max(len(s.ids) for s in samples),
             tokens=tokens,
             bytes_each=dtype.itemsize,
+            bytes_a_weight=backend.bytes_a_weight(dtype),
             device=device.type,
             rank_below=below,
             recomputed=recomputed,
             checkpoints=kept,
             best=patient,
             later=spec.integer("later_bytes", 0, minimum=0),
+            processes=team.size,
         )
 
     free = machine.gpu if device.type == "cuda" else machine.free
@@ -283,22 +302,31 @@ def _preflight(step: Step, hyper: Hyper, config: Any, samples: list[Any], tokens
     wanted = needs(recomputed)
     for warning in preflight.check(wanted, machine, device.type):
         step.log("warning", warning)
-    took = preflight.seconds(wanted, preflight.matrix_speed(device, dtype))
+    took = preflight.seconds(wanted, preflight.matrix_speed(device, dtype)) / team.size
     disk = preflight.gb(wanted.disk + wanted.later)
     time_words = f"{took / 60:.0f} min" if took >= 120 else f"{max(1, took):.0f} s"
     step.log(
         "info",
         f"{tokens} tokens to learn from: about {time_words}, {preflight.gb(max(wanted.training, wanted.loading))} of memory{' (layers recomputed)' if recomputed else ''} and {disk} of disk",
     )
-    return recomputed
+    in_turn = machine.free is not None and wanted.loading_at_once > machine.free
+    return team.decide(recomputed, in_turn)
 
 
 def run(step: Step) -> dict[str, Any]:
-    """Trains. Figures: `final_loss`, `first_loss`, `examples` seen, `steps`, `epochs`, `seconds`, `examples_per_second`,
+    """Trains, in as many processes as the spec asks for; figures as `train` has them."""
+    with gather(step) as team:
+        return train(step, team)
+
+
+def train(step: Step, team: Team) -> dict[str, Any]:
+    """One process's part of a training. Figures, of the first one: `final_loss`, `first_loss`, `examples` seen, `steps`, `epochs`, `seconds`, `examples_per_second`,
     `peak_memory_bytes`, `prefix_tokens`, `learned_tokens`, `longest_tokens`, `precision`, `resumed_from`; with an evaluation `eval_loss` (of the adapter
-    that is saved), `eval_examples`, and with patience `best_step` and `stopped_early`."""
+    that is saved), `eval_examples`, and with patience `best_step` and `stopped_early`; `backend` where it is not transformers, and of qlora what merging
+    changes (merging.py); `processes` where there are several: `peak_memory_bytes` and `peak_gpu_memory_bytes` are then of the one that took most."""
     spec = step.spec
     hyper = Hyper.read(spec.object("hyper"))
+    backend = backend_of(spec)
     seed = spec.integer("seed")
     rows = read_rows(spec.path("rows", exists=True))
     evaluation = spec.object("evaluation") if spec.has("evaluation") else None
@@ -310,24 +338,29 @@ def run(step: Step) -> dict[str, Any]:
 
     from forge_steps.model import base_file, pick_device, pick_dtype, usable_cores
 
-    gguf = base_file(spec.object("base"))
+    backend.check()
+    # The bytes are compared with the digest once.
+    gguf = base_file(spec.object("base")) if team.first else spec.object("base").path("gguf", exists=True)
 
     import torch
 
     from forge_steps.adapter import Trainee
     from forge_steps.checkpoint import KEPT, Checkpoints, digest_of
     from forge_steps.gguf_once import read_once
-    from forge_steps.head_start import head_start_folder, load_with_head_start
+    from forge_steps.head_start import head_start_folder
     from forge_steps.heap import Heap
-    from forge_steps.model import load_base, load_config, load_tokenizer, peak_memory_bytes
+    from forge_steps.model import load_config, load_tokenizer, peak_memory_bytes
     from forge_steps.preflight import step_tokens
-    from forge_steps.prefix import held_out_loss, shared_prefix, step_backward, threads_of, weight_of
+    from forge_steps.prefix import held_out_loss, shared_prefix, threads_of, weight_of
     from forge_steps.shared_attention import install
 
-    torch.set_num_threads(usable_cores())
+    cores = max(1, usable_cores() // team.size)
+    torch.set_num_threads(cores)
     below = head_start_folder(spec.object("head_start")) if spec.has("head_start") else None
     kept = spec.integer("checkpoints_kept", KEPT, minimum=1)
     device = pick_device()
+    if device.type == "cuda":
+        torch.cuda.set_device(team.rank)
     dtype = pick_dtype(device)
     with read_once():
         tokenizer = load_tokenizer(gguf)
@@ -335,6 +368,7 @@ def run(step: Step) -> dict[str, Any]:
             thinking = spec.object("thinking")
             thinking_ids(tokenizer, (thinking.text("open"), thinking.text("close")))
         config = load_config(gguf)
+        hyper = replace(hyper, batching=backend.batching(config, hyper.batching, step.log))
         samples = encode_rows(tokenizer, rows, config.max_position_embeddings, step)
         held_out = encode_rows(tokenizer, held_rows, config.max_position_embeddings, step) if held_rows is not None else []
         longest = max(len(s.ids) for s in samples + held_out)
@@ -342,6 +376,8 @@ def run(step: Step) -> dict[str, Any]:
             step.log("info", f"the longest sample has {longest} tokens; `max_tokens` is raised from {hyper.max_tokens} to that")
         groups = groups_of(rows)
         schedule = Schedule(len(samples), hyper, seed, groups)
+        if schedule.warmup < hyper.warmup_steps:
+            step.log("info", f"`warmup_steps` is cut from {hyper.warmup_steps} to {schedule.warmup}: a third of the {plural(schedule.steps, 'step')} there are")
         # Without groups all samples have one beginning: looked for once, not in each step's few.
         prefix = shared_prefix(samples) if hyper.batching == "shared_prefix" and groups is None else 0
         held_prefix = shared_prefix(held_out) if hyper.batching == "shared_prefix" else 0
@@ -353,20 +389,19 @@ def run(step: Step) -> dict[str, Any]:
             return [[samples[i] for i in batch] for batch in schedule.batches(position)]
 
         tokens_of = [step_tokens(batches, [beginning(b) for b in batches]) for batches in map(batches_of, range(schedule.steps))]
-        recomputes = _preflight(step, hyper, config, samples + held_out, sum(tokens_of), device, dtype, kept)
-        model = load_base(gguf, dtype, config) if below is None else load_with_head_start(gguf, below, dtype, config)
+        recomputes, in_turn = _preflight(step, hyper, config, samples + held_out, sum(tokens_of), device, dtype, kept, backend, team)
+        room = checkpoints.with_name(f".{backend.name}-base{team.rank or ''}")
+        model = team.in_turn(in_turn, lambda: backend.load(Base(gguf, below, config, dtype, device), longest, recomputes, seed, room))
     step.check()
 
     torch.manual_seed(seed)
-    model = model.to(device)
-    install(model)
+    if backend.ours:
+        install(model)
     if device.type == "cpu":
-        torch.set_num_threads(threads_of(model.num_parameters(), usable_cores()))
-    trainee = Trainee(model, hyper.rank, hyper.alpha, hyper.dropout, hyper.weight_decay, step.check, start=_start_of(spec, hyper))
+        torch.set_num_threads(threads_of(model.num_parameters(), cores))
+    trainee = Trainee(model, hyper.rank, hyper.alpha, hyper.dropout, hyper.weight_decay, team.check, start=_start_of(spec, hyper), backend=backend)
     if recomputes:
-        from forge_steps.recompute import recompute_layers
-
-        recompute_layers(trainee.model)
+        backend.recompute(trainee.model)
 
     store = Checkpoints(checkpoints, digest_of(spec.raw(), rows, held_rows), kept)
     state = store.load()
@@ -377,7 +412,7 @@ def run(step: Step) -> dict[str, Any]:
         schedule.steps, evaluation.integer("steps", minimum=1) if evaluation is not None and evaluation.has("steps") else None, patience
     )
     best_weights: Any = None
-    curve = LearningCurve(spec.path("curve") if spec.has("curve") else None)
+    curve = LearningCurve(spec.path("curve") if spec.has("curve") and team.first else None)
     if state is not None:
         trainee.load_state(state["trainee"])
         position, losses, seconds_before = state["position"], state["losses"], state["seconds"]
@@ -385,8 +420,17 @@ def run(step: Step) -> dict[str, Any]:
         evaluations.losses = [(int(at), loss) for at, loss in state.get("evaluations", [])]
         best_weights = state.get("best")
         step.log("info", f"going on after step {position} of {schedule.steps}")
+    # Before anybody writes a checkpoint all have read the same one.
+    if len({at for (at,) in team.tell([position])}) > 1:
+        raise StepError("train/checkpoint", "the processes that train read different checkpoints", "Run the same command again.")
+    if team.size > 1:
+        weights = trainee.weights()
+        team.hand_out(weights)
+        trainee.load_weights(weights)
     curve.begin(state.get("curve") if state is not None else None)
     resumed_from = position
+    # Bytes of the GPU's memory, the most over all steps: it is counted anew for each.
+    most_on_gpu = 0
     # As the last finished step left it: what half a step drew is drawn again.
     random_state = random_state_of()
 
@@ -398,17 +442,23 @@ def run(step: Step) -> dict[str, Any]:
         return seconds_before + time.monotonic() - started
 
     def save() -> None:
-        path = store.save(
-            {
-                "trainee": trainee.state(),
-                "position": position,
-                "losses": losses,
-                "seconds": seconds_so_far(),
-                "rng": random_state,
-                "curve": curve.state(),
-                **({"evaluations": evaluations.losses, "best": best_weights} if evaluation is not None else {}),
-            }
-        )
+        """A checkpoint; one that cannot be written costs no more than it could have saved."""
+        if not team.first:
+            return
+        content = {
+            "trainee": trainee.state(),
+            "position": position,
+            "losses": losses,
+            "seconds": seconds_so_far(),
+            "rng": random_state,
+            "curve": curve.state(),
+            **({"evaluations": evaluations.losses, "best": best_weights} if evaluation is not None else {}),
+        }
+        try:
+            path = store.save(content)
+        except OSError as e:
+            step.log("warning", f"the checkpoint after step {position} could not be written ({e.strerror}: {e.filename}); an interruption would go back to the one before")
+            return
         step.artifact("checkpoint", path)
 
     def told(in_step: int) -> None:
@@ -417,14 +467,20 @@ def run(step: Step) -> dict[str, Any]:
         step.progress(done, total, "examples", eta_s=round((total - done) / rate, 1) if rate > 0 else None)
 
     def in_memory(work: Callable[[int], float]) -> float:
-        """What `work` gives with rows of so many tokens; where memory does not suffice it is done again with smaller ones."""
+        """The sum of what `work` gives in each process with rows of so many tokens; where memory does not suffice it is done again with smaller ones."""
         nonlocal row_tokens
         while True:
+            part, short = 0.0, False
             try:
-                return work(row_tokens)
+                part = work(row_tokens)
             except (MemoryError, RuntimeError) as e:
                 if not is_out_of_memory(e):
                     raise
+                short = True
+            # All of them or none: where it does not suffice in one process, all do the step again.
+            heard = team.tell([part, short])
+            if not any(short for _, short in heard):
+                return sum(part for part, _ in heard)
             # Here what the failed step held is free: the exception is gone, with the frames that it names.
             trainee.drop_gradients()
             set_random_state(random_state)
@@ -435,26 +491,48 @@ def run(step: Step) -> dict[str, Any]:
                 save()
                 raise out_of_memory(longest)
             row_tokens = max(longest, row_tokens // 2)
-            step.log("warning", f"memory does not suffice: the step is done again in rows of at most {row_tokens} tokens")
+            which = "" if team.size == 1 else f" in process {1 + [bool(short) for _, short in heard].index(True)} of {team.size}"
+            step.log("warning", f"memory does not suffice{which}: the step is done again in rows of at most {row_tokens} tokens")
 
     def learn(row_tokens: int) -> float:
         # Gradients of several batches add up; the optimiser does not mind their scale (Adam), and their length is cut anyway.
         batches = batches_of(position)
-        whole = sum(weight_of(batch, beginning(batch)) for batch in batches)
+        begins = [beginning(batch) for batch in batches]
+        whole = sum(weight_of(batch, begin) for batch, begin in zip(batches, begins, strict=True))
+        share = deal([[len(s.ids) for s in batch] for batch in batches], begins, team.size)[team.rank]
+        # What the others do at the same time is taken to go as fast.
+        scale = sum(map(len, batches)) / max(1, sum(map(len, share)))
+        if not team.first:
+            # Masks of dropout that no other process draws, the same when the step is done again.
+            torch.manual_seed(random.Random(f"{seed}/{position}/{team.rank}").getrandbits(63))
         loss, before = 0.0, 0
-        for batch in batches:
-            part, _ = step_backward(trainee.model, batch, beginning(batch), row_tokens, lambda n, before=before: told(before + n), whole=whole, packed=packed)
+        for batch, begin, places in zip(batches, begins, share, strict=True):
+            if not places:
+                continue
+            mine = [batch[i] for i in places]
+            part, _ = backend.step_backward(
+                trainee.model, mine, begin, row_tokens, lambda n, before=before: told(round(scale * (before + n))), whole=whole, packed=packed
+            )
             loss += part
-            before += len(batch)
+            before += len(mine)
         return loss
 
     def evaluate() -> None:
         nonlocal best_weights
-        loss = in_memory(lambda rows: held_out_loss(trainee.model, held_out, held_prefix, rows, lambda _: told(0), packed=packed))
+        whole = weight_of(held_out, held_prefix)
+        [places] = deal([[len(s.ids) for s in held_out]], [held_prefix], team.size)[team.rank]
+        mine = [held_out[i] for i in places]
+
+        def held(rows: int) -> float:
+            if not mine:
+                return 0.0
+            return held_out_loss(trainee.model, mine, held_prefix, rows, lambda _: told(0), whole=whole, packed=packed, backward=backend.step_backward)
+
+        loss = in_memory(held)
         if not math.isfinite(loss):
             raise _not_finite(f"the loss on held-out samples after step {position}", hyper)
         better = evaluations.add(position, loss)
-        if better and patience is not None:
+        if better and patience is not None and team.first:
             best_weights = trainee.weights().cpu()
         curve.evaluated(position, loss)
         step.metric("eval_loss", loss, at=position)
@@ -469,6 +547,8 @@ def run(step: Step) -> dict[str, Any]:
             began = time.monotonic()
             loss = in_memory(learn)
             rate = schedule.learning_rate(position)
+            if math.isfinite(loss):
+                team.add_up(trainee.flat_gradients())
             norm = trainee.step(rate, MAX_GRAD_NORM) if math.isfinite(loss) else math.nan
             if not math.isfinite(norm):
                 raise _not_finite(f"the loss at step {position + 1} of {schedule.steps}", hyper)
@@ -481,27 +561,39 @@ def run(step: Step) -> dict[str, Any]:
             step.metric("learning_rate", rate, at=position)
             step.metric("grad_norm", norm, at=position)
             step.metric("tokens_per_second", round(speed, 1), at=position)
-            curve.step((position, schedule.seen(position), loss, rate, norm, round(speed, 1), round(seconds_so_far(), 3)))
+            row = [position, schedule.seen(position), loss, rate, norm, round(speed, 1), round(seconds_so_far(), 3)]
+            if device.type == "cuda":
+                row.append(torch.cuda.max_memory_allocated())
+                most_on_gpu = max(most_on_gpu, row[-1])
+                torch.cuda.reset_peak_memory_stats()
+                step.metric("gpu_memory_bytes", row[-1], at=position)
+            curve.step(row)
             due = position % save_every == 0 if save_every is not None else time.monotonic() - saved_at >= save_seconds
             if due and position < schedule.steps:
                 save()
                 saved_at = time.monotonic()
-    except Stopped:
+        peaks = team.tell([peak_memory_bytes(), max(most_on_gpu, torch.cuda.max_memory_allocated()) if device.type == "cuda" else 0])
+    except (Stopped, RankLost):
         # What the interrupted optimiser step had computed is dropped; the adapter still is what the last finished one left.
         save()
         raise
+    if not team.first:
+        return {}
     trained = time.monotonic() - started
     # The checkpoint stays until the caller has the adapter safe: nothing after the last step may cost the training.
-    try:
-        save()
-    except OSError as e:
-        step.log("warning", f"the last checkpoint could not be written ({e}); the adapter is")
+    save()
     best = evaluations.best
     if patience is not None and best is not None and best[0] != position:
         trainee.load_weights(best_weights)
         stop = f"stopped after step {position} of {schedule.steps}: no better one in {plural(patience, 'evaluation')}. " if position < schedule.steps else ""
         step.log("info", f"{stop}The adapter is the one after step {best[0]}, whose loss on held-out samples was the least ({best[1]:.4f})")
-    trainee.save(output, below)
+    try:
+        trainee.save(output, below)
+    except Exception as e:
+        said = _unwritten(output, 4 * sum(p.numel() for p in trainee.model.parameters() if p.requires_grad), e)
+        if said is None:
+            raise
+        raise said from e
     curve.end()
     step.artifact("adapter", output)
     seen = schedule.seen(position)
@@ -513,7 +605,7 @@ def run(step: Step) -> dict[str, Any]:
         "epochs": round(seen / len(samples), 4),
         "seconds": round(seconds_before + trained, 2),
         "examples_per_second": round((seen - schedule.seen(resumed_from)) / trained, 4) if position > resumed_from else 0.0,
-        "peak_memory_bytes": peak_memory_bytes(),
+        "peak_memory_bytes": int(max(memory for memory, _ in peaks)),
         "prefix_tokens": beginning([samples[i] for i in schedule.batches(0)[0]]),
         "learned_tokens": sum(sum(samples[i].learn) for s in range(position) for i in schedule.samples(s)),
         "longest_tokens": longest,
@@ -527,13 +619,36 @@ def run(step: Step) -> dict[str, Any]:
             figures["best_step"] = best[0]
             figures["stopped_early"] = position < schedule.steps
     if device.type == "cuda":
-        figures["peak_gpu_memory_bytes"] = torch.cuda.max_memory_allocated()
+        figures["peak_gpu_memory_bytes"] = int(max(gpu for _, gpu in peaks))
+    if team.size > 1:
+        figures["processes"] = team.size
+    if backend.name != "transformers":
+        figures["backend"] = backend.name
+    if backend.rounds:
+        from forge_steps.merging import distance_of_merging
+
+        step.progress(total, total, "examples", message="comparing the trained model with the merged one")
+        figures |= distance_of_merging(trainee.model, gguf, output, tokenizer, spec.path("rows"), step)
     return figures
 
 
 def plural(count: int, word: str) -> str:
     """`1 evaluation`, `2 evaluations`."""
     return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def _unwritten(output: Path, size: int, error: Exception) -> StepError | None:
+    """What is said where the adapter of a finished training, of `size` bytes, cannot be written; None of any other error. safetensors has its own for the
+    file system's."""
+    if not isinstance(error, OSError) and "os error" not in str(error):
+        return None
+    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    full = "os error 28" in str(error) or (isinstance(error, OSError) and error.errno == errno.ENOSPC)
+    return StepError(
+        "step/no-space" if full else "step/file",
+        f"the trained adapter could not be written to {output} ({why}); it needs about {-(-size // 10**6)} MB",
+        f"{'Free some disk' if full else 'Make the folder one that can be written to'} and run the same command again: training goes on from its last checkpoint.",
+    )
 
 
 def _not_finite(what: str, hyper: Hyper) -> StepError:

@@ -63,6 +63,11 @@ class TrueWeights:
         """The gathered gradients by parameter name (for tests)."""
         return dict(self._grads)
 
+    def flat_gradients(self) -> Tensor:
+        """The gathered gradients as one tensor [parameters]: themselves, no copy."""
+        assert self._flat.grad is not None
+        return self._flat.grad
+
     def flat(self) -> Tensor:
         """All true weights as one tensor [parameters]: the weights themselves, no copy."""
         return self._flat.data

@@ -37,6 +37,8 @@ _CANDIDATES = 64
 #: Fewer samples than this say too little of what a model meets.
 _FEW = 16
 
+#: What compares nothing is refused: a value that is not finite is larger than no bound, and smaller than none.
+_NO_NUMBERS_HINT = "Its weights, or what is computed of them, leave the range of the format's numbers: choose a format of more bits, or another base model."
 _RETRAIN_HINT = "This is a defect in export, not in training: run it again, and report it with the log if it stays."
 
 
@@ -77,13 +79,18 @@ class Distance:
     predicted: int = 0
     nats: float = 0.0
     reference_nats: float = 0.0
+    #: What the two models are called in a message, the reference first.
+    names: tuple[str, str] = ("the trained model", "the exported file")
 
     def add(self, reference: np.ndarray, candidate: np.ndarray, following: Sequence[int] = ()) -> None:
-        """Float32 [n, vocabulary] each; `reference` is changed. `following`: the tokens after the first positions, as far as they are known."""
+        """Float32 [n, vocabulary] each; `reference` is changed. `following`: the tokens after the first positions, as far as they are known.
+        Raises StepError where a logit, or what is computed of the logits, is not finite."""
         import numpy as np
 
         if not len(reference):
             return
+        for name, logits in zip(self.names, (reference, candidate), strict=True):
+            self._check_finite(np.isfinite(logits).all(axis=1), f"{name} computes logits that are not finite")
         candidate = candidate - candidate.max(axis=1, keepdims=True)
         reference -= reference.max(axis=1, keepdims=True)
         weights = np.exp(reference)
@@ -92,6 +99,7 @@ class Distance:
         # KL = sum p (log p - log q), with log p = reference - log(total): the large terms cancel before they are summed.
         shift = (weights * (reference - candidate)).sum(axis=1, dtype=np.float64) / total
         kl = np.maximum(shift - np.log(total) + log_candidate, 0.0)
+        self._check_finite(np.isfinite(kl), f"the distance between {self.names[0]} and {self.names[1]} is no finite number")
         rows = np.arange(len(reference))
         known = rows[: len(following)]
         self.predicted += len(known)
@@ -110,6 +118,12 @@ class Distance:
         self.clear_same += int((same & clear).sum())
         if not same.all():
             self.missed_margin = max(self.missed_margin, float(margin[~same].max()))
+
+    def _check_finite(self, finite: np.ndarray, what: str) -> None:
+        """`finite`: one truth a position of those that are being added."""
+        if not finite.all():
+            at = self.positions + int(finite.argmin()) + 1
+            raise StepError("export/not-the-model", f"{what} (position {at} of those compared)", _NO_NUMBERS_HINT)
 
     @property
     def kl_mean(self) -> float:
@@ -148,13 +162,13 @@ class TorchPredictor:
 
         with torch.inference_mode():
             output = self._model(
-                input_ids=torch.tensor([list(tokens)]),
-                position_ids=torch.arange(start, start + len(tokens))[None],
+                input_ids=torch.tensor([list(tokens)], device=self._model.device),
+                position_ids=torch.arange(start, start + len(tokens), device=self._model.device)[None],
                 past_key_values=self._cache,
                 use_cache=True,
                 logits_to_keep=max(keep, 1),  # 0 would mean all
             )
-        return output.logits[0, len(output.logits[0]) - keep :].float().numpy().copy()
+        return output.logits[0, len(output.logits[0]) - keep :].float().cpu().numpy().copy()
 
     def forget(self, start: int) -> None:
         # A negative count drops the newest positions and means the same in every release.
@@ -219,8 +233,8 @@ def passage(samples: Sequence[Sequence[int]], positions: int) -> Passage:
     return Passage(list(samples[0][:prefix]), tails, min(max(left, 0), prefix))
 
 
-def measure(reference: Predictor, candidate: Predictor, what: Passage, step: Step | None = None) -> Distance:
-    """Runs both over the passage, side by side: each in a thread of its own on its share of the cores, while the piece
+def measure(reference: Predictor, candidate: Predictor, what: Passage, step: Step | None = None, names: tuple[str, str] = Distance.names) -> Distance:
+    """`names`: of the two, for a message. Runs both over the passage, side by side: each in a thread of its own on its share of the cores, while the piece
     before is compared. That is as fast as one after the other on all cores, and stays so on a busy machine, where
     threads that wait for each other at every layer all but stop."""
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -240,7 +254,7 @@ def measure(reference: Predictor, candidate: Predictor, what: Passage, step: Ste
             predictor.forget(cut)
         return predictor.logits(piece, start, keep)
 
-    distance, everything = Distance(), list(pieces())
+    distance, everything = Distance(names=names), list(pieces())
     running: list[Future[np.ndarray]] = []
     with ThreadPoolExecutor(1, "reference") as first, ThreadPoolExecutor(1, "candidate") as second:
         for i, piece in enumerate([*everything, None]):
@@ -314,7 +328,7 @@ def compare_with_python(
         torch.set_num_threads(theirs)
         with loaded.context(what.context_tokens, PIECE, theirs) as context:
             distance = measure(TorchPredictor(model), context, what, step)
-    if distance.kl_mean > MAX_F16_KL or distance.clear_same != distance.clear:
+    if not distance.kl_mean <= MAX_F16_KL or distance.clear_same != distance.clear:
         raise StepError(
             "export/not-the-model",
             f"the exported f16 file is not the trained model: mean KL {distance.kl_mean:.2g} nats over {distance.positions} positions "
@@ -331,7 +345,7 @@ def compare_files(library: Library, reference: Path, candidate: Path, rows: Path
             raise StepError("export/vocabulary", "the two files have vocabularies of different sizes", _RETRAIN_HINT)
         what = passage([[token for text in row for token in one.tokenize(text)] for row in read_rows(rows)], positions)
         with one.context(what.context_tokens, PIECE, share(threads)) as first, other.context(what.context_tokens, PIECE, share(threads), adapter) as second:
-            return measure(first, second, what, step)
+            return measure(first, second, what, step, ("the f16 file", "the adapter over the base" if adapter is not None else "the exported file"))
 
 
 def run(step: Step) -> dict[str, Any]:

@@ -5,10 +5,15 @@ TypeScript side. `python python/tests/test_chat_template.py` writes them anew, f
 transformers, ids by the base model's own tokenizer (its GGUF, by MCP_FORGE_TEST_BASE or forge's cache). The same conversations by
 every other template are in renderings-of-others.json (`python python/tests/test_chat_template.py others`), texts alone. What the templates
 of models that think make of thoughts is in renderings-of-thoughts.json, whose conversations stand here (`… thoughts`).
+
+A model's own template is rendered by forge too where it can be (src/models/official), so templates in the styles of the makers are in
+tests/models/fixtures/official: what transformers makes of them is in renderings-of-official.json (`… official`). There the conversations are as forge
+shows them to any template (arguments as objects, a content always), and the clock stands still.
 """
 
 from __future__ import annotations
 
+import datetime
 import functools
 import json
 import os
@@ -21,6 +26,10 @@ ROOT = Path(__file__).resolve().parents[2]
 FIXTURE = ROOT / "tests" / "models" / "fixtures" / "renderings.json"
 OTHERS = FIXTURE.with_name("renderings-of-others.json")
 THOUGHTS = FIXTURE.with_name("renderings-of-thoughts.json")
+OFFICIAL = FIXTURE.with_name("renderings-of-official.json")
+#: What a template is told of its tokens, and of the day: src/models/official/python-text.ts has the same.
+NAMED = {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>"}
+NOW = datetime.datetime(2024, 7, 26)
 
 
 def rows() -> list[dict]:
@@ -49,6 +58,58 @@ def render(row: dict) -> str:
         add_generation_prompt=row["add_generation_prompt"],
     )
     return texts[0]
+
+
+def as_forge_shows(messages: list[dict]) -> list[dict]:
+    """Messages as forge hands them to any template."""
+
+    def call(made: dict) -> dict:
+        name, arguments = made["function"]["name"], made["function"]["arguments"]
+        return {"type": "function", "function": {"name": name, "arguments": json.loads(arguments) if isinstance(arguments, str) else arguments}}
+
+    shown = []
+    for message in messages:
+        words = {"role": message["role"], "content": message.get("content") or ""}
+        if message.get("reasoning_content"):
+            words["reasoning_content"] = message["reasoning_content"]
+        if message.get("tool_calls"):
+            words["tool_calls"] = [call(made) for made in message["tool_calls"]]
+        shown.append(words)
+    return shown
+
+
+def render_official(template: str, row: dict, named: dict[str, str] = NAMED) -> str | None:
+    """What transformers makes of a model's own template; None where the template refuses the conversation."""
+    from jinja2.exceptions import TemplateError
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    try:
+        texts, _ = render_jinja_template(
+            [as_forge_shows(row["messages"])],
+            tools=row["tools"] or None,
+            chat_template=template,
+            add_generation_prompt=row["add_generation_prompt"],
+            strftime_now=NOW.strftime,
+            **named,
+        )
+    except TemplateError:
+        return None
+    return texts[0]
+
+
+def official_templates() -> dict[str, str]:
+    return {file.name: file.read_text(encoding="utf-8") for file in sorted((FIXTURE.parent / "official").glob("*.jinja"))}
+
+
+def render_given() -> None:
+    """Renders what stands on stdin, `[{template, messages, tools, add_generation_prompt, named}]`, to a list of texts; for tests/slow/official-templates."""
+    given = json.load(sys.stdin)
+    json.dump([render_official(row["template"], row, row["named"]) for row in given], sys.stdout)
+
+
+def rows_for(template: str) -> list[dict]:
+    """The conversations for a template: with thoughts, where it lets a model think."""
+    return json.loads(THOUGHTS.read_text(encoding="utf-8"))["rows"] if template == "thinking.jinja" else rows()
 
 
 def base_gguf() -> Path | None:
@@ -82,6 +143,13 @@ def test_transformers_renders_every_template_the_same(row: dict) -> None:
 @pytest.mark.parametrize("row", thought_rows(), ids=lambda r: f"{r['template']}: {r['name']}")
 def test_transformers_renders_thoughts_the_same(row: dict) -> None:
     assert render(row) == row["text"]
+
+
+@pytest.mark.parametrize("template", official_templates())
+def test_transformers_renders_models_own_templates_the_same(template: str) -> None:
+    texts = json.loads(OFFICIAL.read_text(encoding="utf-8"))["texts"][template]
+    text = official_templates()[template]
+    assert {row["name"]: render_official(text, row) for row in rows_for(template)} == texts
 
 
 def test_every_template_is_in_the_fixtures() -> None:
@@ -171,5 +239,11 @@ def write_thoughts() -> None:
     THOUGHTS.write_text(json.dumps({"about": about, "rows": conversations, "texts": texts}, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
+def write_official() -> None:
+    texts = {name: {row["name"]: render_official(text, row) for row in rows_for(name)} for name, text in official_templates().items()}
+    about = "Conversations by templates in the styles of models' makers; null: refused. Written by python/tests/test_chat_template.py official."
+    OFFICIAL.write_text(json.dumps({"about": about, "texts": texts}, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
-    {"others": write_others, "thoughts": write_thoughts}.get((sys.argv[1:] or [""])[0], write)()
+    {"others": write_others, "thoughts": write_thoughts, "official": write_official, "given": render_given}.get((sys.argv[1:] or [""])[0], write)()

@@ -83,6 +83,29 @@ def test_the_same_files_give_the_same_bytes_wherever_they_lie(hub: Path, cache: 
     assert str(tmp_path).encode() not in (tmp_path / "other.gguf").read_bytes()
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_weight_that_is_no_finite_number_is_named(hub: Path, cache: Path, tmp_path: Path, value: float) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "strange"
+    shutil.copytree(hub, folder)
+    weights = load_file(folder / "model.safetensors")
+    weights["model.layers.1.mlp.down_proj.weight"][3, 5] = value
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    last, _ = run_step("convert_base", spec(folder, tmp_path / "model.gguf", cache), tmp_path)
+    assert (last["type"], last.get("code")) == ("error", "models/not-finite") and "blk.1.ffn_down.weight" in last["message"], last
+    assert not list(tmp_path.glob("*model.gguf*"))
+
+    import torch
+
+    from forge_steps.model import load_base
+    from forge_steps.protocol import StepError
+
+    # What came into the cache otherwise (a GGUF of the user's) is refused when it is loaded, and training does not blame the learning rate.
+    with pytest.raises(StepError, match=r"model\.layers\.1\.mlp\.down_proj\.weight"):
+        load_base(folder, torch.float32)
+
+
 def test_files_that_are_no_model_are_an_error_and_leave_nothing(hub: Path, cache: Path, tmp_path: Path) -> None:
     folder = tmp_path / "broken"
     shutil.copytree(hub, folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ def test_the_same_inputs_give_the_same_bytes_and_leave_nothing_behind(tiny: Tiny
     last, log = run_step("export", tiny.export_spec(tmp_path, threads=1, verify=None), tmp_path)
     assert last["type"] == "result", (last, log)
     assert sha256(tmp_path / "model.gguf") == sha256(exported[0])
+    assert "Loading weights" not in log and "Writing model shards" not in log  # bars would be the last that is shown of a failure
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["export.spec.json", "model.gguf", "scratch"]
 
 
@@ -56,6 +58,31 @@ def test_quantizations_are_small_close_and_deterministic(tiny: Tiny, exported: t
         assert sha256(tmp_path / f"{format}.gguf") == first
     assert sizes["f16"] > sizes["q8_0"] > sizes["q5_k_m"] > sizes["q4_k_m"]
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_weights_beyond_float16_are_kept_and_the_file_stays_the_model(tiny: Tiny, tmp_path: Path) -> None:
+    """A bfloat16 base may hold 131,072, which is infinite in float16."""
+    import gguf
+    import numpy as np
+    from safetensors.torch import load_file, save_file
+
+    hub = tmp_path / "hub"
+    shutil.copytree(tiny.base.parent / "hub", hub)
+    weights = load_file(hub / "model.safetensors")
+    weights["model.layers.0.mlp.down_proj.weight"][3, 5] = 131072
+    weights["model.layers.0.mlp.up_proj.weight"][5] = 0  # what it is multiplied with, so that the model still says something
+    save_file(weights, hub / "model.safetensors", {"format": "pt"})
+    converted = {"folder": str(hub), "output": str(tmp_path / "base.gguf"), "pre_tokenizer": "smollm", "metadata": {}, "converter": tiny.converter}
+    last, log = run_step("convert_base", converted, tmp_path)
+    assert last["type"] == "result", (last, log)
+    last, log = run_step("export", tiny.export_spec(tmp_path, base={"gguf": str(tmp_path / "base.gguf")}, adapter=None), tmp_path)
+    assert last["type"] == "result", (last, log)
+    kept = {t.name: t for t in gguf.GGUFReader(tmp_path / "model.gguf").tensors}
+    assert kept["blk.0.ffn_down.weight"].tensor_type.name == "F32" and kept["blk.1.ffn_down.weight"].tensor_type.name == "F16"
+    assert float(np.max(kept["blk.0.ffn_down.weight"].data)) == 131072
+    spec = {"input": str(tmp_path / "model.gguf"), "output": str(tmp_path / "q8_0.gguf"), "format": "q8_0", "libraries": str(libraries())}
+    last, log = run_step("quantize", {**spec, "threads": 1, "verify": {"rows": str(tiny.rows), "positions": 50}}, tmp_path)
+    assert last["type"] == "result", (last, log)
 
 
 def test_another_model_is_refused_and_leaves_no_file(tiny: Tiny, tmp_path: Path) -> None:

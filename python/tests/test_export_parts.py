@@ -154,6 +154,25 @@ def test_the_distance_is_the_textbook_one(seed: int, n: int, vocabulary: int, sp
     assert distance.clear_same == int(((p.argmax(1) == q.argmax(1)) & clear).sum())
 
 
+@settings(max_examples=60, deadline=None)
+@given(value=st.sampled_from([np.nan, np.inf, -np.inf]), row=st.integers(0, 3), column=st.integers(0, 6), whose=st.integers(0, 1))
+def test_no_distance_is_taken_of_what_is_not_finite(value: float, row: int, column: int, whose: int) -> None:
+    both = [np.random.default_rng(i).normal(0, 1, (4, 7)).astype(np.float32) for i in (1, 2)]
+    both[whose][row, column] = value
+    distance = Distance(positions=10)
+    with pytest.raises(StepError) as caught:
+        distance.add(*both)
+    assert caught.value.code == "export/not-the-model"
+    assert distance.names[whose] in caught.value.message and f"position {11 + row} " in caught.value.message
+
+
+def test_a_distance_that_overflows_is_refused() -> None:
+    far = np.zeros((1, 3), np.float32)
+    far[0, 0] = -3e38
+    with pytest.raises(StepError, match="no finite number"):
+        Distance().add(np.array([[3e38, 0, -3e38]], np.float32), far - 3e38 * np.array([[0, -1, 0]], np.float32))
+
+
 @settings(max_examples=200, deadline=None)
 @given(shared=st.lists(st.integers(0, 3), max_size=20), tails=st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=12), min_size=1, max_size=8), positions=st.integers(1, 60))
 def test_a_passage_holds_every_sample_once_and_no_more_than_asked(shared: list[int], tails: list[list[int]], positions: int) -> None:

@@ -19,9 +19,9 @@ from forge_steps.rows import SEQUENCE_MULTIPLE, causal_mask, make_row, packs, pa
 from forge_steps.shared_attention import install
 
 
-def encoded(count: int, seed: int = 0) -> list[Encoded]:
+def encoded(count: int, seed: int = 0, thinking: bool = False) -> list[Encoded]:
     tokenizer = byte_tokenizer()
-    return [encode(tokenizer, r["id"], r["segments"]) for r in rendered(count, seed)]
+    return [encode(tokenizer, r["id"], r["segments"]) for r in rendered(count, seed, thinking)]
 
 
 def trainee(attention: str = "pytorch's", kind: str = "llama") -> Trainee:
@@ -99,7 +99,7 @@ def test_gradients_equal_the_padded_batchs(shared: bool, attention: str, row_tok
 @pytest.mark.parametrize("attention", ["pytorch's", "ours"])
 @pytest.mark.parametrize("kind", OTHERS)
 def test_gradients_of_every_architecture_equal_the_padded_batchs(kind: str, attention: str) -> None:
-    samples = encoded(9)
+    samples = encoded(9, thinking=kind == "qwen3")
     loss, wanted = textbook(samples, kind)
     made = trainee(attention, kind)
     found, _ = step_backward(made.model, samples, shared_prefix(samples), 300)
@@ -116,6 +116,20 @@ def test_gradients_of_packed_rows_equal_the_padded_batchs(kind: str, attention: 
     assert found == pytest.approx(loss, rel=1e-5)
     assert difference(made.gradients(), wanted) <= 1e-5
     assert held_out_loss(made.model, samples, 0, 900, packed=True) == pytest.approx(loss, rel=1e-5)
+
+
+def test_leaving_out_norms_or_biases_would_be_seen() -> None:
+    """Guards the tests above: the other architectures' are drawn, so that a model without them is another one."""
+    samples = encoded(3)
+    for kind, part in (("qwen2", "q_proj.base_layer.bias"), ("qwen3", "q_norm.weight"), ("mistral", "input_layernorm.weight")):
+        loss, _ = textbook(samples, kind)
+        made = trainee(kind=kind)
+        changed = [p for n, p in made.model.named_parameters() if n.endswith(part)]
+        assert changed
+        with torch.no_grad():
+            for weight in changed:
+                weight.fill_(0.0 if part.endswith("bias") else 1.0)
+        assert abs(step_backward(made.model, samples, 0, 300)[0] - loss) > 1e-4 * loss
 
 
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=70), st.integers(1, 2000))

@@ -50,6 +50,18 @@ def test_what_is_asked_for_is_what_grows() -> None:
     assert needs(QWEN, rank_below=64).disk - plain.disk == 4 * QWEN.adapter(64)
 
 
+def test_several_processes_on_a_cpu_have_a_model_each() -> None:
+    one, two = (needs(SMOLLM2, device="cpu", bytes_each=4, processes=n) for n in (1, 2))
+    assert (two.training, two.least, two.loading_at_once) == (2 * one.training, 2 * one.least, 2 * one.loading)
+    # One after the other: what the first has loaded lies beside what the second loads.
+    assert one.loading + 4 * SMOLLM2.parameters < two.loading <= two.loading_at_once and two.disk == one.disk
+    gpus = [needs(QWEN, processes=n) for n in (1, 2)]
+    assert gpus[0].training == gpus[1].training and gpus[1].loading_at_once == 2 * gpus[0].loading
+    with pytest.raises(StepError) as refused:
+        check(two, Machine(memory=two.least - 1, free=None, gpu=None, disk=None), "cpu")
+    assert refused.value.hint is not None and refused.value.hint.startswith("Let fewer processes train (`train.processes`)")
+
+
 def test_what_plainly_cannot_be_is_refused_with_figures() -> None:
     plain = needs(QWEN, later=30_000_000_000)
     roomy = Machine(memory=64_000_000_000, free=60_000_000_000, gpu=80_000_000_000, disk=10**12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forge_steps.protocol import StepError
 from forge_steps.train import Hyper, Schedule
 from hypothesis import given
 from hypothesis import strategies as st
@@ -163,6 +165,49 @@ def failure(spec: Path) -> dict[str, Any]:
     last = finish(start(spec))[-1]
     assert last["type"] == "error", last
     return last
+
+
+def test_checkpoints_that_cannot_be_written_are_warnings(base: Path, tmp_path: Path) -> None:
+    """A file lies where the folder would be made; and the warm-up, which is longer than a third of the steps, is said to be cut."""
+    (tmp_path / "taken").write_text("")
+    spec = write_spec(tmp_path, base, checkpoints=str(tmp_path / "taken" / "checkpoints"), checkpoint_steps=5, hyper={"warmup_steps": 100})
+    events = finish(start(spec))
+    assert figures_of(events)["steps"] == 12 and (tmp_path / "adapter" / "adapter_model.safetensors").is_file()
+    warnings = [e["message"] for e in events if e["type"] == "log" and e["level"] == "warning"]
+    assert [w.split(" could")[0] for w in warnings] == [f"the checkpoint after step {n}" for n in (5, 10, 12)]
+    assert all(str(tmp_path / "taken" / "checkpoints") in w for w in warnings)
+    assert "`warmup_steps` is cut from 100 to 4: a third of the 12 steps there are" in [e["message"] for e in events if e["type"] == "log"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+def test_a_full_disk_leaves_the_checkpoint_before_and_names_the_file(tmp_path: Path) -> None:
+    import torch
+
+    from forge_steps.checkpoint import Checkpoints
+
+    store = Checkpoints(tmp_path, "a" * 64)
+    store.save({"position": 1, "weights": torch.ones(1000)})
+    part = tmp_path / "checkpoint-aaaaaaaa-000000002.part"
+    part.symlink_to("/dev/full")
+    with pytest.raises(OSError) as caught:
+        store.save({"position": 2, "weights": torch.ones(100_000)})
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(part.with_suffix(".pt")))
+    assert [p.name for p in tmp_path.iterdir()] == ["checkpoint-aaaaaaaa-000000001.pt"]
+    found = store.load()
+    assert found is not None and found["position"] == 1
+
+
+def test_an_adapter_that_cannot_be_written_says_where_and_how_much(tmp_path: Path) -> None:
+    from safetensors import SafetensorError
+
+    from forge_steps.train import _unwritten
+
+    full = _unwritten(tmp_path / "adapter", 1_200_000, SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"))
+    assert isinstance(full, StepError) and full.code == "step/no-space"
+    assert str(tmp_path / "adapter") in full.message and "2 MB" in full.message
+    denied = _unwritten(tmp_path / "adapter", 1, PermissionError(errno.EACCES, "Permission denied"))
+    assert isinstance(denied, StepError) and denied.code == "step/file" and "Permission denied" in denied.message
+    assert _unwritten(tmp_path, 1, KeyError("weights")) is None
 
 
 def test_bad_input_is_named(base: Path, tmp_path: Path) -> None:

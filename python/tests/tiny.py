@@ -18,11 +18,15 @@ OTHERS: dict[str, dict[str, Any]] = {
     },
     "phi3": {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}},
     "glm4": {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}, "attention_bias": True},
+    "mistral": {"sliding_window": None},
+    "qwen2": {},
+    "qwen3": {},
 }
 
 
 def tiny_model(seed: int = 0, layers: int = 3, vocabulary: int = 320, kind: str = "llama") -> Any:
-    """A Llama (or a key of `OTHERS`) with grouped-query attention, as the real ones have it, in float32."""
+    """A Llama (or a key of `OTHERS`) with grouped-query attention, as the real ones have it, in float32. Of the others norms and biases are drawn too: as
+    they are initialised, ones and zeros, leaving one out would change nothing."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -45,7 +49,13 @@ def tiny_model(seed: int = 0, layers: int = 3, vocabulary: int = 320, kind: str 
         pad_token_id=2,
         **OTHERS.get(kind, {}),
     )
-    return AutoModelForCausalLM.from_config(config, attn_implementation="sdpa").eval()
+    model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa").eval()
+    if kind in OTHERS:
+        with torch.no_grad():
+            for weight in model.parameters():
+                if weight.ndim == 1:
+                    weight.add_(torch.randn_like(weight), alpha=0.3)
+    return model
 
 
 def byte_tokenizer() -> Any:
@@ -70,20 +80,25 @@ def save_base(folder: Path) -> Path:
     return folder
 
 
-def rendered(count: int, seed: int = 0) -> list[dict[str, Any]]:
-    """Samples on one system prompt: some with a call, its result and an answer, some with two calls, some plain."""
+def rendered(count: int, seed: int = 0, thinking: bool = False) -> list[dict[str, Any]]:
+    """Samples on one system prompt: some with a call, its result and an answer, some with two calls, some plain. `thinking`: each turn of the model's
+    begins with a thought of its own length."""
     rng = random.Random(seed)
     system = "<|im_start|>system\nTools: f(x), g(y).<|im_end|>\n"
     rows = []
+
+    def thought() -> str:
+        return f"<think>\n{'So it is. ' * rng.randint(0, 4)}\n</think>\n\n" if thinking else ""
+
     for i in range(count):
         turns = rng.choice([0, 1, 1, 2])
         segments: list[dict[str, Any]] = [{"text": f"{system}<|im_start|>user\nq{rng.randint(0, 999)}?<|im_end|>\n<|im_start|>assistant\n", "learn": False}]
         for _ in range(turns):
             n = rng.randint(0, 9999)
             segments += [
-                {"text": f'<tool_call>\n{{"name":"f","arguments":{{"x":{n}}}}}\n</tool_call><|im_end|>', "learn": True},
+                {"text": f'{thought()}<tool_call>\n{{"name":"f","arguments":{{"x":{n}}}}}\n</tool_call><|im_end|>', "learn": True},
                 {"text": f"\n<|im_start|>user\n<tool_response>\n{n * 7}\n</tool_response><|im_end|>\n<|im_start|>assistant\n", "learn": False},
             ]
-        segments += [{"text": f"It is {rng.randint(0, 99)}.<|im_end|>", "learn": True}, {"text": "\n", "learn": False}]
+        segments += [{"text": f"{thought()}It is {rng.randint(0, 99)}.<|im_end|>", "learn": True}, {"text": "\n", "learn": False}]
         rows.append({"id": f"r{i}", "segments": segments})
     return rows

@@ -1,9 +1,11 @@
 /**
  * How the model of a bundle is talked to: by the family of its prompt, where that comes with forge; else by what the bundle says itself,
- * which names one of forge's chat templates and the words that are control tokens. A bundle's own Jinja is never run.
+ * which names one of forge's chat templates and the words that are control tokens. A bundle's own Jinja is run where the bundle says that it is the model's own
+ * template, within bounds, and once a round trip has shown that it loses nothing (models/official).
  */
-import { getFamily } from "../models/family.ts";
+import { getFamily, officialOf } from "../models/family.ts";
 import { chatTemplates, problemOfWords } from "../models/known.ts";
+import { provenProblem } from "../models/official/proven.ts";
 import type { ChatFamily } from "../models/render.ts";
 import { EXIT } from "../platform/exit.ts";
 import { err, ok, type Result } from "../platform/result.ts";
@@ -12,7 +14,7 @@ import type { PromptTemplate } from "../schemas/generated/prompt-template.ts";
 
 /** `title`: the base model's name, of a family that comes with forge. */
 export function chatFamilyOf(prompt: PromptTemplate): Result<ChatFamily & { readonly title?: string }> {
-  const { template, special_tokens } = prompt;
+  const { template, special_tokens, official: stated, chat_template: text } = prompt;
   if (template === undefined || special_tokens === undefined) return getFamily(prompt.family);
   if (!chatTemplates().includes(template))
     return err({
@@ -23,7 +25,18 @@ export function chatFamilyOf(prompt: PromptTemplate): Result<ChatFamily & { read
     });
   // Control words that are not named would not be neutralised in foreign text.
   const wrong = problemOfWords(template, special_tokens, prompt.stop_tokens);
-  if (wrong === undefined) return ok({ template, special_tokens });
+  if (wrong === undefined) {
+    if (stated === undefined) return ok({ template, special_tokens });
+    const family = { template, special_tokens, official: { ...stated, text } };
+    const problem = provenProblem(family);
+    if (problem === undefined) return ok(family);
+    return err({
+      code: "bundle/official-template",
+      message: `the bundle's chat template, the base model's own, cannot be used: it ${problem}`,
+      hint: "take a fresh copy from whoever made it",
+      exit: EXIT.failed,
+    });
+  }
   return err({
     code: "bundle/control-words",
     message: `the bundle's prompt_template.json contradicts itself: ${wrong.message}`,
@@ -33,5 +46,12 @@ export function chatFamilyOf(prompt: PromptTemplate): Result<ChatFamily & { read
 }
 
 /** What a bundle says of a family that does not come with forge; nothing of one that does. */
-export const chatFamilyWords = (family: Family): Pick<PromptTemplate, "template" | "special_tokens"> =>
-  getFamily(family.name).ok ? {} : { template: family.template, special_tokens: [...family.special_tokens] };
+export function chatFamilyWords(family: Family): Pick<PromptTemplate, "template" | "special_tokens" | "official"> {
+  if (getFamily(family.name).ok) return {};
+  const own = { template: family.template, special_tokens: [...family.special_tokens] };
+  const official = officialOf(family);
+  if (official === undefined) return own;
+  // The text itself is the bundle's `chat_template`.
+  const { text: _, ...words } = official;
+  return { ...own, official: words };
+}

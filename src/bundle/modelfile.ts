@@ -9,9 +9,9 @@
  * Of a model that thinks (Ollama 0.9 and newer) it finds the texts around a thought as the first and last text of the block with `.Thinking` in it
  * (thinking/template.go), takes what is between them for the message's `thinking`, and says by `.Think` whether the user wants it.
  *
- * Two things are out of a template's reach, and said in the bundle's README: foreign text that holds
- * control words is not neutralised there, and Ollama writes `<`, `>` and `&` in a call's arguments as
- * JSON escapes.
+ * Three things are out of a template's reach, and said in the bundle's README: foreign text that holds
+ * control words is not neutralised there; Ollama writes `<`, `>` and `&` in a call's arguments as JSON
+ * escapes, and all of them without the spaces that a model's own template may put after colons and commas.
  */
 import type { Turns } from "./turns.ts";
 
@@ -42,17 +42,22 @@ export const templateCommand = (turns: Turns): string => `TEMPLATE """${inTriple
  */
 export function goTemplate(t: Turns): string {
   const [open, middle, close] = t.call;
-  const [first, between, last] = t.result;
+  const [opens, between, last] = t.result;
   const call = `${goText(open)}{{ .Function.Name }}${goText(middle)}{{ .Function.Arguments }}${goText(close)}`;
   const calls = `{{ if .ToolCalls }}{{ if .Content }}${goAction(t.textToCall)}{{ end }}{{ range $j, $call := .ToolCalls }}{{ if $j }}${goAction(t.callToCall)}{{ end }}${call}{{ end }}{{ end }}`;
   const { user, ended } = afterSystemTurn(t);
   const turn = [
-    `{{ if eq .Role "tool" }}{{ if eq $previous "tool" }}${goText(between)}{{ else }}${goText(first)}{{ end }}{{ .Content }}`,
+    `{{ if eq .Role "tool" }}{{ if eq $previous "tool" }}${goText(between)}{{ else }}${goText(opens)}{{ end }}{{ .Content }}`,
     `{{ else if eq .Role "assistant" }}${goText(t.assistant[0])}${thoughtOf(t)}{{ .Content }}${calls}${goText(t.assistant[1])}`,
     `{{ else if eq .Role "user" }}${user}`,
     `{{ else if $i }}${goText(t.laterSystem[0])}{{ .Content }}${goText(t.laterSystem[1])}{{ end }}`,
   ].join("");
-  const system = `{{ if eq $i 0 }}${goText(t.system[0])}{{ if eq .Role "system" }}{{ .Content }}{{ else }}${goText(t.defaultSystem)}{{ end }}${goText(t.system[1])}{{ end }}`;
+  const [before, after] = [goText(t.system[0]), goText(t.system[1])];
+  const first =
+    t.withoutSystem === undefined
+      ? `${before}{{ if eq .Role "system" }}{{ .Content }}{{ else }}${goText(t.defaultSystem)}{{ end }}${after}`
+      : `{{ if eq .Role "system" }}${before}{{ .Content }}${after}{{ else }}${goText(t.withoutSystem)}{{ end }}`;
+  const system = `{{ if eq $i 0 }}${first}{{ end }}`;
   const closeResults = `{{ if and (eq $previous "tool") (ne .Role "tool") }}${goText(last)}{{ end }}`;
   return [
     `{{ if .Tools }}{{/* the tools are fixed: the model was trained on the list below */}}{{ end }}{{ $previous := "" }}${lastUserOf(t)}`,

@@ -33,6 +33,9 @@ import { ADAPTER, OPENAI_TOOLS, type PackInput, type PackOutcome } from "./types
 const WARNING = "A gate refused this model; it was packed on request all the same. Do not rely on it.";
 const WARNING_UNMEASURED = "Its figures may be those of another model; it was packed on request all the same. Do not rely on it.";
 export const GRAMMAR_FILE = "tools.gbnf";
+/** What no template of Ollama's can do. */
+const SPACES =
+  "Ollama writes the arguments of earlier calls without spaces; the model was trained with one after each colon and comma, as its own template has them.";
 
 /** Packs. Fails when the folder is not empty, a name cannot be used, no case was recorded, or the disk says no. */
 export async function packBundle(input: PackInput): Promise<Result<PackOutcome>> {
@@ -55,14 +58,21 @@ export async function packBundle(input: PackInput): Promise<Result<PackOutcome>>
     "prompt_template.json": json(promptTemplate(input, turns)),
     "agent.yaml": `${notes.map((n) => `# ${oneLine(n)}\n`).join("")}${stringify(agent, { lineWidth: 0, aliasDuplicateObjects: false })}`,
     "tests/validation.json": json(tests),
-    "README.md": readme({ agent, figures: input.figures, examplePrompt: examplePrompt(input), measuredHere: input.measuredHere !== false }),
+    "README.md": readme({
+      agent,
+      figures: input.figures,
+      examplePrompt: examplePrompt(input),
+      measures: input.models.map((m) => m.measured ?? {}),
+      measuredHere: input.measuredHere !== false,
+      spaced: input.renderer.spacing === "python",
+    }),
     Modelfile: modelfile({
       name: input.name,
       modelFile: names[0] as string,
       turns,
       contextLength: input.contextLength,
       stopTokens: input.family.stop_tokens,
-      notes: notes.map(oneLine),
+      notes: [...notes.map(oneLine), ...(input.renderer.spacing === "python" ? [SPACES] : [])],
     }),
     ...(input.grammar === undefined ? {} : { [GRAMMAR_FILE]: input.grammar }),
   };

@@ -5,8 +5,12 @@
  *
  * Guarantee: `renderTurns(measureTurns(r, tools), messages)` equals `r.prompt(messages, tools)` for every
  * conversation whose contents hold no control words (those the renderer neutralises), or `measureTurns`
- * throws: then the family's template has a shape that this module does not know.
+ * throws: then the family's template has a shape that this module does not know. Arguments of calls are written as they are given: compact by JSON.stringify, or
+ * spaced, as the template has them. One exception: the model's own template of a Qwen3 writes an empty thought where the assistant's own message is the last of a
+ * prompt, which nobody asks with.
  */
+
+import { spacedJson } from "../models/prompt.ts";
 import type { Renderer } from "../models/render.ts";
 import { AFTER_THOUGHT, emptyThought, type ThinkingTemplate } from "../models/thinking.ts";
 import type { Message } from "../schemas/generated/sample.ts";
@@ -19,6 +23,8 @@ export interface Turns {
   /** The first turn: a system message, given or the default, with the tools after it. */
   readonly system: Around;
   readonly defaultSystem: string;
+  /** The first turn where no system message is given, of a template that writes other words around its own than around somebody's. */
+  readonly withoutSystem?: string;
   readonly user: Around;
   /** A user's message right after the system turn, which some templates write into that turn. */
   readonly firstUser: Around;
@@ -55,12 +61,12 @@ const MARK = (name: string): string => `zq${name}qz`;
 const user = (name: string): Message => ({ role: "user", content: MARK(name) });
 const system = (name: string): Message => ({ role: "system", content: MARK(name) });
 const result = (name: string): Message => ({ role: "tool", content: MARK(name), tool_call_id: name });
+const argumentsOf = (name: string): { readonly [key: string]: number } => ({ [MARK(`${name}args`)]: 1 });
 const call = (name: string): { id: string; type: "function"; function: { name: string; arguments: string } } => ({
   id: name,
   type: "function",
-  function: { name: MARK(name), arguments: `{"${MARK(`${name}args`)}":1}` },
+  function: { name: MARK(name), arguments: JSON.stringify(argumentsOf(name)) },
 });
-const argumentsOf = (name: string): string => `{"${MARK(`${name}args`)}":1}`;
 
 /** Measures a renderer with the tools in its prompt. Throws when the template does not decompose. */
 export function measureTurns(renderer: Renderer, tools: readonly ToolDefinition[], defaultSystem: string): Turns {
@@ -68,8 +74,17 @@ export function measureTurns(renderer: Renderer, tools: readonly ToolDefinition[
   const prompt = (messages: readonly Message[], generate: boolean): string => renderer.prompt(messages, tools, { addGenerationPrompt: generate });
   const start = [system("s"), user("u")];
   const generation = strip(prompt(start, true), prompt(start, false));
-  // A template that lets a model think writes the last of the assistant's messages with its thought, but in a prompt, where there is a next one.
-  const render = (messages: readonly Message[]): string => (thinking === undefined ? prompt(messages, false) : stripEnd(prompt(messages, true), generation));
+  // A template that lets a model think writes the last of the assistant's messages with its thought, but in a prompt, where there is a next one; or even
+  // there, but where a user's message follows.
+  const asked = (messages: readonly Message[]): string => stripEnd(prompt(messages, true), generation);
+  const evenThere = thinking !== undefined && prompt([...start, { role: "assistant", content: MARK("a") }], true).includes(thinking.close);
+  const userTurn = strip(prompt([...start, user("v")], false), prompt(start, false));
+  const render = (messages: readonly Message[]): string =>
+    thinking === undefined
+      ? prompt(messages, false)
+      : evenThere && messages.at(-1)?.role === "assistant"
+        ? stripEnd(asked([...messages, user("v")]), userTurn)
+        : asked(messages);
   const base = render(start);
   const [systemBefore, systemRest] = cut(base, MARK("s"));
   const afterFirst = render([system("s")]);
@@ -81,14 +96,17 @@ export function measureTurns(renderer: Renderer, tools: readonly ToolDefinition[
   const assistant = cut(tail([{ role: "assistant", content: MARK("a") }]), MARK("a"));
   const one = tail([{ role: "assistant", content: null, tool_calls: [call("c")] }]);
   const [beforeName, afterName] = cut(one, MARK("c"));
-  const [middle, afterArguments] = cut(afterName, argumentsOf("c"));
+  const written = spacedJson(argumentsOf("c"), renderer.spacing);
+  const [middle, afterArguments] = cut(afterName, written);
   const open = strip(beforeName, assistant[0]);
   const close = stripEnd(afterArguments, assistant[1]);
   const both = tail([{ role: "assistant", content: MARK("a"), tool_calls: [call("c")] }]);
   const textToCall = stripEnd(cut(strip(both, assistant[0] + MARK("a")), MARK("c"))[0], open);
   const two = tail([{ role: "assistant", content: null, tool_calls: [call("c"), call("d")] }]);
-  const callToCall = stripEnd(strip(cut(two, argumentsOf("c"))[1].split(MARK("d"))[0] ?? "", close), open);
+  const callToCall = stripEnd(strip(cut(two, written)[1].split(MARK("d"))[0] ?? "", close), open);
 
+  // The head of a conversation in which nobody gave the system's words.
+  const head = stripEnd(cut(render([user("u")]), MARK("u"))[0], firstUser[0]);
   const afterSystem = stripEnd(cut(strip(render([system("s"), { role: "assistant", content: MARK("a") }]), afterFirst), MARK("a"))[0], assistant[0]);
 
   const calling: Message = { role: "assistant", content: null, tool_calls: [call("c"), call("d")] };
@@ -98,6 +116,7 @@ export function measureTurns(renderer: Renderer, tools: readonly ToolDefinition[
   return {
     system: [systemBefore, systemAfter],
     defaultSystem,
+    ...(head === systemBefore + defaultSystem + systemAfter ? {} : { withoutSystem: head }),
     user: cut(tail([user("v")]), MARK("v")),
     firstUser,
     afterSystem,
@@ -108,7 +127,7 @@ export function measureTurns(renderer: Renderer, tools: readonly ToolDefinition[
     call: [open, middle, close],
     result: [first, between, last],
     generation,
-    ...(thinking === undefined ? {} : { thought: thoughtTurns(thinking, assistant, tail([thinkingAloud("t", "a")])) }),
+    ...(thinking === undefined ? {} : { thought: thoughtTurns(thinking, assistant, strip(asked([...start, thinkingAloud("t", "a")]), base)) }),
   };
 }
 
@@ -129,7 +148,11 @@ export function renderTurns(turns: Turns, messages: readonly Message[]): string 
   const first = messages[0]?.role === "system" ? 1 : 0;
   const lastUser = messages.findLastIndex((m) => m.role === "user");
   for (const [i, m] of messages.entries()) {
-    if (i === 0) out += turns.system[0] + (m.role === "system" ? m.content : turns.defaultSystem) + turns.system[1];
+    if (i === 0)
+      out +=
+        m.role !== "system" && turns.withoutSystem !== undefined
+          ? turns.withoutSystem
+          : turns.system.join((m.role === "system" ? m.content : turns.defaultSystem) ?? "");
     if (previous === "tool" && m.role !== "tool") out += turns.result[2];
     if (i === first && m.role !== "user") out += turns.afterSystem;
     if (m.role === "tool") out += (previous === "tool" ? turns.result[1] : turns.result[0]) + m.content;

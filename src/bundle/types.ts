@@ -43,7 +43,7 @@ export interface PackInput {
   /** ISO 8601, UTC: when the record of what is packed was first published. Never "now". */
   readonly createdAt: string;
   /** The model files; the first becomes model.gguf, the others model.FORMAT.gguf. */
-  readonly models: readonly { readonly format: string; readonly path: string }[];
+  readonly models: readonly { readonly format: string; readonly path: string; readonly measured?: ModelMeasures }[];
   /** The LoRA adapter alone (GGUF), to travel beside the models; becomes adapter.gguf. */
   readonly adapter?: string;
   readonly toolset: Toolset;
@@ -72,6 +72,16 @@ export interface PackInput {
   readonly grammar?: string;
   /** Set by `pack --unproven`: the gates that said no, and reports that do not say what they measured. Every file then says so. */
   readonly unproven?: { readonly reasons: readonly string[] };
+}
+
+/** How a model file came out of its export, as far as that was measured. */
+export interface ModelMeasures {
+  readonly bits_per_weight?: number;
+  /** Mean KL divergence in nats from what it was made of: the trained model for f16, the f16 file for all others. */
+  readonly kl?: number;
+  /** Over training samples, of the file and of what it was made of. */
+  readonly perplexity?: number;
+  readonly perplexity_reference?: number;
 }
 
 export interface PackOutcome {

@@ -6,7 +6,7 @@
 import { Command, CommanderError } from "commander";
 import { EXIT, type ExitCode } from "../platform/exit.ts";
 import { errorCode, fsFailure } from "../platform/fs.ts";
-import type { Failure } from "../platform/result.ts";
+import { type Failure, FailureError } from "../platform/result.ts";
 import { CATALOGUE } from "./catalogue.ts";
 import type { CliContext } from "./context.ts";
 import { outputLost, taken, watchReader } from "./reader.ts";
@@ -44,10 +44,10 @@ export async function runCli(argv: readonly string[], notes?: CliContext["notes"
         const message = "the folder that this shell stands in no longer exists";
         return fail(context, { code: "cli/no-folder", message, hint: "change to a folder that is there (`cd`)", exit: EXIT.environment });
       }
-      const surroundings = fsFailure(error, "go on");
-      if (surroundings !== undefined) {
+      const known = error instanceof FailureError ? error.failure : fsFailure(error, "go on");
+      if (known !== undefined) {
         const { fail } = await import("./failure.ts");
-        return fail(context, surroundings);
+        return fail(context, known);
       }
       terminal.err(`forge: a bug, please report it\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
       return EXIT.failed;

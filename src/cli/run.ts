@@ -136,6 +136,9 @@ export async function runOpened(
     const missing = await missingOffline(pipeline, flags.only ?? flags.until);
     if (missing.length > 0) return fail(context, missing);
   }
+  const { unableToTrain } = await import("../stages/unable.ts");
+  const unable = await unableToTrain(pipeline, flags);
+  if (unable !== undefined) return fail(context, unable);
   const renderer = chooseRenderer(terminal, flags);
   let quiet = loaded.warnings.length === 0;
   const interrupt = listenForInterrupt(renderer.say);

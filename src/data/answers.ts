@@ -4,6 +4,7 @@
  * neither passes, and a number that the model computed rightly (a unit converted, a sum) does not.
  */
 import type { JsonValue } from "../platform/json.ts";
+import { failedIn, noneIn } from "./languages/verdicts.ts";
 
 /** What `plain` makes of each Latin-1 character by itself; 0 of punctuation and white space, `NOT_ALONE` of what it makes several or wider ones of. */
 const NOT_ALONE = 256;
@@ -82,10 +83,10 @@ export function problemsOfErrorAnswer(answer: string, sources: AnswerSources): s
 }
 
 /** Whether an answer says that a call failed. */
-export const saysFailed = (answer: string): boolean => SAYS_FAILED.test(straight(answer).replaceAll(SAYS_WORKED, ""));
+export const saysFailed = (answer: string): boolean => SAYS_FAILED.test(straight(answer).replaceAll(SAYS_WORKED, "")) || failedIn(answer);
 
 /** Whether an answer says that there is nothing. */
-export const saysNone = (answer: string): boolean => SAYS_NONE.test(straight(answer));
+export const saysNone = (answer: string): boolean => SAYS_NONE.test(straight(answer)) || noneIn(answer);
 
 const FAILED = /^\W*(?:(?:\w+ )?(?:error|exception)\b(?:\s+\d{3})?\s*[:(]|error\b|timed? ?out\b|timeout\b|failed\b|failure\b|traceback\b)/i;
 
@@ -131,14 +132,16 @@ const BESIDE = 4;
 
 /** Numbers of the answer that are nowhere in the result, the question or the arguments, or only with the other sign; a result's number may be rounded, a list counted. */
 function inventedNumbers(answer: string, { results, given }: ReadSources): string[] {
-  const said = numbersAt(answer.replaceAll(/^[ \t]*\d{1,2}[.)]\s/gm, "")); // without the ordinals of a list
-  if (said.length === 0) return [];
+  const told = answer.replaceAll(/^[ \t]*\d{1,2}[.)]\s/gm, ""); // without the ordinals of a list
+  if (!/\d/.test(told)) return [];
   const known = new Set<number>();
   for (const read of [...results, ...given]) {
     for (const n of numbersOf(read)) for (const v of [n, Math.round(n), Math.floor(n), Math.ceil(n), Math.round(n * 10) / 10]) known.add(v);
     for (const n of numberWords(read.text)) known.add(n);
   }
   for (const { value } of results) for (const length of lengths(value)) known.add(length);
+  // "21,5" is one number where the result has it, and two elsewhere.
+  const said = numbersAt(told.replaceAll(CONTINENTAL, (text) => (known.has(continental(text)) ? " " : text)));
   const invented = new Set(
     said.filter(({ n, beside }) => !known.has(n) && !(known.has(-n) && (n === 0 || beside.some((w) => TURNS_ROUND.test(w))))).map(({ n }) => n),
   );
@@ -150,6 +153,16 @@ const NUMBER =
   /(?:(?<![\p{L}\p{N}_)\]:]|\d\s)([-\u2212\u2013])\p{Sc}?|(?<=\b(?:UTC|GMT))([-\u2212\u2013]))?(?:(?<![\p{L}_\d])|(?<=\dT))(\d+(?:,\d{3}(?!\d))*(?:\.\d+)?)/gu;
 
 const numberIn = (m: RegExpMatchArray): number => Number((m[3] ?? "").replaceAll(",", "")) * (m[1] === undefined && m[2] === undefined ? 1 : -1);
+
+/** A number as it is written from Lisbon to Warsaw: a comma before its decimals, points or blanks between its thousands. */
+const CONTINENTAL = /(?<![\p{L}\p{N}_.,])[-\u2212]?(?:\d{1,3}(?:[.\u00a0\u202f ]\d{3})+(?:,\d+)?|\d+,\d+)(?![\p{N},.]*\d)/gu;
+const continental = (text: string): number =>
+  Number(
+    text
+      .replace("\u2212", "-")
+      .replaceAll(/[.\u00a0\u202f ]/g, "")
+      .replace(",", "."),
+  );
 
 /** The numbers in a text, in order. */
 function numbers(text: string): number[] {
@@ -221,7 +234,7 @@ function hasVoid(value: JsonValue): boolean {
 /** Whether an answer holds a value, for any of them. */
 function holderOf(answer: string): (value: string | number) => boolean {
   const words = plain(answer);
-  const said = new Set(numbers(answer).map(Math.abs));
+  const said = new Set([...numbers(answer), ...(answer.match(CONTINENTAL) ?? []).map(continental)].map(Math.abs));
   const inWords = new Set(numberWords(answer));
   return (value) =>
     typeof value === "string"

@@ -4,11 +4,12 @@
  * Variety is drawn here: who writes, and how. A slot and an attempt are always the same entry, so that what was paid for once serves every
  * later run. The kit's words are a stranger's: whether the values of a call still stand in them, augment.ts says, as of a teacher's own.
  */
+import { OVER_BUDGET } from "../models/hosted/failures.ts";
 import type { KitEntry } from "../models/kit/kit.ts";
 import { ok, type Result } from "../platform/result.ts";
 import { rngFor } from "../platform/rng.ts";
 import { readReworded } from "./teacher/hosted/read.ts";
-import type { RewordRequest, Teacher } from "./teacher/teacher.ts";
+import { NOT_ASKED, type RewordRequest, type Teacher } from "./teacher/teacher.ts";
 
 /** Says entries anew, in their order; null where that gave nothing. */
 export type Kit = (entries: readonly KitEntry[]) => Promise<Result<(readonly string[] | null)[]>>;
@@ -50,7 +51,8 @@ export function rewordedByKit(teacher: Teacher, seed: number, name: string, kit:
     name: `${teacher.name}, reworded by ${name}`,
     reword: async (requests) => {
       const said = await kit(requests.map((r) => entryOf(r, seed)));
-      if (!said.ok) return said;
+      // The kit's step ends with it as a whole; what was paid for is found again once the budget goes on.
+      if (!said.ok) return said.error.code === OVER_BUDGET ? ok(requests.map(() => NOT_ASKED)) : said;
       return ok(said.value.map((messages, i) => (messages === null ? null : readReworded(JSON.stringify({ messages }), exchangesOf(requests[i])))));
     },
   };

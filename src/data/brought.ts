@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { type Line, LineReader, LineWriter, linesOf } from "../platform/line-file.ts";
 import { type CheckFailure, sampleChecker } from "./checks/index.ts";
 import { closeJson, readLine, tooLong, type Unreadable } from "./import.ts";
+import { type Lost, LostFields, otherFields } from "./other-fields.ts";
 import { sampleMender } from "./repair.ts";
 import type { Repair, SampleRepair } from "./repairs.ts";
 import { SampleDoubles } from "./sample-doubles.ts";
@@ -53,6 +54,8 @@ export interface Brought {
   readonly repaired: Readonly<Record<string, number>>;
   /** How many lines are no UTF-8, and the first of them. */
   readonly foreign: { readonly count: number; readonly lines: readonly number[] };
+  /** With `fix`: fields of conversations that our form has no place for. */
+  readonly lost?: Lost;
   /** How many lines are no conversations, and the first of them. */
   readonly unreadable: { readonly count: number; readonly first: readonly Unreadable[] };
 }
@@ -78,6 +81,7 @@ class Counts {
   samples = 0;
   left = 0;
   readonly repaired: Record<string, number> = {};
+  readonly lostFields = new LostFields();
   readonly #foreign: number[] = [];
   #foreignCount = 0;
   readonly #unreadable: Unreadable[] = [];
@@ -110,7 +114,19 @@ class Counts {
     const { lineEnds, lines, readable, samples, left, repaired } = this;
     const dropped = Object.fromEntries([...this.#dropped].sort(([, a], [, b]) => a.line - b.line).map(([check, { count }]) => [check, count]));
     const foreign = { count: this.#foreignCount, lines: this.#foreign };
-    return { lineEnds, lines, readable, samples, left, dropped, repaired, foreign, unreadable: { count: this.#unreadableCount, first: this.#unreadable } };
+    const lost = this.lostFields.lost();
+    return {
+      ...(lost.count === 0 ? {} : { lost }),
+      lineEnds,
+      lines,
+      readable,
+      samples,
+      left,
+      dropped,
+      repaired,
+      foreign,
+      unreadable: { count: this.#unreadableCount, first: this.#unreadable },
+    };
   }
 }
 
@@ -145,6 +161,7 @@ async function eachConversation(
     }
     counts.readable++;
     if (read.closed) closed++;
+    if (fix) counts.lostFields.add(line.number, otherFields(read.value, { ours: true }));
     if (share === true) {
       found.push(() => take({ ...read.sample, id: placedId(line.number, read.named ? read.sample.id : undefined) }, line, read.closed));
       return;

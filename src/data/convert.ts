@@ -7,6 +7,7 @@ import { writeOutput } from "../platform/output-file.ts";
 import { type Format, LOSSES, type Loss, lossesOf, toolsBeside } from "./formats/format.ts";
 import { decodeLine, LONGEST_LINE, readLine, type Unreadable } from "./import.ts";
 import { LostNumber } from "./numbers.ts";
+import { otherFields } from "./other-fields.ts";
 import { chunksOf, inUtf8 } from "./source-lines.ts";
 import type { ToolDefinition } from "./types.ts";
 
@@ -26,12 +27,6 @@ export interface Conversion {
 /** Lines that are named. */
 const NAMED = 20;
 
-/** Fields of a line that are read, and those that only our own form has: what they say is the form's, not the conversation's. */
-const READ = new Set(
-  "messages conversations system tools functions parallel_tool_calls prompt completion id source scenario kind tool_name frame qc_passed simulated".split(" "),
-);
-/** The same of a message; a `name` is a tool's. */
-const READ_IN_MESSAGE = new Set("role content tool_calls tool_call_id function_call weight reasoning_content reasoning".split(" "));
 /** Other fields that are named. */
 const FIELDS = 5;
 
@@ -110,15 +105,4 @@ export async function convertFile(from: string, to: string, format: Format, tool
     lines,
   }));
   return { lines, written, left, unreadable, foreign: { count: foreignCount, lines: foreign }, lost: told };
-}
-
-/** Names of what a line says beside its conversation, which no form takes over. */
-function otherFields(line: Readonly<Record<string, unknown>>): string[] {
-  const said = (value: unknown): boolean => value !== null && value !== undefined;
-  const beside = Object.keys(line).filter((key) => !READ.has(key) && said(line[key]));
-  const messages = Array.isArray(line.messages) ? (line.messages as (Readonly<Record<string, unknown>> | null)[]) : [];
-  const within = messages.flatMap((m) =>
-    Object.keys(m ?? {}).filter((key) => !READ_IN_MESSAGE.has(key) && !(key === "name" && (m?.role === "tool" || m?.role === "function")) && said(m?.[key])),
-  );
-  return [...beside, ...new Set(within.map((key) => `messages.${key}`))].map((key) => key.slice(0, 60));
 }

@@ -13,7 +13,7 @@ import type { Toolset } from "./types.ts";
 export interface FreeValue {
   /** Tool and path. */
   readonly argument: string;
-  /** In lower case. */
+  /** In lower case, its accents composed. */
   readonly value: string;
 }
 
@@ -83,7 +83,7 @@ function under(properties: readonly Property[], args: unknown, path: string): Fr
 
 function at(property: Property, value: JsonValue, path: string): FreeValue[] {
   if (property.enum !== undefined) return [];
-  if (typeof value === "string") return isText(property, value) ? [{ argument: path, value: value.trim().toLowerCase() }] : [];
+  if (typeof value === "string") return isText(property, value) ? [{ argument: path, value: value.trim().normalize("NFC").toLowerCase() }] : [];
   if (Array.isArray(value)) {
     const items = property.items;
     return items === undefined ? [] : value.flatMap((v) => at(items, v as JsonValue, path));

@@ -1,6 +1,6 @@
 /**
  * Fills a synthesis plan: drafts from the teacher, calls executed, samples checked, and what fails a check
- * dropped and drafted again until the plan is met. A slot's sample depends on the slots before it only
+ * dropped and drafted again until the plan is met, or the teacher may be asked no more: what was made by then is the data. A slot's sample depends on the slots before it only
  * (the later of two equal prompts gives way, and an error slot takes a failure of an earlier one's), so a longer plan keeps every sample of a shorter one. What may not be
  * on both sides, training and evaluation, and which side ranks first, says line.ts.
  */
@@ -17,7 +17,17 @@ import { type Line, lineFor, type SplitTeacher } from "./line.ts";
 import { NearIndex } from "./similarity.ts";
 import { promptKey } from "./split.ts";
 import { builtinTeacher } from "./teacher/builtin/index.ts";
-import { type AnswerRequest, callsOf, type Draft, type DraftCall, type Exchange, isHeldout, type Teacher, type ThinkRequest } from "./teacher/teacher.ts";
+import {
+  type AnswerRequest,
+  callsOf,
+  type Draft,
+  type DraftCall,
+  type Exchange,
+  isHeldout,
+  NOT_ASKED,
+  type Teacher,
+  type ThinkRequest,
+} from "./teacher/teacher.ts";
 import type { CallOutcome, EvaluationCase, GenerateInput, Generation, GenerationStatistics, RefusedConversation, Sample, Slot } from "./types.ts";
 
 /** Attempts at a slot before it counts as short. */
@@ -28,6 +38,8 @@ const COST_OF_NOTHING = 8;
 const CALLS_PER_SERVER = 2000;
 /** Attempts after which a real failure is put up with by simulating the result: the tool may refuse everything the teacher can invent. */
 const EXECUTE_ATTEMPTS = 6;
+/** Reason of slots that a teacher with a budget was not asked for, or whose answers it was not. */
+export const BUDGET_ENDED = "the teacher's budget has ended";
 
 /** Fills every slot of the plan. Failures: `data/interrupted`, a tool server that died, and whatever `answerPlain` reports. */
 export async function generate(input: GenerateInput, teacher?: SplitTeacher): Promise<Result<Generation>> {
@@ -44,6 +56,7 @@ export async function generate(input: GenerateInput, teacher?: SplitTeacher): Pr
     seed: input.seed,
     factor,
     ...(input.reword === true && { reword: true }),
+    ...(input.languages !== undefined && { languages: input.languages }),
     slots: input.plan.train,
     known,
     accepted: (id) => run.accepted(id),
@@ -67,6 +80,7 @@ export async function generate(input: GenerateInput, teacher?: SplitTeacher): Pr
     const measured = await run.dropTooLong();
     if (!measured.ok) return measured;
     run.dropNearDuplicates();
+    if (run.pending.size === 0) run.askAgain();
   }
   return input.signal?.aborted ? err(INTERRUPTED) : ok(run.result());
 }
@@ -100,6 +114,9 @@ class Filling {
   private readonly byId: ReadonlyMap<string, number>;
   /** Places that had to give way across the line and wait to be drafted again. */
   private readonly gaveWay: number[] = [];
+  /** Places for which the teacher has to be asked and may not be, and how many there were when it was last tried. */
+  private readonly unasked = new Set<number>();
+  private lastUnasked = Number.POSITIVE_INFINITY;
   private readonly claims = new Map<string, number>();
   private readonly dropped: Record<string, number> = {};
   private readonly short: GenerationStatistics["short"] = [];
@@ -145,16 +162,16 @@ class Filling {
       const again = new Set<number>();
       // In the order of the slots, whatever order they come in; each as soon as those before it are there.
       let considered = 0;
-      const consider = (draft: Draft | null | "later"): void => {
+      const consider = (draft: Draft | null | "later" | typeof NOT_ASKED): void => {
         const i = todo[considered++] as number;
         const evicted = this.consider(i, draft);
         if (evicted === "again") again.add(i);
         else if (typeof evicted === "number") again.add(evicted);
         for (const late of this.gaveWay.splice(0)) again.add(late);
       };
-      const waiting = new Map<number, Draft | null>();
+      const waiting = new Map<number, Draft | null | typeof NOT_ASKED>();
       const drafts = await this.teacher.draft(
-        todo.map((i) => ({ slot: this.at(i).slot, attempt: this.at(i).attempt })),
+        todo.map((i) => ({ slot: this.at(i).slot, attempt: this.at(i).attempt, follows: this.follows(this.at(i).slot) })),
         (k, draft) => {
           this.input.onProgress?.(++written, this.places.length, "drafts");
           if (k === undefined || draft === undefined) return;
@@ -172,15 +189,40 @@ class Filling {
     return ok(null);
   }
 
+  /** About how many requests the teacher is sent for a draft that it has written: answers to real results, or moves to think about. */
+  private follows(slot: Slot): number {
+    const { scenario, kind, tool } = slot;
+    const heldout = isHeldout(slot);
+    const before = kind === "follow_up" || kind === "after_call" ? 1 : 0;
+    const calls = before + (scenario === "no_tool" ? 0 : 1);
+    // A call and what is said of it; only said where nothing is called.
+    if (this.thinks() && !heldout) return 2 * calls + (scenario === "no_tool" ? 1 : 0);
+    const real = this.teacher.answer !== undefined && tool !== null && this.input.session?.canExecute(tool) === true;
+    return real ? (heldout || kind === "empty" || kind === "timeout" ? before : calls) : 0;
+  }
+
+  /** Tries the places again that the teacher could not be asked for: what it kept back for answers is free now. Until nothing more comes of it. */
+  askAgain(): void {
+    this.teacher.allServed?.();
+    if (this.unasked.size === 0 || this.unasked.size >= this.lastUnasked) return;
+    this.lastUnasked = this.unasked.size;
+    for (const i of this.unasked) this.pending.add(i);
+    this.unasked.clear();
+  }
+
   /** The draft that a slot has now. */
   accepted(id: string): Draft | null {
     return this.places[this.byId.get(id) ?? -1]?.draft ?? null;
   }
 
   /** Takes a draft or refuses it; names the later slot that has to give way, if any. */
-  private consider(i: number, draft: Draft | null | "later"): "again" | number | null {
+  private consider(i: number, draft: Draft | null | "later" | typeof NOT_ASKED): "again" | number | null {
     const place = this.at(i);
     if (draft === "later") return "again";
+    if (draft === NOT_ASKED) {
+      this.unasked.add(i);
+      return null;
+    }
     place.brought = draft?.brought;
     if (draft === null) {
       // A reply that is no conversation was written, and mostly paid for: it counts among what is generated.
@@ -387,9 +429,13 @@ class Filling {
     if (!answers.ok) return answers;
     for (const [n, a] of asked.entries()) {
       const place = this.at(a.i);
-      const answer = (answers.value[n] ?? "").trim();
+      const said = answers.value[n];
+      const answer = (said ?? "").trim();
       if (place.draft === null) continue;
-      if (answer !== "") place.served[a.k] = { ...(place.served[a.k] as Served), answer };
+      if (said === undefined) {
+        this.release(a.i);
+        this.unasked.add(a.i);
+      } else if (answer !== "") place.served[a.k] = { ...(place.served[a.k] as Served), answer };
       else {
         this.release(a.i);
         if (this.refuse(a.i, "blank_answer") === "again") this.pending.add(a.i);
@@ -430,7 +476,12 @@ class Filling {
       for (const [n, { i }] of asked.entries()) byPlace.set(i, [...(byPlace.get(i) ?? []), moves.value[n] ?? null]);
       for (const [i, made] of byPlace) {
         const place = this.at(i);
-        if (made.every((m) => m !== null)) {
+        if (made.includes(NOT_ASKED)) {
+          this.release(i);
+          this.unasked.add(i);
+          continue;
+        }
+        if (made.every((m) => m !== null && m !== NOT_ASKED)) {
           const answer = made.at(-1)?.answer;
           place.served[k] = { ...place.served[k], thoughts: made.map((m) => m.thought), ...(answer !== undefined && { answer }) };
           continue;
@@ -519,6 +570,8 @@ class Filling {
       }
     }
     const { plan } = this.input;
+    const short = [...this.short, ...[...this.unasked].sort((a, b) => a - b).map((i) => ({ slot: this.at(i).slot.id, reason: BUDGET_ENDED }))];
+    const replies = this.teacher.replies?.();
     const statistics: GenerationStatistics = {
       version: 1,
       teacher: this.teacher.name,
@@ -531,10 +584,12 @@ class Filling {
       regenerated: this.places.filter((p) => p.attempt > 0).length,
       dropped: Object.fromEntries(Object.entries(this.dropped).sort(([a], [b]) => (a < b ? -1 : 1))),
       calls: { ...this.executor.counts, simulated, injected },
-      short: this.short,
+      short,
+      ...(replies !== undefined && { replies }),
       warnings: [
-        ...(this.short.length > 0 ? [`${this.short.length} of ${this.places.length} slots could not be filled`, ...this.remedies()] : []),
+        ...(short.length > 0 ? [`${short.length} of ${this.places.length} slots could not be filled`, ...this.remedies()] : []),
         ...this.executor.usedUp().map(({ server, calls }) => usedUp(server, calls, this.input.callsPerServer ?? CALLS_PER_SERVER)),
+        ...valuesOnly(this.places.flatMap((p) => p.draft?.valuesOnly ?? [])),
       ],
     };
     return { train, heldout, statistics, refused: this.refused };
@@ -557,6 +612,17 @@ const forgiven = ({ check }: CheckFailure, draft: Draft): boolean => check.ruleO
 
 const usedUp = (server: string, calls: number, most: number): string =>
   `${server} was sent ${most.toLocaleString("en-US")} calls, the most that \`data.calls_per_server\` allows; ${calls.toLocaleString("en-US")} more were not made, and samples with them have made-up results (marked \`simulated\`): raise it to have them made`;
+
+/** What is said of variations in languages that there is no pack for: how many, and in which. */
+function valuesOnly(languages: readonly string[]): string[] {
+  if (languages.length === 0) return [];
+  const counts = new Map<string, number>();
+  for (const name of languages) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const named = [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)).map(([name, n]) => `${name} (${n.toLocaleString("en-US")})`);
+  return [
+    `variations of conversations in ${named.join(", ")} have other values and no other wording: there is no language pack to vary it with. Where all are in one language that has a pack, name it in \`data.augment.languages\``,
+  ];
+}
 
 const failedBy = (reason: string): string => `every attempt failed: ${reason}`;
 
@@ -589,9 +655,11 @@ const placeholder = (e: Exchange): Served =>
 function unsaid(draft: Draft): string | null {
   let text = "";
   for (const e of draft.exchanges) {
-    text += ` ${e.user.toLowerCase().replace(/\s+/g, " ")}`;
-    for (const call of callsOf(e))
-      for (const [name, said] of Object.entries(call.said)) if (said !== "" && !text.includes(said.toLowerCase().replace(/\s+/g, " "))) return name;
+    text += ` ${plainly(e.user)}`;
+    for (const call of callsOf(e)) for (const [name, said] of Object.entries(call.said)) if (said !== "" && !text.includes(plainly(said))) return name;
   }
   return null;
 }
+
+/** Words as they are looked for: whatever their case, their white space, and how their accents are put together. */
+const plainly = (text: string): string => text.normalize("NFC").toLowerCase().replace(/\s+/g, " ");

@@ -133,6 +133,8 @@ export interface ReadLine {
   readonly closed: boolean;
   /** Its id stands in it, and was not made from its line. */
   readonly named: boolean;
+  /** What the line says, whatever of it the sample takes over. */
+  readonly value: Readonly<Record<string, unknown>>;
 }
 
 /** One line, as `importSamples` reads it. */
@@ -149,7 +151,8 @@ export function readLine(source: string, line: number, fix: boolean): ReadLine |
   try {
     const sample = asSample(value, line, lostNumbers(closed ?? source));
     if (typeof sample === "string") return refused("shape", sample);
-    return { sample, closed: closed !== undefined, named: typeof (value as { readonly id?: unknown }).id === "string" };
+    const said = value as Readonly<Record<string, unknown>>;
+    return { sample, closed: closed !== undefined, named: typeof said.id === "string", value: said };
   } catch (e) {
     if (e instanceof LostNumber) return refused("number", e.what);
     // A value of any depth, and with anything where a text is due.

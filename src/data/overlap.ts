@@ -10,7 +10,7 @@ import type { EvaluationCase, Sample } from "./types.ts";
 const NEAR = 0.8;
 
 const bigrams = (text: string): Set<string> => {
-  const w = wordsOf(text);
+  const w = wordsOf(text.normalize("NFKC"));
   return new Set(w.length < 2 ? w : w.slice(1).map((word, i) => `${w[i]} ${word}`));
 };
 

@@ -2,6 +2,7 @@
  * The quality report as a table for spreadsheets (RFC 4180): `section,name,value,detail`, one row a figure, a
  * count, an issue or a line that was left out. No figure that is not in the JSON report.
  */
+import { safeText } from "../platform/redact.ts";
 import type { QaReport } from "../schemas/generated/qa-report.ts";
 import { reasonsOf } from "./plan-outcome.ts";
 import type { TakenOut } from "./types.ts";
@@ -65,9 +66,10 @@ export const takenOutRow = (t: TakenOut): Row => ["taken_out", t.check, t.line ?
 
 export const csvRow = (row: Row): string => `${Array.from({ length: 4 }, (_, i) => cell(row[i] ?? "")).join(",")}\r\n`;
 
-/** Quoted where it must be. A text that a spreadsheet would take for a formula gets an apostrophe: names come from outside. */
+/** Quoted where it must be. Names come from outside: no control sequence gets through, and a text that a spreadsheet would take for a formula gets an apostrophe. */
 function cell(value: string | number): string {
   if (typeof value === "number") return String(value);
-  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  const safe = safeText(value);
+  const text = /^[=+\-@\t\r]/.test(safe) ? `'${safe}` : safe;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -35,8 +35,8 @@ export function qaHtml(r: QaReport, left = r.taken_out?.length ?? 0): string {
           [
             label("self-similarity"),
             right(r.diversity.self_similarity.toFixed(3)),
-            bar(r.diversity.self_similarity, r.diversity.self_similarity > 0.5),
-            note("how alike neighbours about the same tool are: low is good"),
+            bar(r.diversity.self_similarity, r.diversity.self_similarity > 0.85),
+            note("how like a request is to the nearest of 16 about its tool, values aside: low is good"),
           ],
         ],
       ),

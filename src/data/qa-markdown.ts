@@ -1,4 +1,5 @@
 /** The quality report for people, in Markdown. Tables only; no figure that is not in the JSON report. */
+import { safeText } from "../platform/redact.ts";
 import type { QaReport } from "../schemas/generated/qa-report.ts";
 import { reasonsOf } from "./plan-outcome.ts";
 
@@ -60,7 +61,7 @@ export function qaMarkdown(r: QaReport, left = r.taken_out?.length ?? 0): string
     "## Diversity of the user's words",
     "",
     ...table(
-      ["distinct-1", "distinct-2", "distinct-3", "similarity of neighbours"],
+      ["distinct-1", "distinct-2", "distinct-3", "self-similarity"],
       [[r.diversity.distinct_1, r.diversity.distinct_2, r.diversity.distinct_3, r.diversity.self_similarity].map((x) => x.toFixed(3))],
     ),
     "",
@@ -176,7 +177,10 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
   `| ${head.map(() => "---").join(" | ")} |`,
   ...rows.map((r) => `| ${r.join(" | ")} |`),
 ];
-const code = (text: string): string => `\`${text.replace(/[`|\r\n]/g, " ").slice(0, 160)}\``;
+const code = (text: string): string =>
+  `\`${safeText(text)
+    .replace(/[`|\r\n]/g, " ")
+    .slice(0, 160)}\``;
 const percent = (x: number): string => `${(100 * x).toFixed(1)}%`;
 const share = (r: { value: number | null; numerator: number; denominator: number }): string =>
   r.value === null ? "none" : `${percent(r.value)} (${r.numerator} of ${r.denominator})`;

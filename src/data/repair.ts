@@ -279,8 +279,8 @@ const holdsLongNumber = (json: string): boolean =>
 function mendValue(value: JsonValue, property: Property): JsonValue {
   const named = property.enum;
   if (named !== undefined && !named.some((v) => v === value)) {
-    const word = String(value).trim().toLowerCase();
-    const meant = named.filter((v) => String(v).toLowerCase() === word);
+    const word = String(value).trim().normalize("NFC").toLowerCase();
+    const meant = named.filter((v) => String(v).normalize("NFC").toLowerCase() === word);
     if (meant.length === 1) return meant[0] as JsonValue;
   }
   if (typeof value !== "string") return property.type === "string" && (typeof value === "number" || typeof value === "boolean") ? String(value) : value;

@@ -1,6 +1,6 @@
 /**
  * What people's typing does to a request, for variations (augment.ts): a misspelt word, a courtesy more, small talk less. Only words of a table are misspelt, none that
- * a value is said by; what is added or taken away are whole sentences of our own lists, which say nothing of what is wanted. English, like those lists.
+ * a value is said by; what is added or taken away are whole sentences of our own lists, which say nothing of what is wanted. English, like those lists; other languages have theirs (languages/typing.ts).
  */
 import type { Rng } from "../platform/rng.ts";
 import { CLOSERS, CONTEXTS } from "./teacher/builtin/patterns.ts";

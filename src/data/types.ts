@@ -57,6 +57,8 @@ export interface GenerateInput {
   readonly augment?: number;
   /** Whether the teacher rewords these variations (default: they are varied without it). */
   readonly reword?: boolean;
+  /** Codes of the languages that the conversations to be varied are in (default: any, as recognised). */
+  readonly languages?: readonly string[];
   /** Calls in flight at once (default 8). */
   readonly concurrency?: number;
   /** Most distinct calls that are sent to one tool server; results of later ones are made up (default 2,000). */

@@ -1,7 +1,7 @@
 /**
  * Whether a stage's recorded outputs stand, given the digests of its inputs. Shared by plan and apply, so that the
  * two cannot disagree.
- * Guarantee: "cached" means that a record of exactly this fingerprint exists and every artifact that it names is intact.
+ * Guarantee: "cached" means that a record of exactly this fingerprint exists, every artifact that it names is intact, and the stage does not call it outdated.
  */
 import type { Digest } from "../platform/hash.ts";
 import { err, ok, type Result } from "../platform/result.ts";
@@ -79,6 +79,8 @@ export async function decide(stage: StageDefinition, keys: Keys, inputs: Digests
       reasons.push(`artifact edited by hand: ${name}`);
     } else if (found === "missing") reasons.push(`artifact gone from the store: ${name}`);
   }
+  const outdated = stage.outdated?.(record.figures);
+  if (outdated !== undefined) reasons.push(outdated);
   reasons.push(...because);
   return ok({ ...decision, record: reasons.length === 0 ? record : undefined, reasons, edited });
 }

@@ -221,6 +221,8 @@ class Planner {
     const last = this.#lastRecord(stage);
     const forced = this.#forced.get(stage.id) ?? [];
     const reasons = last === undefined ? [] : stageReasons(stage, last, { inputs, files });
+    const outdated = last === undefined ? undefined : stage.outdated?.(last.figures);
+    if (outdated !== undefined) reasons.push(outdated);
     for (const [name, output] of Object.entries(last?.outputs ?? {})) {
       const found = await this.#known.store.check(output.digest, false);
       if (found !== "intact") reasons.push(found === "edited" ? `artifact edited by hand: ${name}` : `artifact gone from the store: ${name}`);
@@ -240,6 +242,7 @@ class Planner {
       if (record.ownKey !== own || canonicalJson(record.files) !== canonicalJson(files)) continue;
       if (canonicalJson(record.runtime) !== canonicalJson(stage.runtime ?? {})) continue;
       if (Object.entries(inputs).some(([name, digest]) => record.inputs[name]?.digest !== digest)) continue;
+      if (stage.outdated?.(record.figures) !== undefined) continue;
       const states = await Promise.all(Object.values(record.outputs).map((output) => this.#known.store.check(output.digest, false)));
       if (states.every((state) => state === "intact")) return true;
     }

@@ -12,7 +12,7 @@ import { EXIT } from "../platform/exit.ts";
 import { fsFailure } from "../platform/fs.ts";
 import { type Digest, hexOf } from "../platform/hash.ts";
 import type { JsonObject } from "../platform/json.ts";
-import { err, type Failure, ok, type Result } from "../platform/result.ts";
+import { err, type Failure, FailureError, ok, type Result } from "../platform/result.ts";
 import { type Snapshot, stoodStill, untilSettled } from "../platform/snapshot.ts";
 import { type Decision, filesOf, type Known } from "./decide.ts";
 import type { Keys } from "./key.ts";
@@ -109,7 +109,7 @@ async function callStage(o: StageRun, outputs: Readonly<Record<string, string>>,
       return await o.stage.run({ inputs, outputs, scratch, recordedAt, signal: o.signal, emit, logFile: o.logFile });
     } catch (e) {
       const failure = fsFailure(e, `run ${o.stage.id}`);
-      return err(failure ?? crashed(o.stage.id, e));
+      return err(failure ?? (e instanceof FailureError ? e.failure : crashed(o.stage.id, e)));
     }
   };
   const grace = graceAfter(o.signal, o.stage.id);

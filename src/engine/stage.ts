@@ -73,6 +73,11 @@ export interface StageDefinition extends NodeBase {
   readonly resources?: Resources;
   /** Names of what only one stage may use at a time, whatever slots are free: a server that is written to, a device. */
   readonly exclusive?: readonly string[];
+  /**
+   * Why a record that stands by its keys is to be made again all the same, given its figures: something that is part of no key, as most changes of it change nothing, had cut the
+   * outcome short, and now allows more. Undefined: it stands. Pure and quick: asked in every plan.
+   */
+  readonly outdated?: (figures: JsonObject) => string | undefined;
   /** Name of the figure that says what its outcome costs, in US dollars, where nothing of it is kept from before; `plan` tells it. */
   readonly costFigure?: string;
   /** Whether every byte of its inputs is compared with their digests before it runs: for what leaves the project. Elsewhere stats stand in for bytes. */

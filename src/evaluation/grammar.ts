@@ -1,16 +1,17 @@
 /**
  * Writes the GBNF grammar of a toolset's calls: what may follow `<tool_call>` and a line break, in the
- * compact form of training (no white space, keys in the schema's order, optional keys absent or there).
+ * form of training (no white space, or one space after each colon and comma where the model's own chat template writes it so; keys in the schema's
+ * order, optional keys absent or there).
  * node-llama-cpp's own JSON-schema grammar makes every key required; ours does not.
  *
- * Guarantees: every object that is valid under a tool's schema, written by JSON.stringify with keys in
+ * Guarantees: every object that is valid under a tool's schema, written by JSON.stringify (or so spaced) with keys in
  * the schema's order, is accepted (whole numbers up to 22 digits). The reverse does not hold: lengths,
  * patterns, wide ranges and unusual keywords are not expressed; what is not understood is any JSON. An
  * object with `properties` takes no other keys unless `additionalProperties` is written out.
  *
  * Format: llama.cpp, grammars/README.md.
  */
-import { CALL_CLOSE, CALL_OPEN } from "../models/prompt.ts";
+import { CALL_CLOSE, CALL_OPEN, type CallSpacing, spacedJson } from "../models/prompt.ts";
 import type { JsonObject, JsonValue } from "../platform/json.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 
@@ -23,10 +24,17 @@ const LARGEST = 200_000;
 /** Calls in one output. */
 const MOST_CALLS = 8;
 
-const JSON_RULES = `any ::= object | array | string | number | "true" | "false" | "null"
-object ::= "{" (pair ("," pair)*)? "}"
-pair ::= string ":" any
-array ::= "[" (any ("," any)*)? "]"
+/** Literals of what separates members, and a key from its value. */
+interface Separators {
+  readonly comma: string;
+  readonly colon: string;
+}
+const SEPARATORS: Readonly<Record<CallSpacing, Separators>> = { compact: { comma: '","', colon: '":"' }, python: { comma: '", "', colon: '": "' } };
+
+const jsonRules = ({ comma, colon }: Separators): string => `any ::= object | array | string | number | "true" | "false" | "null"
+object ::= "{" (pair (${comma} pair)*)? "}"
+pair ::= string ${colon} any
+array ::= "[" (any (${comma} any)*)? "]"
 string ::= "\\"" char* "\\""
 char ::= [^"\\\\\\x00-\\x1F] | "\\\\" (["\\\\/bfnrt] | "u" [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F])
 digits ::= "0" | [1-9] [0-9]{0,21}
@@ -36,20 +44,22 @@ number ::= "-"? digits fraction
 `;
 
 /** The grammar of one or more calls, from after the first opening to after the last closing. */
-export function toolCallGrammar(toolset: Pick<Toolset, "tools">): string {
-  const exact = write(toolset, false);
-  return exact.length <= LARGEST ? exact : write(toolset, true);
+export function toolCallGrammar(toolset: Pick<Toolset, "tools">, spacing: CallSpacing = "compact"): string {
+  const exact = write(toolset, spacing, false);
+  return exact.length <= LARGEST ? exact : write(toolset, spacing, true);
 }
 
-function write(toolset: Pick<Toolset, "tools">, freeArguments: boolean): string {
+function write(toolset: Pick<Toolset, "tools">, spacing: CallSpacing, freeArguments: boolean): string {
+  const { comma, colon } = SEPARATORS[spacing];
+  const [after, between] = [colon.slice(1, -1), comma.slice(1, -1)];
   const rules: string[] = [];
   const calls = toolset.tools.map((tool, i) => {
-    const args = freeArguments ? "object" : new SchemaWriter(`t${i}`, tool.input_schema as JsonObject, rules).arguments();
-    rules.push(`t${i} ::= ${literal(`{"name":${JSON.stringify(tool.name)},"arguments":`)} ${args} "}"`);
+    const args = freeArguments ? "object" : new SchemaWriter(`t${i}`, tool.input_schema as JsonObject, rules, spacing).arguments();
+    rules.push(`t${i} ::= ${literal(`{"name"${after}${JSON.stringify(tool.name)}${between}"arguments"${after}`)} ${args} "}"`);
     return `t${i}`;
   });
   const close = literal(CALL_CLOSE);
-  return `root ::= call ${close} (${literal(`\n${CALL_OPEN}`)} call ${close}){0,${MOST_CALLS - 1}}\ncall ::= ${calls.join(" | ")}\n${rules.join("\n")}\n${JSON_RULES}`;
+  return `root ::= call ${close} (${literal(`\n${CALL_OPEN}`)} call ${close}){0,${MOST_CALLS - 1}}\ncall ::= ${calls.join(" | ")}\n${rules.join("\n")}\n${jsonRules(SEPARATORS[spacing])}`;
 }
 
 /** Keywords under which a key may be valid that `properties` does not name. */
@@ -60,13 +70,15 @@ class SchemaWriter {
   readonly #prefix: string;
   readonly #root: JsonObject;
   readonly #rules: string[];
+  readonly #spacing: CallSpacing;
   readonly #refs = new Map<string, string>();
   #made = 0;
 
-  constructor(prefix: string, root: JsonObject, rules: string[]) {
+  constructor(prefix: string, root: JsonObject, rules: string[], spacing: CallSpacing) {
     this.#prefix = prefix;
     this.#root = root;
     this.#rules = rules;
+    this.#spacing = spacing;
   }
 
   arguments(): string {
@@ -85,8 +97,9 @@ class SchemaWriter {
   #schema(schema: JsonValue | undefined, open: ReadonlySet<string>): string {
     if (!isObject(schema)) return "any";
     if (typeof schema.$ref === "string") return this.#reference(schema.$ref, open);
-    if (schema.const !== undefined) return literal(JSON.stringify(schema.const));
-    if (Array.isArray(schema.enum) && schema.enum.length > 0) return this.#rule(schema.enum.map((v) => literal(JSON.stringify(v))).join(" | "));
+    if (schema.const !== undefined) return literal(spacedJson(schema.const, this.#spacing));
+    if (Array.isArray(schema.enum) && schema.enum.length > 0)
+      return this.#rule((schema.enum as readonly JsonValue[]).map((v) => literal(spacedJson(v, this.#spacing))).join(" | "));
     const either = schema.anyOf ?? schema.oneOf;
     if (Array.isArray(either) && either.length > 0 && !isObject(schema.properties)) {
       return this.#rule((either as readonly JsonValue[]).map((s) => this.#schema(s, open)).join(" | "));
@@ -124,21 +137,23 @@ class SchemaWriter {
   #object(schema: JsonObject): string {
     const { properties, required, additionalProperties: more } = schema;
     if (!isObject(properties) || OPENS_KEYS.some((k) => schema[k] !== undefined) || hasForeignKeys(schema, properties)) return "object";
+    const { comma, colon } = SEPARATORS[this.#spacing];
+    const after = colon.slice(1, -1);
     const needed = new Set(Array.isArray(required) ? (required as readonly JsonValue[]) : []);
     if ([...needed].some((k) => typeof k !== "string" || !Object.hasOwn(properties, k))) return "object";
     const keys = Object.entries(properties)
       .filter(([, s]) => s !== false)
-      .map(([key, s]) => ({ needed: needed.has(key), rule: this.#rule(`${literal(`${JSON.stringify(key)}:`)} ${this.#schema(s, new Set())}`) }));
-    const pair = more === true || isObject(more) ? this.#rule(`string ":" ${this.#schema(more === true ? undefined : more, new Set())}`) : undefined;
+      .map(([key, s]) => ({ needed: needed.has(key), rule: this.#rule(`${literal(`${JSON.stringify(key)}${after}`)} ${this.#schema(s, new Set())}`) }));
+    const pair = more === true || isObject(more) ? this.#rule(`string ${colon} ${this.#schema(more === true ? undefined : more, new Set())}`) : undefined;
 
     // rest[i]: what may follow once a key has been written and the keys before i are decided.
-    let rest = pair === undefined ? '""' : this.#rule(`("," ${pair})*`);
+    let rest = pair === undefined ? '""' : this.#rule(`(${comma} ${pair})*`);
     const starts: string[] = pair === undefined ? ['""'] : [`(${pair} ${rest})?`];
     for (const { needed: must, rule } of keys.toReversed()) {
       // Before a needed key nothing may be left out: whatever started after it no longer counts.
       if (must) starts.length = 0;
       starts.unshift(`${rule} ${rest}`);
-      rest = this.#rule(must ? `"," ${rule} ${rest}` : `("," ${rule})? ${rest}`);
+      rest = this.#rule(must ? `${comma} ${rule} ${rest}` : `(${comma} ${rule})? ${rest}`);
     }
     return this.#rule(`"{" (${starts.join(" | ")}) "}"`);
   }
@@ -149,7 +164,7 @@ class SchemaWriter {
     const min = typeof schema.minItems === "number" ? schema.minItems : 0;
     const max = typeof schema.maxItems === "number" && schema.maxItems <= COUNTED ? schema.maxItems : undefined;
     if (max === 0) return '"[]"';
-    const list = `${item} ("," ${item}){${Math.max(0, Math.min(min, COUNTED) - 1)},${max === undefined ? "" : max - 1}}`;
+    const list = `${item} (${SEPARATORS[this.#spacing].comma} ${item}){${Math.max(0, Math.min(min, COUNTED) - 1)},${max === undefined ? "" : max - 1}}`;
     return this.#rule(min > 0 ? `"[" ${list} "]"` : `"[" (${list})? "]"`);
   }
 

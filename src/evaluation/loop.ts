@@ -102,7 +102,7 @@ export async function runLoops(o: LoopOptions): Promise<Result<LoopRecord[]>> {
       tell();
     },
     checks: argumentChecks(o.toolset.tools),
-    grammar: o.decoding === "constrained" ? toolCallGrammar(o.toolset) : undefined,
+    grammar: o.decoding === "constrained" ? toolCallGrammar(o.toolset, o.renderer.spacing) : undefined,
     prefix: o.renderer.toolPrompt(o.toolset.tools),
   };
   const warmUp = o.warmUp ?? Math.min(8, Math.floor(o.cases.length / 10));

@@ -16,6 +16,7 @@ import { isOffline, offlineFailure } from "../platform/offline.ts";
 import { CACHE_FIX, cacheDir } from "../platform/paths.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { Family, WheelSource } from "../schemas/generated/family.ts";
+import { damageOf } from "./base-check.ts";
 import { baseRecord, filesBytes } from "./convert-base.ts";
 import { type FamilySource, fileOf, getSource } from "./family.ts";
 import { folderPin, takeFolder } from "./folder.ts";
@@ -45,6 +46,8 @@ const LICENCE = "LICENSE";
 /** Another forge may be fetching over a slow line. */
 const WAIT_SECONDS = 1800;
 const DOWNLOAD_MS = 1_800_000;
+/** A file that takes seconds to hash. */
+const SLOW_BYTES = 1e9;
 /** Begins the name of a folder that is being filled. */
 const PART = ".part-";
 /** Begins the name of a folder with what was fetched of a source so far: it outlives an interruption. */
@@ -56,7 +59,7 @@ const FORGOTTEN_MS = 30 * 24 * 3_600_000;
 const nameOf = (family: Family, source: string, sha256: string): string => `${family.name}-${source}-${sha256.slice(0, 16)}`;
 const folderOf = (family: Family, source: string, sha256: string): string => join(cacheDir(), "models", nameOf(family, source, sha256));
 
-/** The base model if it is in the cache; starts and changes nothing. */
+/** The base model if it is in the cache, whose bytes are not read (`damageOf` does that); starts and changes nothing. */
 export function cachedBase(family: Family, source: string): BaseModel | undefined {
   const found = getSource(family, source);
   if (!found.ok) return undefined;
@@ -69,10 +72,10 @@ export function cachedBase(family: Family, source: string): BaseModel | undefine
   return record && { ...place, digest: digestOf(record.digest.slice("sha256:".length)) };
 }
 
-/** The base model, fetched first when it is not in the cache. Failures of fetching exit with 6. */
+/** The base model, fetched first when it is not in the cache; one whose bytes have changed there is refused. Failures of fetching exit with 6. */
 export async function ensureBase(family: Family, source: string, o: BaseOptions): Promise<Result<BaseModel>> {
   const cached = cachedBase(family, source);
-  if (cached) return ok(cached);
+  if (cached) return whole(family, cached, o);
   const found = getSource(family, source);
   if (!found.ok) return found;
   const from = found.value;
@@ -87,12 +90,28 @@ export async function ensureBase(family: Family, source: string, o: BaseOptions)
     if (!lock.ok) return lock;
     try {
       const meanwhile = cachedBase(family, source);
-      return meanwhile ? ok(meanwhile) : await fetch(family, source, from, root, o);
+      return meanwhile ? await whole(family, meanwhile, o) : await fetch(family, source, from, root, o);
     } finally {
       lock.value.release();
     }
   } catch (e) {
     const failure = fsFailure(e, "keep the base model", CACHE_FIX);
+    if (failure) return err(failure);
+    throw e;
+  }
+}
+
+/** What the cache holds, if its bytes are those that were fetched. */
+async function whole(family: Family, base: BaseModel, { onProgress }: BaseOptions): Promise<Result<BaseModel>> {
+  const onRead = (bytes: number): void => {
+    if (bytes >= SLOW_BYTES)
+      onProgress?.({ type: "log", level: "info", message: `checking the bytes of ${family.title} (${Math.round(bytes / 1e6)} MB), once` });
+  };
+  try {
+    const damage = await damageOf(family.title, base, { keep: true, onRead });
+    return damage === undefined ? ok(base) : err(damage);
+  } catch (e) {
+    const failure = fsFailure(e, "read the base model", CACHE_FIX);
     if (failure) return err(failure);
     throw e;
   }

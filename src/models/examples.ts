@@ -3,8 +3,8 @@
  * at once after a user's message) alone, as often as the family's data file says. A move is short (no result, no answer), so it
  * costs little beside the shared prefix, and it is what is hardest to learn: whether to call, what, and with which arguments.
  *
- * A family that thinks reads a turn otherwise once another follows: its thought is gone. So each message of the assistant's is an example of its
- * own, whole and once, after what inference shows before it.
+ * A family that thinks reads a turn otherwise once another follows: its thought is gone; and so may one whose template is the model's own. There each
+ * message of the assistant's is an example of its own, whole and once, after what inference shows before it.
  *
  * Of several requests the last is shown after the others, of which the moves are learned too; and every second time as many
  * programs keep a chat: its words alone, without the calls and results that stood between them.
@@ -50,7 +50,7 @@ interface Draft {
   readonly inWords?: true;
 }
 
-/** The examples of a recipe's samples, in the samples' order. The same samples give the same examples. A family that thinks has no use for `plan`. */
+/** The examples of a recipe's samples, in the samples' order. The same samples give the same examples. A family of which each turn is a row has no use for `plan`. */
 export function trainingExamples(
   samples: readonly Sample[],
   renderer: Renderer,
@@ -93,7 +93,7 @@ function otherOrder(tools: readonly ToolDefinition[], rng: Rng): ToolDefinition[
 }
 
 function drafts(samples: readonly Sample[], plan: ExamplePlan, renderer: Renderer): Draft[] {
-  if (renderer.thinking !== undefined) return samples.flatMap(turnsAlone);
+  if (renderer.rowPerTurn) return samples.flatMap(turnsAlone);
   const seen = new Map<string, number>();
   const result: Draft[] = [];
   for (const sample of samples) {
@@ -102,6 +102,7 @@ function drafts(samples: readonly Sample[], plan: ExamplePlan, renderer: Rendere
     seen.set(kind, index + 1);
     const alone = movesAlone(sample, plan);
     // What failed is told from the result, and a second call comes after one, which only a whole conversation has: of these none is left out.
+    if (!sample.messages.some(isLearned)) continue;
     if (sample.scenario === "error" || sample.scenario === "chain" || alone.length === 0 || isPicked(index, plan.whole))
       result.push({ id: sample.id, sample, part: "whole" });
     result.push(...alone);
@@ -110,16 +111,15 @@ function drafts(samples: readonly Sample[], plan: ExamplePlan, renderer: Rendere
 }
 
 const turnsAlone = (sample: Sample): Draft[] =>
-  sample.messages
-    .flatMap((m, at) => (m.role === "assistant" ? [at] : []))
-    .map((move, i) => ({ id: `${sample.id}#turn${i + 1}`, sample, part: "turn" as const, move }));
+  sample.messages.flatMap((m, at) => (isLearned(m) ? [at] : [])).map((move, i) => ({ id: `${sample.id}#turn${i + 1}`, sample, part: "turn" as const, move }));
 
 function movesAlone(sample: Sample, plan: ExamplePlan): Draft[] {
   const result: Draft[] = [];
   const moves = movesOf(sample.messages);
-  for (const [move, { calls }] of moves.entries()) {
+  for (const [move, { at, calls }] of moves.entries()) {
     // A call before the last move is learned with that.
     if (move < moves.length - 1 && calls) continue;
+    if (!isLearned(sample.messages[at] as Message)) continue;
     const copies = calls ? plan.first : plan.first_without_call;
     const leans = moves.slice(0, move).some((m) => m.calls);
     for (let i = 0; i < (leans && copies > 0 ? Math.max(copies, 2) : copies); i++) {
@@ -155,11 +155,25 @@ function writer(renderer: Renderer, tools: readonly ToolDefinition[]): (draft: D
     }
     if (last?.sample !== sample) last = { sample, segments: renderer.segments(sample.messages, tools) };
     const { segments } = last;
-    if (part === "whole") return { id, segments };
+    if (part === "whole") return { id, segments: asMarked(segments, sample.messages) };
     const moves = movesOf(sample.messages).map((m) => m.at);
-    const shown = upTo(segments, sample.messages, moves[move] ?? 0, (at) => moves.includes(at));
+    const shown = upTo(segments, sample.messages, moves[move] ?? 0, (at) => moves.includes(at) && isLearned(sample.messages[at] as Message));
     return { id, segments: part === "call" ? shown : shortened(shown) };
   };
+}
+
+/** A message of the assistant's, unless it is marked as one not to learn from (`weight: 0`, as in OpenAI's fine-tuning files). */
+const isLearned = (m: Message): boolean => m.role === "assistant" && m.weight !== 0;
+
+/** The segments of a conversation, those read only that are marked so. */
+function asMarked(segments: readonly Segment[], messages: readonly Message[]): readonly Segment[] {
+  const turns = messages.filter((m) => m.role === "assistant");
+  if (turns.every(isLearned)) return segments;
+  let turn = 0;
+  return segments.map((segment) => {
+    const message = segment.learn ? turns[turn++] : undefined;
+    return message === undefined || isLearned(message) ? segment : { ...segment, learn: false };
+  });
 }
 
 /** The segments up to the assistant's message `end`; of the assistant's messages before it those are learned that `learned` names. */

@@ -4,17 +4,18 @@
  * not at all, and only after the f16 file has been compared with the trained model; its bytes depend on the inputs
  * named here alone.
  */
-import { stat, statfs } from "node:fs/promises";
+import { mkdir, stat, statfs, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { EXIT } from "../platform/exit.ts";
 import type { JsonObject, JsonValue } from "../platform/json.ts";
-import { packageRoot } from "../platform/paths.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import { bitsOf, type ExportFormat, isModelFormat, type ModelFormat } from "../recipe/formats.ts";
 import { runStep, type StepOptions } from "../runners/local.ts";
 import type { Family } from "../schemas/generated/family.ts";
+import { officialOf } from "./family.ts";
 import { availableThreads, SMALL_MODEL_BYTES } from "./llama/threads.ts";
 import { findLlamaFiles } from "./llama-files.ts";
+import { templateFile } from "./rendering.ts";
 
 /** Positions at which the f16 file is compared with the trained model. */
 export const F16_POSITIONS = 2000;
@@ -106,7 +107,7 @@ export async function exportF16(spec: ExportSpec, o: StepOptions): Promise<Resul
         v: 1,
         base: { ...spec.base },
         adapter: spec.adapter,
-        template: join(packageRoot(), "templates", "chat", spec.family.template),
+        template: await templateOf(spec.family, o.scratch),
         stop_tokens: spec.family.stop_tokens,
         output: spec.output,
         metadata: ggufMetadata(spec.metadata, spec.family),
@@ -122,6 +123,17 @@ export async function exportF16(spec: ExportSpec, o: StepOptions): Promise<Resul
     ),
     spec.verify !== false,
   );
+}
+
+/** The file of the chat template that goes into the GGUF: the very text that the samples were rendered with. */
+async function templateOf(family: Family, scratch: string): Promise<string> {
+  const official = officialOf(family);
+  if (official === undefined) return templateFile(family.template);
+  // Not the file beside the family's: nobody is to change it between reading and writing.
+  const file = join(scratch, "chat-template.jinja");
+  await mkdir(scratch, { recursive: true });
+  await writeFile(file, official.text);
+  return file;
 }
 
 /** Threads that a model of so many bytes is fastest with, as when it is used. */

@@ -56,9 +56,19 @@ function contradictions(f: Family): Contradiction[] {
       `the chat template \`${f.template}\` writes thoughts between ${thinking.open} and ${thinking.close}, and \`thinking\` has to say so`,
       `Write { "open": "${thinking.open}", "close": "${thinking.close}" }, or use the template \`${thinking.instead}\`.`,
     );
+  if (f.chat?.template === "official")
+    for (const key of ["bos_token", "eos_token"] as const) {
+      const token = f.chat[key];
+      if (token !== undefined && !f.special_tokens.includes(token)) say(["chat", key], `\`${key}\` is none of \`special_tokens\``);
+    }
   const { whole = 1, first = 0, first_without_call = 0 } = f.training.examples ?? {};
-  if (thinking !== undefined && (whole !== 1 || first !== 0 || first_without_call !== 0))
-    say(["training", "examples"], "a family that thinks learns each turn whole and once: there is nothing for `training.examples` to say", "Remove it.");
+  const turnByTurn = thinking !== undefined || (f.chat?.template === "official" && f.chat.rewrites);
+  if (turnByTurn && (whole !== 1 || first !== 0 || first_without_call !== 0))
+    say(
+      ["training", "examples"],
+      `a family ${thinking === undefined ? "whose template rewrites turns" : "that thinks"} learns each turn whole and once: there is nothing for \`training.examples\` to say`,
+      "Remove it.",
+    );
   if (f.lora.targets !== "all-linear")
     say(["lora", "targets"], "a project's family is trained in all linear layers: `lora.targets` is `all-linear`", 'Write "all-linear".');
   for (const [name, source] of Object.entries(f.sources)) {

@@ -3,9 +3,11 @@
  * `forge models add`. It may come with a recipe from anywhere: bounded, checked against the schema, and then against what a schema cannot
  * say. Guarantees: nothing in it names a package to fetch, a file of the program, or a file that could hold code.
  */
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join, relative, resolve, sep } from "node:path";
+import { dirname, join, relative, resolve, sep } from "node:path";
 import { EXIT } from "../platform/exit.ts";
+import { errorCode } from "../platform/fs.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import { locate } from "../recipe/locate.ts";
 import { parseTree, Source } from "../recipe/source.ts";
@@ -13,6 +15,7 @@ import type { RecipePath } from "../recipe/types.ts";
 import type { Family } from "../schemas/generated/family.ts";
 import { getFamily, type ProjectFamily } from "./family.ts";
 import { checkFamily, FAMILY_HINT } from "./family-check.ts";
+import type { UsedTemplate } from "./rendering.ts";
 
 /** Whether a recipe's `model.family` is the path of a file. */
 export const isFamilyFile = (family: string): boolean => family.endsWith(".json");
@@ -22,6 +25,8 @@ export const FAMILY_FOLDER = "models";
 
 /** What a family file may have. */
 export const FAMILY_BYTES = 1 << 20;
+/** What the file of a model's own template may have: what official/template.ts reads, in UTF-8. */
+const MOST_TEMPLATE_BYTES = 256 << 10;
 
 /** The name under which a model of the hub is kept: `Qwen/Qwen2.5-0.5B-Instruct` → `qwen2.5-0.5b-instruct`. */
 export function slugOf(text: string): string {
@@ -60,9 +65,39 @@ export function readFamilyFile(path: string): Result<ProjectFamily> {
     return err(failure(`${shown} is not JSON: ${(e as Error).message}`, "Write it anew: forge models add."));
   }
   const family = checkFamily(data);
-  if (family.ok) return ok({ ...family.value, file: path });
+  if (family.ok) {
+    const official = readOfficial(family.value, path);
+    if (!official.ok) return err({ ...official.error, ...placesIn(shown, text.value)(["chat", "file"]) });
+    return ok({ ...family.value, file: path, ...(official.value === undefined ? {} : { official: official.value }) });
+  }
   const { message, hint, form, path: at } = family.error;
   return err({ ...failure(form ? `${shown} is no family file: ${message}` : `${shown}: ${message}`, hint), ...placesIn(shown, text.value)(at) });
+}
+
+/** The text of the model's own template, as it was pinned; undefined where the family uses none. Whether it can be used is found out where it is (render.ts). */
+function readOfficial({ chat }: Family, path: string): Result<UsedTemplate | undefined> {
+  if (chat?.template !== "official") return ok(undefined);
+  const file = join(dirname(path), chat.file);
+  const shown = shownPath(file);
+  const anew = "Take it from where the family file came from, or pin the model anew: forge models add … --template official --force.";
+  try {
+    const found = statSync(file, { throwIfNoEntry: false });
+    if (!found?.isFile()) return err(failure(`the model's own chat template ${shown} is not there`, anew));
+    if (found.size > MOST_TEMPLATE_BYTES) return err(failure(`${shown} has ${found.size} bytes; a chat template may have ${MOST_TEMPLATE_BYTES}`, anew));
+    const bytes = readFileSync(file);
+    if (createHash("sha256").update(bytes).digest("hex") !== chat.sha256) return err(failure(`${shown} is not the chat template that was pinned`, anew));
+    const { rewrites, spacing, bos_token, eos_token } = chat;
+    return ok({
+      text: bytes.toString("utf8"),
+      rewrites,
+      spacing,
+      ...(bos_token === undefined ? {} : { bos_token }),
+      ...(eos_token === undefined ? {} : { eos_token }),
+    });
+  } catch (e) {
+    if (errorCode(e) === "") throw e;
+    return err(failure(`${shown} cannot be read (${errorCode(e)})`, anew));
+  }
 }
 
 function readText(path: string, shown: string): Result<string> {
@@ -122,6 +157,9 @@ export function familyOfModel(model: ModelWords, dir: string): FoundFamily {
   return at("family", isFamilyFile(name) ? readFamilyFile(resolve(dir, name)) : getFamily(name));
 }
 
+/** What a recipe may call the template of a family, the usual word first. */
+const templateWords = ({ template, chat }: Family): readonly string[] => (chat?.template === "official" ? ["official"] : [template, "ours"]);
+
 /** The project's file for a model of the hub. */
 function pinned(id: string, { revision, template }: ModelWords, dir: string): FoundFamily {
   const file = join(dir, FAMILY_FOLDER, `${slugOf(id)}.json`);
@@ -148,10 +186,11 @@ function pinned(id: string, { revision, template }: ModelWords, dir: string): Fo
       `${shown} pins the revision ${source.revision} of ${id}, not \`${revision}\``,
       `Take \`revision\` away, write that one, or pin anew: ${command} --force`,
     );
-  if (template !== undefined && template.replace(/\.jinja$/, "") !== family.value.template.replace(/\.jinja$/, ""))
+  const has = templateWords(family.value);
+  if (template !== undefined && !has.some((word) => word.replace(/\.jinja$/, "") === template.replace(/\.jinja$/, "")))
     return no(
       "template",
-      `${shown} has the chat template ${family.value.template}, not \`${template}\``,
+      `${shown} has the chat template ${has[0]}, not \`${template}\``,
       `Take \`template\` away, or pin anew: ${command} --template ${template} --force`,
     );
   return ok(family.value);

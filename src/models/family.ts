@@ -11,6 +11,7 @@ import { wellKnown, wellKnownHint } from "../recipe/well-known.ts";
 import type { Family, FolderSource, HubSource, PackageSource, WheelSource } from "../schemas/generated/family.ts";
 import nano from "./families/nano.json" with { type: "json" };
 import smollm2 from "./families/smollm2.json" with { type: "json" };
+import type { UsedTemplate } from "./rendering.ts";
 
 export type { Family, FolderSource, HubSource, PackageSource, WheelSource };
 export type FamilySource = WheelSource | HubSource | PackageSource | FolderSource;
@@ -19,6 +20,8 @@ export type FamilySource = WheelSource | HubSource | PackageSource | FolderSourc
 export interface ProjectFamily extends Family {
   /** Absolute path of the file that it was read from. */
   readonly file: string;
+  /** The model's own template, where `chat` says that it is talked to by that. */
+  readonly official?: UsedTemplate;
 }
 
 /** Family files are part of the program and checked against schemas/family.schema.json by a test, not at run time. */
@@ -29,6 +32,9 @@ export const familyNames = (): string[] => [...FAMILIES.keys()].sort();
 
 /** The file of a project's own family; undefined for one that comes with forge. */
 export const fileOf = (family: Family): string | undefined => ("file" in family && typeof family.file === "string" ? family.file : undefined);
+
+/** The model's own template, where a family is talked to by it. */
+export const officialOf = (family: Family): UsedTemplate | undefined => ("official" in family ? (family as ProjectFamily).official : undefined);
 
 /** The family of that name; the failure lists the known ones. */
 export function getFamily(name: string): Result<Family> {

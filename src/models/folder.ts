@@ -39,11 +39,14 @@ export function addAgain(family: Family, source: FolderSource): string {
   const where = folderOf(family, source);
   const words = [
     ...["forge", "models", "add", shownPath(ready === undefined ? where : join(where, ready))],
-    ...["--name", family.name, "--licence", family.licence, "--template", family.template.replace(/\.jinja$/, "")],
+    ...["--name", family.name, "--licence", family.licence, ...templateFlags(family)],
     ...["--output", shownPath(fileOf(family) ?? ""), "--force"],
   ];
   return words.map(shellWord).join(" ");
 }
+
+const templateFlags = ({ template, chat, thinking }: Family): string[] =>
+  chat?.template === "official" ? ["--template", "official", ...(thinking === null ? [] : ["--thinking"])] : ["--template", template.replace(/\.jinja$/, "")];
 
 /** Names what a source becomes: its files, and how they are converted. Hexadecimal. */
 export const folderPin = (source: FolderSource): string => hexOf(digestJson({ files: { ...source.files }, conversion: CONVERSION }));

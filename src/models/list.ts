@@ -29,6 +29,8 @@ export interface ModelRow {
   readonly architecture: string;
   readonly tokenizer: string;
   readonly template: string;
+  /** Whose chat template it is talked to by, and what is known of the model's own; null where nobody looked. */
+  readonly chat: { readonly template: "ours" | "official"; readonly reason: string | null };
   readonly stop_tokens: readonly string[];
   /** Bytes that training takes: measured, or estimated by the size. */
   readonly memory: { readonly bytes: number; readonly measured: boolean };
@@ -65,6 +67,7 @@ export function rowOf(family: Family): ModelRow {
   return {
     family: file === undefined ? name : shownPath(file),
     ...{ name, title, hub_id: hub_id ?? null, licence, parameters, context_tokens, architecture, tokenizer, template, stop_tokens },
+    chat: { template: family.chat?.template ?? "ours", reason: family.chat?.reason ?? null },
     memory: { bytes: memoryOf(family), measured: training.memory_gb !== undefined },
     training,
     sources: Object.entries(family.sources).flatMap(([source, value]) => (value === undefined ? [] : [sourceRow(family, source, value)])),

@@ -64,6 +64,9 @@ export function findLlamaFiles(o: { root?: string; env?: NodeJS.ProcessEnv } = {
   });
 }
 
+/** Whether a folder holds llama.cpp's converter, as python/forge_steps/convert.py looks for it. */
+export const isCheckout = (folder: string): boolean => existsSync(join(folder, "conversion", "base.py")) && existsSync(join(folder, "gguf-py", "gguf"));
+
 /** Digest of the converter in a checkout of llama.cpp: the names and contents of its Python files. */
 export function converterDigest(checkout: string): string {
   const hash = createHash("sha256");

@@ -6,6 +6,8 @@
  * returns text that cannot move the cursor, recolour, retitle, hyperlink or reorder what is on the screen.
  */
 
+import { holdsCredential } from "./credentials.ts";
+
 const MASK = "[redacted]";
 /** Shorter values would mask ordinary words ("a", "on"); a secret of three characters is none. */
 const SHORTEST_SECRET = 4;
@@ -15,10 +17,10 @@ let registered: RegExp | undefined;
 
 /**
  * Shapes of keys that are recognised wherever they appear: OpenAI, Anthropic, Hugging Face, GitHub, GitLab, AWS, Google,
- * Slack, PyPI, npm, JSON Web Tokens. From the providers' own documentation and GitHub's list of secret-scanning patterns.
+ * Slack, PyPI, npm, Stripe, SendGrid, Telegram, Azure, JSON Web Tokens. From the providers' own documentation and GitHub's list of secret-scanning patterns.
  */
 const SHAPES =
-  /\b(?:sk-[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}|xox[abprs]-[A-Za-z0-9-]{10,}|pypi-[A-Za-z0-9_-]{30,}|npm_[A-Za-z0-9]{30,}|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,})/g;
+  /\b(?:sk-[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30,}|xox[abeprs]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{20,}|[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9]{24,}|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|[0-9]{8,10}:AA[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])|(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{40,}={0,2}|pypi-[A-Za-z0-9_-]{30,}|npm_[A-Za-z0-9]{30,}|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,})/g;
 /** Credentials after "Basic" have a digit or a capital inside; the configuration in "basic configuration" has neither. */
 const SCHEME = /\b(Bearer|bearer|BEARER|[Bb]asic(?=\s+(?:[A-Za-z._~+/-]*[0-9]|[A-Za-z0-9._~+/-]+[A-Z]))|BASIC)\s+[A-Za-z0-9._~+/-]{12,}=*/g;
 const USERINFO = /(:\/\/)[^\s/:@"']{0,256}:[^\s/@"']{1,256}@/g;
@@ -44,6 +46,9 @@ export function redact(text: string): string {
   return out;
 }
 
+/** What documentation writes in place of a key. */
+const isPlaceholder = (key: string): boolean => /example|your|placeholder|redacted|dummy|x{4}|\.{3}/i.test(key);
+
 /** Registered values this long are no words that a text has for another reason; shorter ones are none with both letters and digits. */
 const SURE_SECRET = 16;
 const SHORT_SECRET = 8;
@@ -51,7 +56,7 @@ const isSure = (secret: string): boolean => secret.length >= SURE_SECRET || (sec
 
 /**
  * Whether a text of somebody's data holds a key: narrower than `redact`, which rather masks too much. Registered values count from 16 characters on, from 8 with
- * letters and digits, and as words of their own.
+ * letters and digits, and as words of their own; of keys and passwords those that are no placeholders (credentials.ts).
  */
 export function holdsSecret(text: string): boolean {
   for (const secret of secrets) {
@@ -59,7 +64,9 @@ export function holdsSecret(text: string): boolean {
     const at = text.indexOf(secret);
     if (at >= 0 && !/\w/.test(text[at - 1] ?? "") && !/\w/.test(text[at + secret.length] ?? "")) return true;
   }
-  return text.search(SHAPES) >= 0 || (text.includes("PRIVATE KEY-----") && text.search(PRIVATE_KEY) >= 0);
+  if (text.search(SHAPES) >= 0) for (const [key] of text.matchAll(SHAPES)) if (!isPlaceholder(key)) return true;
+  if (holdsCredential(text)) return true;
+  return text.includes("PRIVATE KEY-----") && text.search(PRIVATE_KEY) >= 0;
 }
 
 /**

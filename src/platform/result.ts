@@ -35,3 +35,12 @@ export type Result<T, F = Failure> = { readonly ok: true; readonly value: T } | 
 
 export const ok = <T>(value: T): { readonly ok: true; readonly value: T } => ({ ok: true, value });
 export const err = <F>(error: F): { readonly ok: false; readonly error: F } => ({ ok: false, error });
+
+/** A failure that is thrown: where something that gives no Result is made of what came from outside. A stage that throws it fails with it. */
+export class FailureError extends Error {
+  readonly failure: Failure;
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}

@@ -4,7 +4,6 @@
  */
 import { existsSync, realpathSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
-import { notAvailable } from "./available.ts";
 import { exportChoice, imatrixOf, isModelFormat } from "./formats.ts";
 import { trainKeys } from "./train-keys.ts";
 import type { Recipe, RecipePath, ResolvedRecipe } from "./types.ts";
@@ -30,7 +29,6 @@ export function contradictions(written: Recipe, recipe: ResolvedRecipe): Complai
     ...teacherKeys(recipe),
     ...gateKeys(recipe),
     ...exportKeys(recipe),
-    ...notAvailable(recipe).map((row) => ({ ...row, code: "not-available" })),
   ];
 }
 

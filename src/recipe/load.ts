@@ -93,8 +93,7 @@ export function readRecipe(source: Source, options: ReadOptions): Result<ReadRec
     if (name === options.variant) continue;
     const other = judge(overlay(parsed.value, member.value), source, options);
     const { start, end } = member.value.range;
-    // What this version cannot do may well be meant for another.
-    problems.push(...other.problems.filter((p) => p.at.start >= start && p.at.start < end && p.failure.code !== "recipe/not-available"));
+    problems.push(...other.problems.filter((p) => p.at.start >= start && p.at.start < end));
   }
   const failures = sorted(problems);
   if (failures.length > 0 || recipe === undefined) return err(failures);

@@ -138,7 +138,7 @@ function describe(error: ErrorObject, path: (string | number)[], located: Locate
               ? otherModel(located.tree, close)
               : close !== undefined
                 ? `did you mean \`${close}\`?`
-                : undefined,
+                : otherWord(path, located.tree),
       };
     }
     case "type": {
@@ -253,13 +253,27 @@ function pattern(path: (string | number)[], located: Located, found: string, nam
   return { at, code: "wrong-format", message: `${name} has a form that is not allowed; this is ${found}`, hint: exampleHint(path) };
 }
 
+/** What forge calls that others call by the name of the library: PEFT, on transformers, is what the default backend is. */
+const otherWord = (path: readonly (string | number)[], tree: Tree | undefined): string | undefined =>
+  path.at(-2) === "train" && path.at(-1) === "backend" && tree?.kind === "leaf" && /^(peft|trl|lora|hf|huggingface|pytorch|torch)$/i.test(String(tree.value))
+    ? "training with PEFT is called `transformers` here, and is the default"
+    : undefined;
+
 const isFamily = (path: readonly (string | number)[]): boolean => path.at(-2) === "model" && path.at(-1) === "family";
 
 function alternatives(path: (string | number)[]): string {
   if (isFamily(path)) return ", or the path of a family file (models/NAME.json)";
   const kinds = (schemaAt(path)?.anyOf ?? [])
-    .filter((n) => n.enum === undefined)
-    .map((n) => (n.type === "array" ? "a list of names" : "a mapping {from: FILE}"));
+    .filter((n) => n.enum === undefined && (n.type !== undefined || n.properties !== undefined)) // the others are the words themselves
+    .map((n) =>
+      n.type === "array"
+        ? "a list of names"
+        : n.type === "integer"
+          ? `a whole number from ${n.minimum} to ${n.maximum}`
+          : n.properties?.from !== undefined
+            ? "a mapping {from: FILE}"
+            : `a mapping {${Object.keys(n.properties ?? {}).join(", ")}}`,
+    );
   return kinds.length === 0 ? "" : `, or ${kinds.join(" or ")}`;
 }
 

@@ -11,6 +11,8 @@ interface SchemaNode {
   readonly title?: string;
   readonly type?: string | readonly string[];
   readonly enum?: readonly unknown[];
+  readonly minimum?: number;
+  readonly maximum?: number;
   readonly examples?: readonly unknown[];
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly items?: SchemaNode;

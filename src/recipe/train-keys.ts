@@ -2,7 +2,14 @@
 import type { ResolvedRecipe, Train } from "./types.ts";
 
 /** Keys that change how training goes and nothing in what comes out: they are in no stage's key, and an edit of one runs nothing again. */
-const WITHOUT_EFFECT = ["gradient_checkpointing", "save_steps", "save_total_limit", "report_to"] as const satisfies readonly (keyof Train)[];
+const WITHOUT_EFFECT = [
+  "gradient_checkpointing",
+  "gpus",
+  "processes",
+  "save_steps",
+  "save_total_limit",
+  "report_to",
+] as const satisfies readonly (keyof Train)[];
 
 /** What of `train` decides the adapter. */
 export function decisive(train: Readonly<Train>): Train {

@@ -46,7 +46,7 @@ export interface ResolvedRecipe {
   readonly profileTable: ProfileTable;
   readonly data: Required<Pick<Data, "samples" | "min_per_tool" | "calls_per_server">> & {
     readonly teacher: Teacher & Required<Pick<Teacher, "provider">>;
-    readonly augment: { readonly factor: number; readonly by: "builtin" | "teacher" | "synthetic-data-kit" };
+    readonly augment: { readonly factor: number; readonly by: "builtin" | "teacher" | "synthetic-data-kit"; readonly languages?: readonly string[] };
     readonly scenarios: ScenarioShares;
   };
   readonly evaluation: Required<Omit<Evaluation, "cases">> & Pick<Evaluation, "cases">;

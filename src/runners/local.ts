@@ -31,6 +31,8 @@ export interface StepOptions {
   readonly graceMs?: number;
   /** Gives the interpreter; default that of forge's own environment. */
   readonly python?: (o: PythonOptions) => Promise<Result<Python>>;
+  /** Whether training's process keeps the memory that it frees (`KEPT_MEMORY`). Default true. */
+  readonly keepsMemory?: boolean;
   /** Further variables of the step's environment: a secret goes this way, and in no file. */
   readonly env?: Readonly<Record<string, string>>;
   /** Folder that holds `forge_steps`; default the package's own. For tests. */
@@ -109,7 +111,7 @@ export async function runStep(step: string, spec: JsonObject, o: StepOptions): P
 
   const child = await spawnChild(python.value.python, ["-m", "forge_steps", step, "--spec", specFile], {
     cwd: pythonFolder(),
-    env: { ...stepEnv(step, o.pythonPath ?? join(packageRoot(), "python")), ...o.env },
+    env: { ...stepEnv(step === "train" && o.keepsMemory !== false, o.pythonPath ?? join(packageRoot(), "python")), ...o.env },
     signal: AbortSignal.any([o.signal, stop.signal]),
     graceMs: o.graceMs ?? GRACE_MS,
     maxLineBytes: MAX_EVENT_BYTES,
@@ -151,9 +153,9 @@ const KEPT_MEMORY = {
 };
 
 /** The environment of a step: only what is listed, our package on the path, and C libraries that give memory back. */
-function stepEnv(step: string, pythonPath: string): Record<string, string> {
+function stepEnv(keepsMemory: boolean, pythonPath: string): Record<string, string> {
   return childEnv({
-    ...(step === "train" ? KEPT_MEMORY : {}),
+    ...(keepsMemory ? KEPT_MEMORY : {}),
     PYTHONPATH: pythonPath,
     PYTHONUTF8: "1",
     PYTHONUNBUFFERED: "1",
@@ -168,7 +170,7 @@ function stepEnv(step: string, pythonPath: string): Record<string, string> {
   });
 }
 
-const ENVIRONMENT_CODES = new Set(["step/package-missing", "step/no-space", "step/out-of-memory", "model/damaged"]);
+const ENVIRONMENT_CODES = new Set(["step/package-missing", "step/no-space", "step/out-of-memory", "model/damaged", "train/gpus"]);
 const exitOf = (code: string) => (ENVIRONMENT_CODES.has(code) ? EXIT.environment : EXIT.failed);
 
 const interrupted = (step: string): Failure => ({

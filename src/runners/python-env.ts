@@ -20,7 +20,7 @@ import { buildEnvironment, install, SIZE_IN_WORDS, STEPS } from "./python/build.
 import { SUPPORTED, supports } from "./python/find.ts";
 import { ISOLATED, interpreter, pythonFolder } from "./python/folder.ts";
 import { buildOptions, environmentsDir, finished, MARKER, type Making, makeOnce, type Python, type PythonOptions, WAIT_SECONDS } from "./python/made.ts";
-import { DECISIVE_PACKAGES, readRequirements } from "./python/requirements.ts";
+import { DECISIVE_PACKAGES, type Requirements, readRequirements } from "./python/requirements.ts";
 
 export type { Python, PythonOptions } from "./python/made.ts";
 
@@ -39,7 +39,7 @@ export async function ensurePython(o: PythonOptions = {}): Promise<Result<Python
 
 async function locate(o: PythonOptions): Promise<Result<Python>> {
   const named = process.env.MCP_FORGE_PYTHON;
-  if (named) return checkNamed(interpreter(named), o);
+  if (named) return checkNamed(interpreter(named), o, { variable: "MCP_FORGE_PYTHON", names: DECISIVE_PACKAGES, pins: readRequirements().versions });
   const making = ours();
   return finished(making.prefix) ?? makeOnce(making, o);
 }
@@ -61,9 +61,16 @@ function ours(): Making {
 /** Whether the environment is there already (for `doctor` and estimates); starts and changes nothing. */
 export const pythonIsReady = (): boolean => Boolean(process.env.MCP_FORGE_PYTHON) || finished(ours().prefix) !== undefined;
 
-/** MCP_FORGE_PYTHON is used as it is, when it is a supported Python that has the packages. */
-async function checkNamed(python: string, o: PythonOptions): Promise<Result<Python>> {
-  const names = [...DECISIVE_PACKAGES];
+/** What an interpreter is named by, and what it is to have. */
+interface Named {
+  readonly variable: string;
+  readonly names: readonly string[];
+  /** Versions that forge was tested with; others are a warning. */
+  readonly pins: ReadonlyMap<string, string>;
+}
+
+/** An interpreter that a variable names is used as it is, when it is a supported Python that has the packages. */
+export async function checkNamed(python: string, o: PythonOptions, { variable, names, pins }: Named): Promise<Result<Python>> {
   const script =
     "import sys, json, importlib.metadata as m\ndef v(n):\n  try: return m.version(n)\n  except m.PackageNotFoundError: return None\n" +
     "print(json.dumps({'python': '%d.%d.%d' % sys.version_info[:3], 'packages': {n: v(n) for n in sys.argv[1:]}}))";
@@ -74,19 +81,17 @@ async function checkNamed(python: string, o: PythonOptions): Promise<Result<Pyth
     timeoutMs: 30_000,
     ...(o.signal && { signal: o.signal }),
   });
-  const hint = "Correct MCP_FORGE_PYTHON, or unset it to let forge make its own environment.";
+  const hint = `Correct ${variable}, or unset it to let forge make its own environment.`;
   const refuse = (message: string) => err({ code: "python/named-unusable", message, hint, exit: EXIT.environment });
-  if (!r.ok) return r.error.exit === EXIT.interrupted ? r : refuse(`MCP_FORGE_PYTHON is ${python}, which cannot be started`);
+  if (!r.ok) return r.error.exit === EXIT.interrupted ? r : refuse(`${variable} is ${python}, which cannot be started`);
   const answer = parseAnswer(r.value.stdout);
-  if (answer === undefined) return refuse(`MCP_FORGE_PYTHON is ${python}, which is no working Python`);
-  if (!supports(answer.python))
-    return refuse(`MCP_FORGE_PYTHON is Python ${answer.python} (${python}), which is not supported; training needs Python ${SUPPORTED}`);
+  if (answer === undefined) return refuse(`${variable} is ${python}, which is no working Python`);
+  if (!supports(answer.python)) return refuse(`${variable} is Python ${answer.python} (${python}), which is not supported; training needs Python ${SUPPORTED}`);
   const missing = names.filter((n) => typeof answer.packages[n] !== "string");
-  if (missing.length > 0) return refuse(`the environment of MCP_FORGE_PYTHON (${python}) lacks ${missing.join(", ")}`);
-  const pins = readRequirements().versions;
+  if (missing.length > 0) return refuse(`the environment of ${variable} (${python}) lacks ${missing.join(", ")}`);
   const other = names.filter((n) => baseVersion(String(answer.packages[n])) !== pins.get(n));
   const words = other.map((n) => `${n} ${String(answer.packages[n])} (tested with ${pins.get(n)})`).join(", ");
-  if (other.length > 0) o.onProgress?.({ type: "log", level: "warning", message: `the environment of MCP_FORGE_PYTHON differs from the pinned one: ${words}` });
+  if (other.length > 0) o.onProgress?.({ type: "log", level: "warning", message: `the environment of ${variable} differs from the pinned one: ${words}` });
   return ok({ python });
 }
 
@@ -108,10 +113,12 @@ const baseVersion = (version: string): string => version.split("+")[0] ?? versio
  * What of the Python environment can change a step's output, cheaply: versions of the decisive packages and the
  * accelerator. Our own environment has the lock file's versions, made or not; of a named one the installed ones are read.
  */
-export function pythonRuntime(): JsonObject {
-  const named = process.env.MCP_FORGE_PYTHON;
-  const versions = named ? installedVersions(named) : readRequirements().versions;
-  const packages = Object.fromEntries(DECISIVE_PACKAGES.map((n) => [n, baseVersion(versions.get(n) ?? "unknown")]));
+export const pythonRuntime = (): JsonObject => runtimeOf(process.env.MCP_FORGE_PYTHON, readRequirements(), DECISIVE_PACKAGES);
+
+/** The same of any environment of steps: the `named` interpreter's, else that of the lock file. */
+export function runtimeOf(named: string | undefined, requirements: Requirements, names: readonly string[]): JsonObject {
+  const versions = named ? installedVersions(named) : requirements.versions;
+  const packages = Object.fromEntries(names.map((n) => [n, baseVersion(versions.get(n) ?? "unknown")]));
   return { packages, accelerator: detectAccelerator() };
 }
 

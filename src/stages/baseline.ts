@@ -10,7 +10,7 @@ import { ok, type Result } from "../platform/result.ts";
 import { baseSettings, llamaRuntime, modelSlice, type PipelineContext, plain } from "./context.ts";
 import { evaluationInputs } from "./evaluation-inputs.ts";
 
-export const VERSION = 5;
+export const VERSION = 6;
 
 /** Another model in the base's place (`forge benchmark --baseline`). */
 async function openOther(model: string, signal: AbortSignal): Promise<Result<{ readonly engine: LlamaEngine; readonly close: () => Promise<void> }>> {

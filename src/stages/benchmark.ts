@@ -12,7 +12,7 @@ import { llamaRuntime, modelSlice, type PipelineContext, toolsInUse, view } from
 import { evaluationInputs } from "./evaluation-inputs.ts";
 import { gateFigures } from "./figures.ts";
 
-export const VERSION = 7;
+export const VERSION = 8;
 
 /** Requests that are timed one at a time, the warm-up's first among them. */
 const TIMED = 24;

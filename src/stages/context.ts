@@ -5,6 +5,7 @@
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import program from "../../package.json" with { type: "json" };
+import { type Backend, backendSettings } from "../models/backend.ts";
 import { type Family, type FamilySource, fileOf } from "../models/family.ts";
 import type { HeadStart } from "../models/head-start.ts";
 import type { ResolvedHyperparameters } from "../models/hyperparameters.ts";
@@ -26,6 +27,8 @@ export interface PipelineContext {
   /** What training begins on top of; undefined: the base model as it is. */
   readonly headStart: HeadStart | undefined;
   readonly hyperparameters: ResolvedHyperparameters;
+  /** What trains. */
+  readonly backend: Backend;
   /** Pack although gates refused, and say so in every file. */
   readonly unproven: boolean;
   /** Whether exported files are compared with the trained model. False only where a command says so; then it is in the keys. */
@@ -99,22 +102,39 @@ export const toolsInUse = ({ recipe }: PipelineContext): string[] =>
  */
 export function baseSettings({ family, source }: PipelineContext): Record<string, JsonValue> {
   if (fileOf(family) === undefined) return { base: plain(source) };
-  const { template, architecture, tokenizer, special_tokens, context_tokens, thinking, plain_answers } = family;
+  const { template, architecture, tokenizer, special_tokens, context_tokens, thinking, plain_answers, chat } = family;
   return {
     base: plain({ ...source, folder: undefined }),
-    family: plain({ template, architecture, tokenizer, special_tokens: digestJson(special_tokens), context_tokens, thinking, plain_answers }),
+    family: plain({
+      template,
+      ...officialSettings(chat),
+      architecture,
+      tokenizer,
+      special_tokens: digestJson(special_tokens),
+      context_tokens,
+      thinking,
+      plain_answers,
+    }),
   };
+}
+
+/** The model's own template by its bytes, where it is that which renders; what its file is called, and what was said of it, changes nothing. */
+function officialSettings(chat: Family["chat"]): { readonly official?: JsonValue } {
+  if (chat?.template !== "official") return {};
+  const { sha256, rewrites, spacing, bos_token, eos_token } = chat;
+  return { official: plain({ sha256, rewrites, spacing, bos_token, eos_token }) };
 }
 
 /**
  * Digest of how the recipe has the model trained: every hyperparameter, decided, and the seed. The bundle (`training.config_hash`) and the GGUF
  * (`mcp_forge.recipe_hash`) name it, so that the two can be told to be of one training.
  */
-export const configHash = ({ hyperparameters, recipe: { seed, train } }: PipelineContext): string => {
+export const configHash = ({ hyperparameters, backend, recipe: { seed, train } }: PipelineContext): string => {
   const { eval_fraction, eval_steps, early_stopping_patience } = train;
   return digestJson({
     hyperparameters: plain(hyperparameters.values),
     seed,
+    ...backendSettings(backend),
     // What is held out is not learned, and where training stops decides the adapter.
     ...(eval_fraction !== undefined && { evaluation: plain({ eval_fraction, eval_steps, early_stopping_patience }) }),
   });

@@ -8,17 +8,21 @@ import { readFile, statfs } from "node:fs/promises";
 import { availableParallelism, freemem, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import type { StageEvent } from "../engine/stage.ts";
+import { BACKENDS, type Backend, cannotTrain } from "../models/backend.ts";
 import { cachedBase, ensureBase } from "../models/base.ts";
+import { damageOf } from "../models/base-check.ts";
 import { type Family, type FolderSource, familyNames, getFamily } from "../models/family.ts";
 import { shownPath } from "../models/family-file.ts";
 import { absentFile, addAgain, folderOf } from "../models/folder.ts";
-import { findLlamaFiles } from "../models/llama-files.ts";
+import { tooFewGpus, visibleGpus } from "../models/gpus.ts";
+import { findLlamaFiles, isCheckout } from "../models/llama-files.ts";
 import { bytesAfterTraining, memoryOf } from "../models/memory.ts";
 import { isOffline } from "../platform/offline.ts";
 import { cacheDir, packageRoot } from "../platform/paths.ts";
 import { runProcess } from "../platform/process.ts";
 import { safeText } from "../platform/redact.ts";
-import { ok, type Result } from "../platform/result.ts";
+import { err, ok, type Result } from "../platform/result.ts";
+import { backendIsReady, backendSize, ensureBackend } from "../runners/backend-env.ts";
 import { ensureKitPython, KIT_SIZE, kitIsReady, kitVersion } from "../runners/kit-env.ts";
 import { detectAccelerator } from "../runners/python/accelerator.ts";
 import { NEEDED_BYTES, SIZE_IN_WORDS } from "../runners/python/build.ts";
@@ -27,7 +31,7 @@ import { inspectPython, type PythonState } from "./doctor-python.ts";
 import { OTHER_TEACHER_KEY } from "./teacher.ts";
 
 export interface Finding {
-  /** `node`, `python`, `packages`, `llama`, `gpu`, `memory`, `disk`, `model`, `network`, `keys`. */
+  /** `node`, `python`, `packages`, `backend`, `llama`, `gpu`, `memory`, `disk`, `model`, `network`, `keys`. */
   readonly check: string;
   /** `missing` keeps a run from working; `note` does not. */
   readonly status: "ok" | "note" | "missing";
@@ -54,6 +58,10 @@ export interface Needs {
   readonly family: Family;
   /** Where its weights come from (a family's source); without it the default. */
   readonly source?: string;
+  /** What trains; without it transformers. */
+  readonly backend?: Backend;
+  /** How many GPUs train (`train.gpus`). */
+  readonly gpus?: number | "all";
   /** How many GGUF files are written. */
   readonly exports: number;
   /** The teacher's provider; without it the builtin one. */
@@ -79,7 +87,7 @@ export interface ExamineOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Makes and fetches what forge can make and fetch by itself (`doctor --fix`): its Python environment, the base model of the recipe. */
+/** Makes and fetches what forge can make and fetch by itself (`doctor --fix`): its Python environments, the base model of the recipe. */
 export async function mend(o: {
   readonly needs?: Needs;
   readonly signal: AbortSignal;
@@ -87,6 +95,11 @@ export async function mend(o: {
 }): Promise<Result<void>> {
   const python = await ensurePython({ signal: o.signal, onProgress: o.onProgress });
   if (!python.ok) return python;
+  const { backend = "transformers" } = o.needs ?? {};
+  const refused = cannotTrain(backend);
+  if (refused !== undefined) return err(refused);
+  const trains = await ensureBackend(backend, { signal: o.signal, onProgress: o.onProgress });
+  if (!trains.ok) return trains;
   if (o.needs?.kit === true) {
     const kit = await ensureKitPython({ signal: o.signal, onProgress: o.onProgress });
     if (!kit.ok) return kit;
@@ -103,12 +116,13 @@ export async function examine(o: ExamineOptions): Promise<DoctorReport> {
   const findings: Finding[] = [
     node(),
     ...pythonFindings(python, isOffline(env)),
+    ...BACKENDS.map((backend) => backendFinding(backend, needs.backend ?? "transformers", isOffline(env))),
     ...(needs.kit === true ? [kitFinding(isOffline(env))] : []),
     await llama(env),
-    ...(await gpu(env, o.signal)),
+    ...(await gpu(env, needs, o.signal)),
     memory(needs),
     ...(await disks(o.projectDir, env, python, needs)),
-    ...baseModel(needs, isOffline(env)),
+    ...(await baseModel(needs, isOffline(env))),
     network(env),
     ...keys(env, o.needs),
   ];
@@ -158,6 +172,20 @@ function pythonFindings(python: PythonState, offline: boolean): Finding[] {
   ];
 }
 
+/** Whether a backend can train here. What the recipe does not name may be absent; that the default's environment is, is said with the packages. */
+function backendFinding(backend: Backend, wanted: Backend, offline: boolean): Finding {
+  const name = `${backend}${backend === wanted ? " (trains this recipe)" : ""}`;
+  const refused = cannotTrain(backend);
+  if (refused !== undefined) {
+    if (backend === wanted) return { check: "backend", status: "missing", message: `${name}: ${refused.message}`, fix: refused.hint };
+    return { check: "backend", status: "note", message: `${name}: needs a CUDA GPU; here is none` };
+  }
+  if (backendIsReady(backend)) return { check: "backend", status: "ok", message: `${name}: its environment is there` };
+  const message = `${name}: can train here; its environment is not made yet (${backendSize(backend)})`;
+  if (backend !== wanted || backend === "transformers") return { check: "backend", status: "note", message };
+  return { check: "backend", message, ...fetched("makes", offline) };
+}
+
 /** Meta's synthetic-data-kit has an environment of its own. */
 function kitFinding(offline: boolean): Finding {
   const what = `the environment of synthetic-data-kit ${kitVersion()}`;
@@ -169,28 +197,50 @@ function kitFinding(offline: boolean): Finding {
 async function llama(env: NodeJS.ProcessEnv): Promise<Finding> {
   const found = findLlamaFiles({ env });
   if (!found.ok) return { check: "llama", status: "missing", message: found.error.message, fix: found.error.hint };
-  const { libraries } = found.value;
+  const { libraries, converter } = found.value;
+  if ("checkout" in converter && !isCheckout(converter.checkout))
+    return {
+      check: "llama",
+      status: "missing",
+      message: `${safeText(shownPath(converter.checkout))} is no checkout of llama.cpp with its converter (MCP_FORGE_LLAMA_CPP)`,
+      fix: "correct MCP_FORGE_LLAMA_CPP, or unset it to use the converter that comes with forge",
+    };
   const manifest = JSON.parse(await readFile(join(libraries, "..", "..", "package.json"), "utf8")) as { name: string; version: string };
   return { check: "llama", status: "ok", message: `llama.cpp of ${manifest.name} ${manifest.version}` };
 }
 
-async function gpu(env: NodeJS.ProcessEnv, signal: AbortSignal | undefined): Promise<Finding[]> {
+async function gpu(env: NodeJS.ProcessEnv, needs: Needs, signal: AbortSignal | undefined): Promise<Finding[]> {
+  const refused = (there: number): Finding[] => {
+    const why = tooFewGpus(needs, there, env);
+    return why === undefined ? [] : [{ check: "gpu", status: "missing", message: why.message, fix: why.hint }];
+  };
   const none: Finding = { check: "gpu", status: "note", message: "no NVIDIA GPU found (nvidia-smi): training runs on the CPU" };
   const asked = await runProcess("nvidia-smi", ["--query-gpu=name,driver_version,memory.total,memory.free", "--format=csv,noheader,nounits"], {
     timeoutMs: PROBE_MS,
     signal,
   });
-  if (!asked.ok || asked.value.exitCode !== 0) return [none];
+  if (!asked.ok || asked.value.exitCode !== 0) return [none, ...refused(0)];
   const cards = asked.value.stdout.split("\n").flatMap((line) => {
     const [name, driver, total, free] = line.split(",").map((cell) => cell.trim());
     return name && total && free ? [`${name}, ${gb(Number(free) * 2 ** 20)} of ${gb(Number(total) * 2 ** 20)} free, driver ${driver}`] : [];
   });
-  if (cards.length === 0) return [none];
+  if (cards.length === 0) return [none, ...refused(0)];
   const cuda = /CUDA Version:\s*([\d.]+)/.exec(
     (await runProcess("nvidia-smi", [], { timeoutMs: PROBE_MS, signal }).then((r) => (r.ok ? r.value.stdout : ""))) ?? "",
   )?.[1];
   const visible = env.CUDA_VISIBLE_DEVICES === undefined ? "" : `; CUDA_VISIBLE_DEVICES=${env.CUDA_VISIBLE_DEVICES}`;
-  return cards.map((card) => ({ check: "gpu", status: "ok", message: `${card}${cuda === undefined ? "" : `, CUDA ${cuda}`}${visible}` }));
+  const there = visibleGpus(cards.length, env.CUDA_VISIBLE_DEVICES);
+  const use = needs.gpus === "all" ? there : Math.min(there, needs.gpus ?? 1);
+  const several: Finding = {
+    check: "gpu",
+    status: "ok",
+    message: `${there} GPUs can train together, ${use} of them ${use === 1 ? "does" : "do"} (\`train.gpus\`)`,
+  };
+  return [
+    ...cards.map((card): Finding => ({ check: "gpu", status: "ok", message: `${card}${cuda === undefined ? "" : `, CUDA ${cuda}`}${visible}` })),
+    ...(there > 1 ? [several] : []),
+    ...refused(there),
+  ];
 }
 
 /** The way out: forge fetches through pip alone, which honours these. A password in a proxy's address is not shown. */
@@ -246,10 +296,15 @@ async function freeBytes(path: string): Promise<number | undefined> {
 }
 
 /** The base model of the recipe (of the default recipe where there is none). */
-function baseModel(needs: Needs, offline: boolean): Finding[] {
+async function baseModel(needs: Needs, offline: boolean): Promise<Finding[]> {
   const { family } = needs;
   const name = needs.source ?? "default";
-  if (cachedBase(family, name) !== undefined) return [{ check: "model", status: "ok", message: `${family.title} is in the cache` }];
+  const cached = cachedBase(family, name);
+  if (cached !== undefined) {
+    const damage = await damageOf(family.title, cached, { keep: false });
+    if (damage === undefined) return [{ check: "model", status: "ok", message: `${family.title} is in the cache` }];
+    return [{ check: "model", status: "missing", message: damage.message, ...(damage.hint !== undefined && { fix: damage.hint }) }];
+  }
   const source = family.sources[name];
   if (source?.kind === "package") return [{ check: "model", status: "ok", message: `${family.title} comes with forge` }];
   if (source?.kind === "folder") return [folderFinding(family, source)];

@@ -7,12 +7,12 @@
 import { readFile, writeFile } from "node:fs/promises";
 import type { StageContext, StageDefinition, StageOutcome } from "../engine/stage.ts";
 import type { ExportFigures, ExportMetadata } from "../models/export.ts";
-import type { JsonValue } from "../platform/json.ts";
+import type { JsonObject, JsonValue } from "../platform/json.ts";
 import { ok, type Result } from "../platform/result.ts";
 import type { ExportChoice } from "../recipe/formats.ts";
 import { pythonRuntime } from "../runners/python-env.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
-import { baseSettings, configHash, converterRuntime, familyWords, llamaRuntime, modelSlice, type PipelineContext } from "./context.ts";
+import { baseSettings, configHash, converterRuntime, familyWords, llamaRuntime, modelSlice, type PipelineContext, view } from "./context.ts";
 
 export const VERSION = 3;
 
@@ -32,6 +32,7 @@ export function exportF16Stage(c: PipelineContext): StageDefinition {
       training: { stage: "train", output: "training" },
     },
     outputs: { model: "file", report: "file" },
+    views: { report: view(c, "reports", "export_f16.json") },
     resources: { cpu: 1 },
     async run(context) {
       const { inputs, outputs, scratch, signal, emit, logFile } = context;
@@ -52,6 +53,7 @@ export function exportF16Stage(c: PipelineContext): StageDefinition {
           { scratch, signal, onEvent: emit, logFile },
         ),
         outputs,
+        await mergingOf(context),
       );
     },
   };
@@ -101,6 +103,7 @@ export function quantizeStage(c: PipelineContext, { format, imatrix }: ExportCho
       ...(imatrix ? { imatrix: { stage: "imatrix", output: "matrix" } } : {}),
     },
     outputs: { model: "file", report: "file" },
+    views: { report: view(c, "reports", `export_${format}.json`) },
     resources: { cpu: 1 },
     async run({ inputs, outputs, scratch, signal, emit, logFile }) {
       const { quantizeModel } = await import("../models/export.ts");
@@ -134,6 +137,7 @@ export function exportLoraStage(c: PipelineContext): StageDefinition {
       model: { stage: "export:f16", output: "model" },
     },
     outputs: { model: "file", report: "file" },
+    views: { report: view(c, "reports", "export_lora.json") },
     resources: { cpu: 1 },
     async run(context) {
       const { inputs, outputs, scratch, signal, emit, logFile } = context;
@@ -181,10 +185,17 @@ async function metadataOf(c: PipelineContext, { inputs }: StageContext): Promise
   };
 }
 
-async function reported(made: Result<ExportFigures>, outputs: StageContext["outputs"]): Promise<Result<StageOutcome>> {
+/** What training found that merging changes (`merging_kl` and others, python/forge_steps/merging.py): of an adapter that was trained on a rounded base. */
+async function mergingOf({ inputs }: StageContext): Promise<JsonObject> {
+  const { figures } = JSON.parse(await readFile(inputs.training as string, "utf8")) as { figures: JsonObject };
+  return Object.fromEntries(Object.entries(figures).filter(([name]) => name.startsWith("merging_")));
+}
+
+async function reported(made: Result<ExportFigures>, outputs: StageContext["outputs"], merging: JsonObject = {}): Promise<Result<StageOutcome>> {
   if (!made.ok) return made;
-  await writeFile(outputs.report as string, `${JSON.stringify(made.value, null, 2)}\n`);
-  return ok({ figures: made.value, summary: exportSummary(made.value) });
+  const figures = { ...made.value, ...merging };
+  await writeFile(outputs.report as string, `${JSON.stringify(figures, null, 2)}\n`);
+  return ok({ figures, summary: exportSummary(figures) });
 }
 
 /** `105 MB (4.9 bits a weight), KL 1.2e-2 (2.0e-2 without the matrix), perplexity 1.31 (f16: 1.30), 44 tokens/s`. */
@@ -198,6 +209,8 @@ export function exportSummary(figures: object): string {
   const kl = number("kl");
   const plain = number("kl_without_imatrix");
   if (kl !== undefined) parts.push(`KL ${kl.toExponential(1)}${plain === undefined ? "" : ` (${plain.toExponential(1)} without the matrix)`}`);
+  const merging = number("merging_kl");
+  if (merging !== undefined) parts.push(`KL ${merging.toExponential(1)} of the merged model from the one that was trained in 4 bits`);
   const perplexity = number("perplexity");
   if (perplexity !== undefined) parts.push(`perplexity ${perplexity.toPrecision(4)}`);
   const speed = number("tokens_per_second");

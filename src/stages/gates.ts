@@ -37,7 +37,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   distinct_1: `${COLLAPSE}: ${TEACHER_VARIETY}; it falls with the number of samples, so choose the threshold for that (\`gates.qa.distinct_1\`)`,
   distinct_2: `${COLLAPSE}: ${TEACHER_VARIETY}; it falls with the number of samples, so choose the threshold for that (\`gates.qa.distinct_2\`)`,
   distinct_3: `${COLLAPSE}: ${TEACHER_VARIETY}; it falls with the number of samples, so choose the threshold for that (\`gates.qa.distinct_3\`)`,
-  max_self_similarity: `${COLLAPSE}: ${TEACHER_VARIETY}; or allow more (\`gates.qa.max_self_similarity\`)`,
+  max_self_similarity: `${COLLAPSE}: the report says of which tools (\`self_similarity_by_tool\`); ${TEACHER_VARIETY}, or say things in more ways; or allow more (\`gates.qa.max_self_similarity\`)`,
   max_too_long:
     "the model cannot learn from what it cannot read, and no sample is ever cut: take them out (`forge qa --fix --family NAME`), offer fewer tools, or take a family with a longer window",
   max_shared_frames: `${SAYS_THE_SAME}; or allow some (\`gates.qa.max_shared_frames\`)`,
@@ -58,6 +58,8 @@ const ADVICE: Readonly<Record<string, string>> = {
 
 /** What to do about slots that stayed empty, by the reason that `generate` gives (data/generate.ts); the others speak for themselves. */
 const REMEDY: Readonly<Record<string, string>> = {
+  "the teacher's budget has ended":
+    "raise `data.teacher.budget_usd` (the run's warning says to what): what was paid for is kept, and only the rest is asked for",
   "the teacher found no wording that fits": "the teacher wrote nothing of use for these: read its replies (`forge logs`), or take another model",
   near_heldout: "all that was written for them is nearly a held-out case: raise `data.teacher.temperature`, or lower `evaluation.samples`",
   heldout_value: "all that was written for them has values of held-out cases: raise `data.teacher.temperature`, or lower `evaluation.samples`",

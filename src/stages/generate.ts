@@ -1,10 +1,11 @@
 /**
  * generate: plans the quotas by scenario and tool, lets the teacher write conversations, executes the
- * calls that may be executed, checks every sample, drops and regenerates until the plan is met, and
+ * calls that may be executed, checks every sample, drops and regenerates until the plan is met or the teacher's budget ends, and
  * splits by frame: training samples here, evaluation cases there. Plain questions are answered by the
  * untuned base model itself, so that what it knew stays as it was; a family that knows nothing has sentences for them.
  */
 import { readFile, writeFile } from "node:fs/promises";
+import { flawsInWords } from "../data/teacher/hosted/use.ts";
 import type { Generation, GenerationStatistics, SynthesisPlan } from "../data/types.ts";
 import type { StageContext, StageDefinition } from "../engine/stage.ts";
 import type { Spending } from "../models/hosted/client.ts";
@@ -18,7 +19,7 @@ import { baseSettings, fakedFiles, llamaRuntime, modelSlice, type PipelineContex
 import { kitSettings, openTeacher, readingOf, saySpending, teacherFile, teacherSlice } from "./teacher.ts";
 import { openSession } from "./tool-session.ts";
 
-export const VERSION = 9;
+export const VERSION = 10;
 
 export function generateStage(c: PipelineContext): StageDefinition {
   const { recipe } = c;
@@ -48,6 +49,12 @@ export function generateStage(c: PipelineContext): StageDefinition {
     resources: { cpu: 1 },
     exclusive: toolsInUse(c),
     costFigure: "teacher_usd",
+    // The budget is in no key: what it cut short stands until there is more of it.
+    outdated: ({ cut_at_budget_usd: cut }) => {
+      const { budget_usd: now } = recipe.data.teacher;
+      if (typeof cut !== "number" || (now !== undefined && now <= cut)) return undefined;
+      return `\`data.teacher.budget_usd\` ${cut} → ${now ?? "(not set)"}: it had ended`;
+    },
     async run({ inputs, outputs, scratch, logFile, signal, emit }) {
       const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
       const suits = await suitsFamily(c, toolset, { signal, emit });
@@ -57,9 +64,9 @@ export function generateStage(c: PipelineContext): StageDefinition {
       const open = () => openSession(c, toolset, { signal, emit });
       const made = await makeData(c, { toolset, plan, open, signal, emit, work: { scratch, logFile }, ...(file !== undefined && { file }) });
       if (!made.ok) return made;
-      const { spent } = made.value;
+      const { spent, cut } = made.value;
       const { train, heldout, statistics: counted } = made.value.generation;
-      if (train.length === 0 && plan.train.length > 0) return err(nothingMade(c, counted));
+      if (train.length === 0 && plan.train.length > 0) return err(nothingMade(c, counted, cut));
       const missing = await notMade(c, toolset, counted.short.length);
       const statistics = { ...counted, warnings: [...counted.warnings, ...missing] };
       for (const message of statistics.warnings) emit({ type: "log", level: "warning", message });
@@ -72,23 +79,29 @@ export function generateStage(c: PipelineContext): StageDefinition {
           samples: train.length,
           cases: heldout.length,
           frames: new Set(train.map((s) => s.frame)).size,
+          ...(cut !== undefined && recipe.data.teacher.budget_usd !== undefined && { cut_at_budget_usd: recipe.data.teacher.budget_usd }),
           ...(spent !== undefined && {
             teacher_tokens: spent.input + spent.output,
             ...(spent.usd !== null && { teacher_usd: Number(spent.usd.toFixed(6)) }),
           }),
         },
-        summary: `${train.length} samples, ${heldout.length} evaluation cases`,
+        summary: `${train.length} samples, ${heldout.length} evaluation cases${cut === undefined ? "" : "; the teacher's budget has ended"}`,
       });
     },
   };
 }
 
-/** The failure of data without a single sample. */
-export function nothingMade(c: PipelineContext, { planned, short, warnings }: GenerationStatistics): Failure {
+/** The failure of data without a single sample. @param cut why the teacher was asked no more, if it was not */
+export function nothingMade(c: PipelineContext, { planned, short, warnings, replies, dropped }: GenerationStatistics, cut?: Failure): Failure {
+  const repeated = (dropped.duplicate ?? 0) + (dropped.near_duplicate ?? 0);
+  const useless = flawsInWords({ ...replies, ...(replies !== undefined && repeated > 0 && { "duplicate or nearly": repeated }) });
+  const because = useless === "" ? "" : ` (replies of no use: ${useless})`;
+  if (cut !== undefined) return { ...cut, message: `${cut.message}; none of ${planned} conversations is finished${because}` };
   const hosted = c.recipe.data.teacher.provider.startsWith("openai") ? `what the teacher wrote lies in ${stateFolder(c, "teacher")}; ` : "";
   return {
     code: "data/nothing-made",
-    message: [`none of ${planned} conversations passed the checks: ${short[0]?.reason ?? "no reason is known"}`, ...warnings.slice(1, 6)].join("\n"),
+    // One line: what prints it keeps no other.
+    message: [`none of ${planned} conversations passed the checks: ${short[0]?.reason ?? "no reason is known"}${because}`, ...warnings.slice(1, 6)].join("; "),
     hint: `${hosted}a stronger model, or clearer descriptions of the tools, may help`,
     exit: EXIT.failed,
   };
@@ -137,6 +150,8 @@ export interface DataMade {
   readonly generation: Generation;
   /** What the teacher cost; undefined where nothing can be charged. */
   readonly spent: Spending | undefined;
+  /** Set where the teacher's budget is why something is short. */
+  readonly cut: Failure | undefined;
 }
 
 /** Fills the plan with the recipe's teacher, its tools and its base model. */
@@ -144,8 +159,9 @@ export async function makeData(c: PipelineContext, o: DataWanted): Promise<Resul
   const { toolset, plan, file, plainAnswer, work, signal, emit } = o;
   const { augment } = c.recipe.data;
   const factor = o.factor ?? augment.factor;
-  const [{ generate }, { openBase }, { holdsConversations }, { createRenderer }] = await Promise.all([
+  const [{ generate }, { budgetToGoOn, isCut, sayCut }, { openBase }, { holdsConversations }, { createRenderer }] = await Promise.all([
     import("../data/generate.ts"),
+    import("./teacher-budget.ts"),
     import("./base-model.ts"),
     import("../models/fit.ts"),
     import("../models/render.ts"),
@@ -182,6 +198,7 @@ export async function makeData(c: PipelineContext, o: DataWanted): Promise<Resul
       ...(plainAnswer === undefined && { fits: holdsConversations(createRenderer(c.family), toolset.tools, c.family.context_tokens, countTokens) }),
       augment: factor,
       reword: augment.by !== "builtin",
+      ...(augment.languages !== undefined && { languages: augment.languages }),
       callsPerServer: c.recipe.data.calls_per_server,
       session,
       answerPlain: base?.value.answerPlain ?? fixed ?? (async (questions: string[]) => ok(questions.map(() => ""))),
@@ -190,11 +207,17 @@ export async function makeData(c: PipelineContext, o: DataWanted): Promise<Resul
     };
     const made = await generate(input, writer.value.teacher);
     const spent = writer.value.spending();
-    if (spent !== undefined) emit({ type: "log", level: "info", message: saySpending(spent) });
+    if (spent !== undefined) emit({ type: "log", level: "info", message: saySpending(spent, writer.value.teacher?.replies?.()) });
     if (!made.ok) return made;
     const { refused, statistics } = made.value;
-    const warnings = [...statistics.warnings, ...(writer.value.sayRefused?.(refused) ?? [])];
-    return ok({ generation: { ...made.value, statistics: { ...statistics, warnings } }, spent });
+    const ended = isCut(statistics) ? writer.value.ended?.() : undefined;
+    const { budget_usd: limit } = c.recipe.data.teacher;
+    const toGoOn =
+      ended === undefined || spent === undefined || limit === undefined
+        ? []
+        : [sayCut(statistics, ended, limit, budgetToGoOn(c.recipe, plan, statistics, spent, ended))];
+    const warnings = [...toGoOn, ...statistics.warnings, ...(writer.value.sayRefused?.(refused) ?? [])];
+    return ok({ generation: { ...made.value, statistics: { ...statistics, warnings } }, spent, cut: ended?.failure });
   } finally {
     await session.close();
     if (base?.ok) await base.value.close();

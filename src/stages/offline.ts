@@ -3,6 +3,7 @@ import { planRun } from "../engine/plan.ts";
 import { cachedBase } from "../models/base.ts";
 import { offlineFailure } from "../platform/offline.ts";
 import type { Failure } from "../platform/result.ts";
+import { backendIsReady, backendSize } from "../runners/backend-env.ts";
 import { detectAccelerator } from "../runners/python/accelerator.ts";
 import { SIZE_IN_WORDS } from "../runners/python/build.ts";
 import { pythonIsReady } from "../runners/python-env.ts";
@@ -18,7 +19,7 @@ export async function missingOffline(pipeline: Pipeline, until?: string): Promis
   const plan = await planRun({ nodes: pipeline.nodes, projectRoot: pipeline.projectRoot, lockfile: pipeline.lockfile, variant: pipeline.variant, until });
   if (!plan.ok) return [plan.error];
   const running = plan.value.nodes.filter((n) => n.status !== "cached" && pipeline.given?.has(n.id) !== true).map((n) => n.id);
-  const { family, sourceName, source, recipe, loaded } = pipeline.context;
+  const { family, sourceName, source, recipe, loaded, backend } = pipeline.context;
   const missing: Failure[] = [];
   if (running.some((id) => WITH_BASE.test(id)) && source.kind !== "package" && source.kind !== "folder" && cachedBase(family, sourceName) === undefined) {
     const size = source.kind === "wheel" ? ` (${Math.round(source.bytes / 1e6)} MB)` : "";
@@ -26,6 +27,8 @@ export async function missingOffline(pipeline: Pipeline, until?: string): Promis
   }
   if (running.some((id) => WITH_PYTHON.test(id)) && !pythonIsReady())
     missing.push(offlineFailure(`forge's own Python environment (${SIZE_IN_WORDS[detectAccelerator()]}) is not made yet`));
+  if (running.includes("train") && backend !== "transformers" && !backendIsReady(backend))
+    missing.push(offlineFailure(`the environment of the backend ${backend} (${backendSize(backend)}) is not made yet`));
   if (running.some((id) => WITH_TOOLS.test(id)))
     for (const [i, tool] of recipe.tools.entries())
       if (tool.mcp?.url !== undefined && !LOOPBACK.test(tool.mcp.url))

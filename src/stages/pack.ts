@@ -19,7 +19,7 @@ import { evaluationInputs } from "./evaluation-inputs.ts";
 import { gateFigures } from "./figures.ts";
 import { gate, gateId } from "./gates.ts";
 
-export const VERSION = 3;
+export const VERSION = 4;
 
 /** What the adapter alone is called in the graph. */
 const LORA = "lora";
@@ -42,6 +42,7 @@ export function packStage(c: PipelineContext, formats: readonly string[], lora =
   const perFormat: Record<string, InputRef> = {};
   for (const format of formats) {
     perFormat[`model_${format}`] = { stage: `export:${format}`, output: "model" };
+    perFormat[`export_${format}`] = { stage: `export:${format}`, output: "report" };
     perFormat[`records_${format}`] = { stage: `validate:${format}`, output: recipe.gates.decoding === "constrained" ? "constrained" : "records" };
     perFormat[`validation_${format}`] = { stage: `validate:${format}`, output: "report" };
     if (measured) perFormat[`benchmark_${format}`] = { stage: `benchmark:${format}`, output: "report" };
@@ -99,16 +100,19 @@ export function packStage(c: PipelineContext, formats: readonly string[], lora =
       const reached = constrained ? (validation.constrained ?? {}) : validation.figures;
       const rate = (name: string): number | null => reached[name]?.value ?? null;
       const cases = parseJsonLines<EvaluationCase>(await text("heldout"));
+      const renderer = createRenderer(c.family);
       const packed = await packBundle({
         outputDir: outputs.bundle as string,
         name: recipe.name,
         createdAt: recordedAt,
-        models: formats.map((format) => ({ format, path: inputs[`model_${format}`] as string })),
+        models: await Promise.all(
+          formats.map(async (format) => ({ format, path: inputs[`model_${format}`] as string, measured: exportMeasures(await json(`export_${format}`)) })),
+        ),
         ...(inputs.adapter === undefined ? {} : { adapter: inputs.adapter }),
         toolset,
         sources: recipe.statedTools,
         family: c.family,
-        renderer: createRenderer(c.family),
+        renderer,
         licensePath: base.value.licensePath,
         contextLength: contextLength(training.figures.longest_tokens ?? 0, c.family.context_tokens),
         baseModel: {
@@ -148,7 +152,7 @@ export function packStage(c: PipelineContext, formats: readonly string[], lora =
         cases,
         records: await provable(cases, await Promise.all(formats.map(async (f) => parseJsonLines<LoopRecord>(await text(`records_${f}`))))),
         decoding: recipe.gates.decoding,
-        grammar: constrained ? toolCallGrammar(toolset) : undefined,
+        grammar: constrained ? toolCallGrammar(toolset, renderer.spacing) : undefined,
         unproven: reasons.length > 0 ? { reasons } : undefined,
         measuredHere: [validation, ...(benchmark === undefined ? [] : [benchmark])].every(saysItsModel),
       });
@@ -160,6 +164,13 @@ export function packStage(c: PipelineContext, formats: readonly string[], lora =
       });
     },
   };
+}
+
+/** What of an export's report says how good the file is; what time or the machine decides is left out, and so is what is no finite number. */
+function exportMeasures(report: JsonObject): Record<string, number> {
+  const said = Object.entries(report).flatMap(([name, value]) => (typeof value === "number" && Number.isFinite(value) ? [[name, value] as const] : []));
+  const names = ["bits_per_weight", "kl", "perplexity", "perplexity_reference"];
+  return Object.fromEntries(said.filter(([name]) => names.includes(name)));
 }
 
 /**

@@ -6,6 +6,7 @@
  */
 import { dirname, join, resolve } from "node:path";
 import type { NodeDefinition } from "../engine/stage.ts";
+import { backendOf } from "../models/backend.ts";
 import { getSource } from "../models/family.ts";
 import { familyOfModel } from "../models/family-file.ts";
 import { headStartOf, trainingOf } from "../models/head-start.ts";
@@ -77,6 +78,7 @@ export function buildPipeline(loaded: LoadedRecipe, options: PipelineOptions = {
     sourceName,
     headStart,
     hyperparameters,
+    backend: backendOf(family.value, recipe.train),
     unproven: options.unproven === true,
     verifyExports: options.verifyExports !== false,
     trainedHere: options.trainedHere !== false,

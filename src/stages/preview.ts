@@ -47,8 +47,8 @@ export async function previewData(c: PipelineContext, n: number, o: Pick<StageCo
     ...o,
   }).finally(() => session.close());
   if (!made.ok) return made;
-  const { generation, spent } = made.value;
-  if (generation.train.length === 0 && plan.train.length > 0) return err(nothingMade(c, generation.statistics));
+  const { generation, spent, cut } = made.value;
+  if (generation.train.length === 0 && plan.train.length > 0) return err(nothingMade(c, generation.statistics, cut));
   const shown = plan.train.length;
   const wholeUsd = spent === undefined || spent.usd === null || shown === 0 ? null : (spent.usd / shown) * (written.length + whole.evaluation.length);
   return ok({ samples: generation.train, short: generation.statistics.short, written: written.length + whole.evaluation.length, spent, wholeUsd });

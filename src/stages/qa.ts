@@ -16,7 +16,7 @@ import type { Toolset } from "../schemas/generated/toolset.ts";
 import { baseSettings, llamaRuntime, modelSlice, type PipelineContext, sampleSource, view } from "./context.ts";
 import type { LengthSetup } from "./lengths.ts";
 
-export const VERSION = 7;
+export const VERSION = 8;
 
 /** The forms of the report, each an output of the stage. */
 export const QA_OUTPUTS = { report: "file", markdown: "file", csv: "file", html: "file" } as const;

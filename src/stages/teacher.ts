@@ -3,10 +3,11 @@
  * a recipe of a stranger's cannot have it sent to an address of theirs; FORGE_TEACHER_API_KEY for any other server.
  */
 import { join, resolve } from "node:path";
+import { flawsInWords } from "../data/teacher/hosted/use.ts";
 import type { Teacher } from "../data/teacher/teacher.ts";
 import type { RefusedConversation, SynthesisPlan } from "../data/types.ts";
 import type { StageContext } from "../engine/stage.ts";
-import type { HostedModel, Spending } from "../models/hosted/client.ts";
+import type { Ended, HostedModel, Spending } from "../models/hosted/client.ts";
 import { EXIT } from "../platform/exit.ts";
 import type { JsonValue } from "../platform/json.ts";
 import { isOffline, offlineFailure } from "../platform/offline.ts";
@@ -57,6 +58,8 @@ export interface OpenTeacher {
   readonly teacher: Teacher | undefined;
   /** What it cost so far; undefined where nothing can be charged. */
   spending(): Spending | undefined;
+  /** What its budget had no room for, if anything. */
+  ended?(): Ended | undefined;
   /** What is to be said of somebody's own conversations that were refused. */
   sayRefused?(refused: readonly RefusedConversation[]): string[];
 }
@@ -125,7 +128,7 @@ export async function openTeacher(c: PipelineContext, o: TeacherContext): Promis
   });
   const teacher = hostedTeacher(`${said.provider}/${model}`, toolset, c.recipe.seed, hosted, c.family.thinking !== null);
   const reworded = o.work !== undefined && usesKit(c.recipe) ? await byKit(c, { ...o, work: o.work }, teacher, hosted, model) : ok(teacher);
-  return reworded.ok ? ok({ teacher: reworded.value, spending: () => hosted.spending() }) : reworded;
+  return reworded.ok ? ok({ teacher: reworded.value, spending: () => hosted.spending(), ended: () => hosted.ended }) : reworded;
 }
 
 /** The teacher with synthetic-data-kit for its variations. Its environment is made first: before anything is paid for. */
@@ -144,17 +147,22 @@ async function byKit(
   return ok(rewordedByKit(teacher, seed, `synthetic-data-kit ${kitVersion()}`, (entries) => rewordByKit(entries, o)));
 }
 
-/** For people: "1,240 replies of the teacher, 140 of them paid for before, $0.7412 now, $0.8300 in all". */
-export function saySpending({ requests, kept, cutOff, usd, now, cutOffUsd }: Spending): string {
+/**
+ * For people: "1,240 replies of the teacher, 140 of them paid for before, $0.7412 now, $0.8300 in all; of no use: 31 refused, 4 no fit".
+ * @param replies what the teacher has made of them (Teacher.replies); without it only those without a text are known to be of no use
+ */
+export function saySpending({ requests, kept, cutOff, usd, now, cutOffUsd, flaws }: Spending, replies: Readonly<Record<string, number>> = flaws): string {
+  const useless = flawsInWords(replies);
   const n = (x: number) => x.toLocaleString("en-US");
   const dollars = (x: number) => `$${x.toFixed(4)}`;
-  return [
+  const said = [
     `${n(requests)} replies of the teacher`,
     ...(kept > 0 ? [`${n(kept)} of them paid for before`] : []),
     ...(kept > 0 && now !== null ? [`${dollars(now)} now`] : []),
     ...(usd !== null ? [`${dollars(usd)} in all`] : []),
     ...(cutOff > 0 && cutOffUsd !== null ? [`and ${dollars(cutOffUsd)} at worst for ${n(cutOff)} that were cut off`] : []),
   ].join(", ");
+  return useless === "" ? said : `${said}; of no use: ${useless}`;
 }
 
 const NO_THOUGHTS =

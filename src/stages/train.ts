@@ -6,6 +6,7 @@
 import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { StageDefinition } from "../engine/stage.ts";
+import { backendSettings } from "../models/backend.ts";
 import { trainingOf } from "../models/head-start.ts";
 import { forSamples } from "../models/hyperparameters.ts";
 import { bytesAfterTraining } from "../models/memory.ts";
@@ -15,7 +16,7 @@ import { type JsonObject, parseJsonLines, toJsonLines } from "../platform/json.t
 import { err, ok, type Result } from "../platform/result.ts";
 import { decisive } from "../recipe/train-keys.ts";
 import type { Train } from "../recipe/types.ts";
-import { pythonRuntime } from "../runners/python-env.ts";
+import { backendRuntime, ensureBackend } from "../runners/backend-env.ts";
 import type { Sample } from "../schemas/generated/sample.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { baseSettings, modelWords, type PipelineContext, sampleSource, view } from "./context.ts";
@@ -23,7 +24,7 @@ import { baseSettings, modelWords, type PipelineContext, sampleSource, view } fr
 export const VERSION = 7;
 
 export function trainStage(c: PipelineContext): StageDefinition {
-  const { headStart } = c;
+  const { headStart, backend } = c;
   const { train } = c.recipe;
   const { examples: examplePlan } = trainingOf(c.family, headStart);
   return {
@@ -34,12 +35,13 @@ export function trainStage(c: PipelineContext): StageDefinition {
     recipe: { seed: c.recipe.seed, profile: c.recipe.profile, train: { ...decisive(train) }, model: modelWords(c) },
     settings: {
       ...baseSettings(c),
+      ...backendSettings(backend),
       ...(headStart === undefined ? {} : { head_start: headStart.digest }),
       hyperparameters: { ...c.hyperparameters.values },
       ...(c.hyperparameters.samplesSeen === undefined ? {} : { samples_seen: c.hyperparameters.samplesSeen }),
       examples: { ...examplePlan },
     },
-    runtime: pythonRuntime(),
+    runtime: backendRuntime(backend),
     inputs: { toolset: { stage: "inspect", output: "toolset" }, train: sampleSource(c) },
     after: ["gate:qa"],
     outputs: { adapter: "folder", rows: "file", training: "file" },
@@ -104,6 +106,7 @@ export function trainStage(c: PipelineContext): StageDefinition {
           base: { gguf: base.value.ggufPath, sha256: base.value.digest },
           ...(headStart === undefined ? {} : { head_start: { adapter: headStart.adapter, sha256: headStart.digest } }),
           family: c.family.name,
+          ...backendSettings(backend),
           ...(c.family.thinking === null ? {} : { thinking: { ...c.family.thinking } }),
           rows,
           hyper: { ...hyper },
@@ -119,13 +122,16 @@ export function trainStage(c: PipelineContext): StageDefinition {
                   ...(train.early_stopping_patience === undefined ? {} : { patience: train.early_stopping_patience }),
                 },
               }),
+          ...(train.gpus === undefined ? {} : { gpus: train.gpus }),
+          ...(train.processes === undefined ? {} : { processes: train.processes }),
           ...(train.save_steps === undefined ? {} : { checkpoint_steps: train.save_steps }),
           ...(train.save_total_limit === undefined ? {} : { checkpoints_kept: train.save_total_limit }),
           gradient_checkpointing: { true: "on", false: "off", auto: "auto" }[String(train.gradient_checkpointing ?? "auto")] ?? "auto",
           curve,
           later_bytes: bytesAfterTraining(c.family, c.recipe.exports.length),
         },
-        { scratch, logFile, signal, onEvent: emit },
+        // In 4 bits: what a layer writes out and frees lies between what stays, and kept it takes more than the bits save (docs/measurements.md).
+        { scratch, logFile, signal, onEvent: emit, python: (o) => ensureBackend(backend, o), keepsMemory: backend !== "qlora" },
       );
       await tracking.end(result.ok);
       if (!result.ok) return result;

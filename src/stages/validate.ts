@@ -13,7 +13,7 @@ import { evaluationInputs } from "./evaluation-inputs.ts";
 import { gateFigures } from "./figures.ts";
 import { openSession } from "./tool-session.ts";
 
-export const VERSION = 7;
+export const VERSION = 8;
 
 export function validateStage(c: PipelineContext, format: string): StageDefinition {
   const held = c.recipe.gates.decoding === "constrained";

@@ -5,10 +5,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { goText, modelfile } from "../../src/bundle/modelfile.ts";
 import { measureTurns, renderTurns } from "../../src/bundle/turns.ts";
-import { SYSTEM_PROMPT } from "../../src/models/prompt.ts";
+import { type CallSpacing, SYSTEM_PROMPT, spacedJson } from "../../src/models/prompt.ts";
 import { createRenderer } from "../../src/models/render.ts";
+import type { JsonValue } from "../../src/platform/json.ts";
 import type { Message } from "../../src/schemas/generated/sample.ts";
 import type { Toolset } from "../../src/tools/types.ts";
+import { officialRenderer } from "../models/official-rig.ts";
 import { temporaryFolder } from "../tools/rig.ts";
 import { CONVERSATIONS, hostileToolset, smollm2, weatherToolset } from "./support/toolsets.ts";
 
@@ -121,6 +123,7 @@ describe("the turns", () => {
 
 describe.each([
   ["chatml.jinja", "<|im_end|>"],
+  ["qwen2.5.jinja", "<|im_end|>"],
   ["qwen3.jinja", "<|im_end|>"],
   ["qwen3-thinking.jinja", "<|im_end|>"],
   ["deepseek-r1.jinja", "<｜end▁of▁sentence｜>"],
@@ -128,6 +131,7 @@ describe.each([
   ["gemma-3.jinja", "<end_of_turn>"],
   ["glm-4.jinja", "<|endoftext|>"],
   ["llama-3.jinja", "<|eot_id|>"],
+  ["llama-3.1.jinja", "<|eot_id|>"],
   ["mistral.jinja", "</s>"],
   ["mistral-v7.jinja", "</s>"],
   ["phi-4.jinja", "<|im_end|>"],
@@ -185,6 +189,66 @@ describe.each([
       const commands = readModelfile(modelfile({ name: "x", modelFile: "model.gguf", turns, contextLength: 2048, stopTokens: [end], notes: [] }));
       const all = [...quiet, ...strange];
       expect(goRender(commands.get("TEMPLATE")?.[0] ?? "", all)).toEqual(all.map((messages) => other.prompt(messages, tools)));
+    },
+    120_000,
+  );
+});
+
+/** What Ollama would be given: arguments as the template spaces them. */
+const spaced = (messages: readonly Message[], spacing: CallSpacing): Message[] =>
+  messages.map((m) =>
+    m.role !== "assistant" || m.tool_calls === undefined
+      ? m
+      : ({
+          ...m,
+          tool_calls: m.tool_calls.map((c) => ({
+            ...c,
+            function: { name: c.function.name, arguments: spacedJson(JSON.parse(c.function.arguments) as JsonValue, spacing) },
+          })),
+        } as Message),
+  );
+
+describe.each(["hermes.jinja", "day.jinja", "thinking.jinja"])("of a model's own chat template, in the style of %s", (name) => {
+  const own = officialRenderer(name);
+  const call = { id: "c", type: "function" as const, function: { name: "get_weather", arguments: '{"location":"Oslo","days":[1,2]}' } };
+  const more: readonly (readonly Message[])[] = [
+    [{ role: "user", content: "No words of the system's." }],
+    [
+      { role: "user", content: "Oslo?" },
+      { role: "assistant", content: "I look.", reasoning_content: "first", tool_calls: [call, call] },
+      { role: "tool", content: "3", tool_call_id: "c" },
+      { role: "tool", content: "4", tool_call_id: "c" },
+    ],
+    [
+      { role: "system", content: "Be brief." },
+      { role: "user", content: "Oslo?" },
+      { role: "assistant", content: null, reasoning_content: "gone", tool_calls: [call] },
+      { role: "tool", content: "3", tool_call_id: "c" },
+      { role: "assistant", content: "Three.", reasoning_content: "gone, too" },
+      { role: "user", content: "And Bergen?" },
+      { role: "assistant", content: null, reasoning_content: "kept", tool_calls: [call] },
+      { role: "tool", content: "4", tool_call_id: "c" },
+    ],
+  ];
+  const all = [...CONVERSATIONS.filter((messages) => !JSON.stringify(messages).includes("<")), ...more].filter(
+    (messages) => messages.at(-1)?.role !== "assistant",
+  );
+
+  it("the turns render every conversation as the renderer does", async () => {
+    const { tools } = await weatherToolset();
+    const turns = measureTurns(own, tools, SYSTEM_PROMPT);
+    expect(turns.call[0]).toBe(own.spacing === "python" ? '<tool_call>\n{"name": "' : '<tool_call>\n{"name":"');
+    for (const messages of all) expect(renderTurns(turns, spaced(messages, own.spacing))).toBe(own.prompt(messages, tools));
+  });
+
+  it.skipIf(!hasGo)(
+    "renders in Go as the renderer does, byte for byte",
+    async () => {
+      const { tools } = await weatherToolset();
+      const turns = measureTurns(own, tools, SYSTEM_PROMPT);
+      const commands = readModelfile(modelfile({ name: "x", modelFile: "model.gguf", turns, contextLength: 2048, stopTokens: ["<|im_end|>"], notes: [] }));
+      const given = all.map((messages) => spaced(messages, own.spacing));
+      expect(goRender(commands.get("TEMPLATE")?.[0] ?? "", given)).toEqual(all.map((messages) => own.prompt(messages, tools)));
     },
     120_000,
   );

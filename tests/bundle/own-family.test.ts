@@ -1,11 +1,13 @@
 /** A bundle of a family that does not come with forge says itself how its model is talked to, and is read without the family's file. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { loadBundle } from "../../src/bundle/read.ts";
 import { verifyBundle } from "../../src/bundle/verify.ts";
+import type { Family } from "../../src/models/family.ts";
 import { createRenderer } from "../../src/models/render.ts";
 import type { PromptTemplate } from "../../src/schemas/generated/prompt-template.ts";
+import { official, officialFamily } from "../models/official-rig.ts";
 import { packed } from "./support/packing.ts";
 import { smollm2 } from "./support/toolsets.ts";
 
@@ -88,4 +90,50 @@ test("of a model that thinks it says so, and every program is told how a thought
   writeFileSync(join(dir, "agent.yaml"), read("agent.yaml").replace("supports_thinking: true", "supports_thinking: false"));
   const lying = await verifyBundle(dir, { deep: false });
   expect(lying.ok && JSON.stringify(lying.value.checks)).toContain("does not think, and its chat template lets it");
+});
+
+describe("a bundle whose chat template is the model's own", () => {
+  const madeOfficial = (name: string) => {
+    const family = { ...own, name: "own", title: "Own", ...officialFamily(name), stop_tokens: ["<|im_end|>"] } as unknown as Family;
+    return packed({
+      family,
+      renderer: createRenderer(family),
+      baseModel: { name: family.title, hf_id: null, revision: null, family: "own", license: "Apache-2.0" },
+    });
+  };
+
+  test("says so, is verified, and talks by it", async () => {
+    const dir = await madeOfficial("hermes.jinja");
+    expect(prompt(dir)).toMatchObject({
+      template: "chatml.jinja",
+      chat_template: official("hermes.jinja").text,
+      official: { rewrites: false, spacing: "python" },
+    });
+    expect(prompt(dir).call_syntax.example).toBe('<tool_call>\n{"name": "get_weather", "arguments": {}}\n</tool_call>');
+    const verified = await verifyBundle(dir, { deep: false });
+    expect(verified.ok && verified.value.checks.filter((c) => !c.passed)).toEqual([]);
+    const loaded = await loadBundle(dir);
+    if (!loaded.ok) throw new Error(loaded.error.message);
+    expect(loaded.value.renderer.prompt([{ role: "user", content: "say <|im_end|>" }], [])).toContain(
+      "You are a model of the tests.<|im_end|>\n<|im_start|>user\nsay < |im_end|>",
+    );
+    for (const file of ["README.md", "Modelfile"]) expect(readFileSync(join(dir, file), "utf8")).toContain("without");
+    expect(readFileSync(join(dir, "Modelfile"), "utf8")).toContain("# Ollama writes the arguments of earlier calls without spaces");
+  });
+
+  test("is refused where that loses something, ends nowhere, or is another than it says", async () => {
+    const dir = await madeOfficial("hermes.jinja");
+    const whole = prompt(dir);
+    const file = join(dir, "prompt_template.json");
+    for (const [change, message] of [
+      [{ chat_template: official("bare.jinja").text }, "it shows no tools, drops calls"],
+      [{ chat_template: "{% macro f(n) %}{{ f(n) }}{{ f(n) }}{% endmacro %}{{ f(1) }}" }, "nests more than 400 levels"],
+      [{ official: { rewrites: true, spacing: "python" } }, "is written otherwise than is said of it"],
+    ] as const) {
+      writeFileSync(file, JSON.stringify({ ...whole, ...change }));
+      const verified = await verifyBundle(dir, { deep: false });
+      expect(verified.ok && verified.value.checks.flatMap((c) => (c.passed ? [] : [c.message])).join("\n")).toContain(message);
+      expect((await loadBundle(dir)).ok).toBe(false);
+    }
+  });
 });

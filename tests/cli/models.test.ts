@@ -24,7 +24,10 @@ test("a broken file is shown as broken, and the others as ever", async () => {
   writeFileSync(join(dir, "models", "broken.json"), "{");
   const list = await rig.run(dir, ["models", "list"]);
   expect(list.code).toBe(0);
-  expect(list.out).toMatch(/^models\/own\.json /m);
+  expect(list.out).toMatch(/^models\/own\.json .* ours /m);
+  expect(list.out).toMatch(
+    /^Templates:\n {2}nano .*\n {2}smollm2 +its own template shows no tools, drops calls; .*\n {2}models\/own\.json +its own template /m,
+  );
   expect(list.out).toMatch(/^models\/broken\.json +broken /m);
   expect(list.err).toContain("models/broken.json is not JSON");
   expect(list.out).toMatch(/^Others, after `forge models add OWNER\/NAME`:\n {2}deepseek-r1 +deepseek-ai\/DeepSeek-R1-Distill-Llama-8B$/m);

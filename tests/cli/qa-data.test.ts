@@ -84,7 +84,7 @@ describe("cases that the data nearly has", () => {
   });
 });
 
-test("limits against collapse are flags; how alike neighbours are is judged of many only", async () => {
+test("limits against collapse are flags; how alike requests are is judged of many only, whatever their order", async () => {
   world.write("d.jsonl", lines(...PLACES.map((place) => line(ask(place), { location: place }))));
   const few = await forge("qa", "--data", "d.jsonl", ...FEW, "--distinct-2", "0.9");
   expect(few.code).toBe(3);
@@ -94,8 +94,22 @@ test("limits against collapse are flags; how alike neighbours are is judged of m
   world.write("d.jsonl", lines(...many.map((place) => line(ask(place), { location: place }))));
   const alike = await forge("qa", "--data", "d.jsonl", ...FEW);
   expect(alike.code).toBe(3);
-  expect(alike.out).toMatch(/max_self_similarity 0\.\d+ > 0\.5/);
-  expect((await forge("qa", "--data", "d.jsonl", ...FEW, "--max-self-similarity", "0.9")).code).toBe(0);
+  expect(alike.out).toContain("max_self_similarity 1.000 > 0.85");
+  expect((await forge("qa", "--data", "d.jsonl", ...FEW, "--max-self-similarity", "1")).code).toBe(0);
+  const other = (place: string): string => `Will I need an umbrella over at ${place} tomorrow?`;
+  world.write("d.jsonl", lines(...many.map((place, i) => line(i % 2 === 0 ? ask(place) : other(place), { location: place }))));
+  const turns = await forge("qa", "--data", "d.jsonl", ...FEW);
+  expect(turns.code).toBe(3);
+  expect(turns.out).toMatch(/max_self_similarity (?:1\.000|0\.9\d+) > 0\.85/);
+});
+
+test("--fix says which fields of a line our form has no place for", async () => {
+  const whole = JSON.parse(line(ask("Oslo"), { location: "Oslo" })) as object;
+  const more = { ...whole, tools: [{ type: "function", function: { name: "get_weather" } }], parallel_tool_calls: false, rating: 4 };
+  world.write("d.jsonl", lines(line(ask("Bergen"), { location: "Bergen" }), JSON.stringify(more)));
+  const ended = await forge("qa", "--data", "d.jsonl", "--fix", ...FEW);
+  expect(ended.out + ended.err).toContain("our form has no place for other fields (`tools`, `parallel_tool_calls`, `rating`): left out of line 2");
+  expect((await forge("qa", "--data", "d.jsonl", ...FEW)).err).not.toContain("no place");
 });
 
 test("nothing that is left is refused in words of its own", async () => {

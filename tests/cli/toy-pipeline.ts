@@ -78,7 +78,15 @@ export function buildPipeline(loaded: LoadedRecipe, options: { unproven?: boolea
   const lockfile = join(dirname(loaded.file), `${basename(loaded.file).replace(/\.[^.]+$/, "")}.lock`);
   // As the real one does.
   const chosen = options.unproven === true ? nodes.filter((n) => n.kind !== "gate").map((n) => ({ ...n, after: [] })) : nodes;
-  return ok({ nodes: chosen, lockfile, projectRoot: loaded.projectRoot, name: recipe.name, variant: loaded.variant, bundle, context: {} });
+  return ok({
+    nodes: chosen,
+    lockfile,
+    projectRoot: loaded.projectRoot,
+    name: recipe.name,
+    variant: loaded.variant,
+    bundle,
+    context: { loaded, recipe, backend: "transformers" },
+  });
 }
 
 async function train({ outputs, scratch, signal, emit }: StageContext): Promise<string | undefined> {

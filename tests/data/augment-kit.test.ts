@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { type Kit, rewordedByKit } from "../../src/data/augment-kit.ts";
 import { readCalls } from "../../src/data/checks/check.ts";
-import { generate } from "../../src/data/generate.ts";
+import { BUDGET_ENDED, generate } from "../../src/data/generate.ts";
 import { planSynthesis } from "../../src/data/plan.ts";
 import { hostedTeacher } from "../../src/data/teacher/hosted/index.ts";
 import type { Generation, Sample } from "../../src/data/types.ts";
@@ -103,9 +103,20 @@ describe("what synthetic-data-kit rewords", () => {
   });
 
   it("ends generation where the kit fails", async () => {
-    const failure = { code: "teacher/budget", message: "spent", exit: 1 } as const;
+    const failure = { code: "teacher/key", message: "refused", exit: 6 } as const;
     const teacher = rewordedByKit(hostedTeacher("h/m", weatherSet, 7, host), 7, "k", async () => err(failure));
     const r = await generate({ toolset: weatherSet, plan: planOf(60), seed: 7, session: null, answerPlain, augment: 5, reword: true }, teacher);
     expect(r).toEqual(err(failure));
+  });
+
+  it("is left out where the budget ends, and what the teacher wrote is there", async () => {
+    const failure = { code: "teacher/budget", message: "spent", exit: 1 } as const;
+    const teacher = rewordedByKit(hostedTeacher("h/m", weatherSet, 7, host), 7, "k", async () => err(failure));
+    const r = await generate({ toolset: weatherSet, plan: planOf(60), seed: 7, session: null, answerPlain, augment: 5, reword: true }, teacher);
+    if (!r.ok) throw new Error(r.error.message);
+    expect(r.value.train.length).toBeGreaterThan(10);
+    expect(varied(r.value.train)).toEqual([]);
+    expect(new Set(r.value.statistics.short.map((s) => s.reason))).toEqual(new Set([BUDGET_ENDED]));
+    expect(r.value.train.length + r.value.statistics.short.length).toBe(planOf(60).train.length);
   });
 });

@@ -64,7 +64,7 @@ async function measured(some: readonly Buffer[], o: { readonly mostInMemory?: nu
   const first = (of: readonly number[]) => of.map((line) => ({ line, message: "" }));
   const head: Omit<ShardHead, "record"> = {
     version: 1,
-    measured_by: 1,
+    measured_by: 2,
     toolset: "t",
     cases: "c",
     thinking: null,

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { Ledger } from "../../src/models/hosted/ledger.ts";
 import { goodTeacher, type OpenAiServer, openAiServer } from "../models/openai-server.ts";
 import { World } from "./support/forge.ts";
 
@@ -174,11 +175,91 @@ it("takes conversations from a file, and makes the data anew when it is edited",
   expect(empty.err + empty.out).toContain("seeds.jsonl holds no conversation: line 1 is not JSON");
 });
 
-it("stops before the budget is passed", async () => {
+it("makes the data that the budget pays for, has the gate say what is short, and goes on with a larger one", async () => {
   server = await openAiServer();
-  world.write("forge.yaml", served(server.url, ", price_usd: { input: 10, output: 10 }, budget_usd: 0.2"));
+  const priced = (budget: number, samples = 40) => served(server?.url as string, `, price_usd: { input: 10, output: 10 }, budget_usd: ${budget}`, samples);
+  world.write("forge.yaml", priced(0.4));
+  const run = await world.run(["qa"]);
+  expect(run.code, run.err + run.out).toBe(3);
+  const paid = server.asked.length;
+  expect(paid * 0.011).toBeLessThanOrEqual(0.4);
+  const said = run.err + run.out;
+  expect(said).toMatch(
+    /budget has ended \(\$0\.\d+ paid\): \d+ of \d+ conversations are not there. To go on, raise `data.teacher.budget_usd` from 0.4 to about \d/,
+  );
+  // The gate: what is short by scenario and tool, why, and what to do.
+  expect(said).toMatch(/plan_met/);
+  expect(said).toMatch(/standard get_\w+ \d+ of \d+ \(the teacher's budget has ended\)/);
+  expect(said).toMatch(/raise `data.teacher.budget_usd` \(the run's warning says to what\): what was paid for is kept/);
+  const lines = () => readFileSync(join(world.project, ".mcp-forge/data/train.jsonl"), "utf8").trim().split("\n");
+  const cut = lines();
+  expect(cut.length).toBeGreaterThan(5);
+  const report = JSON.parse(readFileSync(join(world.project, ".mcp-forge/reports/qc_report.json"), "utf8")) as { plan: { planned: number; made: number } };
+  expect(report.plan.made).toBe(cut.length);
+  expect(report.plan.planned).toBeGreaterThan(cut.length);
+
+  // It stands as long as the budget does.
+  expect((await world.run(["qa"])).code).toBe(3);
+  expect(server.asked).toHaveLength(paid);
+  const needed = Number(/to about (\d+(?:\.\d+)?)/.exec(said)?.[1]);
+  world.write("forge.yaml", priced(needed));
+  const plan = await world.run(["plan"]);
+  expect(plan.code).toBe(2);
+  expect(plan.out).toContain(`\`data.teacher.budget_usd\` 0.4 → ${needed}: it had ended`);
+  const whole = await world.run(["generate"]);
+  expect(whole.code, whole.err + whole.out).toBe(0);
+  expect(whole.err + whole.out).not.toContain("budget has ended");
+  expect(lines().length).toBeGreaterThanOrEqual(40);
+  // What was there is there still, and nothing was paid for twice.
+  expect(cut.filter((line) => !lines().includes(line))).toEqual([]);
+  const words = server.asked.map((a) => JSON.stringify(a.messages));
+  expect(new Set(words).size).toBe(words.length);
+  expect(server.asked.length * 0.011).toBeLessThanOrEqual(needed);
+  // A whole one stands under any budget.
+  world.write("forge.yaml", priced(0.1));
+  expect((await world.run(["plan", "--until", "generate"])).code).toBe(0);
+});
+
+it("is an error where the budget pays for nothing, with what it would take", async () => {
+  server = await openAiServer();
+  world.write("forge.yaml", served(server.url, ", price_usd: { input: 10, output: 10 }, budget_usd: 0.001"));
   const run = await world.run(["generate"]);
   expect(run.code).toBe(1);
-  expect(run.err + run.out).toMatch(/the teacher has cost \$0\.\d+.*more than `budget_usd` 0\.2 allows/);
-  expect(server.asked.length * 0.011).toBeLessThanOrEqual(0.2);
+  expect(run.err + run.out).toMatch(/teacher\/budget/);
+  expect(run.err + run.out).toMatch(
+    /budget has ended: \$0.0000 paid, and the next request may cost \$0\.\d+, more than `budget_usd` 0.001 allows; none of \d+ conversations is finished/,
+  );
+  expect(server.asked).toHaveLength(0);
+});
+
+it("keeps apart what was paid and what a killed run may have been charged", async () => {
+  server = await openAiServer((asked) => ({ ...goodTeacher(asked), delayMs: 300 }));
+  world.write("forge.yaml", served(server.url, ", concurrency: 4, price_usd: { input: 10, output: 10 }, budget_usd: 1"));
+  const run = world.start(["generate"]);
+  while (server.asked.length < 12) await sleep(10);
+  run.process.kill("SIGKILL");
+  await run.ended;
+  const asked = server.asked.length;
+  const books = (): number[] => {
+    const ledger = new Ledger(join(world.project, ".mcp-forge/teacher/paid-x.jsonl")).read();
+    return [ledger.paid, ledger.aside];
+  };
+  const [paid, aside] = books() as [number, number];
+  expect(paid).toBeGreaterThan(0.011 * 4);
+  expect(paid + aside).toBeGreaterThanOrEqual(asked * 0.011 - 1e-9);
+  // No more than four requests on their way and one to spare, each at its worst.
+  expect(aside).toBeLessThanOrEqual(5 * 0.08);
+  const again = await world.run(["generate"]);
+  expect(again.err + again.out).toMatch(
+    /budget has ended \(\$0\.\d+ paid, \$0\.\d+ set aside for requests that were cut off or underway when a run was killed/,
+  );
+});
+
+it("names what a teacher's replies lack, on one line", async () => {
+  server = await openAiServer(() => ({ refusal: "no" }));
+  world.write("forge.yaml", served(server.url, "", 5));
+  const few = await world.run(["generate"]);
+  expect(few.code).toBe(1);
+  expect(few.err + few.out).toMatch(/40 refused|\d+ refused/);
+  expect(few.err + few.out).not.toContain("\ufffd");
 });

@@ -50,6 +50,34 @@ describe("what runs again", () => {
     ]);
   });
 
+  it("is what calls its own record outdated, though its keys are the same, and nothing once it is whole", async () => {
+    const rig = new Rig();
+    const made = (budget: number, from: string[] = []) =>
+      rig.stage({
+        id: "made",
+        from,
+        outdated: ({ cut_at: cut }) => (typeof cut === "number" && budget > cut ? `budget ${cut} → ${budget}` : undefined),
+        run: async ({ outputs }) => {
+          writeFileSync(outputs.out as string, `made for ${Math.min(budget, 3)}`);
+          return ok({ figures: { ...(budget < 3 && { cut_at: budget }) }, summary: "made" });
+        },
+      });
+    const nodes = (budget: number): NodeDefinition[] => [made(budget), rig.stage({ id: "reads", from: ["made"] })];
+    expect(await rig.statuses(nodes(1))).toEqual({ made: "done", reads: "done" });
+    expect(await rig.planned(nodes(1))).toEqual({ made: "cached", reads: "cached" });
+    expect(await rig.planned(nodes(2))).toMatchObject({ made: "run | budget 1 → 2" });
+    expect(await rig.statuses(nodes(2))).toEqual({ made: "done", reads: "done" });
+    expect(await rig.statuses(nodes(1))).toEqual({ made: "cached", reads: "cached" });
+    expect(await rig.statuses(nodes(3))).toEqual({ made: "done", reads: "done" });
+    for (const budget of [1, 9]) expect(await rig.statuses(nodes(budget))).toEqual({ made: "cached", reads: "cached" });
+
+    // Where what it reads has yet to come, the plan says so too.
+    const other = new Rig();
+    const waiting = (budget: number, version: number): NodeDefinition[] => [other.stage({ id: "first", version }), { ...made(budget, ["first"]) }];
+    await other.outcome(waiting(1, 1));
+    expect((await other.planned(waiting(2, 2))).made).toBe("run | budget 1 → 2");
+  });
+
   it("is, with `from`, that node and all after it, and nothing before", async () => {
     const rig = new Rig();
     const nodes = [...chain(rig), rig.stage({ id: "aside", from: ["generate"] })];

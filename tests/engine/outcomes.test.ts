@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { readLast, readRecord } from "../../src/engine/inspect.ts";
 import type { NodeDefinition } from "../../src/engine/stage.ts";
 import { registerSecret } from "../../src/platform/redact.ts";
-import { err, ok } from "../../src/platform/result.ts";
+import { err, FailureError, ok } from "../../src/platform/result.ts";
 import { parseSnapshot, type Snapshot, snapshotEntries } from "../../src/platform/snapshot.ts";
 import { validate } from "../../src/schemas/generated/run-event.validate.js";
 import { done, gate, Rig } from "./support/rig.ts";
@@ -72,6 +72,13 @@ describe("a failed stage", () => {
     const outcome = await rig.outcome([rig.stage({ id: "a", run: () => Promise.reject(new TypeError("oops")) })]);
     expect(outcome).toMatchObject({ exit: 1, nodes: [{ failure: { code: "engine/stage-crashed", details: expect.stringContaining("TypeError: oops") } }] });
     expect((await rig.outcome([rig.stage({ id: "a" })])).exit).toBe(0);
+  });
+
+  it("that throws a failure fails with it", async () => {
+    const failure = { code: "models/x", message: "m", hint: "h", exit: 4 } as const;
+    const rig = new Rig();
+    const outcome = await rig.outcome([rig.stage({ id: "a", run: () => Promise.reject(new FailureError(failure)) })]);
+    expect(outcome).toMatchObject({ exit: 4, nodes: [{ failure }] });
   });
 
   it("keeps its scratch for the next run, which takes it up; success removes it", async () => {

@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { getLlama, type Llama, type LlamaGrammar } from "node-llama-cpp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { toolCallGrammar } from "../../src/evaluation/grammar.ts";
+import { spacedJson } from "../../src/models/prompt.ts";
 import type { JsonObject, JsonValue } from "../../src/platform/json.ts";
 import { compileSchema } from "../../src/tools/arguments.ts";
 import { tool, toolset } from "./rig.ts";
@@ -42,6 +43,18 @@ test("takes the toolset's calls, compact, and only them", async () => {
     text({ location: "Paris" }, "get_weather").replace("\n</tool_call>", ""),
   ])
     expect(takes(wrong), wrong).toBe(false);
+});
+
+test("takes calls that are spaced as a model's own template spaces them, and no others", async () => {
+  const schema = { type: "object", properties: { a: { type: "array", items: { type: "integer" } }, b: { enum: [{ c: [1, 2] }, "x"] }, d: {} } } as JsonObject;
+  const grammar = (await llama.createGrammar({ grammar: toolCallGrammar({ tools: [{ ...tool("f", {}, []), input_schema: schema }] }, "python") })) as Tester;
+  const spaced = (args: JsonValue): string => `${spacedJson({ name: "f", arguments: args }, "python")}\n</tool_call>`;
+  expect(spaced({ a: [1, 2], d: "x" })).toBe('{"name": "f", "arguments": {"a": [1, 2], "d": "x"}}\n</tool_call>');
+  for (const args of [{}, { a: [] }, { a: [1, 2, 3], b: { c: [1, 2] } }, { b: "x", d: { e: [null, { f: 1, g: "," }] } }] as JsonValue[]) {
+    expect(grammar._testText(spaced(args)), spaced(args)).toBe(true);
+    if (JSON.stringify(args).includes(",") || JSON.stringify(args) === "{}") expect(grammar._testText(text(args))).toBe(false);
+  }
+  expect(grammar._testText(`${spaced({ a: [1] })}\n<tool_call>\n${spaced({ a: [2] })}`)).toBe(true);
 });
 
 describe("constructs", () => {

@@ -1,6 +1,6 @@
 /** `forge models add`: what it finds out of a model, what it asks for, what it refuses, from a folder and from a hub over real HTTP; and what becomes of the file. */
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -219,6 +219,7 @@ describe("of a model with gate and up in one matrix", () => {
       added_tokens: tokens.map((content, id) => ({ id, content, special: true })),
     },
     "tokenizer_config.json": { eos_token: tokens.includes("<|im_end|>") ? "<|im_end|>" : "<|endoftext|>" },
+    "model.safetensors": safetensors({ "model.norm.weight": [5120] }),
   });
   const PHI = { model_type: "phi3", architectures: ["Phi3ForCausalLM"], max_position_embeddings: 16384, original_max_position_embeddings: 16384 };
   const GLM = { model_type: "glm4", architectures: ["Glm4ForCausalLM"], head_dim: 128, attention_bias: true, partial_rotary_factor: 0.5 };
@@ -281,6 +282,7 @@ describe("of a Gemma 3", () => {
   const gemma = (config: object = {}, tokenizer: object = {}, more: Parameters<typeof writeModel>[1] = {}) =>
     folder({
       ...{ "config.json": { ...GEMMA, ...config }, "generation_config.json": { eos_token_id: [1, 5] }, "tokenizer.model": "pieces" },
+      "model.safetensors": safetensors({ "model.norm.weight": [1152] }),
       ...{ "tokenizer.json": { ...TOKENIZER_OF_GEMMA, ...tokenizer }, "tokenizer_config.json": { eos_token: "<eos>" }, ...more },
     });
 
@@ -297,7 +299,8 @@ describe("of a Gemma 3", () => {
     };
     expect((await added(gemma(today, { pre_tokenizer: null }), { force: true })).family.architecture).toBe("gemma3");
     const largest = { num_hidden_layers: 62, hidden_size: 5376, num_attention_heads: 32, head_dim: 128, query_pre_attn_scalar: 168 };
-    expect((await added(gemma(largest), { force: true })).family.architecture).toBe("gemma3");
+    const weights = { "model.safetensors": safetensors({ "model.norm.weight": [5376] }) };
+    expect((await added(gemma(largest, {}, weights), { force: true })).family.architecture).toBe("gemma3");
   });
 
   test.each<[string, Parameters<typeof gemma>, RegExp]>([
@@ -348,9 +351,33 @@ describe("what cannot be found out", () => {
   });
 });
 
+/** A model whose config.json says the shapes of all its weights. */
+const WHOLE = {
+  "config.json": {
+    ...CONFIG,
+    ...{ hidden_size: 8, intermediate_size: 24, num_attention_heads: 4, num_key_value_heads: 2, num_hidden_layers: 2, vocab_size: 40 },
+  },
+  "model.safetensors": safetensors({
+    "model.embed_tokens.weight": [40, 8],
+    ...Object.fromEntries(
+      [0, 1].flatMap((i) => [
+        [`model.layers.${i}.self_attn.q_proj.weight`, [8, 8]],
+        [`model.layers.${i}.self_attn.k_proj.weight`, [4, 8]],
+        [`model.layers.${i}.mlp.gate_proj.weight`, [24, 8]],
+      ]),
+    ),
+    "model.norm.weight": [8],
+  }),
+};
+
+test("a config that fits its weights is taken", async () => {
+  expect((await added(folder(WHOLE))).family.architecture).toBe("qwen2");
+});
+
 describe("is refused with a sentence that says why", () => {
   const config = (changes: object) => ({ "config.json": { ...CONFIG, ...changes } });
   const tokenizer = (changes: object) => ({ "tokenizer.json": { ...TOKENIZER, ...changes } });
+  const misfit = (changes: object) => ({ ...WHOLE, ...config({ ...WHOLE["config.json"], ...changes }) });
   const cases: [string, Parameters<typeof writeModel>[1], RegExp][] = [
     ["another architecture", config({ model_type: "gemma3", architectures: ["Gemma3ForCausalLM"] }), /architecture is `gemma3`/],
     ["a model without a head", config({ architectures: ["Qwen2Model"] }), /it is a Qwen2Model, not a Qwen2ForCausalLM/],
@@ -384,6 +411,16 @@ describe("is refused with a sentence that says why", () => {
       { "model.safetensors": undefined, "model.safetensors.index.json": { weight_map: { a: "../x.safetensors" } } },
       /names no files of safetensors/,
     ],
+    ["a config of more layers than there are weights for", misfit({ num_hidden_layers: 40 }), /40 layers \(`num_hidden_layers`\) and its weights 2$/],
+    ["a config of another vocabulary", misfit({ vocab_size: 50 }), /50 tokens \(`vocab_size`\), and its weights have 40 \(model.embed_tokens.weight\)/],
+    ["a config of another width", misfit({ hidden_size: 16, head_dim: 2 }), /16 numbers \(`hidden_size`\), and its weights have 8/],
+    [
+      "a config of other heads",
+      misfit({ num_attention_heads: 8, head_dim: 2 }),
+      /8 heads have 16 rows .* and its weights have 8 \(model.layers.0.self_attn.q_proj.weight\)/,
+    ],
+    ["a config of other heads of keys", misfit({ num_key_value_heads: 4 }), /4 heads of keys have 8 rows .* have 4 \(model.layers.0.self_attn.k_proj.weight\)/],
+    ["a config of other layers inside", misfit({ intermediate_size: 99 }), /99 wide inside .* have 24/],
     ["a config that is none", { "config.json": "[" }, /config.json of .* is no JSON object/],
     ["no config", { "config.json": undefined }, /there is no config.json/],
   ];
@@ -391,6 +428,19 @@ describe("is refused with a sentence that says why", () => {
     const error = await refused(folder(changes));
     expect(error.message).toMatch(message);
     expect(error.exit).toBe(4);
+  });
+
+  test("a repository in the hub's cache, whose files lie a folder deeper", async () => {
+    const repository = join(dir, "models--Owner--My.Model");
+    for (const revision of ["0aaa", "7bbb"]) writeModel(join(repository, "snapshots", revision));
+    mkdirSync(join(repository, "refs"));
+    writeFileSync(join(repository, "refs", "main"), "7bbb\n");
+    const { message, hint = "", exit } = await refused(repository);
+    expect(message).toMatch(/models--Owner--My.Model is a repository in the hub's cache/);
+    expect(exit).toBe(4);
+    const [, path, name] = /forge models add (\S+) --name (\S+)$/.exec(hint) ?? [];
+    expect([path, name]).toEqual([expect.stringMatching(/snapshots\/7bbb$/), "my.model"]);
+    expect((await added(path as string, { name })).family.title).toBeDefined();
   });
 
   test("what is neither here nor on the hub, and what is no GGUF", async () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
 import { Batches } from "../../src/models/hosted/batches.ts";
 import { HostedModel, type HostedOptions, type Request } from "../../src/models/hosted/client.ts";
+import { mostTokens } from "../../src/models/hosted/wire.ts";
 import { type BatchWays, type OpenAiServer, openAiServer } from "./openai-server.ts";
 
 let server: OpenAiServer;
@@ -119,9 +120,17 @@ it("finds a batch whose id was lost by the mark that it carries, and forgets one
 
 it("keeps to the budget, what is under way counted at its worst", async () => {
   const { open } = await rig();
-  const worst = await open({ budgetUsd: 0.00001 }).ask(requests(3));
-  expect(!worst.ok && worst.error.code).toBe("teacher/budget");
+  const none = open({ budgetUsd: 0.00001 });
+  const nothing = await none.ask(requests(3));
+  expect(nothing.ok && nothing.value.map((r) => r.flaw)).toEqual(Array(3).fill("not paid for"));
+  expect(none.ended?.failure.code).toBe("teacher/budget");
   expect(server.batches.size).toBe(0);
+  // A part is asked for where there is room for a part, and nothing singly, at twice the price.
+  const worst = ((mostTokens(requests(1)[0] as Request) + 2 * (requests(1)[0] as Request).maxTokens) / 1e6) * 0.5;
+  const some = await open({ budgetUsd: 2.5 * worst }).ask(requests(3));
+  expect(some.ok && some.value.map((r) => r.flaw)).toEqual([undefined, undefined, "not paid for"]);
+  expect([...server.batches.values()]).toEqual([2]);
+  expect(server.asked).toHaveLength(0);
   expect((await open({ budgetUsd: 1 }).ask(requests(3))).ok).toBe(true);
 });
 

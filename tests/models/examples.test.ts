@@ -57,6 +57,22 @@ test("an answer without a call is repeated up to its first words", () => {
   expect(short[1]?.segments.at(-1)?.text).toBe("Paris.<|im_end|>");
 });
 
+test("what is marked `weight: 0` is shown and not learned", () => {
+  const plan = { whole: 1, first: 1, first_without_call: 3 };
+  const marked = (...at: number[]): Sample => ({
+    ...sample,
+    messages: sample.messages.map((m, i) => (at.includes(i) ? { ...m, weight: 0 as const } : m)) as Sample["messages"],
+  });
+  const learned = (of: readonly TrainingExample[]): string[][] => of.map((e) => e.segments.filter((s) => s.learn).map((s) => s.text));
+  const [whole = [], first = []] = learned(trainingExamples([sample], renderer, [], plan));
+  const withoutAnswer = trainingExamples([marked(4)], renderer, [], plan);
+  expect(learned(withoutAnswer)).toEqual([whole.slice(0, 1), first]);
+  expect(text(withoutAnswer[0]?.segments)).toBe(text(trainingExamples([sample], renderer, [], plan)[0]?.segments));
+  // The call is not learned by itself either.
+  expect(learned(trainingExamples([marked(2)], renderer, [], plan))).toEqual([whole.slice(1)]);
+  expect(trainingExamples([marked(2, 4)], renderer, [], plan)).toEqual([]);
+});
+
 describe("of several requests", () => {
   const again = { ...call, id: "call_2", function: { ...call.function, arguments: '{"location":"Bergen"}' } };
   const asked = (...messages: Sample["messages"]): Sample => ({

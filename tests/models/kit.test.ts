@@ -11,7 +11,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { HostedModel, type HostedOptions, type Request } from "../../src/models/hosted/client.ts";
 import { forward } from "../../src/models/kit/forward.ts";
 import { type KitEntry, rewordByKit } from "../../src/models/kit/kit.ts";
-import { err, ok } from "../../src/platform/result.ts";
+import { err, type Failure, ok } from "../../src/platform/result.ts";
 import { type Answer, type Asked, type OpenAiServer, openAiServer } from "./openai-server.ts";
 
 let dir: string;
@@ -147,8 +147,8 @@ describe("requests in other words", () => {
 
 describe("the endpoint", () => {
   const REPLY = { name: "r", schema: { type: "object" } };
-  const open = async (ask: (requests: readonly Request[]) => Promise<unknown>) => {
-    const r = await forward({ model: { ask: ask as HostedModel["ask"] }, reply: REPLY, maxTokens: 100 });
+  const open = async (ask: (requests: readonly Request[]) => Promise<unknown>, ended?: Failure) => {
+    const r = await forward({ model: { ask: ask as HostedModel["ask"], ...(ended && { ended: { failure: ended } }) }, reply: REPLY, maxTokens: 100 });
     if (!r.ok) throw new Error(r.error.message);
     return r.value;
   };
@@ -245,6 +245,18 @@ describe("the endpoint", () => {
     expect([said.status, await said.text()]).toEqual([424, expect.not.stringContaining("planted")]);
     expect((await post(e, saying("y"))).status).toBe(424);
     expect(asked).toBe(1);
+    expect(e.failure()).toEqual(failure);
+    await e.close();
+  });
+
+  test("hands out what was paid for where the budget ends, refuses the rest, and says why", async () => {
+    const failure = { code: "teacher/budget", message: "spent", exit: 1 } as const;
+    const half = async (requests: readonly Request[]) =>
+      ok(requests.map((r) => (r.user === "paid" ? { text: "here", input: 1, output: 1 } : { text: "", flaw: "not paid for", input: 0, output: 0 })));
+    const e = await open(half, failure);
+    const [paid, not] = await Promise.all([post(e, saying("paid")), post(e, saying("not"))]);
+    expect(await paid.json()).toMatchObject({ choices: [{ message: { content: "here" } }] });
+    expect(not.status).toBe(424);
     expect(e.failure()).toEqual(failure);
     await e.close();
   });

@@ -21,6 +21,10 @@ test("an evaluation belongs to its step's row, and half a line counts for nothin
     "step,examples,loss,eval_loss,learning_rate,grad_norm,tokens_per_second,seconds\n1,8,0.9,,0.001,2.5,601.3,3.4\n2,16,0.5,0.7,0.002,1e-7,700,4.8\n",
   );
   expect(readCurve("")).toEqual([]);
+  const onGpu = readCurve('{"step":1,"loss":2,"seconds":3,"gpu_memory_bytes":5000000000}\n{"step":2,"loss":1,"seconds":4}\n');
+  expect(curveCsv(onGpu)).toBe(
+    "step,examples,loss,eval_loss,learning_rate,grad_norm,tokens_per_second,seconds,gpu_memory_bytes\n1,,2,,,,,3,5000000000\n2,,1,,,,,4,\n",
+  );
 });
 
 test("a curve in cells: high at the left where it falls, on the scale of what is shown", () => {

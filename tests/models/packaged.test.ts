@@ -1,13 +1,15 @@
 /** Weights that come with forge: checked, converted once, offline; a damaged package says so. */
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { cachedBase, ensureBase } from "../../src/models/base.ts";
 import { basePin, type Family, getFamily, type PackageSource } from "../../src/models/family.ts";
 import { digestFile } from "../../src/platform/hash.ts";
+import { untilSettled } from "../../src/platform/snapshot.ts";
 import { validate } from "../../src/schemas/generated/family.validate.js";
+import { examine } from "../../src/stages/doctor.ts";
 
 const FILES = { "config.json": '{"model_type": "qwen3"}', "model.safetensors": "weights ".repeat(1000), "tokenizer.json": "{}" };
 
@@ -61,6 +63,40 @@ test("become a base model once, of the listed files and no others", async () => 
   expect(cachedBase(family(), "default")).toEqual(made.value);
   expect(readdirSync(dir)).not.toContain("seen.json");
   expect(readdirSync(join(dir, "models", "small")).sort()).toEqual([...Object.keys(FILES), "modeling.py"].sort());
+});
+
+/** Writes other bytes of the same length into a file, as a bad disk would, with the times of before. */
+function flip(file: string): void {
+  const { atime, mtime } = statSync(file);
+  const bytes = readFileSync(file);
+  bytes[100] = (bytes[100] as number) ^ 1;
+  writeFileSync(file, bytes);
+  utimesSync(file, atime, mtime);
+}
+
+test("are refused where the cache holds other bytes, by doctor too, and taken again when they are removed", { timeout: 30_000 }, async () => {
+  const made = await take();
+  if (!made.ok) throw new Error(made.error.message);
+  const folder = dirname(made.value.ggufPath);
+  const checked = join(folder, "checked.json");
+  await untilSettled();
+  expect(await take()).toEqual(made);
+  const { mtimeMs, ino } = statSync(checked);
+  expect(await take()).toEqual(made); // by a stat: what was found is not written again
+  expect(statSync(checked)).toMatchObject({ mtimeMs, ino });
+
+  flip(made.value.ggufPath);
+  const refused = { code: "models/damaged", message: expect.stringContaining("Small"), hint: `Remove ${folder}; forge fetches it again.`, exit: 6 };
+  expect(await take()).toMatchObject({ ok: false, error: refused });
+  expect(await take()).toMatchObject({ ok: false, error: refused });
+  const report = await examine({ projectDir: dir, needs: { family: family(), exports: 1 } });
+  expect(report.findings.find((f) => f.check === "model")).toMatchObject({ status: "missing", fix: refused.hint });
+
+  flip(made.value.ggufPath); // put right
+  expect(await take()).toEqual(made);
+  flip(made.value.ggufPath);
+  rmSync(folder, { recursive: true });
+  expect(await take()).toEqual(made);
 });
 
 test("are pinned by their bytes", () => {

@@ -20,6 +20,7 @@ const texts = (
 /** The control words that a template writes, and what ends an answer. */
 const WORDS: Record<string, { readonly special: readonly string[]; readonly end: string; readonly begin?: string }> = {
   "chatml.jinja": { special: ["<|im_start|>", "<|im_end|>"], end: "<|im_end|>" },
+  "qwen2.5.jinja": { special: ["<|im_start|>", "<|im_end|>"], end: "<|im_end|>" },
   "qwen3.jinja": { special: ["<|im_start|>", "<|im_end|>", "<think>", "</think>"], end: "<|im_end|>" },
   "deepseek-r1.jinja": {
     special: ["<｜begin▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>", "<｜end▁of▁sentence｜>", "<think>", "</think>"],
@@ -33,6 +34,11 @@ const WORDS: Record<string, { readonly special: readonly string[]; readonly end:
     begin: "[gMASK]<sop>",
   },
   "llama-3.jinja": { special: ["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"], end: "<|eot_id|>", begin: "<|begin_of_text|>" },
+  "llama-3.1.jinja": {
+    special: ["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"],
+    end: "<|eot_id|>",
+    begin: "<|begin_of_text|>",
+  },
   "mistral.jinja": { special: ["<s>", "</s>", "[INST]", "[/INST]"], end: "</s>", begin: "<s>" },
   "mistral-v7.jinja": { special: ["<s>", "</s>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"], end: "</s>", begin: "<s>" },
   "phi-4.jinja": { special: ["<|im_start|>", "<|im_sep|>", "<|im_end|>"], end: "<|im_end|>" },

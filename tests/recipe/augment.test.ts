@@ -51,3 +51,8 @@ it("a name that is nearly right is put right", async () => {
   const failure = await only(recipe("{ by: syntetic-data-kit }", "{ provider: openai }"));
   expect(`${failure.message} ${failure.hint}`).toContain("synthetic-data-kit");
 });
+
+it("names the languages that conversations are in, of those that there are", async () => {
+  expect((await loadGood(recipe("{ languages: [de, en] }"))).recipe.data.augment).toEqual({ factor: 1, by: "builtin", languages: ["de", "en"] });
+  expect(await only(recipe("{ languages: [klingon] }"))).toMatchObject({ code: expect.stringMatching(/^recipe\//), place: { line: 6 } });
+});

@@ -11,6 +11,13 @@ describe("words", () => {
     ["an unknown key", `${GOOD}data:\n  sampels: 300\n`, "6:3", /unknown key `sampels` in `data`/, /did you mean `samples`/],
     ["a key in the wrong place", `${GOOD}learning_rate: 1\n`, "5:1", /unknown key `learning_rate` at the top level/, /belongs under `train`/],
     ["an unknown hyperparameter", `${GOOD}train: {lr: 1}\n`, "5:9", /unknown key `lr` in `train`/, /learning_rate/],
+    [
+      "a backend by its library's name",
+      `${GOOD}train: {backend: peft}\n`,
+      "5:18",
+      /`train.backend` must be one of `transformers`/,
+      /PEFT is called `transformers`/,
+    ],
     ["an unknown format", `${GOOD}exports: [q8_0, q4_km]\n`, "5:17", /`exports\[1\]` must be one of/, /did you mean `q4_k_m`/],
     [
       "an unknown stub",

@@ -30,6 +30,7 @@ it.each([
   ["[{ format: q4_k_m, imatrx: true }]", /unknown key `imatrx`/, /did you mean `imatrix`/],
   ["[iq2_xxx]", /`exports\[0\]` must be one of `q8_0`/, /did you mean `iq2_xxs`/],
   ["[tq1_0]", /`exports\[0\]` must be one of/, null],
+  ["[q4km]", /, or a mapping \{format, imatrix\}; this is text `q4km`/, /did you mean `q4_k_m`/],
 ])("%s is refused", async (text, message, hint) => {
   const failure = await only(`${GOOD}exports: ${text}\n`);
   expect(failure.message).toMatch(message);

@@ -164,10 +164,11 @@ describe("variants", () => {
     expect(await complaints(text)).toEqual([]);
   });
 
-  it("may want what this version cannot do, as long as nobody asks for them", async () => {
-    const text = `${GOOD}variants: {other: {train: {backend: unsloth}}}\n`;
-    expect((await only(text, { variant: "other" })).code).toBe("recipe/not-available");
-    expect(await complaints(text)).toEqual([]);
+  it("may name what trains, whether or not this machine can run it", async () => {
+    const text = `${GOOD}variants: {gpu: {train: {backend: unsloth}}, small: {train: {backend: qlora}}}\n`;
+    expect((await loadGood(text, { variant: "gpu" })).recipe.train.backend).toBe("unsloth");
+    expect((await loadGood(text, { variant: "small" })).recipe.train.backend).toBe("qlora");
+    expect((await only(text.replace("qlora", "qlara"))).hint).toContain("qlora");
   });
 
   it("are checked although they were not asked for, at their own lines", async () => {

@@ -61,5 +61,8 @@ test("the summary says size, distance, perplexity and speed, as far as they were
     "105 MB (4.9 bits a weight), KL 1.2e-2 (2.0e-2 without the matrix), perplexity 1.312, 44 tokens/s",
   );
   expect(exportSummary({ bytes: 2.4e6 })).toBe("2.4 MB");
+  expect(exportSummary({ bytes: 2.7e8, kl: 1.2e-6, merging_kl: 0.021 })).toBe(
+    "270 MB, KL 1.2e-6, KL 2.1e-2 of the merged model from the one that was trained in 4 bits",
+  );
   expect(exportSummary({})).toBe("written");
 });

@@ -57,6 +57,14 @@ async function pack(older: boolean): Promise<Record<string, string>> {
       training: file("training.json", { figures: {} }),
       qa: file("qa.json", { figures: {} }),
       model_q8_0: file("model.gguf", "GGUF"),
+      export_q8_0: file("export.json", {
+        bits_per_weight: 8.51,
+        kl: 0.00123,
+        perplexity: 1.3141,
+        perplexity_reference: 1.3,
+        seconds: 5,
+        tokens_per_second: 98765,
+      }),
       records_q8_0: file("records.jsonl", RECORD),
       validation_q8_0: file("validation.json", older ? unnamed : report),
     },
@@ -71,6 +79,14 @@ async function pack(older: boolean): Promise<Record<string, string>> {
   const names = readdirSync(bundle).filter((name) => !name.endsWith(".gguf") && name !== "tests");
   return Object.fromEntries(names.map((name) => [name, readFileSync(join(bundle, name), "utf8")]));
 }
+
+test("the README says how the file came out of its export, and nothing that a machine's speed decides", async () => {
+  const { "README.md": text = "" } = await pack(false);
+  expect(text).toContain(
+    "- `model.gguf`: the model (q8_0, 8.51 bits a weight; mean KL 1.2e-3 nats from the f16 file; perplexity 1.314 on training samples, of the f16 file 1.300)",
+  );
+  expect(text).not.toContain("98765");
+});
 
 test("the value of a setting is in no file of the bundle", async () => {
   const texts = await pack(false);

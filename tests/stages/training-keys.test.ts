@@ -60,6 +60,9 @@ test("what changes nothing in the adapter is in no key; what may change it is", 
     "{ save_steps: 5, save_total_limit: 4 }",
     "{ gradient_checkpointing: true }",
     "{ gradient_checkpointing: auto }",
+    // How many processes share a step out is machinery: the same lockfile for a machine with one GPU and one with eight.
+    "{ gpus: all }",
+    "{ gpus: 4, processes: 2 }",
   ])
     expect((await stage(same)).key, same).toBe(plain);
   const keys = [plain];
@@ -86,4 +89,25 @@ test("wrong values are shown at their place, with what would be right", async ()
   expect((await told("{ eval_fraction: 0.9 }"))[0]).toMatch(/at most 0\.5/);
   expect((await told("{ gradient_checkpointing: maybe }"))[0]).toMatch(/maybe/);
   expect((await told("{ eval_step: 2 }"))[0]).toMatch(/eval_steps/);
+  expect((await told("{ gpus: some }"))[0]).toMatch(/`all`, or a whole number from 1 to 64.*some/);
+  expect((await told("{ gpus: 0 }"))[0]).toMatch(/5:16 .*from 1 to 64.*0/);
+  expect((await told("{ gpus: 1.5 }"))[0]).toMatch(/1\.5/);
+  expect((await told("{ processes: all }"))[0]).toMatch(/processes/);
+});
+
+test("what trains is in the key, the recipe's and the stage's, by the recipe's word or the family's", async () => {
+  const plain = await stage("{}");
+  const qlora = await stage("{ backend: qlora }");
+  const unsloth = await stage("{ backend: unsloth }");
+  expect(new Set([plain.key, qlora.key, unsloth.key]).size).toBe(3);
+  // Of the default's key and settings nothing has changed by there being others.
+  expect([plain.definition.settings?.backend, qlora.definition.settings?.backend, unsloth.definition.settings?.backend]).toEqual([
+    undefined,
+    "qlora",
+    "unsloth",
+  ]);
+  const packages = (of: StageDefinition) => Object.keys((of.runtime?.packages ?? {}) as object);
+  expect(packages(qlora.definition)).toEqual([...packages(plain.definition), "bitsandbytes"]);
+  expect(packages(unsloth.definition)).toContain("unsloth");
+  expect(packages(plain.definition)).not.toContain("bitsandbytes");
 });

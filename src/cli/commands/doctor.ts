@@ -16,7 +16,7 @@ export function define(context: CliContext): Command {
     )
     .argument("[recipe]", "the recipe whose needs count (default: forge.yaml where there is one, else those of the default recipe)")
     .option("--variant <name>", "variant of the recipe")
-    .option("--fix", "make forge's Python environment and fetch the base model now")
+    .option("--fix", "make forge's Python environment, and that of the recipe's backend, and fetch the base model now")
     .option("--offline", "fetch nothing")
     .option("--json", "print the findings as JSON")
     .addHelpText("after", "\nExamples:\n  $ forge doctor\n  $ forge doctor forge.yaml --fix")
@@ -39,13 +39,23 @@ async function run(context: CliContext, recipe: string | undefined, flags: Flags
     const { loadRecipe } = await import("../../recipe/load.ts");
     const loaded = await loadRecipe(recipePath(context, recipe), { variant: flags.variant });
     if (!loaded.ok) return fail(context, loaded.error);
-    const { model, exports, data, tools } = loaded.value.recipe;
+    const { model, exports, data, tools, train } = loaded.value.recipe;
     const [{ secretNames }, { usesKit }] = await Promise.all([import("../../tools/secrets.ts"), import("../../stages/teacher.ts")]);
     const secrets = secretNames(tools.flatMap(({ mcp }) => [...Object.values(mcp?.env ?? {}), ...Object.values(mcp?.headers ?? {})]));
     const { familyOfModel } = await import("../../models/family-file.ts");
+    const { backendOf } = await import("../../models/backend.ts");
     const family = familyOfModel(model, loaded.value.dir);
     if (!family.ok) return fail(context, { place: loaded.value.placeOf(family.error.path), ...family.error.failure });
-    needs = { secrets, family: family.value, source: model.source, exports: exports.length, teacher: data.teacher.provider, kit: usesKit(loaded.value.recipe) };
+    needs = {
+      secrets,
+      family: family.value,
+      source: model.source,
+      backend: backendOf(family.value, train),
+      ...(train.gpus === undefined ? {} : { gpus: train.gpus }),
+      exports: exports.length,
+      teacher: data.teacher.provider,
+      kit: usesKit(loaded.value.recipe),
+    };
   }
   if (flags.fix === true) {
     const interrupt = listenForInterrupt((line) => terminal.err(`${line}\n`));

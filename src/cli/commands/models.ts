@@ -45,7 +45,7 @@ export function define(context: CliContext): Command {
     .argument("<what>", "FOLDER, FILE.gguf, or OWNER/NAME[@REVISION] of the model hub (HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE)")
     .option(
       "--template <name>",
-      "chat template: chatml, deepseek-r1, deepseek-r1-thinking, gemma-3, glm-4, llama-3, mistral, mistral-v7, phi-4, qwen3, qwen3-thinking, smollm2 (default: by the vocabulary's turn markers)",
+      "chat template: ours, official (the model's own, where it loses nothing), or by name chatml, deepseek-r1, deepseek-r1-thinking, gemma-3, glm-4, llama-3, llama-3.1, mistral, mistral-v7, phi-4, qwen2.5, qwen3, qwen3-thinking, smollm2 (default: ours, by the vocabulary's turn markers)",
     )
     .option("--thinking", "a Qwen3 or DeepSeek-R1 that is to think before it acts (default: it begins after an empty thought)")
     .option("--licence <spdx>", "the weights' licence, in SPDX's words (default: what the model card says)")
@@ -70,14 +70,22 @@ async function listAll({ terminal }: CliContext, flags: { readonly json?: boolea
       `${m.context_tokens}`,
       memoryWords(m),
       cachedWords(m.sources),
+      m.chat.template,
       `${m.title} (${m.licence})`,
     ]);
-    rows.push(...wrong.map((w) => [w.family, "broken", "", "", "", "cannot be used, see below"]));
+    rows.push(...wrong.map((w) => [w.family, "broken", "", "", "", "", "cannot be used, see below"]));
     terminal.out(
-      `${table([["family", "size", "window", "memory", "weights", "model"], ...rows], { left: [4, 5] })
+      `${table([["family", "size", "window", "memory", "weights", "template", "model"], ...rows], { left: [4, 5, 6] })
         .map((l) => safeText(l))
         .join("\n")}\n`,
     );
+    const judged = models.flatMap((m) => (m.chat.reason === null ? [] : [[m.family, m.chat.reason]]));
+    if (judged.length > 0)
+      terminal.out(
+        `\nTemplates:\n${table(judged, { left: [1], indent: "  " })
+          .map((l) => safeText(l, 1200))
+          .join("\n")}\n`,
+      );
     const named = new Set(models.flatMap((m) => m.hub_id ?? []));
     const others = Object.entries(WELL_KNOWN).filter(([, hub]) => !named.has(hub));
     if (others.length > 0) terminal.out(`\nOthers, after \`forge models add OWNER/NAME\`:\n${table(others, { left: [1], indent: "  " }).join("\n")}\n`);
@@ -147,7 +155,8 @@ function lines(m: ModelRow): string[] {
     ["licence", m.licence],
     ["size", `${parametersOf(m)} parameters, ${m.architecture}, cut as ${m.tokenizer}`],
     ["window", `${m.context_tokens} tokens`],
-    ["chat", `${m.template}, ends at ${m.stop_tokens.join(" ")}`],
+    ["chat", `${m.chat.template === "official" ? "by its own template" : m.template}, ends at ${m.stop_tokens.join(" ")}`],
+    ...(m.chat.reason === null ? [] : [["template", m.chat.reason] as [string, string]]),
     [
       "training",
       `${memoryWords(m)} of memory${m.memory.measured ? "" : ", estimated by its size"}; ${overrides.length === 0 ? "the profiles' defaults" : overrides.join(", ")}`,

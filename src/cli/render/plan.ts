@@ -3,7 +3,7 @@ import type { Plan, PlanNode, PlanOptions } from "../../engine/plan.ts";
 import { EXIT, type ExitCode } from "../../platform/exit.ts";
 import { safeText } from "../../platform/redact.ts";
 import type { CliContext } from "../context.ts";
-import { fail } from "../failure.ts";
+import { fail, warn } from "../failure.ts";
 import { listenForInterrupt } from "../interrupt.ts";
 import { jsonText } from "../json.ts";
 import type { OpenRecipe } from "../recipe.ts";
@@ -49,6 +49,9 @@ async function showPlan(context: CliContext, { loaded, pipeline }: OpenRecipe, f
   if (!plan.ok) return fail(context, plan.error);
   if (flags.json === true) context.terminal.out(jsonText(plan.value));
   else if (flags.quiet !== true) context.terminal.out(planWords(plan.value, context.terminal));
+  const { unableToTrain } = await import("../../stages/unable.ts");
+  const unable = await unableToTrain(pipeline, flags);
+  if (unable !== undefined) warn(context, [unable]);
   if (plan.value.kept.length > 0) return EXIT.usage;
   return plan.value.work ? EXIT.planned : plan.value.refused.length > 0 ? EXIT.gate : EXIT.ok;
 }

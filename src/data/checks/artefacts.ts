@@ -1,4 +1,5 @@
 /** Template artefacts: seams of put-together text that a person would not write. */
+import { recognise } from "../languages/recognise.ts";
 import type { SampleCheck } from "./check.ts";
 
 /** For tests. */
@@ -14,6 +15,10 @@ export const SEAMS: readonly (readonly [RegExp, string])[] = [
 
 /** In every text that has a seam, and in few others: quicker to look for. */
 export const NEAR_A_SEAM = /undefined|\[obj|NaN|\{[@=]|\||\b(?:[Aa] (?=[aeiou])|an (?=[b-df-hj-np-tv-z]))|\b(the|an?|to|in|for|of|with) \1\b|,,|[?!.]\?|\.\./i;
+
+/** Seams of English alone: "a un hotel" is good Spanish, "y a un hôtel" good French. */
+const ENGLISH: ReadonlySet<string> = new Set(["`a` before a vowel", "`an` before a consonant", "a doubled word"]);
+const isEnglish = (text: string): boolean => (recognise(text)?.code ?? "en") === "en";
 
 /** Whether the first request of a sample has a seam, by the words outside its values (which may hold anything). */
 export const artefacts: SampleCheck = {
@@ -33,7 +38,8 @@ export const artefacts: SampleCheck = {
       // A quotation that is not closed may hold braces.
       if (/[{}]/.test(text.slice(text.lastIndexOf('"') + 1))) return `a brace in ${JSON.stringify(text.slice(0, 120))}`;
       if (!NEAR_A_SEAM.test(text)) continue;
-      for (const [re, what] of SEAMS) if (re.test(text)) return `${what} in ${JSON.stringify(text.slice(0, 120))}`;
+      for (const [re, what] of SEAMS)
+        if (re.test(text) && (!ENGLISH.has(what) || isEnglish(m.content))) return `${what} in ${JSON.stringify(text.slice(0, 120))}`;
     }
     return null;
   },

@@ -4,12 +4,11 @@
 import type { Lengths, QaReport } from "../../schemas/generated/qa-report.ts";
 import { WordingWatch } from "../leakage.ts";
 import { planOutcome } from "../plan-outcome.ts";
-import { jaccard } from "../similarity.ts";
 import type { EvaluationCase, GenerationStatistics, SynthesisPlan, Toolset } from "../types.ts";
+import { Alike, type Texts } from "./alike.ts";
 import { Digests } from "./digests.ts";
 import { type Counted, DistinctCounter } from "./distinct.ts";
 import { eachDuplicate } from "./duplicates.ts";
-import { Mean } from "./mean.ts";
 import { ShingleSets } from "./shingle-sets.ts";
 import { type Counts, framesOf, GRAMS, type Issue, LISTED, type Part, type Rest } from "./tally.ts";
 import { HeldoutWatch } from "./watch.ts";
@@ -28,8 +27,8 @@ export interface Beside {
   readonly lengths?: Lengths;
 }
 
-/** Neighbours about the same tool below which nothing is said of how alike they are on average: a few samples are soon alike. */
-const ENOUGH_NEIGHBOURS = 50;
+/** Samples beside another about the same tool below which no gate judges how alike they are: a few are soon alike, or unlike. */
+const ENOUGH_OTHERS = 50;
 
 /** A sample that doubles an earlier one, both by their places among all samples. */
 export interface Double {
@@ -51,8 +50,7 @@ export class Gathered {
   readonly #digests = new Digests();
   readonly #sets: ShingleSets;
   readonly #grams = [0, 0, 0];
-  readonly #similarity = new Mean();
-  readonly #last = new Map<string, Uint32Array>();
+  readonly #alike: Alike;
   readonly #distinct: DistinctCounter;
   readonly #watch: HeldoutWatch;
   readonly #wordings: WordingWatch;
@@ -65,6 +63,7 @@ export class Gathered {
     this.#beside = beside;
     this.#sets = new ShingleSets(folder, mostInMemory);
     this.#distinct = new DistinctCounter(folder, mostInMemory);
+    this.#alike = new Alike(beside.toolset);
     this.#watch = new HeldoutWatch(beside.heldout);
     this.#wordings = new WordingWatch(beside.heldout, beside.toolset);
   }
@@ -87,26 +86,26 @@ export class Gathered {
     this.#digests.append(part.digests);
     this.#sets.append(part.shingles);
     for (const [i, n] of part.grams.entries()) this.#grams[i] = (this.#grams[i] as number) + n;
-    this.#similarity.merge(part.similarity);
-    for (const [tool, set] of part.first) {
-      const before = this.#last.get(tool);
-      if (before !== undefined) this.#similarity.add(jaccard(before, set));
-    }
-    for (const [tool, set] of part.last) this.#last.set(tool, set);
   }
 
   /** Takes in the rest of somebody who measured parts. */
   addRest(rest: Rest): void {
     this.addDistinct(rest.distinct);
+    for (const texts of rest.texts) this.addTexts(texts);
     this.addSeen(rest);
   }
 
-  /** Takes in the one half of a rest, or a piece of it. */
+  /** Takes in what of a rest is about distinct things, or a piece of it. */
   addDistinct(distinct: Counted): void {
     this.#distinct.merge(distinct);
   }
 
-  /** Takes in the other half. */
+  /** Takes in what of a rest is about one tool's texts. */
+  addTexts(texts: Texts): void {
+    this.#alike.merge(texts);
+  }
+
+  /** Takes in what of a rest is about held-out cases. */
   addSeen({ seen, wordings }: Pick<Rest, "seen" | "wordings">): void {
     this.#watch.merge(seen);
     this.#wordings.merge(wordings);
@@ -195,7 +194,7 @@ export class Gathered {
         distinct_1: diversity.distinct_1,
         distinct_2: diversity.distinct_2,
         distinct_3: diversity.distinct_3,
-        ...(this.#similarity.count < ENOUGH_NEIGHBOURS ? {} : { self_similarity: diversity.self_similarity }),
+        ...(this.#alike.others < ENOUGH_OTHERS ? {} : { self_similarity: diversity.self_similarity }),
         shared_frames: leakage.shared_frames,
         shared_prompts: leakage.shared_prompts,
         near_prompts: leakage.near_prompts,
@@ -222,7 +221,8 @@ export class Gathered {
       distinct_1: share(0),
       distinct_2: share(1),
       distinct_3: share(2),
-      self_similarity: round(this.#similarity.value()),
+      self_similarity: round(this.#alike.similarity()),
+      self_similarity_by_tool: Object.fromEntries([...this.#alike.byTool()].map(([tool, value]) => [tool, round(value)])),
       frames_by_tool: Object.fromEntries([...this.#byTool.keys()].map((tool) => [tool, distinct.get(framesOf(tool)) ?? 0])),
     };
   }

@@ -6,8 +6,9 @@
  */
 import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
-import type { ShardDistinct, ShardHead, ShardPart, ShardRecord, ShardSeen } from "../../schemas/generated/qa-shard.ts";
+import type { ShardDistinct, ShardHead, ShardPart, ShardRecord, ShardSeen, ShardTexts } from "../../schemas/generated/qa-shard.ts";
 import { validate as isRecord } from "../../schemas/generated/qa-shard.validate.js";
+import { ENTRY, type Texts } from "./alike.ts";
 import { WIDTH } from "./digests.ts";
 import { type Counted, DISTINCT_WIDTH } from "./distinct.ts";
 import { SMALLEST_KEPT } from "./shingle-sets.ts";
@@ -39,10 +40,9 @@ export class ShardWriter {
   }
 
   /** @param part with ids */
-  part({ digests, shingles, first, last, ids, byCell: _, ...rest }: Part): void {
-    const sets = (of: Part["first"]): [string, number[]][] => of.map(([tool, set]) => [tool, [...set]]);
+  part({ digests, shingles, ids, byCell: _, ...rest }: Part): void {
     const blobs = [bytesOf(digests), bytesOf(shingles)];
-    const { failures, byTool, byScenario, byKind, grams, similarity, ...counts } = rest;
+    const { failures, byTool, byScenario, byKind, grams, ...counts } = rest;
     this.#record(
       {
         record: "part",
@@ -53,18 +53,19 @@ export class ShardWriter {
         byScenario: named(byScenario),
         byKind: named(byKind),
         grams: [...grams],
-        similarity: { parts: [...similarity.parts], count: similarity.count },
-        first: sets(first),
-        last: sets(last),
         ids: [...(ids ?? [])],
       },
       ...blobs,
     );
   }
 
-  rest({ distinct, seen, wordings }: Rest): void {
+  rest({ distinct, texts, seen, wordings }: Rest): void {
     this.#distinct(distinct.entries, distinct.kinds);
     for (const { path, kinds } of distinct.spilled) for (const piece of piecesOf(path)) this.#distinct(piece, kinds);
+    for (const { tool, samples, entries, words } of texts) {
+      const blobs = [bytesOf(entries), bytesOf(words)];
+      this.#record({ record: "texts", bytes: blobs.map((b) => b.length), tool, samples }, ...blobs);
+    }
     const blobs = [seen.frames, seen.prompts, seen.near, seen.calls, wordings.wordings, wordings.values];
     this.#record({ record: "seen", bytes: blobs.map((b) => b.length) }, ...blobs);
   }
@@ -115,6 +116,7 @@ export type ShardPiece =
   | { readonly record: "left"; readonly lines: Buffer }
   | { readonly record: "part"; readonly part: Part & { readonly ids: readonly string[] } }
   | { readonly record: "distinct"; readonly distinct: Counted }
+  | { readonly record: "texts"; readonly texts: Texts }
   | { readonly record: "seen"; readonly rest: Pick<Rest, "seen" | "wordings"> };
 
 /** Reads a file of a share. The head is checked with it; `pieces` may be asked for several times. Throws ShardError and the file system's error. */
@@ -173,6 +175,8 @@ function pieceOf(record: ShardRecord, file: Bytes): ShardPiece {
       return { record: "part", part: partOf(record, file) };
     case "distinct":
       return { record: "distinct", distinct: distinctOf(record, file) };
+    case "texts":
+      return { record: "texts", texts: textsOf(record, file) };
     case "seen":
       return { record: "seen", rest: seenOf(record, file) };
     default:
@@ -180,24 +184,14 @@ function pieceOf(record: ShardRecord, file: Bytes): ShardPiece {
   }
 }
 
-function partOf({ record: _, bytes, ids, first, last, grams, similarity, ...rest }: ShardPart, file: Bytes): Part & { readonly ids: readonly string[] } {
+function partOf({ record: _, bytes, ids, grams, ...rest }: ShardPart, file: Bytes): Part & { readonly ids: readonly string[] } {
   const [digests, shingles] = bytes.map((length) => numbersIn(file.read(length))) as [Uint32Array<ArrayBuffer>, Uint32Array<ArrayBuffer>];
   if (digests.length !== WIDTH * rest.samples || ids.length !== rest.samples) throw new ShardError("has a part whose samples are not as many as it says");
   let kept = 0;
   for (let i = WIDTH - 1; i < digests.length; i += WIDTH) if ((digests[i] as number) >= SMALLEST_KEPT) kept += digests[i] as number;
   if (kept !== shingles.length) throw new ShardError("has a part whose words are not as many as it says");
-  const sets = (of: ShardPart["first"]): Part["first"] => of.map(([tool, set]) => [tool, Uint32Array.from(set)]);
-  const three = ([a = 0, b = 0, c = 0]: readonly number[]): [number, number, number] => [a, b, c];
-  return {
-    ...rest,
-    grams: three(grams),
-    similarity: { parts: three(similarity.parts), count: similarity.count },
-    digests,
-    shingles,
-    first: sets(first),
-    last: sets(last),
-    ids,
-  };
+  const [one = 0, two = 0, three = 0] = grams;
+  return { ...rest, grams: [one, two, three], digests, shingles, ids };
 }
 
 function distinctOf({ bytes, kinds }: ShardDistinct, file: Bytes): Counted {
@@ -206,6 +200,20 @@ function distinctOf({ bytes, kinds }: ShardDistinct, file: Bytes): Counted {
   for (let i = DISTINCT_WIDTH - 1; i < entries.length; i += DISTINCT_WIDTH) wrong ||= (entries[i] as number) === 0 || (entries[i] as number) > kinds.length;
   if (wrong) throw new ShardError("counts things of a kind that it does not name");
   return { entries, kinds, spilled: [] };
+}
+
+function textsOf({ bytes, tool, samples }: ShardTexts, file: Bytes): Texts {
+  const [entries, words] = bytes.map((length) => numbersIn(file.read(length))) as [Uint32Array<ArrayBuffer>, Uint32Array<ArrayBuffer>];
+  let said = 0;
+  let size = 0;
+  let wrong = entries.length % ENTRY !== 0;
+  for (let i = ENTRY - 1; i < entries.length; i += ENTRY) {
+    wrong ||= entries[i - 1] === 0;
+    said += entries[i - 1] as number;
+    size += entries[i] as number;
+  }
+  if (wrong || said > samples || size !== words.length) throw new ShardError("has texts of a tool that are not as many as it says");
+  return { tool, samples, entries, words };
 }
 
 function seenOf({ bytes }: ShardSeen, file: Bytes): Pick<Rest, "seen" | "wordings"> {

@@ -32,6 +32,7 @@ export function mergeShares(shares: readonly ShardReader[], beside: Beside, o: M
         o.signal?.throwIfAborted();
         if (piece.record === "part") gathered.add(names.named(piece.part, gathered.samples, first));
         else if (piece.record === "distinct") gathered.addDistinct(piece.distinct);
+        else if (piece.record === "texts") gathered.addTexts(piece.texts);
         else if (piece.record === "seen") gathered.addSeen(piece.rest);
       }
     const ids = idsAt(shares, new Set(gathered.findDoubles().flatMap(({ at, of }) => [at, of])), names, o.signal);

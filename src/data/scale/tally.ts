@@ -1,16 +1,15 @@
 /**
  * Measures samples one after another and keeps what a report needs of them: counts, digests, a few words, no sample. What is said of consecutive samples (a `Part`) is
- * handed on part by part and put together in order by report.ts; what no order matters to (distinct n-grams, held-out cases seen) once, at the end (`Rest`).
+ * handed on part by part and put together in order by report.ts; what no order matters to (distinct n-grams, how alike samples are, held-out cases seen) once, at the end (`Rest`).
  */
 import type { QaReport } from "../../schemas/generated/qa-report.ts";
 import { type CheckFailure, sampleChecker } from "../checks/index.ts";
 import { type SeenWordings, WordingWatch } from "../leakage.ts";
 import { cellOfSample } from "../plan-outcome.ts";
-import { jaccard } from "../similarity.ts";
 import type { EvaluationCase, Sample, Toolset } from "../types.ts";
+import { Alike, type Texts } from "./alike.ts";
 import { WIDTH } from "./digests.ts";
 import { type Counted, DistinctCounter } from "./distinct.ts";
-import { Mean, type Sum } from "./mean.ts";
 import { SMALLEST_KEPT } from "./shingle-sets.ts";
 import { mixHigh, mixLow, saidIn, TextReader, textDigest } from "./text.ts";
 import { HeldoutWatch, type Seen } from "./watch.ts";
@@ -41,10 +40,6 @@ export interface Part {
   readonly shingles: Uint32Array<ArrayBuffer>;
   /** How many words, pairs and triples of words there are. */
   readonly grams: readonly [number, number, number];
-  /** Similarity of neighbours about the same tool ("" for none), and the shingles of the first and the last sample of each. */
-  readonly similarity: Sum;
-  readonly first: readonly (readonly [tool: string, shingles: Uint32Array])[];
-  readonly last: readonly (readonly [tool: string, shingles: Uint32Array])[];
   /** Of all samples, where they are wanted. */
   readonly ids?: readonly string[];
 }
@@ -52,6 +47,7 @@ export interface Part {
 /** What was measured on all samples, in whatever order. */
 export interface Rest {
   readonly distinct: Counted;
+  readonly texts: readonly Texts[];
   readonly seen: Seen;
   readonly wordings: SeenWordings;
 }
@@ -74,6 +70,7 @@ export class Tally {
   readonly #watch: HeldoutWatch;
   readonly #wordings: WordingWatch;
   readonly #distinct: DistinctCounter;
+  readonly #alike: Alike;
   readonly #reader = new TextReader();
   readonly #grams: readonly [number, number, number];
   #part: OpenPart;
@@ -87,6 +84,7 @@ export class Tally {
     this.#watch = new HeldoutWatch(heldout);
     this.#wordings = new WordingWatch(heldout, toolset);
     this.#distinct = new DistinctCounter(folder, mostInMemory);
+    this.#alike = new Alike(toolset);
     this.#grams = [this.#distinct.kind(GRAMS[0]), this.#distinct.kind(GRAMS[1]), this.#distinct.kind(GRAMS[2])];
   }
 
@@ -111,7 +109,8 @@ export class Tally {
       this.#distinct.add(this.#distinct.kind(framesOf(sample.tool_name)), low, high);
     }
     reader.read(saidIn(sample.messages));
-    part.words(reader, sample.tool_name ?? "");
+    part.words(reader);
+    this.#alike.see(sample);
     this.#countGrams();
     this.#watch.look(sample, reader);
     this.#wordings.look(sample);
@@ -144,7 +143,7 @@ export class Tally {
   }
 
   takeRest(): Rest {
-    return { distinct: this.#distinct.take(), seen: this.#watch.seen, wordings: this.#wordings.seen };
+    return { distinct: this.#distinct.take(), texts: this.#alike.texts(), seen: this.#watch.seen, wordings: this.#wordings.seen };
   }
 }
 
@@ -168,30 +167,21 @@ class OpenPart {
   #digests = new Uint32Array(WIDTH * 1024);
   #shingles = new Uint32Array(4096);
   #shingleCount = 0;
-  readonly #similarity = new Mean();
-  readonly #first = new Map<string, Uint32Array>();
-  readonly #last = new Map<string, Uint32Array>();
 
   constructor({ ids, cells }: TallyOptions) {
     this.ids = ids === true ? [] : undefined;
     this.byCell = cells === true ? new Map() : undefined;
   }
 
-  words(reader: TextReader, tool: string): void {
+  words(reader: TextReader): void {
     const at = WIDTH * (this.samples - 1);
     if (this.#digests.length < at + WIDTH) this.#digests = grown(this.#digests, at + WIDTH);
     reader.digests(this.#digests, at);
-    const set = reader.set.slice(0, reader.size);
-    if (reader.size >= SMALLEST_KEPT) {
-      const end = this.#shingleCount + reader.size;
-      if (this.#shingles.length < end) this.#shingles = grown(this.#shingles, end);
-      this.#shingles.set(set, this.#shingleCount);
-      this.#shingleCount = end;
-    }
-    const before = this.#last.get(tool);
-    if (before === undefined) this.#first.set(tool, set);
-    else this.#similarity.add(jaccard(before, set));
-    this.#last.set(tool, set);
+    if (reader.size < SMALLEST_KEPT) return;
+    const end = this.#shingleCount + reader.size;
+    if (this.#shingles.length < end) this.#shingles = grown(this.#shingles, end);
+    this.#shingles.set(reader.set.subarray(0, reader.size), this.#shingleCount);
+    this.#shingleCount = end;
   }
 
   close(): Part {
@@ -208,9 +198,6 @@ class OpenPart {
       digests: this.#digests.slice(0, WIDTH * this.samples),
       shingles: this.#shingles.slice(0, this.#shingleCount),
       grams: this.grams,
-      similarity: this.#similarity.sum(),
-      first: [...this.#first],
-      last: [...this.#last],
       ...(this.ids === undefined ? {} : { ids: this.ids }),
     };
   }

@@ -73,12 +73,18 @@ export interface Draft {
   readonly brought?: string;
   /** Varied from another draft (augment.ts). */
   readonly augmented?: boolean;
+  /** Of a varied one: the language without a pack that it is in, as messages have it; only its values were varied. */
+  readonly valuesOnly?: string;
+  /** ISO 639-1 code of its language, where whoever wrote it knows. */
+  readonly language?: string;
 }
 
 export interface DraftRequest {
   readonly slot: Slot;
   /** 0 for the first try; each try draws anew. */
   readonly attempt: number;
+  /** About how many requests more a draft will take (answers, thoughts), so that a teacher that costs something may keep that much back. */
+  readonly follows?: number;
 }
 
 /** A call with its outcome, to be told to the user. */
@@ -115,7 +121,10 @@ export interface RewordRequest extends DraftRequest {
 }
 
 /** Told that a draft is written, in whatever order they come; with its place among the requests and itself where nothing will change it. */
-export type OnDraft = (place?: number, draft?: Draft | null) => void;
+export type OnDraft = (place?: number, draft?: Draft | null | typeof NOT_ASKED) => void;
+
+/** In place of what a teacher may not be asked for any more: its budget has ended. */
+export const NOT_ASKED = "not asked";
 
 export interface Teacher {
   readonly name: string;
@@ -125,19 +134,23 @@ export interface Teacher {
    * Drafts, in the order of the requests; null where this attempt gave nothing usable, "later" where it waits for another of the
    * requests. Deterministic: seed, slot and attempt decide.
    */
-  draft(requests: readonly DraftRequest[], onDraft?: OnDraft): Promise<Result<(Draft | null | "later")[]>>;
+  draft(requests: readonly DraftRequest[], onDraft?: OnDraft): Promise<Result<(Draft | null | "later" | typeof NOT_ASKED)[]>>;
   /**
    * The same conversations as other people would put them: the user's words of each exchange, or null where this attempt gave nothing usable.
    * `keep` has the words of each exchange that have to stay as they are.
    */
-  reword?(requests: readonly RewordRequest[]): Promise<Result<(readonly string[] | null)[]>>;
-  /** Answers from outcomes, for exchanges that leave that open; null where there is none of use. */
-  answer?(requests: readonly AnswerRequest[]): Promise<Result<(string | null)[]>>;
+  reword?(requests: readonly RewordRequest[]): Promise<Result<(readonly string[] | null | typeof NOT_ASKED)[]>>;
+  /** Answers from outcomes, for exchanges that leave that open; null where there is none of use, undefined where it was not asked for (`NOT_ASKED`). */
+  answer?(requests: readonly AnswerRequest[]): Promise<Result<(string | null | undefined)[]>>;
   /**
    * Makes the assistant's moves itself, thinking first; null where its move is another than the one that is due, or its thought is of no use: a thought
    * is only worth learning that leads where it should. Asked for training samples of a family that thinks.
    */
-  think?(requests: readonly ThinkRequest[], onThought?: () => void): Promise<Result<(ThoughtMove | null)[]>>;
+  think?(requests: readonly ThinkRequest[], onThought?: () => void): Promise<Result<(ThoughtMove | null | typeof NOT_ASKED)[]>>;
+  /** Told that all that it drafted so far has its answers and thoughts, or will have none: it need not keep anything back for them. */
+  allServed?(): void;
+  /** Replies by what they came to: `of use`, or why not. Undefined where there are none to count. */
+  replies?(): Readonly<Record<string, number>>;
 }
 
 /** Whether a slot belongs to the held-out cases. */

@@ -6,9 +6,11 @@ import { err, ok, type Result } from "../../platform/result.ts";
 import type { Family } from "../../schemas/generated/family.ts";
 import { LICENCE_FILES } from "../convert-base.ts";
 import { PIECES } from "../known.ts";
+import type { UsedTemplate } from "../rendering.ts";
 import { architectureOf } from "./architecture.ts";
 import { licenceOf, licenceOfCard, trainingFor } from "./defaults.ts";
 import { jsonObject, type ModelFiles, safetensorsHeader, unfit } from "./files.ts";
+import { type Shapes, shapeProblem } from "./shapes.ts";
 import { type Talk, talkOf, type Vocabulary, vocabularyOf } from "./vocabulary.ts";
 
 /** What the user says of a model. */
@@ -28,6 +30,8 @@ export interface DescribedFiles {
   /** The files that the conversion reads, and the licence. */
   readonly names: readonly string[];
   readonly quantization: "BF16" | "F16";
+  /** The model's own chat template, where it is to be talked to by that. */
+  readonly official?: UsedTemplate;
 }
 
 const INDEX = "model.safetensors.index.json";
@@ -50,6 +54,9 @@ export async function describeFiles(files: ModelFiles, said: Said, licence: stri
   if (!vocabulary.ok) return vocabulary;
   const weights = await readWeights(files);
   if (!weights.ok) return weights;
+  const misfit = shapeProblem(config.value, weights.value.shapes);
+  if (misfit !== undefined)
+    return err(unfit("misfit", `${shown} is no whole model: ${misfit}`, "Fetch config.json and the weights again, both of one revision."));
   const talk = talkOf(vocabulary.value, said.template, shown, said.thinking);
   if (!talk.ok) return talk;
   const named = said.licence ?? licence ?? (await licenceOfFolder(files));
@@ -65,6 +72,7 @@ export async function describeFiles(files: ModelFiles, said: Said, licence: stri
       ...(own === undefined ? [] : [own]),
     ].sort(),
     quantization,
+    ...(talk.value.official === undefined ? {} : { official: talk.value.official }),
   });
 }
 
@@ -83,14 +91,16 @@ export const familyOf = (o: {
   architecture: o.architecture,
   tokenizer: o.tokenizer,
   template: o.talk.template,
+  // Where it is by its own, index.ts says so once it knows where the text lies.
+  chat: { template: "ours", reason: o.talk.reason },
   thinking: o.talk.thinking,
   stop_tokens: [...o.talk.stopTokens],
   special_tokens: [...o.talk.specialTokens],
   lora: { targets: "all-linear" },
-  training: o.talk.thinking === null ? trainingFor(o.parameters) : withoutExamples(trainingFor(o.parameters)),
+  training: o.talk.thinking === null && o.talk.official?.rewrites !== true ? trainingFor(o.parameters) : withoutExamples(trainingFor(o.parameters)),
 });
 
-/** A family that thinks learns each turn whole, and once: a part of one would break off in the thought. */
+/** A family that thinks, or whose template rewrites turns, learns each turn whole, and once: a part of one would break off in the thought. */
 const withoutExamples = ({ examples: _, ...training }: Family["training"]): Family["training"] => training;
 
 export const licenceNeeded = (shown: string) =>
@@ -143,6 +153,7 @@ interface Weights {
   readonly parameters: number;
   readonly names: readonly string[];
   readonly quantization: "BF16" | "F16";
+  readonly shapes: Shapes;
 }
 
 async function readWeights(files: ModelFiles): Promise<Result<Weights>> {
@@ -151,6 +162,7 @@ async function readWeights(files: ModelFiles): Promise<Result<Weights>> {
   if (!names.ok) return names;
   const shards = names.value.filter((name) => name.endsWith(".safetensors"));
   const types = new Set<string>();
+  const shapes = new Map<string, readonly number[]>();
   let parameters = 0;
   for (const name of shards) {
     if (!sizes.has(name)) return err(unfit("no-weights", `${shown} lacks ${name}, which ${INDEX} names`, "Fetch the repository with all its files."));
@@ -158,6 +170,7 @@ async function readWeights(files: ModelFiles): Promise<Result<Weights>> {
     if (!header.ok) return header;
     parameters += header.value.parameters;
     for (const type of header.value.types) types.add(type);
+    for (const [tensor, shape] of header.value.shapes) shapes.set(tensor, shape);
   }
   const strange = [...types].find((type) => !["BF16", "F16", "F32"].includes(type));
   if (strange !== undefined)
@@ -165,7 +178,7 @@ async function readWeights(files: ModelFiles): Promise<Result<Weights>> {
       unfit("unsupported", `forge cannot fine-tune ${shown}: its weights are ${strange.slice(0, 20)}`, "Use the original weights (BF16, F16 or F32)."),
     );
   if (!Number.isSafeInteger(parameters) || parameters < 1) return err(unfit("no-weights", `${shown} has no weights`));
-  return ok({ parameters, names: names.value, quantization: types.size === 1 && types.has("F16") ? "F16" : "BF16" });
+  return ok({ parameters, names: names.value, quantization: types.size === 1 && types.has("F16") ? "F16" : "BF16", shapes });
 }
 
 /** The files of weights: one, or the shards that the index names and the index. */

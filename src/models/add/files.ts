@@ -11,6 +11,7 @@ import { digestFileUntil, hexOf } from "../../platform/hash.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import type { HubFile } from "../../schemas/generated/family.ts";
 import { shownPath } from "../family-file.ts";
+import type { Shapes } from "./shapes.ts";
 
 export interface ModelFiles {
   /** What it is called in messages. */
@@ -130,6 +131,7 @@ export interface Tensors {
   readonly parameters: number;
   /** Every type of numbers that is there (`BF16`, …). */
   readonly types: ReadonlySet<string>;
+  readonly shapes: Shapes;
 }
 
 /** What a file of safetensors says of itself: https://huggingface.co/docs/safetensors, "Format". */
@@ -150,19 +152,21 @@ export async function safetensorsHeader(files: ModelFiles, name: string): Promis
   }
   if (!isRecord(header)) return no;
   const types = new Set<string>();
+  const shapes = new Map<string, readonly number[]>();
   let parameters = 0;
   let end = 0;
   for (const [key, value] of Object.entries(header)) {
     if (key === "__metadata__") continue;
     if (!isRecord(value) || typeof value.dtype !== "string" || !isNumbers(value.shape) || !isNumbers(value.data_offsets)) return no;
     types.add(value.dtype);
+    shapes.set(key, value.shape);
     parameters += value.shape.reduce((a, b) => a * b, 1);
     end = Math.max(end, ...value.data_offsets);
   }
   const size = files.sizes.get(name) ?? 0;
   if (size < 8 + length + end)
     return err(unfit("no-weights", `${name} of ${files.shown} ends too early: it has ${size} of ${8 + length + end} bytes`, "Fetch it again."));
-  return ok({ parameters, types });
+  return ok({ parameters, types, shapes });
 }
 
 const isNumbers = (value: unknown): value is number[] => Array.isArray(value) && value.length <= 16 && value.every((n) => Number.isSafeInteger(n) && n >= 0);

@@ -2,6 +2,7 @@
 import { err, ok, type Result } from "../../platform/result.ts";
 import { type GgufHeader, type GgufValue, ggufHeader, truncatedGguf } from "../gguf.ts";
 import { PIECES, PRE_TOKENIZERS } from "../known.ts";
+import type { UsedTemplate } from "../rendering.ts";
 import { licenceOf } from "./defaults.ts";
 import { type Described, familyOf, licenceNeeded, type Said } from "./describe.ts";
 import { unfit } from "./files.ts";
@@ -13,6 +14,8 @@ export interface DescribedGguf {
   readonly quantization: string;
   /** What the file calls the model. */
   readonly title: string | undefined;
+  /** The model's own chat template, where it is to be talked to by that. */
+  readonly official?: UsedTemplate;
 }
 
 const ARCHITECTURES: readonly string[] = ["gemma3", "glm4", "llama", "phi3", "qwen2", "qwen3"];
@@ -47,7 +50,9 @@ const CONTROL = 3;
 const USER_DEFINED = 4;
 
 const KEYS = ["general.architecture", "general.name", "general.license", "tokenizer.chat_template", "split.count"];
-const TOKENIZER_KEYS = ["model", "pre", "tokens", "token_type", "eos_token_id", "eot_token_id", "add_space_prefix"].map((key) => `tokenizer.ggml.${key}`);
+const TOKENIZER_KEYS = ["model", "pre", "tokens", "token_type", "bos_token_id", "eos_token_id", "eot_token_id", "add_space_prefix"].map(
+  (key) => `tokenizer.ggml.${key}`,
+);
 const ARCHITECTURE_KEYS = ARCHITECTURES.flatMap((a) => [
   `${a}.block_count`,
   `${a}.context_length`,
@@ -94,7 +99,12 @@ export function describeGguf(path: string, shown: string, said: Said): Result<De
     const token = tokens[Number(metadata.get(`tokenizer.ggml.${name}_token_id`))];
     return typeof token === "string" ? [token] : [];
   });
-  const vocabulary = { tokenizer: text("tokenizer.ggml.pre") ?? "", added, ends, ownTemplate: text("tokenizer.chat_template") ?? "" };
+  const token = (name: string): object => {
+    const found = tokens[Number(metadata.get(`tokenizer.ggml.${name}_token_id`))];
+    return typeof found === "string" ? { [`${name}_token`]: found } : {};
+  };
+  const named = { ...token("bos"), ...token("eos") };
+  const vocabulary = { tokenizer: text("tokenizer.ggml.pre") ?? "", added, ends, ownTemplate: text("tokenizer.chat_template") ?? "", named };
   const talk = talkOf(vocabulary, said.template, shown, said.thinking);
   if (!talk.ok) return talk;
   const licence = said.licence ?? licenceOf(text("general.license"));
@@ -104,6 +114,7 @@ export function describeGguf(path: string, shown: string, said: Said): Result<De
     family: familyOf({ architecture, contextTokens: window, parameters, licence, tokenizer: vocabulary.tokenizer, talk: talk.value }),
     quantization: commonest(tensors),
     title: text("general.name"),
+    ...(talk.value.official === undefined ? {} : { official: talk.value.official }),
   });
 }
 

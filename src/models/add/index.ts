@@ -1,17 +1,20 @@
 /**
- * `forge models add`: looks at a model in a folder, in a GGUF file or on the hub, and writes the project's family file for it. Nothing of the
- * model is run; the file is written whole, and never over another one unless that is asked for.
+ * `forge models add`: looks at a model in a folder, in a GGUF file or on the hub, and writes the project's family file for it, and beside it the model's own
+ * chat template where it is to be talked to by that. Nothing of the model is run but its template, within bounds; each file is written whole, and never over
+ * another one unless that is asked for.
  */
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { errorCode, fsFailure, writeFileAtomic } from "../../platform/fs.ts";
 import { digestFileUntil, hexOf } from "../../platform/hash.ts";
 import { outputTarget } from "../../platform/output-file.ts";
-import { err, ok, type Result } from "../../platform/result.ts";
+import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import type { Family, FolderSource, HubFile, HubSource } from "../../schemas/generated/family.ts";
 import { getFamily, type ProjectFamily } from "../family.ts";
 import { checkFamily } from "../family-check.ts";
 import { FAMILY_BYTES, FAMILY_FOLDER, readFamilyFile, shownPath, slugOf } from "../family-file.ts";
+import type { UsedTemplate } from "../rendering.ts";
 import type { Described, Said } from "./describe.ts";
 import { describeFiles } from "./describe.ts";
 import { folderFiles, interrupted, LARGE, unfit } from "./files.ts";
@@ -33,7 +36,7 @@ export interface Added {
 }
 
 /** A family without its name, with its weights. */
-type Found = Described & { readonly title: string; readonly hub_id?: string; readonly source: FolderSource | HubSource };
+type Found = Described & { readonly title: string; readonly hub_id?: string; readonly source: FolderSource | HubSource; readonly official?: UsedTemplate };
 
 /** @param what a folder, a GGUF file, or OWNER/NAME[@REVISION] */
 export async function addModel(what: string, o: AddOptions): Promise<Result<Added>> {
@@ -59,13 +62,13 @@ export async function addModel(what: string, o: AddOptions): Promise<Result<Adde
   if (!onHub) {
     const { name, file } = place.value;
     const found = there?.isDirectory() ? await fromFolder(what, file, o) : await fromGguf(what, file, o);
-    return found.ok ? write(file, toFamily(name, found.value), what, o) : found;
+    return found.ok ? write(file, toFamily(name, file, found.value), what, o) : found;
   }
   const found = await fromHub(id, revision ?? "main", o);
   if (!found.ok) return found;
   // A repository that was renamed is looked for, and found, under its name of today.
   const now = placeFor(o.name ?? slugOf(found.value.hub_id ?? id), o);
-  return now.ok ? write(now.value.file, toFamily(now.value.name, found.value), what, o) : now;
+  return now.ok ? write(now.value.file, toFamily(now.value.name, now.value.file, found.value), what, o) : now;
 }
 
 /** Whether OWNER/NAME looks like a path here that was mistyped: nobody is to be asked for it. */
@@ -87,16 +90,42 @@ function wrongWords(o: AddOptions) {
   return undefined;
 }
 
+/**
+ * The failure that names the right folder, where `folder` is a repository in the hub's own cache: the files of each revision lie in
+ * snapshots/COMMIT (https://huggingface.co/docs/huggingface_hub/guides/manage-cache), and refs/main says which is the newest. Undefined for any other.
+ */
+function cachedRepository(folder: string): Failure | undefined {
+  const [, name] = /^models--.+?--(.+)$/.exec(basename(resolve(folder))) ?? [];
+  if (name === undefined) return undefined;
+  try {
+    const revisions = readdirSync(join(folder, "snapshots")).sort();
+    const main = join(folder, "refs", "main");
+    const newest = existsSync(main) ? readFileSync(main, "utf8").trim() : undefined;
+    const revision = revisions.find((r) => r === newest) ?? revisions[0];
+    if (revision === undefined) return undefined;
+    const path = shownPath(join(resolve(folder), "snapshots", revision));
+    return unfit(
+      "no-model",
+      `${shownPath(resolve(folder))} is a repository in the hub's cache: its files lie in ${revisions.length === 1 ? "a folder" : "folders"} of their revision`,
+      `Name that one: forge models add ${path} --name ${slugOf(name)}`,
+    );
+  } catch {
+    return undefined; // No such folder: something else that is called so.
+  }
+}
+
 async function fromFolder(folder: string, file: string, o: AddOptions): Promise<Result<Found>> {
+  const cached = cachedRepository(folder);
+  if (cached !== undefined) return err(cached);
   const files = folderFiles(resolve(folder), o);
   if (!files.ok) return files;
   const described = await describeFiles(files.value, o, undefined);
   if (!described.ok) return described;
-  const { family, names, quantization } = described.value;
+  const { family, names, quantization, official } = described.value;
   const pins = await files.value.pin(names);
   if (!pins.ok) return pins;
   const source: FolderSource = { kind: "folder", folder: relativeTo(file, folder), files: pins.value, quantization };
-  return ok({ ...family, title: titleOf(basename(resolve(folder))), source });
+  return ok({ ...family, title: titleOf(basename(resolve(folder))), source, official });
 }
 
 async function fromGguf(path: string, file: string, o: AddOptions): Promise<Result<Found>> {
@@ -124,7 +153,7 @@ async function fromGguf(path: string, file: string, o: AddOptions): Promise<Resu
     return err(unfit("unreadable", `${shown} cannot be read (${errorCode(e)})`));
   }
   const source: FolderSource = { kind: "folder", folder: relativeTo(file, dirname(path)), files: { [name]: pin }, quantization: described.value.quantization };
-  return ok({ ...described.value.family, title: titleOf(described.value.title ?? name.replace(/\.gguf$/i, "")), source });
+  return ok({ ...described.value.family, title: titleOf(described.value.title ?? name.replace(/\.gguf$/i, "")), source, official: described.value.official });
 }
 
 async function fromHub(id: string, revision: string, o: AddOptions): Promise<Result<Found>> {
@@ -137,21 +166,34 @@ async function fromHub(id: string, revision: string, o: AddOptions): Promise<Res
   const pins = await files.pin(described.value.names);
   if (!pins.ok) return pins;
   const source: HubSource = { kind: "hub", repository: spelled, revision: commit, files: pins.value, quantization: described.value.quantization };
-  return ok({ ...described.value.family, title: titleOf(spelled.split("/")[1] ?? spelled), hub_id: spelled, source });
+  const { family, official } = described.value;
+  return ok({ ...family, title: titleOf(spelled.split("/")[1] ?? spelled), hub_id: spelled, source, official });
 }
 
-const toFamily = (name: string, { title, hub_id, source, licence, parameters, context_tokens, architecture, tokenizer, ...rest }: Found): Family => ({
-  name,
-  title,
-  ...(hub_id === undefined ? {} : { hub_id }),
-  licence,
-  parameters,
-  context_tokens,
-  architecture,
-  tokenizer,
-  sources: { default: source },
-  ...rest,
-});
+/** What is written: the family, and the text of the model's own template where that lies beside it. */
+interface Written {
+  readonly family: Family;
+  readonly template?: { readonly file: string; readonly text: string };
+}
+
+function toFamily(name: string, file: string, found: Found): Written {
+  const { title, hub_id, source, licence, parameters, context_tokens, architecture, tokenizer, template, chat, official, ...rest } = found;
+  const family: Family = {
+    ...{ name, title, ...(hub_id === undefined ? {} : { hub_id }), licence, parameters, context_tokens, architecture, tokenizer },
+    sources: { default: source },
+    template,
+    ...(chat === undefined ? {} : { chat }),
+    ...rest,
+  };
+  if (official === undefined) return { family };
+  const { text, ...words } = official;
+  const beside = `${slugOf(basename(file).replace(/\.json$/, ""))}.jinja`;
+  const sha256 = createHash("sha256").update(text).digest("hex");
+  return {
+    family: { ...family, chat: { template: "official", reason: chat?.reason ?? "", file: beside, sha256, ...words } },
+    template: { file: join(dirname(file), beside), text },
+  };
+}
 
 /** A name from a file or a folder, made fit for one line. */
 const titleOf = (text: string): string =>
@@ -163,8 +205,19 @@ const titleOf = (text: string): string =>
 /** The way from a file to a folder, as it is the same on every machine; absolute only where there is none (another drive). */
 const relativeTo = (file: string, folder: string): string => (relative(dirname(file), resolve(folder)) || ".").split(sep).join("/");
 
+/** A failure where another text is in the place of a template. */
+function otherTemplate({ file, text }: NonNullable<Written["template"]>): Failure | undefined {
+  const there = statSync(file, { throwIfNoEntry: false });
+  if (there === undefined || (there.isFile() && there.size === Buffer.byteLength(text) && readFileSync(file, "utf8") === text)) return undefined;
+  return unfit(
+    "exists",
+    `${shownPath(file)} is already there, and is another chat template`,
+    "Name another file with --output, or pass --force to replace it.",
+  );
+}
+
 /** Writes what a recipe can read, and nothing else. */
-function write(file: string, family: Family, what: string, { force = false, signal }: AddOptions): Result<Added> {
+function write(file: string, { family, template }: Written, what: string, { force = false, signal }: AddOptions): Result<Added> {
   const shown = shownPath(file);
   const text = `${JSON.stringify(family, null, 2)}\n`;
   const fit = checkFamily(family);
@@ -178,11 +231,13 @@ function write(file: string, family: Family, what: string, { force = false, sign
     const same = there !== undefined && readFileSync(file, "utf8") === text;
     if (there !== undefined && !same && !force)
       return err(unfit("exists", `${shown} is already there, and says something else`, "Name another file with --output, or pass --force to replace it."));
+    const other = template === undefined || force ? undefined : otherTemplate(template);
+    if (other !== undefined) return err(other);
     if (signal.aborted) return err(interrupted());
-    if (!same) {
-      mkdirSync(dirname(file), { recursive: true });
-      writeFileAtomic(outputTarget(file).path, text);
-    }
+    if (!same || template !== undefined) mkdirSync(dirname(file), { recursive: true });
+    // The template first: a family without it would be broken.
+    if (template !== undefined) writeFileAtomic(outputTarget(template.file).path, template.text);
+    if (!same) writeFileAtomic(outputTarget(file).path, text);
     // What was written is what a recipe will read.
     const read = readFamilyFile(file);
     return read.ok ? ok({ family: read.value, written: same ? "unchanged" : there ? "replaced" : "new" }) : read;

@@ -4,6 +4,9 @@
  */
 import { err, ok, type Result } from "../../platform/result.ts";
 import { chatTemplates, ENDING, PIECES, TEMPLATES } from "../known.ts";
+import { reasonOf, roundTrip, verdictOf } from "../official/round-trip.ts";
+import type { OfficialTemplate } from "../official/template.ts";
+import type { ChatFamily, UsedTemplate } from "../rendering.ts";
 import { THINKING_TEMPLATES, type ThinkingWords, thinkingInstead, thinkingOf } from "../thinking.ts";
 import { isRecord, unfit } from "./files.ts";
 
@@ -17,6 +20,8 @@ export interface Vocabulary {
   readonly ends: readonly string[];
   /** The model's own chat template. */
   readonly ownTemplate: string;
+  /** What that means by `bos_token` and `eos_token`. */
+  readonly named?: Pick<OfficialTemplate, "bos_token" | "eos_token">;
 }
 
 const QWEN2 = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
@@ -83,7 +88,11 @@ export function vocabularyOf(
   const ids = [generation.eos_token_id, config.eos_token_id].flat().filter((id): id is number => typeof id === "number");
   const eos = textOf(about.eos_token);
   const ends = [...(eos === undefined ? [] : [eos]), ...ids.flatMap((id) => byId.get(id) ?? [])];
-  return ok({ tokenizer: name, added, ends: [...new Set(ends)], ownTemplate: files.template ?? templateText(about.chat_template) });
+  const bos = textOf(about.bos_token);
+  return ok({
+    ...{ tokenizer: name, added, ends: [...new Set(ends)], ownTemplate: files.template ?? templateText(about.chat_template) },
+    named: { ...(bos === undefined ? {} : { bos_token: bos }), ...(eos === undefined ? {} : { eos_token: eos }) },
+  });
 }
 
 /** SentencePiece's way with spaces: they become letters, and whoever cut at them would find none. */
@@ -122,6 +131,10 @@ export interface Talk {
   readonly thinking: ThinkingWords | null;
   readonly stopTokens: readonly string[];
   readonly specialTokens: readonly string[];
+  /** What the model's own template keeps or loses. */
+  readonly reason: string;
+  /** The model's own template, where that is what the model is to be talked to by. */
+  readonly official?: UsedTemplate;
 }
 
 /** Tokens with letters only are words of a language, if they are no control tokens. */
@@ -129,9 +142,13 @@ const MARKUP = /[<>[\]|{}]/;
 /** Gemma has 6,242 that mean nothing; to look for each of them in every text would take longer than all else. */
 const UNUSED = /^<unused\d+>$/;
 
-/** How a model with this vocabulary is talked to. `wanted`: the template that the user names; `think`: the model is to think aloud. */
-export function talkOf(v: Vocabulary, wanted: string | undefined, shown: string, think = false): Result<Talk> {
+/** Words for the templates that are no names of one. */
+const [OFFICIAL, OURS] = ["official", "ours"] as const;
+
+/** How a model with this vocabulary is talked to. `said`: the template that the user names; `think`: the model is to think aloud. */
+export function talkOf(v: Vocabulary, said: string | undefined, shown: string, think = false): Result<Talk> {
   const known = new Set(v.added.map((t) => t.text));
+  const wanted = said === OFFICIAL || said === OURS ? undefined : said;
   const plain = wanted === undefined ? templateFor(known, v.ownTemplate) : wanted.endsWith(".jinja") ? wanted : `${wanted}.jinja`;
   const file = think && plain !== undefined && thinkingOf(plain) === undefined ? thinkingInstead(plain) : plain;
   if (file === undefined && plain !== undefined)
@@ -152,7 +169,7 @@ export function talkOf(v: Vocabulary, wanted: string | undefined, shown: string,
       ),
     );
   const words = TEMPLATES[file];
-  if (words === undefined) return err(unfit("bad-value", `there is no chat template \`${wanted}\``, `Use one of: ${names.join(", ")}.`));
+  if (words === undefined) return err(unfit("bad-value", `there is no chat template \`${wanted}\``, `Use one of: ${[OURS, OFFICIAL, ...names].join(", ")}.`));
   const absent = words.needs.filter((token) => !known.has(token));
   const thinking = thinkingOf(file);
   if (absent.length > 0)
@@ -168,13 +185,38 @@ export function talkOf(v: Vocabulary, wanted: string | undefined, shown: string,
   const eos = v.ends[0];
   const stopTokens = [...new Set([words.end, ...v.ends.filter((t) => known.has(t) && (ENDING.has(t) || (words.also ?? []).includes(t) || t === eos))])];
   const control = v.added.filter((t) => t.text.trim() !== "" && !UNUSED.test(t.text) && (t.control || MARKUP.test(t.text))).map((t) => t.text);
+  const specialTokens = [...new Set([...control, ...words.needs, ...stopTokens])];
+  const own = ownTalk(v, { template: file, special_tokens: specialTokens }, said === OFFICIAL, shown);
+  if (!own.ok) return own;
   return ok({
     template: file,
     thinking: thinking === undefined ? null : { open: thinking.open, close: thinking.close },
     stopTokens,
-    specialTokens: [...new Set([...control, ...words.needs, ...stopTokens])],
+    specialTokens,
+    ...own.value,
   });
 }
+
+/** What a round trip says of the model's own template, and that template where it is wanted: then it has to lose nothing. */
+function ownTalk(v: Vocabulary, family: ChatFamily, wanted: boolean, shown: string): Result<Pick<Talk, "reason" | "official">> {
+  const no = (why: string, hint: string): Result<never> =>
+    err(unfit("official-template", `${shown} cannot be talked to by its own chat template: ${why}`, hint));
+  if (v.ownTemplate.trim() === "") return wanted ? no("it has none", USE_OURS) : ok({ reason: "it came without a chat template of its own" });
+  // What it does not speak of is nothing to it.
+  const named = Object.fromEntries(Object.entries(v.named ?? {}).filter(([name]) => v.ownTemplate.includes(name)));
+  const text: OfficialTemplate = { text: v.ownTemplate, ...named };
+  const tried = roundTrip(text, family);
+  if (tried.usable) {
+    const { rewrites, spacing } = tried;
+    return ok({ reason: reasonOf(tried), ...(wanted ? { official: { ...text, rewrites, spacing } } : {}) });
+  }
+  const aloud = thinkingInstead(family.template);
+  const thinking = aloud === undefined ? undefined : roundTrip(text, { ...family, template: aloud });
+  if (wanted) return no(`it ${verdictOf(tried)}`, thinking?.usable === true ? "Let it think: --template official --thinking" : USE_OURS);
+  return ok({ reason: thinking?.usable === true ? `${reasonOf(thinking)}; it is for a model that thinks (--thinking)` : reasonOf(tried) });
+}
+
+const USE_OURS = "Leave --template out, or say --template ours: forge then talks to it by a template of its own with the same turn markers.";
 
 const thinkingNames = (): string[] => Object.keys(THINKING_TEMPLATES).map((name) => name.replace(/\.jinja$/, ""));
 
@@ -184,7 +226,9 @@ function templateFor(known: ReadonlySet<string>, own: string): string | undefine
   if (has("phi-4.jinja") && (own === "" || own.includes("<|im_sep|>"))) return "phi-4.jinja";
   if (has("chatml.jinja")) {
     if (own.includes("named SmolLM")) return "smollm2.jinja";
+    if (own.includes("You are Qwen, created by Alibaba Cloud")) return "qwen2.5.jinja";
     return has("qwen3.jinja") && /enable_thinking|<think>/.test(own) ? "qwen3.jinja" : "chatml.jinja";
   }
+  if (has("llama-3.1.jinja") && own.includes("Cutting Knowledge Date")) return "llama-3.1.jinja";
   return ["deepseek-r1.jinja", "gemma-3.jinja", "glm-4.jinja", "llama-3.jinja", "mistral-v7.jinja", "mistral.jinja"].find(has);
 }

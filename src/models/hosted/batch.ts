@@ -22,6 +22,8 @@ const POLL_MS = 5_000;
 const LONGEST_POLL_MS = 60_000;
 /** Milliseconds after which a batch is given up that was promised within a day. */
 const MOST_MS = 27 * 3_600_000;
+/** Share of what is left to ask for below which no further batch is begun with what is left of a budget. */
+const WORTHWHILE = 0.1;
 /** Batches of the account that are searched for one whose id was lost. */
 const SEARCHED = 1000;
 
@@ -31,8 +33,11 @@ export interface BatchOptions {
   readonly budget: Budget;
   /** Whether requests that are missing may begin a new batch. */
   readonly begin: boolean;
-  /** US dollars that a request may cost in a batch. */
+  /** US dollars that a request may cost in a batch, and those with which its answer is of use. */
   worst(request: Request): number;
+  room(name: string, request: Request): number;
+  /** US dollars that have to be left. */
+  readonly promised: number;
   /** What a reply cost that a batch brought and that is kept already; undefined where none is. */
   paid(name: string): number | undefined;
   /** Enters what a reply cost and gives it; keeps the reply, unless there is one. */
@@ -56,11 +61,29 @@ export async function fetchByBatch(missing: Map<string, Request>, o: BatchOption
   for (let round = 0; o.begin && missing.size > 0; round++) {
     if (round > RETRIES) return err(leftOver(missing.size));
     for (const part of partsOf([...missing], o.wire)) {
-      const done = await fetched(part, missing, o);
-      if (!done.ok) return done;
+      for (let rest = part, first = true; rest.length > 0; first = false) {
+        const now = fitting(rest, o);
+        // What is left over of a budget is not worth another day's wait.
+        if (now.length === 0 || (!first && now.length < rest.length * WORTHWHILE)) return err(overBudget(o.budget, o.worst((rest[0] as Named)[1])));
+        const done = await fetched(now, missing, o);
+        if (!done.ok) return done;
+        rest = rest.slice(now.length);
+      }
     }
   }
   return ok(undefined);
+}
+
+type Named = readonly [name: string, request: Request];
+
+/** The first requests that the budget has room for, with what follows on them. */
+function fitting(requests: readonly Named[], o: BatchOptions): readonly Named[] {
+  let left = o.budget.left - o.promised;
+  const at = requests.findIndex(([name, request]) => {
+    left -= o.room(name, request);
+    return left < 0;
+  });
+  return at < 0 ? requests : requests.slice(0, at);
 }
 
 /** Goes on with a batch of an earlier run. One that this run wants nothing of, or that may begin none, is not waited for. */
@@ -114,11 +137,11 @@ async function searched(mark: string, o: BatchOptions): Promise<string | undefin
 }
 
 /** Hands a part over and waits for it. */
-async function fetched(part: readonly (readonly [string, Request])[], missing: Map<string, Request>, o: BatchOptions): Promise<Result<void>> {
+async function fetched(part: readonly Named[], missing: Map<string, Request>, o: BatchOptions): Promise<Result<void>> {
   const worst = part.reduce((sum, [, request]) => sum + o.worst(request), 0);
   if (!(await o.budget.reserve(worst))) return err(overBudget(o.budget, worst));
   // From here on it counts as spent, until it is known what it did cost.
-  o.budget.settle(worst, worst);
+  o.budget.settle(worst, worst, false);
   const never = (): void => o.budget.correct(worst, 0);
   const client = await o.wire.client();
   let batch: Batch | undefined;

@@ -7,14 +7,17 @@ import { join } from "node:path";
 import { digestJson, hexOf } from "../../platform/hash.ts";
 import { writeOnThread } from "../../platform/write-thread.ts";
 
+/** Why a reply that was paid for is of no use. */
+export type Flaw = "refused" | "cut off" | "empty" | "secret";
+
 /** What a hosted model wrote, and the tokens that count for its price. */
 export interface Reply {
   /** Empty where the model refused or was cut off: paid, and of no use. */
   readonly text: string;
   /** What a model that thinks thought before, where the server says so. */
   readonly thought?: string;
-  /** Why there is no text. */
-  readonly flaw?: "refused" | "cut off" | "empty" | "secret";
+  /** Why there is no text. What is not paid for was never asked, as the budget has ended; it is kept nowhere. */
+  readonly flaw?: Flaw | "not paid for";
   readonly input: number;
   readonly output: number;
   /** Came by a batch, which costs half. */

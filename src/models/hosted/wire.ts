@@ -114,11 +114,12 @@ export class Wire {
   /** One request, answered. Throws what the SDK throws, and `NoAnswer`. */
   async send(request: Request, signal: AbortSignal): Promise<Reply> {
     const client = await this.client();
-    let answer: OpenAI.Chat.Completions.ChatCompletion | undefined;
-    while (answer === undefined) {
+    let response: Response | undefined;
+    while (response === undefined) {
       const body = this.body(request);
       try {
-        answer = await client.chat.completions.create(body, { signal });
+        // Read here and not by the SDK: what a server said in place of an answer has to be told.
+        response = await client.chat.completions.create(body, { signal }).asResponse();
       } catch (e) {
         // A model that reasons takes no temperature, say: asked without it, it answers.
         const param = refusedBy(e);
@@ -126,8 +127,10 @@ export class Wire {
         this.refused.add(param);
       }
     }
-    const reply = replyOf(answer, request);
-    if (reply === undefined) throw new NoAnswer();
+    const text = await response.text();
+    const answer = parsed(text);
+    const reply = answer === undefined ? undefined : replyOf(answer as Parameters<typeof replyOf>[0], request);
+    if (reply === undefined) throw new NoAnswer(text);
     return reply;
   }
 
@@ -171,14 +174,22 @@ export class Wire {
         "use a model and a server with structured outputs (`response_format: json_schema`)",
         EXIT.failed,
       );
-    if (e instanceof NoAnswer)
+    if (e instanceof NoAnswer && e.brokeOff)
       return failure(
         "no-answer",
-        `${where} answers with something that is no chat completion`,
+        `${where} answers with ${e.came}, ${RETRIES + 1} times`,
+        "run the same again later: what was paid for is kept, and these count in the budget at their worst",
+        EXIT.failed,
+      );
+    const other = e instanceof NoAnswer ? e.came : e instanceof SyntaxError ? "something that is not JSON" : refusedToRead(e);
+    if (other !== undefined)
+      return failure(
+        "no-answer",
+        `${where} answers with ${other}: that is no answer of OpenAI's interface`,
         "correct `data.teacher.base_url` (it usually ends in /v1); nothing of it was kept",
         EXIT.failed,
       );
-    if (/APIConnection|APIUserAbort/.test(e.constructor.name) || e instanceof SyntaxError)
+    if (/APIConnection|APIUserAbort/.test(e.constructor.name))
       return failure("unreachable", `no answer from ${where}`, "look at the address and the network, and run the same again: what was paid for is kept");
     return undefined;
   }
@@ -201,12 +212,58 @@ const proxyFailure = (e: BadProxyError): Failure => ({
   exit: EXIT.environment,
 });
 
-/** A reply that is none of a chat completion. */
-export class NoAnswer extends Error {}
+/** Characters of what came in place of an answer that a message shows. */
+const MOST_SHOWN = 80;
 
-/** Whether a request ended while the server may have been at work on it: nobody knows whether it costs. */
+/** What came with a good status and is no answer. */
+export class NoAnswer extends Error {
+  /** Whether it began as a chat completion and broke off. */
+  readonly brokeOff: boolean;
+  /** Whether somebody may have to pay for it: all but a page and JSON of another form. */
+  readonly mayCost: boolean;
+
+  /** @param text the body as it came; left out where it was understood and is of another form */
+  constructor(private readonly text?: string) {
+    super("no answer");
+    const value = text === undefined ? null : parsed(text);
+    const start = text?.trimStart().at(0);
+    this.brokeOff = value === undefined && (start === undefined || start === "{");
+    const choices = typeof value === "object" && value !== null && Array.isArray((value as { choices?: unknown }).choices);
+    this.mayCost = choices || (value === undefined && start !== "<");
+  }
+
+  /** In words: `an HTML page ("<html>…")`. */
+  get came(): string {
+    if (this.text === undefined) return "something else";
+    const size = Buffer.byteLength(this.text).toLocaleString("en-US");
+    const shown = `("${safeText(this.text, MOST_SHOWN).replace(/\s+/g, " ").trim()}")`;
+    if (this.text.trim() === "") return "an empty body";
+    if (this.brokeOff) return `JSON that breaks off after ${size} bytes ${shown}`;
+    if (this.text.trimStart().startsWith("<")) return `an HTML page ${shown}`;
+    return `${parsed(this.text) === undefined ? "text" : "JSON"} ${shown}`;
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Why an answer was not read, in words; undefined where none came. */
+function refusedToRead(e: unknown): string | undefined {
+  for (let cause: unknown = e, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth++)
+    if (cause instanceof TypeError && /^an answer of more than|^unexpected redirect/.test(cause.message))
+      return cause.message.startsWith("an") ? cause.message : "a redirect, which is not followed";
+  return undefined;
+}
+
+/** Whether a request ended while the server may have been at work on it, or its answer came in part: nobody knows whether it costs. */
 export const isCutOff = (e: unknown): boolean =>
-  e instanceof Error && (/Timeout|UserAbort/.test(e.constructor.name) || (/APIConnection/.test(e.constructor.name) && !neverArrived(e)));
+  e instanceof Error &&
+  (e instanceof NoAnswer ? e.mayCost : /Timeout|UserAbort/.test(e.constructor.name) || (/APIConnection/.test(e.constructor.name) && !neverArrived(e)));
 
 /** Failures before a request can have reached a server (codes of Node and undici). */
 const BEFORE =
@@ -229,7 +286,7 @@ export function waitFor(e: unknown, otherwise: number): number | undefined {
   const { status, code, headers } = e as Error & { status?: number; code?: string | null; headers?: Headers };
   const again =
     status === undefined
-      ? /APIConnection/.test(e.constructor.name)
+      ? e instanceof NoAnswer || e instanceof SyntaxError || /APIConnection/.test(e.constructor.name)
       : status === 408 || status === 409 || status >= 500 || (status === 429 && code !== "insufficient_quota");
   if (!again) return undefined;
   const after = headers?.get("retry-after") ?? "";

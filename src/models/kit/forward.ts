@@ -17,9 +17,13 @@ import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import type { Request } from "../hosted/client.ts";
 import type { Reply } from "../hosted/replies.ts";
 
+const isNotPaidFor = (reply: Reply): boolean => reply.flaw === "not paid for";
+
 /** The part of a hosted model that is used. */
 export interface Asked {
   ask(requests: readonly Request[]): Promise<Result<Reply[]>>;
+  /** Why some were not paid for. */
+  readonly ended?: { readonly failure: Failure } | undefined;
 }
 
 export interface ForwardOptions {
@@ -69,8 +73,11 @@ export async function forward(o: ForwardOptions): Promise<Result<Forwarding>> {
       }
       const now = waiting.splice(0);
       const replies = await askOnce(now.map((w) => w.request));
-      if (!replies.ok) failure ??= replies.error;
-      for (const [i, w] of now.entries()) w.answer(replies.ok ? ok(replies.value[i] as Reply) : replies);
+      failure ??= replies.ok ? (replies.value.some(isNotPaidFor) ? (o.model.ended?.failure ?? BROKEN_OFF) : undefined) : replies.error;
+      for (const [i, w] of now.entries()) {
+        const reply = replies.ok ? (replies.value[i] as Reply) : undefined;
+        w.answer(reply === undefined || isNotPaidFor(reply) ? err(failure ?? BROKEN_OFF) : ok(reply));
+      }
     }
     going = undefined;
   };

@@ -50,9 +50,9 @@ export async function buildEnvironment(
   python: Interpreter,
   requirements: Requirements,
   accelerator: Accelerator,
-  o: BuildOptions,
+  o: BuildOptions & { readonly neededBytes?: number; readonly imports?: string },
 ): Promise<Result<void>> {
-  const made = await begin(dir, python, NEEDED_BYTES[accelerator], o);
+  const made = await begin(dir, python, o.neededBytes ?? NEEDED_BYTES[accelerator], o);
   if (!made.ok) return made;
   const pip = [pythonIn(dir), ...ISOLATED, "-m", "pip"];
   const torch = `torch==${requirements.versions.get("torch")}`;
@@ -64,7 +64,7 @@ export async function buildEnvironment(
   const rest = await install(pip, ["-r", requirements.path], o);
   if (!rest.ok) return rest;
   o.onPhase(3, "trying the environment");
-  return tryImport(dir, "torch, transformers, peft, gguf", o);
+  return tryImport(dir, o.imports ?? "torch, transformers, peft, gguf", o);
 }
 
 /** Phases of a build of pins alone. */

@@ -18,7 +18,7 @@ export type LockName =
   | "requirements.lock"
   | "requirements-dev.lock"
   | "requirements-synthetic-data-kit.lock"
-  | `requirements-${"tensorboard" | "wandb" | "mlflow"}.lock`;
+  | `requirements-${"tensorboard" | "wandb" | "mlflow" | "qlora" | "unsloth"}.lock`;
 
 /** Path of a lock file of the package. */
 export const lockPath = (name: LockName): string => join(packageRoot(), "python", name);

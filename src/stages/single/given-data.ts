@@ -6,6 +6,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type Brought, bringFile } from "../../data/brought.ts";
 import { foreignWords } from "../../data/import.ts";
+import { lostWords } from "../../data/other-fields.ts";
 import type { StageContext, StageDefinition, StageEvent } from "../../engine/stage.ts";
 import { parseCases, strayArguments } from "../../evaluation/cases.ts";
 import { EXIT } from "../../platform/exit.ts";
@@ -67,8 +68,8 @@ export function readData(path: string, o: GivenData): StageDefinition {
       },
     },
   );
-  // 2: thoughts apart from what is said. 3: repairs one by one, at any depth, and of defaults.
-  return { ...read, version: 3 };
+  // 2: thoughts apart from what is said. 3: repairs one by one, at any depth, and of defaults. 4: fields that are lost are warned of.
+  return { ...read, version: 4 };
 }
 
 type Reading = Pick<StageContext, "inputs" | "outputs" | "scratch" | "signal" | "emit">;
@@ -117,9 +118,10 @@ export const settingsOf = (lengths: LengthSetup | undefined): Pick<StageDefiniti
         runtime: llamaRuntime(),
       };
 
-export function warnOf({ foreign, unreadable }: Brought, emit: (event: StageEvent) => void): void {
+export function warnOf({ foreign, lost, unreadable }: Brought, emit: (event: StageEvent) => void): void {
   const warn = (message: string): void => emit({ type: "log", level: "warning", message });
   if (foreign.count > 0) warn(foreignWords(foreign.lines, foreign.count));
+  if (lost !== undefined) warn(lostWords(lost));
   for (const { message } of unreadable.first.slice(0, SAID)) warn(message);
   if (unreadable.count > SAID) warn(`and ${unreadable.count - SAID} more lines that are no conversation`);
 }
@@ -142,7 +144,10 @@ export const statisticsOf = (read: Brought, fix: boolean, cases: number): Genera
   taken_out: [],
   calls: { executed: 0, failed: 0, timed_out: 0, simulated: 0, injected: 0 },
   short: [],
-  warnings: read.foreign.count > 0 ? [foreignWords(read.foreign.lines, read.foreign.count)] : [],
+  warnings: [
+    ...(read.foreign.count > 0 ? [foreignWords(read.foreign.lines, read.foreign.count)] : []),
+    ...(read.lost === undefined ? [] : [lostWords(read.lost)]),
+  ],
 });
 
 export const nothingIn = (path: string, { unreadable }: Brought): Failure => ({

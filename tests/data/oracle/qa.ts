@@ -4,9 +4,11 @@ import { readCalls } from "../../../src/data/checks/check.ts";
 import { sampleChecker } from "../../../src/data/checks/index.ts";
 import { wordingLeakage } from "../../../src/data/leakage.ts";
 import type { QaInput } from "../../../src/data/qa.ts";
-import { jaccard, NearIndex, shingles } from "../../../src/data/similarity.ts";
+import { digestOf } from "../../../src/data/scale/alike.ts";
+import { jaccard, NearIndex } from "../../../src/data/similarity.ts";
 import { promptKey } from "../../../src/data/split.ts";
 import type { EvaluationCase, Sample } from "../../../src/data/types.ts";
+import { wordingOfSample } from "../../../src/data/wording.ts";
 import { canonicalJson } from "../../../src/platform/json.ts";
 import type { QaReport } from "../../../src/schemas/generated/qa-report.ts";
 
@@ -123,11 +125,12 @@ export interface Diversity {
   readonly distinct_2: number;
   readonly distinct_3: number;
   readonly self_similarity: number;
+  readonly self_similarity_by_tool: Record<string, number>;
   readonly frames_by_tool: Record<string, number>;
 }
 
 /** distinct-n: different word n-grams over all word n-grams (Li et al. 2016, arXiv:1510.03055). It falls with the size of a set: compare equal sizes only. */
-export function diversityOf(samples: readonly Sample[]): Diversity {
+export function diversityOf(samples: readonly Sample[], tools: readonly string[]): Diversity {
   const words = samples.map((s) => userWords(s.messages).split(/[\s/]+/));
   const distinct = (n: number): number => {
     const seen = new Set<string>();
@@ -152,27 +155,39 @@ export function diversityOf(samples: readonly Sample[]): Diversity {
     distinct_1: distinct(1),
     distinct_2: distinct(2),
     distinct_3: distinct(3),
-    self_similarity: selfSimilarity(samples),
+    ...selfSimilarity(samples, tools),
     frames_by_tool: Object.fromEntries([...frames].map(([k, v]) => [k, v.size])),
   };
 }
 
-/** Mean similarity of neighbouring samples about the same tool; a sample of pairs that costs linear time. */
-function selfSimilarity(samples: readonly Sample[]): number {
-  const last = new Map<string, Uint32Array>();
-  let sum = 0;
-  let n = 0;
-  for (const s of samples) {
-    const key = s.tool_name ?? "";
-    const set = shingles(userWords(s.messages));
-    const before = last.get(key);
-    if (before) {
-      sum += jaccard(before, set);
-      n++;
+/** How like a text about a tool is to the nearest of 16, on the 64 texts with the smallest digests: all texts of the set, counted and sorted. */
+function selfSimilarity(samples: readonly Sample[], tools: readonly string[]): Pick<Diversity, "self_similarity" | "self_similarity_by_tool"> {
+  const about = ["", ...tools].map((tool) => [tool, samples.filter((s) => (s.tool_name ?? "") === tool)] as const).filter(([, all]) => all.length > 1);
+  const values = about.map(([tool, all]) => {
+    const counts = new Map<string, { count: number; readonly words: Uint32Array }>();
+    for (const s of all) {
+      const { low, high } = digestOf(s);
+      const key = [low, high].map((n) => String(n).padStart(10, "0")).join(" ");
+      const known = counts.get(key);
+      if (known === undefined) counts.set(key, { count: 1, words: wordingOfSample(s).blanked });
+      else known.count++;
     }
-    last.set(key, set);
-  }
-  return n === 0 ? 0 : round4(sum / n);
+    const sorted = [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text);
+    const kept = sorted.slice(0, 64);
+    const groups = kept.length < 32 ? 1 : Math.floor(kept.length / 16);
+    const near = kept.map(({ count, words }, i) => {
+      const best = kept.reduce((most, other, j) => (j !== i && (j - i) % groups === 0 ? Math.max(most, jaccard(words, other.words)) : most), 0);
+      const again = 1 - (1 - (count - 1) / (all.length - 1)) ** 15;
+      return [kept.length < 64 ? count : 1, again + (1 - again) * best] as const;
+    });
+    const weights = near.reduce((sum, [weight]) => sum + weight, 0);
+    return { tool, n: all.length, value: near.reduce((sum, [weight, value]) => sum + weight * value, 0) / weights };
+  });
+  const n = values.reduce((sum, v) => sum + v.n, 0);
+  return {
+    self_similarity: n === 0 ? 0 : round4(values.reduce((sum, v) => sum + v.value * v.n, 0) / n),
+    self_similarity_by_tool: Object.fromEntries(values.filter(({ tool }) => tool !== "").map(({ tool, value }) => [tool, round4(value)])),
+  };
 }
 
 const round4 = (x: number): number => Math.round(x * 10_000) / 10_000;
@@ -218,7 +233,8 @@ export function measureQuality(input: QaInput): QaReport {
 
   const schema_pass_rate = statistics ? rate(statistics.first_pass_valid, statistics.generated) : rate(samples.length - gated, samples.length);
   const dedup_rate = rate(duplicates.length, samples.length);
-  const diversity = diversityOf(samples);
+  const names = toolset.tools.map((t) => t.name);
+  const diversity = diversityOf(samples, names);
   // Names that the toolset does not have are an issue of their own, no tool with few samples.
   const perTool = toolset.tools.map((t) => coverage.by_tool[t.name] ?? 0);
   return {
@@ -252,7 +268,7 @@ export function measureQuality(input: QaInput): QaReport {
       distinct_1: diversity.distinct_1,
       distinct_2: diversity.distinct_2,
       distinct_3: diversity.distinct_3,
-      ...(neighbours(samples) < 50 ? {} : { self_similarity: diversity.self_similarity }),
+      ...(others(samples, names) < 50 ? {} : { self_similarity: diversity.self_similarity }),
       shared_frames: leakage.shared_frames,
       shared_prompts: leakage.shared_prompts,
       near_prompts: leakage.near_prompts,
@@ -264,8 +280,11 @@ export function measureQuality(input: QaInput): QaReport {
   };
 }
 
-/** How many samples come after one about the same tool. */
-const neighbours = (samples: readonly Sample[]): number => samples.length - new Set(samples.map((s) => s.tool_name ?? "")).size;
+/** How many samples come after one about the same tool, of the tools that there are. */
+function others(samples: readonly Sample[], tools: readonly string[]): number {
+  const about = samples.map((s) => s.tool_name ?? "").filter((tool) => tool === "" || tools.includes(tool));
+  return about.length - new Set(about).size;
+}
 
 /** The plan against the outcome, by the definition of each number. */
 function outcomeOf({ samples, heldout, plan, statistics }: QaInput): QaReport["plan"] {

@@ -31,7 +31,7 @@ function draftOne(world: World, seed: number, { slot, attempt }: DraftRequest): 
   const heldout = isHeldout(slot);
   for (let i = 0; i < TRIES; i++) {
     const made = recipe(world, model as ToolModel, rngFor(seed, slot.id, attempt, i), heldout, i);
-    if (made !== null && isHeldoutFrame(made.frame) === heldout) return { slot, attempt, focus: made.exchanges.length - 1, ...made };
+    if (made !== null && isHeldoutFrame(made.frame) === heldout) return { slot, attempt, focus: made.exchanges.length - 1, language: "en", ...made };
   }
   return null;
 }

@@ -9,6 +9,9 @@
 import { canonicalJson, type JsonObject, type JsonValue } from "../../../platform/json.ts";
 import { ok } from "../../../platform/result.ts";
 import { rngFor } from "../../../platform/rng.ts";
+import { answerIn } from "../../languages/answers.ts";
+import { packOf } from "../../languages/pack.ts";
+import { recognise } from "../../languages/recognise.ts";
 import type { SplitTeacher } from "../../line.ts";
 import type { Sample, Slot, Toolset } from "../../types.ts";
 import { answerFromAll } from "../builtin/answers.ts";
@@ -76,7 +79,7 @@ export function fileTeacher(
       const others = rest.length === 0 ? ok([]) : await otherwise.draft(rest, () => onDraft?.());
       if (!others.ok) return others;
       const queue = [...others.value];
-      for (const draft of queue) if (draft !== null && draft !== "later") known.add(draft.frame);
+      for (const draft of queue) if (draft !== null && typeof draft !== "string") known.add(draft.frame);
       return ok(
         requests.map(({ slot, attempt }, i) => {
           const mine = own[i];
@@ -178,8 +181,13 @@ function callExchange(user: string, made: readonly Made[], together: boolean, to
     call: first.call,
     ...(more.length > 0 && { more: more.map(({ call, outcome }) => ({ call, simulate: () => outcome })), together }),
     ...(failed && { fault: { ...first.outcome, kind } }),
-    answer: (real, rest) =>
-      [real, ...rest].every((o, i) => o.text === calls[i]?.outcome.text) ? told : answerFromAll(calls, [real, ...rest], rngFor(seed, "file", sample.id)),
+    answer: (real, rest) => {
+      const outcomes = [real, ...rest];
+      if (outcomes.every((o, i) => o.text === calls[i]?.outcome.text)) return told;
+      const pack = packOf(recognise(`${user}\n${told}`)?.code ?? "");
+      const rng = rngFor(seed, "file", sample.id);
+      return pack === undefined ? answerFromAll(calls, outcomes, rng) : answerIn(pack, calls, outcomes, rng);
+    },
     simulate: () => first.outcome,
   };
 }

@@ -117,10 +117,12 @@ function callOf(call: MadeCall): DraftCall {
 
 /** A request with its values blanked: texts and numbers of its calls that stand in it word for word. */
 export function frameOf(user: string, calls: readonly { readonly arguments: JsonObject }[]): string {
-  let frame = user.toLowerCase();
+  let frame = user.normalize("NFC").toLowerCase();
   const values = calls
     .flatMap((call) => Object.entries(call.arguments))
-    .flatMap(([name, value]) => (typeof value === "string" || typeof value === "number" ? [[name, String(value).toLowerCase()] as const] : []));
+    .flatMap(([name, value]) =>
+      typeof value === "string" || typeof value === "number" ? [[name, String(value).normalize("NFC").toLowerCase()] as const] : [],
+    );
   for (const [name, value] of values.sort((a, b) => b[1].length - a[1].length)) if (value.length > 1) frame = frame.replaceAll(value, () => `{${name}}`);
   return frame;
 }

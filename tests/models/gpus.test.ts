@@ -1,0 +1,61 @@
+/** How many GPUs there are for `train.gpus`, told without any: device files and CUDA_VISIBLE_DEVICES. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, expect, test } from "vitest";
+import { countGpus, tooFewGpus, visibleGpus } from "../../src/models/gpus.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "forge-gpus-"));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+test.each<[number, string | undefined, number]>([
+  [4, undefined, 4],
+  [4, "", 0],
+  [4, "0", 1],
+  [4, "2, 0", 2],
+  [4, "0,7,1", 1],
+  [4, "-1", 0],
+  [4, "0,-1,1", 1],
+  [2, "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6,1", 2],
+  [1, "MIG-a,MIG-b,MIG-c", 3],
+  [0, "0", 0],
+])("of %i GPUs CUDA_VISIBLE_DEVICES=%s shows %i", (total, shown, count) => {
+  expect(visibleGpus(total, shown)).toBe(count);
+});
+
+test("never more than there are, by their numbers", () => {
+  fc.assert(
+    fc.property(fc.nat(9), fc.array(fc.integer({ min: -1, max: 12 })), (total, shown) => {
+      const count = visibleGpus(total, shown.join(","));
+      expect(count).toBeLessThanOrEqual(total);
+      expect(visibleGpus(total, [...shown, 0].join(","))).toBeGreaterThanOrEqual(count);
+    }),
+  );
+});
+
+test("device files of the driver are counted, not the driver's own", () => {
+  expect(countGpus({}, join(dir, "none"))).toBe(0);
+  mkdirSync(join(dir, "dev"));
+  for (const name of ["nvidiactl", "nvidia-uvm", "nvidia0", "nvidia1", "nvidia10", "null"]) writeFileSync(join(dir, "dev", name), "");
+  expect(countGpus({}, join(dir, "dev"))).toBe(3);
+  expect(countGpus({ CUDA_VISIBLE_DEVICES: "1" }, join(dir, "dev"))).toBe(1);
+});
+
+test("more GPUs than there are: how many there are, and what to do", () => {
+  for (const fine of [undefined, 1, "all", 2] as const) expect(tooFewGpus({ gpus: fine }, 2, {})).toBeUndefined();
+  // Where there is none, one is no demand: it is the default.
+  for (const fine of [undefined, 1, "all"] as const) expect(tooFewGpus({ gpus: fine }, 0, {})).toBeUndefined();
+  expect(tooFewGpus({ gpus: 8 }, undefined, {})).toBeUndefined();
+  expect(tooFewGpus({ gpus: 4 }, 2, {})).toMatchObject({
+    code: "train/gpus",
+    exit: 6,
+    message: "training is to use 4 NVIDIA GPUs, and this machine has 2",
+    hint: expect.stringMatching(/^set `gpus: 2` or `all`/),
+  });
+  expect(tooFewGpus({ gpus: 2 }, 1, { CUDA_VISIBLE_DEVICES: "0" })?.message).toContain("CUDA_VISIBLE_DEVICES (0) shows 1");
+  expect(tooFewGpus({ gpus: 2 }, 0, {})).toMatchObject({
+    message: "training is to use 2 NVIDIA GPUs, and this machine has none",
+    hint: expect.stringMatching(/^remove `gpus` to train on the CPU \(`processes: 2` /),
+  });
+});
