@@ -311,12 +311,14 @@ describe("a data set in shares", () => {
     await share("a");
     const before = here("a.jsonl");
     world.write("copy.shard", readFileSync(join(world.project, "a.shard")));
+    world.write("old.shard", readFileSync(join(world.project, "a.shard"), "latin1").replace(/"measured_by":\d+/, '"measured_by":1'));
     const wrong: readonly (readonly [string[], string])[] = [
       [["--merge", "none.shard", "--stub", "weather"], "the share `none.shard` (--merge) does not exist"],
       [["--merge", "a.jsonl", "--stub", "weather"], "a.jsonl is no file that"],
       [["--merge", "a.shard", "--merge", "./a.shard", "--stub", "weather"], "./a.shard is named twice"],
       [["--merge", "a.shard", "--merge", "copy.shard", "--stub", "weather"], "copy.shard is the same share as a.shard"],
       [["--data", "a.jsonl", "--data", "b.jsonl", "--stub", "weather"], "It is given twice"],
+      [["--merge", "old.shard", "--stub", "weather"], "old.shard was measured by another version of forge"],
       [["--merge", "a.shard", "--stub", "filesystem"], "a.shard was measured with other tools"],
       [["--merge", "a.shard", "--stub", "weather", "--family", "nano"], "a.shard was measured for no model, here it is nano"],
       [["--merge", "a.shard", "--data", "a.jsonl", "--stub", "weather"], "--merge and --data are both given"],

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 // @ts-expect-error: a script of the benches, without types
 import { row } from "../../bench/qa/rows.mjs";
 import { measureQuality } from "../../src/data/qa.ts";
-import { Alike, ENTRY, KEPT } from "../../src/data/scale/alike.ts";
+import { Alike, ENTRY, KEPT, MOST_WORDS } from "../../src/data/scale/alike.ts";
 import type { Sample } from "../../src/data/types.ts";
 import { weatherSet } from "./fixtures.ts";
 
@@ -118,6 +118,8 @@ describe("what is kept", () => {
 
   it("is no more than so many texts of a tool, and nothing of tools that the set does not have", () => {
     const strangers = Array.from({ length: 50 }, (_, i) => sample(`do ${i}`, "x", `tool_${i}`));
+    const long = Array.from({ length: 5000 }, (_, i) => `word${i}`).join(" ");
+    expect(alike([sample(long, "x")]).texts()[0]?.words.length).toBe(MOST_WORDS);
     for (const { entries, words, samples } of alike([...said(8, 900), ...strangers]).texts()) {
       expect(entries.length / ENTRY).toBe(KEPT);
       expect(words.length).toBeGreaterThan(0);

@@ -1,7 +1,7 @@
 /**
  * How alike the requests about one tool are, judged on a sample of them that does not depend on the order of the data, nor on who measured which part of it: of each tool
  * the texts whose digests are smallest (a bottom-k sketch; Cohen and Kaplan 2007, "Summarizing data using bottom-k sketches"), with their wordings (wording.ts) and how
- * often each is said. Memory is bounded by the number of tools. Whatever is among the smallest of all is among the smallest of its part, so its count is exact.
+ * often each is said. Memory is bounded: so many texts of so many words for each tool. Whatever is among the smallest of all is among the smallest of its part, so its count is exact.
  */
 import { jaccard } from "../similarity.ts";
 import type { Sample, Toolset } from "../types.ts";
@@ -10,6 +10,8 @@ import { mixHigh, mixLow, saidIn, textDigest } from "./text.ts";
 
 /** Texts that are kept of a tool. */
 export const KEPT = 64;
+/** Different words that are kept of a text, those with the smallest hashes: a request has tens, and memory is not to grow with one that has a million. */
+export const MOST_WORDS = 1024;
 /** Texts among which each one's nearest is looked for. The more there are, the more wordings a set needs: of 16 that say five wordings nearly each has its twin, of 16 that say fifty few. */
 const AMONG = 16;
 
@@ -55,7 +57,7 @@ export class Alike {
     const { low, high } = digestOf(sample);
     const last = group.kept[KEPT - 1];
     if (last !== undefined && compare(last, low, high) < 0) return;
-    keep(group, low, high, 1, () => wordingOfSample(sample).blanked);
+    keep(group, low, high, 1, () => wordingOfSample(sample).blanked.slice(0, MOST_WORDS));
   }
 
   /** Takes in what another has kept of a tool. */

@@ -138,6 +138,8 @@ function readShares(paths: readonly string[], o: Sharing): StageDefinition {
           const shares = open(paths, inputs);
           const digests: string[] = [];
           for (const [i, share] of shares.entries()) {
+            // Its records may have another form.
+            if (share.head.measured_by !== MEASURED_BY) return err(otherVersion(paths[i] as string));
             await new Promise((done) => setImmediate(done));
             digests.push(inShare(paths[i] as string, () => share.verify(signal)));
           }
@@ -228,6 +230,13 @@ function twice(paths: readonly string[], shares: readonly ShardReader[], digests
   return undefined;
 }
 
+const otherVersion = (path: string): Failure => ({
+  code: "data/other-share",
+  message: `${path} was measured by another version of forge`,
+  hint: "measure all shares with this one",
+  exit: EXIT.usage,
+});
+
 /** What is not alike between shares, or between them and what is named here. */
 function unlike(
   paths: readonly string[],
@@ -242,7 +251,6 @@ function unlike(
   });
   const model = lengths === undefined ? "no model" : `${lengths.family.name} (${lengths.profile}, ${lengths.family.context_tokens} tokens)`;
   for (const [i, { head }] of shares.entries()) {
-    if (head.measured_by !== MEASURED_BY) return differs(i, "was measured by another version of forge", "measure all shares with this one");
     if (head.toolset !== toolsDigest(toolset)) return differs(i, "was measured with other tools", "name the same --tools for every share and here");
     if (head.cases !== casesDigest(cases)) return differs(i, "was measured with other held-out cases", "name the same --cases for every share and here");
     const its = head.lengths === null ? "no model" : `${head.lengths.family} (${head.lengths.profile}, ${head.lengths.window} tokens)`;

@@ -169,7 +169,7 @@ function selfSimilarity(samples: readonly Sample[], tools: readonly string[]): P
       const { low, high } = digestOf(s);
       const key = [low, high].map((n) => String(n).padStart(10, "0")).join(" ");
       const known = counts.get(key);
-      if (known === undefined) counts.set(key, { count: 1, words: wordingOfSample(s).blanked });
+      if (known === undefined) counts.set(key, { count: 1, words: wordingOfSample(s).blanked.slice(0, 1024) });
       else known.count++;
     }
     const sorted = [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text);
