@@ -1,7 +1,8 @@
 /**
  * Runs the Python tests (python/tests) in forge's own Python environment, the one that the steps run in.
  * pytest and hypothesis are no part of that environment: they come from python/requirements-dev.lock into
- * a folder of their own in the cache, which only this script puts on the path. Arguments go to pytest.
+ * a folder of their own in the cache, which only this script puts on the path. Arguments go to pytest; without `-m` the tests
+ * that are marked `slow` are left out (`-m slow`: they alone).
  * Ends with a line `pytest: N passed, N failed`; exit code 0 only if all passed.
  */
 import { spawnSync } from "node:child_process";
@@ -21,7 +22,7 @@ async function main(args) {
   const path = [join(root, "python")];
   const extras = testPackages(python, cache);
   if (extras) path.push(extras);
-  const result = spawnSync(python, ["-m", "pytest", "-p", "no:cacheprovider", "-q", "--color=no", join(root, "python", "tests"), ...args], {
+  const result = spawnSync(python, ["-m", "pytest", "-p", "no:cacheprovider", "-q", "--color=no", join(root, "python", "tests"), ...chosen(args)], {
     cwd: join(root, "python"),
     env: { ...process.env, PYTHONPATH: path.join(delimiter), PYTHONDONTWRITEBYTECODE: "1", MALLOC_ARENA_MAX: "2" },
     stdio: ["ignore", "pipe", "inherit"],
@@ -30,6 +31,11 @@ async function main(args) {
   });
   process.stdout.write(result.stdout ?? "");
   return tally(result.stdout ?? "", result.status);
+}
+
+/** Which tests: those that are not slow, unless the arguments say. */
+function chosen(args) {
+  return args.some((arg) => arg === "-m" || /::|\.py$/.test(arg)) ? args : ["-m", "not slow", ...args];
 }
 
 /** forge's Python and its cache folder, through forge's own code. */

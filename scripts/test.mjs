@@ -1,7 +1,7 @@
 /**
  * `npm test`: builds, runs the TypeScript tests (vitest) and the Python tests (pytest), and ends with one line
  * `N passed, N failed` that sums both. Exit code 0 only if every test of both passed. `--slow` runs the slow tests
- * instead (tests/slow). Other arguments go to vitest.
+ * instead (tests/slow, and pytest's marked `slow`). Other arguments go to vitest.
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
@@ -23,7 +23,7 @@ const built = await run(process.execPath, [join(root, "scripts", "build.mjs")]);
 if (built.code !== 0) total.failed++;
 else {
   await vitest(process.argv.slice(2).filter((a) => a !== "--slow"));
-  if (!slow) await pytest();
+  await pytest(slow ? ["-m", "slow"] : []);
 }
 console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ""}`);
 process.exit(total.failed > 0 || (total.passed === 0 && !slow) ? 1 : 0);
@@ -56,8 +56,8 @@ async function vitest(args) {
   total.failed += code !== 0 && failed === 0 ? 1 : failed;
 }
 
-async function pytest() {
-  const { code, output } = await run(process.execPath, [join(root, "scripts", "pytest.mjs")], true);
+async function pytest(args) {
+  const { code, output } = await run(process.execPath, [join(root, "scripts", "pytest.mjs"), ...args], true);
   const match = /^pytest: (\d+) passed, (\d+) failed$/m.exec(output);
   total.passed += Number(match?.[1] ?? 0);
   total.failed += match ? Number(match[2]) : 1;

@@ -21,6 +21,11 @@ from export_support import BUNDLE, Tiny, run_step  # noqa: E402  It lies beside 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """`slow`: left out of `npm test`, run by `npm run test:slow`."""
+    config.addinivalue_line("markers", "slow: takes long; run by npm run test:slow alone")
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     """A tiny model, its adapter and its rows (`export_support`); made once, as it takes seconds."""

@@ -157,6 +157,7 @@ def test_every_template_is_in_the_fixtures() -> None:
     assert named == {file.name for file in (ROOT / "templates" / "chat").glob("*.jinja")}
 
 
+@pytest.mark.slow
 def test_the_model_s_own_template_renders_the_same_text_on_plain_chat() -> None:
     gguf = base_gguf()
     if gguf is None:

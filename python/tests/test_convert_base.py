@@ -74,6 +74,7 @@ def test_weights_come_out_bit_for_bit_and_tokens_as_they_were(hub: Path, convert
     assert load_tokenizer(target)(text)["input_ids"] == byte_tokenizer()(text)["input_ids"]
 
 
+@pytest.mark.slow
 def test_the_same_files_give_the_same_bytes_wherever_they_lie(hub: Path, cache: Path, converted: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     folder = tmp_path / "elsewhere"
     shutil.copytree(hub, folder)

@@ -37,6 +37,7 @@ def test_the_file_is_the_model_and_says_what_it_is(exported: tuple[Path, dict]) 
     assert str(path.parent.parent).encode() not in path.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes_and_leave_nothing_behind(tiny: Tiny, exported: tuple[Path, dict], tmp_path: Path) -> None:
     last, log = run_step("export", tiny.export_spec(tmp_path, threads=1, verify=None), tmp_path)
     assert last["type"] == "result", (last, log)

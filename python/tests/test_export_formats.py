@@ -290,7 +290,7 @@ def test_the_adapter_over_the_base_is_the_merged_model_and_another_one_is_refuse
     assert other["code"] == "export/not-the-model" and "without the adapter" in other["message"]
     assert form["code"] == "export/adapter" and "use_dora" in form["message"] and "Leave `lora` out" in form["hint"]
     assert architecture["code"] == "export/architecture" and "NoSuchForCausalLM" in architecture["message"] and "MCP_FORGE_LLAMA_CPP" in architecture["hint"]
-    assert base["code"] == "model/damaged" and "fetched again" in base["hint"]
+    assert base["code"] == "model/damaged" and "fetches it again" in base["hint"]
     assert not list(wrong.glob("*.gguf")) and not (tmp_path / "no.gguf").exists()
 
 

@@ -73,6 +73,7 @@ def test_adapters_of_different_matrices_are_refused() -> None:
         join({A: torch.zeros(1, 2)}, 1, {B: torch.zeros(2, 1)}, 1)
 
 
+@pytest.mark.slow
 def test_what_is_saved_holds_the_head_start(base: Path, below: Path, tmp_path: Path) -> None:
     start_of_all = given_head_start(below)
     # A rate of zero: the recipe's own adapter changes nothing, and the saved one is the head start.
@@ -106,6 +107,7 @@ def test_a_damaged_head_start_is_refused(base: Path, below: Path, tmp_path: Path
     assert error["code"] == "train/head-start" and "head_start: false" in error["hint"]
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_from_an_adapter(base: Path, below: Path, tmp_path: Path) -> None:
     # A rate of zero: what is saved is what it began with.
     still = write_spec(tmp_path / "still", base, start=str(below), hyper={"rank": 2, "alpha": 8, "learning_rate": 0.0})
@@ -116,6 +118,7 @@ def test_a_training_goes_on_from_an_adapter(base: Path, below: Path, tmp_path: P
         torch.testing.assert_close(last[name], weights.float())
 
 
+@pytest.mark.slow
 def test_an_adapter_of_another_rank_is_nothing_to_go_on_from(base: Path, below: Path, tmp_path: Path) -> None:
     other = write_spec(tmp_path / "other", base, start=str(below), hyper={"rank": 4, "alpha": 8})
     error = failure(other)

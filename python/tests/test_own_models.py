@@ -68,7 +68,11 @@ def rows(name: str, count: int = 16) -> list[dict[str, Any]]:
     return made
 
 
-@pytest.mark.parametrize("name", KINDS)
+# One with a template of each form and one with sliding windows; the others with the slow tests.
+QUICK = {"llama-3", "gemma-3"}
+
+
+@pytest.mark.parametrize("name", [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS])
 def test_is_trained_exported_and_run_as_the_same_model(name: str, base: Callable[[str], Path], cache: Path, tmp_path: Path) -> None:
     gguf = base(name)
     samples = tmp_path / "rows.jsonl"

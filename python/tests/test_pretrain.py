@@ -78,6 +78,7 @@ def test_it_learns_and_leaves_a_model_in_the_hub_s_form(trained: tuple[Path, dic
     assert tokenizer.decode(ids) == text and tokenizer.convert_tokens_to_ids("<tool_call>") in ids
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_goes_on_to_the_same_model(trained: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     spec = write_spec(tmp_path)
     file = tmp_path / "pretrain.spec.json"
@@ -137,6 +138,7 @@ def test_what_decides_counts_more_and_what_is_said_in_words_less() -> None:
     assert weights_of(ids, learn, plain, 9, 2) == [1.0 if is_learned else prompt for is_learned in learn]
 
 
+@pytest.mark.slow
 def test_a_run_begins_with_the_model_of_an_earlier_one(trained: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     rate = {**HYPER, "learning_rate": 1e-5, "warmup_steps": 0}
     last, log = run_step("pretrain", write_spec(tmp_path, start=str(trained[0]), hyper=rate), tmp_path)
@@ -148,6 +150,7 @@ def test_a_run_begins_with_the_model_of_an_earlier_one(trained: tuple[Path, dict
     assert last["type"] == "error" and last["code"] == "train/other-shape"
 
 
+@pytest.mark.slow
 def test_helpers_gather_the_same_gradients(tmp_path: Path) -> None:
     """Half of a step's groups in another process, against all of them here."""
     file = tmp_path / "rows.jsonl"
@@ -196,6 +199,7 @@ def test_rows_that_cannot_be_used_are_named(tmp_path: Path, lines: list[dict[str
         Rows(file)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not libraries().is_dir(), reason="node_modules holds no llama.cpp for this machine")
 def test_training_goes_on_from_its_gguf(trained: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     """What a recipe's training loads is what was pretrained, weight for weight, with the same tokens."""

@@ -174,6 +174,7 @@ def quantized_base(base: Path) -> Any:
     return model
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_curve(base: Path, tmp_path: Path, whole: tuple[Path, dict[str, Any]]) -> None:
     spec = write_spec(tmp_path, base, backend="qlora", checkpoint_steps=1, hyper={"epochs": 1})
     first = start(spec)

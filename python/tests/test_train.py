@@ -84,6 +84,7 @@ def figures_of(events: list[dict[str, Any]]) -> dict[str, Any]:
     return dict(events[-1]["figures"])
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_goes_on_to_the_same_result(base: Path, tmp_path: Path) -> None:
     whole = finish(start(write_spec(tmp_path / "whole", base)))
     assert whole[-1]["type"] == "result", whole[-1]
@@ -256,6 +257,7 @@ def test_groups_stay_together(sizes: list[int], size: int, seed: int) -> None:
         assert len(schedule.samples(s)) >= size > len(schedule.samples(s)) - len(schedule.batches(s)[-1])
 
 
+@pytest.mark.slow
 def test_groups_are_trained_each_after_its_own_beginning(base: Path, tmp_path: Path) -> None:
     spec = write_spec(tmp_path, base, hyper={"samples_per_step": 12})
     rows = []

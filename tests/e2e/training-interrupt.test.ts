@@ -22,6 +22,9 @@ gates: { qa: { schema_pass_rate: 0, min_samples_per_tool: 1 } }
 `;
 
 const LONG = 180_000;
+/** tests/slow/training-interrupt.slow.test.ts runs the longer half. */
+const slow = it.runIf(process.env.FORGE_SLOW);
+const quick = it.skipIf(process.env.FORGE_SLOW);
 
 let world: World;
 let env: NodeJS.ProcessEnv;
@@ -67,7 +70,7 @@ async function goesOn(): Promise<number> {
   return from;
 }
 
-it(
+slow(
   "Ctrl-C saves a checkpoint within 10 s, and training goes on from it",
   async () => {
     const run = await training(2);
@@ -83,7 +86,7 @@ it(
   LONG,
 );
 
-it(
+quick(
   "the second Ctrl-C ends training at once",
   async () => {
     const run = await training(1);
@@ -98,7 +101,7 @@ it(
   LONG,
 );
 
-it(
+quick(
   "a kill takes training along within 5 s, and the next apply goes on",
   async () => {
     const run = await training(2);
@@ -111,7 +114,7 @@ it(
   LONG,
 );
 
-it(
+slow(
   "a training on files goes on too, and leaves nothing where its result would be; a stranger's random.py is not run",
   async () => {
     world.write("random.py", "raise SystemExit('a file of the folder that the user stands in')\n");

@@ -1,4 +1,4 @@
-/** The chain of single steps on the default family (tests/e2e/steps.test.ts takes the smallest). */
+/** The chain of single steps on the default family (steps-nano.slow.test.ts takes the smallest). */
 import { it } from "vitest";
 import { stepsChain } from "../e2e/support/steps-chain.ts";
 
