@@ -25,7 +25,20 @@ function data(lines: Iterable<string>): void {
   for (const line of lines) writeSync(file, `${line}\n`);
   closeSync(file);
 }
-const ARGS = ["qa", "--data", "big.jsonl", "--tools", "tools.json", "--fix", "--output", "clean.jsonl", "--min-samples-per-tool", "0", "--max-self-similarity", "1"];
+const ARGS = [
+  "qa",
+  "--data",
+  "big.jsonl",
+  "--tools",
+  "tools.json",
+  "--fix",
+  "--output",
+  "clean.jsonl",
+  "--min-samples-per-tool",
+  "0",
+  "--max-self-similarity",
+  "1",
+];
 const MB = 1 << 20;
 const PATIENCE = { timeout: 300_000 };
 
