@@ -158,9 +158,8 @@ it("stops before the budget is passed, and says so in forge's words", async () =
   // Drafts and answers of this recipe take less, with the variations more.
   world.write("forge.yaml", recipe(server.url, ", budget_usd: 0.12"));
   const run = await world.run(["generate"], env);
-  expect(run.code, run.out + run.err).toBe(1);
-  expect(run.err + run.out).toMatch(/the teacher has cost \$0\.\d+.*more than `budget_usd` 0\.12 allows/);
-  expect(server.asked.filter(isKits).length).toBeGreaterThan(0);
+  expect(run.code, run.out + run.err).toBe(0);
+  expect(run.err + run.out).toMatch(/the teacher's budget has ended \(\$0\.\d+ paid\).*raise `data\.teacher\.budget_usd` from 0\.12/);
   expect(server.asked.length * 0.002).toBeLessThanOrEqual(0.12);
 });
 
