@@ -57,12 +57,12 @@ def measure(name: str, base: Path, rows: Path | None, steps: int, per_step: int,
     from tiny import rendered
 
     from forge_steps.adapter import Trainee
+    from forge_steps.attention import install
     from forge_steps.backends import Base, backend_of
     from forge_steps.heap import Heap
     from forge_steps.model import load_config, load_tokenizer, peak_memory_bytes, pick_device, pick_dtype, usable_cores
     from forge_steps.prefix import encode, shared_prefix
     from forge_steps.protocol import Spec
-    from forge_steps.shared_attention import install
 
     torch.set_num_threads(usable_cores())
     torch.manual_seed(0)

@@ -33,11 +33,11 @@ def measure(base: Path, rows: Path, steps: int, per_step: int) -> dict[str, floa
     import torch
 
     from forge_steps.adapter import Trainee
+    from forge_steps.attention import install
     from forge_steps.gguf_once import read_once
     from forge_steps.heap import Heap
     from forge_steps.model import load_base, load_tokenizer, peak_memory_bytes, pick_device, pick_dtype, usable_cores
     from forge_steps.prefix import encode, shared_prefix, step_backward
-    from forge_steps.shared_attention import install
 
     torch.set_num_threads(usable_cores())
     torch.manual_seed(0)

@@ -1,6 +1,7 @@
 /**
- * Runs the Python tests (python/tests) in forge's own Python environment, the one that the steps run in.
- * pytest and hypothesis are no part of that environment: they come from python/requirements-dev.lock into
+ * Runs the Python tests (python/tests) in forge's own Python environment, the one that the steps run in, a file at a time in each of as many processes
+ * as there are cores (four at most: each holds torch; `-n 0`: in this one).
+ * pytest and its companions are no part of that environment: they come from python/requirements-dev.lock into
  * a folder of their own in the cache, which only this script puts on the path. Arguments go to pytest; without `-m` the tests
  * that are marked `slow` are left out (`-m slow`: they alone).
  * Ends with a line `pytest: N passed, N failed`; exit code 0 only if all passed.
@@ -8,6 +9,7 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { delimiter, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
@@ -22,7 +24,9 @@ async function main(args) {
   const path = [join(root, "python")];
   const extras = testPackages(python, cache);
   if (extras) path.push(extras);
-  const result = spawnSync(python, ["-m", "pytest", "-p", "no:cacheprovider", "-q", "--color=no", join(root, "python", "tests"), ...chosen(args)], {
+  // Trainings of the slow tests use every core themselves.
+  const side = args.some((arg) => arg === "-n" || arg === "slow") ? [] : ["-n", String(Math.min(4, availableParallelism())), "--dist", "loadfile"];
+  const result = spawnSync(python, ["-m", "pytest", "-p", "no:cacheprovider", "-q", "--color=no", join(root, "python", "tests"), ...side, ...chosen(args)], {
     cwd: join(root, "python"),
     env: { ...process.env, PYTHONPATH: path.join(delimiter), PYTHONDONTWRITEBYTECODE: "1", MALLOC_ARENA_MAX: "2" },
     stdio: ["ignore", "pipe", "inherit"],
@@ -60,14 +64,14 @@ async function environment() {
   return { python: found.value.python, cache: cacheDir() };
 }
 
-/** A folder with pytest and hypothesis, made once per lock file and Python; undefined where Python has them already. */
+/** A folder with pytest and its companions, made once per lock file and Python; undefined where Python has them already. */
 function testPackages(python, cache) {
-  if (spawnSync(python, ["-c", "import pytest, hypothesis"], { stdio: "ignore" }).status === 0) return undefined;
+  if (spawnSync(python, ["-c", "import pytest, hypothesis, xdist"], { stdio: "ignore" }).status === 0) return undefined;
   const lock = join(root, "python", "requirements-dev.lock");
   const version = spawnSync(python, ["-c", "import sys; print(sys.version_info[:2])"], { encoding: "utf8" }).stdout;
   const target = join(cache, `test-packages-${createHash("sha256").update(readFileSync(lock)).update(version).digest("hex").slice(0, 16)}`);
   if (existsSync(target)) return target;
-  console.error("installing pytest and hypothesis for the Python tests");
+  console.error("installing pytest and its companions for the Python tests");
   const part = `${target}.${process.pid}`;
   rmSync(part, { recursive: true, force: true });
   mkdirSync(cache, { recursive: true });

@@ -36,10 +36,14 @@ class Backend:
     """`transformers`; the others override what they do in another way."""
 
     name = "transformers"
-    #: Whether LoRA layers, norms and MLPs take the fused forms of lean.py, and attention that of shared_attention.py.
+    #: Whether LoRA layers, norms and MLPs take the fused forms of lean.py, and attention one of attention.py.
     ours = True
     #: Whether it trains on a rounded base, so that the merged model is another than the trained one.
     rounds = False
+    #: Whether the CPU's memory holds the whole model, in the precision that trains, before a GPU has it.
+    loads_on_host = False
+    #: Whether `recompute` still helps once the model is loaded.
+    recomputes_late = True
 
     def check(self) -> None:
         """Raises StepError where this backend cannot run: before anything is loaded."""
@@ -54,7 +58,7 @@ class Backend:
 
     def load(self, base: Base, longest: int, recomputed: bool, seed: int, scratch: Path) -> Any:
         """The model on its device, in evaluation mode. `longest`: tokens of the longest sample; `scratch`: a folder for what is needed until it returns."""
-        return load_plain(base).to(base.device)
+        return load_plain(base, base.device)
 
     def adapt(self, model: Any, config: Any) -> Any:
         """The model with a new adapter by PEFT's `config`, which alone is trainable."""
@@ -87,14 +91,11 @@ def backend_of(spec: Spec) -> Backend:
     return Backend()
 
 
-def load_plain(base: Base) -> Any:
-    """The base, its head start merged in, as transformers' own model on the CPU."""
-    from forge_steps.head_start import load_with_head_start
+def load_plain(base: Base, device: torch.device | None = None) -> Any:
+    """The base, its head start merged in, as transformers' own model on `device` (default: the CPU)."""
     from forge_steps.model import load_base
 
-    if base.below is None:
-        return load_base(base.gguf, base.dtype, base.config)
-    return load_with_head_start(base.gguf, base.below, base.dtype, base.config)
+    return load_base(base.gguf, base.dtype, base.config, base.below, device)
 
 
 def plain_adapter(model: Any, config: Any) -> Any:

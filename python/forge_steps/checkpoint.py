@@ -26,7 +26,9 @@ KEPT = 2
 
 def digest_of(spec: Mapping[str, Any], rows: Sequence[Any], held_out: Sequence[Any] | None = None) -> str:
     """What a checkpoint must agree with: everything that decides the run, and nothing of where files lie."""
-    decisive = {"layout": LAYOUT, "base": spec["base"].get("sha256"), "hyper": spec["hyper"], "seed": spec["seed"], "rows": rows}
+    # Of how many tokens rows are is a matter of memory, and no gradient's.
+    hyper = {name: value for name, value in spec["hyper"].items() if name != "row_tokens"}
+    decisive = {"layout": LAYOUT, "base": spec["base"].get("sha256"), "hyper": hyper, "seed": spec["seed"], "rows": rows}
     if spec.get("backend", "transformers") != "transformers":
         decisive["backend"] = spec["backend"]
     if "start" in spec:
@@ -49,6 +51,8 @@ class Checkpoints:
         self._folder = folder
         self._digest = digest
         self._kept = max(1, kept)
+        #: Those of this spec that `load` could not read.
+        self.damaged: list[Path] = []
 
     def save(self, state: dict[str, Any]) -> Path:
         """Writes beside, syncs, renames, and only then removes what is no longer kept. `state["position"]` is the step. Raises OSError with the path where
@@ -89,9 +93,10 @@ class Checkpoints:
     def _read(self, path: Path) -> dict[str, Any] | None:
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except Exception:  # Whatever a damaged file makes torch raise: an older one, or training starts anew.
+            self.damaged.append(path)
             return None
         return state if isinstance(state, dict) and state.get("digest") == self._digest else None
 

@@ -13,17 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from forge_steps.convert import add_metadata, architecture_class
+from forge_steps.lora import other_form, pairs_of
 from forge_steps.protocol import StepError
-
-#: What a PEFT configuration may say that this form of adapter cannot hold.
-_OTHER_FORMS = ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern", "modules_to_save", "lora_bias")
 
 
 def check_form(adapter: Path) -> None:
     """Raises StepError where the PEFT folder is no adapter, or one of a form that a GGUF cannot hold."""
     try:
         config = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
-        strange = next((key for key in _OTHER_FORMS if config.get(key)), None)
+        strange = "use_rslora" if config.get("use_rslora") else other_form(config)
         plain = isinstance(config["r"], int) and isinstance(config["lora_alpha"], (int, float))
     except (OSError, ValueError, KeyError, AttributeError) as e:
         raise StepError("export/adapter", f"{adapter.name} is no adapter that PEFT wrote", "Train it again (--force train).") from e
@@ -53,7 +51,7 @@ def convert_lora(adapter: Path, base: Any, target: Path, metadata: Mapping[str, 
     from forge_steps.head_start import read_adapter
 
     matrices, config = read_adapter(adapter)
-    pairs = _pairs(matrices)
+    pairs = pairs_of(matrices)
     if not base.architectures:  # a GGUF does not say what transformers calls it
         from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
@@ -97,20 +95,3 @@ def convert_lora(adapter: Path, base: Any, target: Path, metadata: Mapping[str, 
     with torch.inference_mode():
         Adapter(scratch, gguf.LlamaFileType.ALL_F32, target, metadata_override=general, model_name=metadata.get("general.name")).write()
     return int(config["r"])
-
-
-def _pairs(matrices: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """PEFT's matrices by the name of the weight that each pair stands for, float32."""
-    found: dict[str, dict[str, Any]] = {}
-    for name, matrix in sorted(matrices.items()):
-        weight = name.removeprefix("base_model.model.")
-        for part in ("A", "B"):
-            if f".lora_{part}.weight" in weight:
-                found.setdefault(weight.replace(f".lora_{part}.weight", ".weight"), {})[part] = matrix.float().contiguous()
-                break
-        else:
-            raise StepError("export/adapter", f"the adapter holds {name}, which is no LoRA matrix", "Leave `lora` out of `exports`: the merged formats hold it.")
-    half = next((name for name, pair in found.items() if len(pair) != 2), None)
-    if half is not None or not found:
-        raise StepError("export/adapter", f"the adapter is not whole: it lacks a matrix of {half or 'any weight'}", "Train it again (--force train).")
-    return {name: (pair["A"], pair["B"]) for name, pair in found.items()}

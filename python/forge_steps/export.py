@@ -2,10 +2,12 @@
 
 Spec: `{v: 1, base: {gguf, sha256?}, adapter?: PEFT folder, template: Jinja file, stop_tokens: [text], output: gguf,
 metadata: {"general.…" | "mcp_forge.…": value}, converter: see convert.find_converter, libraries: folder of libllama,
-scratch: folder, threads?, thinking?: {open, close}, verify?: {rows: rendered.jsonl, positions?}, speed?: {threads}}`.
+scratch: folder, threads?, thinking?: {open, close}, verify?: {rows: rendered.jsonl, positions?}, speed?: {threads}, limits?: {memory, free}}`.
 
 Guarantees: `output` appears only when it passed the comparison, whole; its bytes depend on base, adapter, template and
-metadata alone. Needs about 4 bytes a parameter of disk in `scratch` beside the output, removed at the end.
+metadata alone. Needs about 4 bytes a parameter of disk in `scratch` beside the output, removed at the end, and memory for the largest weight and one
+file of the merged model, not for the whole of it (merge.py); where that cannot be had it is refused before anything is merged (export_memory.py;
+`limits`, in bytes, stands for what the machine has).
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ from forge_steps.protocol import Step, StepError
 
 
 def run(step: Step) -> dict[str, Any]:
-    """Figures: `bytes`, `seconds`, seconds a phase, `peak_bytes` of memory, the comparison's (see `verify`), and with `speed` beside `verify` that
-    (see `speed`)."""
+    """Figures: `bytes`, `seconds`, seconds a phase, `peak_bytes` of memory (files that are mapped among them), `needed_bytes` that it was estimated to need
+    without those, the comparison's (see `verify`), and with `speed` beside `verify` that (see `speed`)."""
     from forge_steps.convert import check_metadata, convert, find_converter, use_converter
 
     spec = step.spec
@@ -38,34 +40,48 @@ def run(step: Step) -> dict[str, Any]:
     clock.phase("converter", "preparing llama.cpp's converter")
     use_converter(find_converter(spec.object("converter")))
 
+    from forge_steps import export_memory
     from forge_steps.gguf_once import read_once
     from forge_steps.llama_cpp import Library
-    from forge_steps.merge import beyond_f16, merged_model, save_folder
+    from forge_steps.lora import Lora
+    from forge_steps.merge import merge, merging_bytes, save_tokenizer
     from forge_steps.model import base_file, load_tokenizer, peak_memory_bytes, usable_cores
     from forge_steps.tokenizer import pre_tokenizer_of
+    from forge_steps.weights import BaseWeights
 
     threads = spec.integer("threads", usable_cores(), minimum=1)
     library = Library(libraries)  # before the slow part: a wrong release is said at once
-    clock.phase("load", "loading the base model")
+    clock.phase("load", "merging the adapter into the base model" if adapter is not None else "loading the base model")
     import torch
 
     torch.set_num_threads(threads)
     base = base_file(spec.object("base"))
-    with read_once():
-        tokenizer, pre_tokenizer = load_tokenizer(base), pre_tokenizer_of(base)
-        model = merged_model(base, adapter)
-    large = beyond_f16(model)
-    if large:
-        more = f" and {len(large) - 1} more" if len(large) > 1 else ""
-        step.log("warning", f"{large[0]}{more}: weights larger than float16 holds (65,504); they are kept as float32, so the file is larger than others of its format")
-    clock.phase("convert", "writing the GGUF")
     folder = scratch / "merged"
     candidate = scratch / "candidate.gguf"
     shutil.rmtree(folder, ignore_errors=True)  # left by a killed run
     scratch.mkdir(parents=True, exist_ok=True)
     try:
-        save_folder(model, tokenizer, template, folder)
-        step.check()
+        with read_once():
+            tokenizer, pre_tokenizer = load_tokenizer(base), pre_tokenizer_of(base)
+            weights, lora = BaseWeights(base), None if adapter is None else Lora.read(adapter)
+            memory, comparing = export_memory.Memory.of(spec), None
+            if spec.has("verify"):
+                from forge_steps.verify import Comparison
+
+                verify = spec.object("verify")
+                positions = export_memory.positions_for(step, memory, weights.parameters, verify.integer("positions", 2000, minimum=1))
+                comparing = Comparison.of(verify.path("rows", exists=True), positions, tokenizer)
+            needed = export_memory.check(
+                memory, merging_bytes(weights, lora), None if comparing is None else export_memory.comparing_bytes(weights.config, comparing.what)
+            )
+            merged = merge(weights, lora, folder, step.check)
+            save_tokenizer(tokenizer, template, folder)
+        del lora
+        large = merged.beyond_f16
+        if large:
+            more = f" and {len(large) - 1} more" if len(large) > 1 else ""
+            step.log("warning", f"{large[0]}{more}: weights larger than float16 holds (65,504); they are kept as float32, so the file is larger than others of its format")
+        clock.phase("convert", "writing the GGUF")
         convert(folder, candidate, metadata, pre_tokenizer, pieces=base if base.is_file() else None, in_f32=large)
         step.check()
         figures: dict[str, Any] = {"format": "f16", "bytes": candidate.stat().st_size}
@@ -75,16 +91,15 @@ def run(step: Step) -> dict[str, Any]:
             thinking = spec.object("thinking")
             with library.model(candidate) as loaded:
                 check_thinking(loaded, tokenizer, (thinking.text("open"), thinking.text("close")))
-        if spec.has("verify"):
+        if comparing is not None:
             from forge_steps.verify import compare_with_python
 
             clock.phase("verify", "comparing the GGUF with the trained model")
-            rows, positions = spec.object("verify").path("rows", exists=True), spec.object("verify").integer("positions", 2000, minimum=1)
-            figures |= compare_with_python(library, candidate, model, tokenizer, rows, positions, template, stop_tokens, threads, step)
+            figures |= compare_with_python(library, candidate, merged.model(), tokenizer, comparing, template, stop_tokens, threads, step)
             if spec.has("speed"):
                 from forge_steps.speed import measured_speed
 
-                figures |= measured_speed(library, candidate, rows, spec.object("speed").integer("threads", threads, minimum=1))
+                figures |= measured_speed(library, candidate, comparing.rows, spec.object("speed").integer("threads", threads, minimum=1))
         from forge_steps.quantize import publish
 
         part = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -97,7 +112,7 @@ def run(step: Step) -> dict[str, Any]:
         shutil.rmtree(folder, ignore_errors=True)
         candidate.unlink(missing_ok=True)
     step.artifact("gguf", target)
-    return figures | clock.figures() | {"peak_bytes": peak_memory_bytes()}
+    return figures | clock.figures() | {"peak_bytes": peak_memory_bytes(), "needed_bytes": needed}
 
 
 class _Clock:

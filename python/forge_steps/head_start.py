@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from forge_steps.protocol import Spec, Step, StepError
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 WEIGHTS = "adapter_model.safetensors"
@@ -57,20 +56,6 @@ def head_start_folder(spec: Spec) -> Path:
             "Install mcp-forge again, or write `head_start: false` under `model` to train without it.",
         )
     return folder
-
-
-def load_with_head_start(gguf: Path, folder: Path, dtype: torch.dtype, config: Any = None) -> Any:
-    """The base in `gguf` with the adapter of `folder` merged in, its parameters in `dtype`, on the CPU, in evaluation mode. `config` as for `load_base`."""
-    import torch
-    from peft import PeftModel
-
-    from forge_steps.model import load_base
-
-    model = PeftModel.from_pretrained(load_base(gguf, torch.float32, config), str(folder)).merge_and_unload()
-    for parameter in model.parameters():  # Not `model.to`: the rotary frequencies are buffers, and must stay in float32.
-        parameter.data = parameter.data.to(dtype)
-    model.config.dtype = dtype
-    return model.eval()
 
 
 def join(below: Mapping[str, Tensor], below_scale: float, above: Mapping[str, Tensor], above_scale: float) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ rounding and add the export's own. The two models are not the same; how far apar
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from forge_steps.protocol import Step
 POSITIONS = 1000
 
 
-def distance_of_merging(trained: Any, gguf: Path, adapter: Path, tokenizer: Any, rows: Path, step: Step) -> dict[str, Any]:
+def distance_of_merging(trained: Any, gguf: Path, adapter: Path, tokenizer: Any, rows: Path, step: Step, scratch: Path) -> dict[str, Any]:
     """`trained`: the model in memory, adapter and all, as it ended training (it is in evaluation mode afterwards); `adapter`: the same saved, for the base in
-    `gguf`. Figures, in nats: `merging_kl` of the merged model from the trained one, `merging_kl_max`, and `merging_top1`, the share of `merging_positions`
+    `gguf`; `scratch`: a folder for the merged model (4 bytes a parameter), which is mapped from it and gone afterwards. Figures, in nats: `merging_kl` of the merged model from the trained one, `merging_kl_max`, and `merging_top1`, the share of `merging_positions`
     where both have the same first choice."""
     from forge_steps.merge import merged_model
     from forge_steps.verify import TorchPredictor, measure, passage, read_rows
@@ -25,6 +26,10 @@ def distance_of_merging(trained: Any, gguf: Path, adapter: Path, tokenizer: Any,
     texts = [[token for text in row for token in tokenizer(text, add_special_tokens=False)["input_ids"]] for row in read_rows(rows)]
     trained.eval()
     trained.get_base_model().set_attn_implementation("sdpa")  # Ours in training takes no cache that grows.
-    merged = merged_model(gguf, adapter)
-    figures = measure(TorchPredictor(trained), TorchPredictor(merged), passage(texts, POSITIONS), step, ("the trained model", "the merged model")).figures()
+    shutil.rmtree(scratch, ignore_errors=True)  # left by a killed run
+    try:
+        merged = merged_model(gguf, adapter, scratch)
+        figures = measure(TorchPredictor(trained), TorchPredictor(merged), passage(texts, POSITIONS), step, ("the trained model", "the merged model")).figures()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     return {f"merging_{name}": figures[name] for name in ("kl", "kl_max", "top1", "positions")}

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from forge_steps.device import pick_device as pick_device  # Steps take both from here.
+from forge_steps.device import pick_dtype as pick_dtype
 from forge_steps.protocol import Spec, StepError
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ for _name, _value in {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",  # transformers' too: a bar on stderr would stand at the end of what is shown of a failure
     "TOKENIZERS_PARALLELISM": "false",
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+    "HF_DEACTIVATE_ASYNC_LOAD": "1",  # Threads that load ahead would hold several weights in float32 (weights.py).
 }.items():
     os.environ.setdefault(_name, _value)
 
@@ -59,23 +62,6 @@ def peak_memory_bytes() -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def pick_device() -> torch.device:
-    """A CUDA GPU where there is one, else the CPU. Where it runs is no part of a recipe."""
-    import torch
-
-    return torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu")
-
-
-def pick_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the device computes in it (about twice as fast as float32 on AVX512-BF16), else float32."""
-    import torch
-
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-    native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)() or getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
-    return torch.bfloat16 if native else torch.float32
 
 
 def file_sha256(path: Path) -> str:
@@ -118,42 +104,40 @@ def load_tokenizer(gguf: Path) -> Any:
     return tokenizer if tokenizer is not None else AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
 
 
-def load_base(gguf: Path, dtype: torch.dtype, config: Any = None) -> Any:
-    """The model inside a GGUF, dequantized to `dtype` (2 s for 135M parameters), on the CPU, in evaluation mode. `config`: what `load_config` gave, to
-    read it no second time.
+def load_base(gguf: Path, dtype: torch.dtype, config: Any = None, below: Path | None = None, device: torch.device | None = None) -> Any:
+    """The model inside a GGUF (or a folder in the hub's form), dequantized to `dtype` (2 s for 135M parameters), on `device` (default: the CPU), in evaluation
+    mode. `config`: what `load_config` gave, to read it no second time. `below`: the PEFT folder of an adapter that is merged in first, in float32.
 
-    Neither it nor its config says any more that it is quantized: it can be saved and trained like any other.
+    Weights are read one after the other (weights.py): beside the model itself memory holds one of them, and a model that is loaded to a GPU never lies in
+    the host's. Neither it nor its config says any more that it is quantized: it can be saved and trained like any other.
     """
-    from transformers import AutoModelForCausalLM
-
     from forge_steps.gguf_once import read_once
+    from forge_steps.lora import Lora
+    from forge_steps.weights import BaseWeights
 
-    if gguf.is_dir():
-        model = AutoModelForCausalLM.from_pretrained(gguf, dtype=dtype, attn_implementation="sdpa")
-    else:
-        with read_once():
-            config = config if config is not None else _config_of(gguf)
-            model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, config=config, dtype=dtype, attn_implementation="sdpa")
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
-    model.hf_quantizer = None
-    model.is_quantized = False
+    with read_once():
+        model = BaseWeights(gguf, config).load(dtype, None if below is None else Lora.read(below), device)
     check_finite(model)
-    return model.eval()
+    return model
 
 
 def check_finite(model: Any) -> None:
     """Raises StepError that names the first weight of a base model that is no finite number: it would show as a loss that is none, at the first step."""
+    for name, weight in model.named_parameters():
+        raise_not_finite(name, weight)
+
+
+def raise_not_finite(name: str, weight: torch.Tensor) -> None:
+    """Raises StepError where a base model's weight holds a value that is no finite number."""
     import torch
 
-    for name, weight in model.named_parameters():
-        # The sum is not finite where a weight is not, and needs no second copy; where it overflows by itself the weights are looked at.
-        if not bool(torch.isfinite(weight.sum())) and not bool(torch.isfinite(weight).all()):
-            raise StepError(
-                "model/not-finite",
-                f"the base model's weights hold values that are no finite numbers ({name})",
-                "Its files are damaged, or were written that way: fetch it again from its makers, or use another one.",
-            )
+    # The sum is not finite where a weight is not, and needs no second copy; where it overflows by itself the weights are looked at.
+    if not bool(torch.isfinite(weight.sum())) and not bool(torch.isfinite(weight).all()):
+        raise StepError(
+            "model/not-finite",
+            f"the base model's weights hold values that are no finite numbers ({name})",
+            "Its files are damaged, or were written that way: fetch it again from its makers, or use another one.",
+        )
 
 
 def load_config(gguf: Path) -> Any:

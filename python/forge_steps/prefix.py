@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from forge_steps.rows import SEQUENCE_MULTIPLE, Row, Weigh, layer_masks, make_pack, make_pass, make_row, packs, passes, rows
+from forge_steps.rows import SEQUENCE_MULTIPLE, Row, Weigh, layer_masks, make_pack, make_pass, make_row, make_sequence, packs, passes, rows
 
 if TYPE_CHECKING:
     import torch
@@ -137,7 +137,7 @@ def step_backward(
     import torch
     from transformers import DynamicCache
 
-    from forge_steps import recompute, shared_attention
+    from forge_steps import attention, recompute, shared_attention
 
     device, dtype = ((p := next(model.parameters())).device, p.dtype)
     learned = sum(sum(s.learn) for s in samples)
@@ -149,7 +149,7 @@ def step_backward(
     leaves: list[tuple[torch.Tensor, torch.Tensor]] = []
     if prefix > 0:
         # What fills up the sequence comes after the prefix, which cannot see it; nor do the samples (`length` below).
-        fill = -prefix % SEQUENCE_MULTIPLE if decoder.config._attn_implementation == shared_attention.NAME else 0
+        fill = -prefix % SEQUENCE_MULTIPLE if attention.is_banded(decoder) else 0
         ids = torch.tensor([[*samples[0].ids[:prefix], *[0] * fill]], dtype=torch.long, device=device)
         where = torch.tensor([[*(range(prefix) if positions is None else positions[:prefix]), *[0] * fill]], dtype=torch.long, device=device)
         # A cache that keeps all of it: one by the model's config drops what is out of the last token's window.
@@ -170,13 +170,21 @@ def step_backward(
         told = (run.last_hidden_state[:, : prefix - 1], leaf.grad)
     lengths = [len(s.ids) - prefix for s in samples]
     budget = max(1, row_tokens - prefix)
-    if decoder.config._attn_implementation == shared_attention.NAME:
-        seen = shared_attention.Prefix(leaves, prefix, where[0]) if prefix > 0 else None
+    banded, merged = attention.is_banded(decoder), attention.is_merged(decoder)
+    seen = shared_attention.Prefix(leaves, prefix, where[0]) if prefix > 0 and (banded or merged) else None
+    if banded:
         for cut in passes(lengths, prefix, budget):
             row, at, bands = make_pass(samples, cut, prefix, start, device, dtype, weigh)
             hidden = decoder(input_ids=row.ids, position_ids=at, use_cache=False, shared_prefix=seen, bands=bands).last_hidden_state
             total += _loss_backward(hidden, row, head, weight, learn)
             done += len(cut.samples())
+            on_row(done)
+    elif merged:
+        for indices in packs(lengths, budget):
+            row, at, segments = make_sequence([samples[i] for i in indices], prefix, start, device, weigh)
+            hidden = decoder(input_ids=row.ids, position_ids=at, use_cache=False, shared_prefix=seen, segments=segments).last_hidden_state
+            total += _loss_backward(hidden, row, head, weight, learn)
+            done += len(indices)
             on_row(done)
     elif packed and prefix == 0:
         for indices in packs(lengths, budget):

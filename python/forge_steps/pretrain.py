@@ -307,8 +307,8 @@ class Learner:
     def model(self) -> Any:
         import torch
 
+        from forge_steps.attention import install
         from forge_steps.lean import make_lean
-        from forge_steps.shared_attention import install
 
         own = self.tokenizer
         ids = {"bos_token_id": own.bos_token_id, "eos_token_id": own.eos_token_id, "pad_token_id": own.pad_token_id}

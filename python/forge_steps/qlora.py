@@ -29,6 +29,7 @@ BYTES_A_WEIGHT = 0.5 + 1 / BLOCK + 4 / (BLOCK * SCALES)
 class Qlora(Backend):
     name = "qlora"
     rounds = True
+    loads_on_host = True
 
     def check(self) -> None:
         try:
@@ -47,6 +48,8 @@ class Qlora(Backend):
     def load(self, base: Base, longest: int, recomputed: bool, seed: int, scratch: Path) -> Any:
         from forge_steps.heap import give_back
 
+        if base.device.type == "mps":
+            raise StepError("train/device", "the backend qlora has no kernels for Apple's GPU", "Write `train.backend: transformers`, or unset MCP_FORGE_DEVICE.")
         model = load_plain(base)
         quantize_linears(model, base.device)
         model = model.to(base.device)

@@ -1,9 +1,13 @@
 """Step `quantize`: an f16 GGUF to a smaller format by llama.cpp's own quantizer, and how far the result strays.
 
-Spec: `{v: 1, input: gguf, output: gguf, format: one of llama_structs.FTYPES but f16, libraries: folder of libllama,
+Spec: `{v: 1, input: gguf, output: gguf, format: one of llama_structs.FTYPES, libraries: folder of libllama,
 threads?, imatrix?: file of the step `imatrix`, verify?: {rows: rendered.jsonl, positions}, speed?: {threads}}`. Guarantees: `output` appears
 whole or not at all (written beside, synced, renamed); the same input gives the same bytes whatever the number of threads. The
 distance is KL(f16 || quantized), both evaluated by llama.cpp: export has proven the f16 file equal to the trained model.
+
+`f16` is for a base whose matrices are bfloat16 or float32: each weight is rounded once, as llama.cpp's converter rounds it, and the tensors are those of the
+export of that base without an adapter, bit for bit (python/tests/test_own_models.py). A weight that float16 has no number for ends it (`export/beyond-f16`): the export keeps
+its matrix in float32.
 
 Where a tensor's rows do not fit the blocks of the format (256 weights for K- and IQ-quants, 32 for the others), llama.cpp gives that tensor a
 type that fits; how many is a figure, and said. No PyTorch is imported: the step starts in a fraction of a second and holds little more than
@@ -37,13 +41,15 @@ def run(step: Step) -> dict[str, Any]:
     it; with `speed` that (see `speed`)."""
     spec = step.spec
     source, target = spec.path("input", exists=True), spec.path("output")
-    format = spec.text("format", choices=[name for name in FTYPES if name != "f16"])
+    format = spec.text("format", choices=list(FTYPES))
     threads = spec.integer("threads", usable_cores(), minimum=1)
     importance = _importance(step, format)
     library = Library(spec.path("libraries", exists=True))
     started = time.monotonic()
     step.progress(0, 3, "phases", message=f"quantizing to {format}")
     fallbacks = _write(library, source, target, format, threads, *importance)
+    if format == "f16":
+        _check_f16(target)
     figures: dict[str, Any] = {
         "format": format,
         "bytes": target.stat().st_size,
@@ -113,6 +119,16 @@ def _write(
     finally:
         with_name_of_its_own.unlink(missing_ok=True)
     return fallbacks
+
+
+def _check_f16(target: Path) -> None:
+    """Raises StepError, and removes the file, where a weight was rounded to infinity."""
+    from forge_steps.convert_base import first_not_finite
+
+    large = first_not_finite(target)
+    if large is not None:
+        target.unlink()
+        raise StepError("export/beyond-f16", f"{large} holds weights larger than float16 holds (65,504)", "Export it: the matrix is then kept in float32.")
 
 
 def _without(library: Library, source: Path, target: Path, format: str, threads: int, distance: Any, step: Step) -> dict[str, Any]:

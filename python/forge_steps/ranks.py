@@ -73,9 +73,9 @@ def gather(step: Step) -> Iterator[Team]:
     if spec.raw().get("gpus", 1) == 1 and spec.integer("processes", 1, minimum=1) == 1:
         yield Team(step.check)
         return
-    import torch
+    from forge_steps.device import gpus as gpus_here
 
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    gpus = gpus_here()
     size = processes_of(spec, gpus, os.environ.get("CUDA_VISIBLE_DEVICES"))
     if size == 1:
         yield Team(step.check)

@@ -1,8 +1,8 @@
 """How samples stand in a tensor: rows side by side, or all in one sequence.
 
-Where attention knows which tokens are whose (shared_attention.py), samples stand one after the other in a `Pass`, in bands of a few
-widths. Elsewhere they are cut into rows of nearly one length, padded on the right. Both hold what follows the prefix
-only, and what to predict there.
+Where attention knows which tokens are whose, samples stand one after the other: on a CPU in a `Pass`, in bands of a few widths (shared_attention.py), for
+the fused kernels of a GPU without a gap (merged_attention.py). Elsewhere they are cut into rows of nearly one length, padded on the right. All hold what
+follows the prefix only, and what to predict there.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
+    from forge_steps.kernel import Segments
     from forge_steps.prefix import Encoded
     from forge_steps.shared_attention import Bands
 
@@ -185,15 +186,27 @@ def packs(lengths: Sequence[int], budget: int) -> list[list[int]]:
     return [list(row) for row in _fill(order, lengths, budget)]
 
 
+def make_sequence(samples: Sequence[Encoded], prefix: int, start: int, device: torch.device, weigh: Weigh) -> tuple[Row, torch.Tensor, Segments]:
+    """The samples' own parts one after the other in one row [1, tokens], where each token stands ([1, tokens], from `start` on in every sample), and which
+    tokens are whose."""
+    import torch
+
+    from forge_steps.kernel import Segments
+
+    own = [make_row([s], prefix, torch.device("cpu"), weigh) for s in samples]
+    row = Row(*(torch.cat([getattr(r, name) for r in own], dim=1).to(device) for name in ("ids", "targets", "weights")))
+    lengths = [r.ids.shape[1] for r in own]
+    at = torch.cat([torch.arange(start, start + length) for length in lengths])[None].to(device)
+    return row, at, Segments(lengths, device)
+
+
 def make_pack(samples: Sequence[Encoded], config: Any, device: torch.device, weigh: Weigh) -> tuple[Row, torch.Tensor, Any]:
     """Whole samples one after the other in one row [1, tokens], where each token stands in its own sample ([1, tokens]), and the mask that keeps
     attention to a token's own sample, up to itself ([1, 1, tokens, tokens]; by the kind of layer where some look at a sliding window)."""
     import torch
 
-    own = [make_row([s], 0, torch.device("cpu"), weigh) for s in samples]
-    row = Row(*(torch.cat([getattr(r, name) for r in own], dim=1).to(device) for name in ("ids", "targets", "weights")))
-    at = torch.cat([torch.arange(r.ids.shape[1]) for r in own])[None].to(device)
-    whose = torch.cat([torch.full((r.ids.shape[1],), n) for n, r in enumerate(own)]).to(device)
+    row, at, segments = make_sequence(samples, 0, 0, device, weigh)
+    whose = torch.repeat_interleave(torch.arange(len(samples)), torch.tensor(segments.lengths)).to(device)
     width = len(whose)
     seen = (whose[:, None] == whose) & torch.ones((width, width), dtype=torch.bool, device=device).tril()
     if "sliding_attention" not in (getattr(config, "layer_types", None) or ()):

@@ -1,4 +1,4 @@
-"""Attention of many samples to one shared prefix, on a CPU.
+"""Attention of many samples to one shared prefix, in plain operators: the form for CPUs.
 
 The samples of a pass lie one after the other in a single sequence, so that everything but attention sees one long row of
 tokens. It is cut into bands of one width, each with whole samples: all queries meet the prefix's keys and values in one matrix
@@ -7,10 +7,11 @@ band's own keys in another, where a mask lets each token see its sample up to it
 the same product. One softmax over both makes the result that of ordinary attention over prefix and sample.
 
 Nothing of the size of the scores is kept for the backward pass: it computes them once more, as FlashAttention does
-(arXiv:2205.14135). Long sequences are taken by chunks of queries, whose keys end where they may look no further. PyTorch's own
-kernel for CPUs takes several times as long, most of it in the backward pass (docs/measurements.md).
+(arXiv:2205.14135). Long sequences are taken by chunks of queries, whose keys end where they may look no further. Where the
+processor multiplies in bfloat16 PyTorch's own kernel takes several times as long, most of it in the backward pass; where it does not, less (docs/measurements.md).
 
-Layers that look at a sliding window take the same way; what lies outside is hidden in the scores.
+Layers that look at a sliding window take the same way; what lies outside is hidden in the scores. They do so on a GPU too, and so does every model where
+the fused kernels of merged_attention.py do not fit (attention.py).
 """
 
 from __future__ import annotations
@@ -226,6 +227,11 @@ def _room(which: int, shape: Sequence[int], like: Tensor) -> Tensor:
     return room[:size].view(shape)
 
 
+def forget_scratch() -> None:
+    """Gives the scratch back, where memory ran out: it has the size of the largest pass so far."""
+    _ROOMS.clear()
+
+
 def additive(hidden: Tensor, dtype: torch.dtype) -> Tensor:
     """What to add to scores: minus infinity where something is hidden. [..., queries, keys] → [..., queries, 1, keys]."""
     return torch.zeros(hidden.shape, dtype=dtype, device=hidden.device).masked_fill_(hidden, float("-inf")).unsqueeze(-2)
@@ -273,20 +279,3 @@ def attend(
         window = Window(sliding_window, position_ids[0], None if shared_prefix is None else shared_prefix.at)
     out = SharedAttention.apply(query, key, value, pk, pv, length, scale, bands or [Bands(1, query.shape[2])], window)
     return out.transpose(1, 2), None
-
-
-def install(model: Any) -> bool:
-    """Makes a model use `attend` where that is right and worth it: plain attention, on a CPU. Says whether it does."""
-    from transformers import AttentionInterface
-
-    config = model.config
-    plain = config.model_type in PLAIN_TYPES and not getattr(config, "attention_dropout", 0.0)
-    if config.model_type in WINDOWED:
-        plain &= not config.use_bidirectional_attention and config.attn_logit_softcapping is None
-    else:
-        plain &= getattr(config, "sliding_window", None) is None
-    if not plain or next(model.parameters()).device.type != "cpu":
-        return False
-    AttentionInterface.register(NAME, attend)
-    model.set_attn_implementation(NAME)
-    return True

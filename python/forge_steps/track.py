@@ -175,6 +175,8 @@ def run(step: Step) -> dict[str, Any]:
     curve = spec.path("curve")
     tracker: Tracker = TRACKERS[name](spec)
     told, ended = 0, False
+    # A training that goes on within the run writes its file anew, and computes steps after its last checkpoint once more: told is told.
+    last = {"step": 0, "eval": 0}
     try:
         for line in follow(curve, step):
             if line.get("end") is True:
@@ -182,21 +184,26 @@ def run(step: Step) -> dict[str, Any]:
                 break
             at = line.get("step")
             values = {NAMES[key]: float(value) for key, value in line.items() if key in NAMES and isinstance(value, (int, float))}
-            if isinstance(at, int) and values:
+            kind = "eval" if "eval_loss" in line else "step"
+            if isinstance(at, int) and values and at > last[kind]:
                 tracker.tell(at, values)
-                told += 1
+                told, last[kind] = told + 1, at
     finally:
         tracker.close()
     return {"told": told, "ended": ended}
 
 
 def follow(file: Path, step: Step) -> Iterator[dict[str, Any]]:
-    """Whole lines of a file that grows, once there is one; until the step is to stop, and then what there is."""
-    at, rest = 0, b""
+    """Whole lines of a file that grows, once there is one; until the step is to stop, and then what there is. One that is replaced is read from its beginning."""
+    at, rest, which = 0, b"", None
     while True:
         last = step.should_stop
         if file.exists():
             with file.open("rb") as f:
+                status = os.fstat(f.fileno())
+                if which is not None and which != (status.st_dev, status.st_ino):
+                    at, rest = 0, b""
+                which = (status.st_dev, status.st_ino)
                 f.seek(at)
                 rest += f.read()
                 at = f.tell()

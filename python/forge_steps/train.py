@@ -4,7 +4,7 @@ Spec: `{v: 1, base: {gguf, sha256}, family, rows: rendered.jsonl ({id, segments:
 dropout, learning_rate, epochs, samples_per_step, warmup_steps, max_tokens, batching, row_tokens, weight_decay}, seed,
 output: folder for the adapter, checkpoints: folder, checkpoint_seconds?, checkpoint_steps?, checkpoints_kept?, head_start?: {adapter: PEFT folder, sha256},
 start?: PEFT folder, thinking?: {open, close}, evaluation?: {rows, steps?, patience?}, curve?: file, gradient_checkpointing?: on | off | auto,
-later_bytes?, limits?: {memory, free, gpu, disk}, backend?: transformers | qlora | unsloth, gpus?: so many | all, processes?}`.
+later_bytes?, limits?: {memory, free, gpu, disk}, backend?: transformers | qlora | unsloth, gpus?: so many | all, processes?, killed?: how often}`.
 
 All samples share one beginning, the recipe's tools. Where there are several (toolsets, or orders of one's tools), `group` names a
 sample's: the samples of a group stay together in a step and share theirs.
@@ -12,7 +12,8 @@ sample's: the samples of a group stay together in a step and share theirs.
 Guarantees: an optimiser step is always `samples_per_step` samples (the last group makes it a few more), whatever memory there is; the loss is the mean over
 all learned tokens of a step; the order of the samples, and so the run, follows from the seed alone. On SIGTERM the last
 finished optimiser step is saved within seconds, and a later run with the same spec goes on from it. Where memory does not suffice, a step is done
-again in smaller rows, with the same gradients. The adapter appears
+again in smaller rows, with the same gradients; where the system killed the process for it, whoever started it does so once more with `killed`, and training
+goes on from its last checkpoint in smaller rows (memory_cut.py). The adapter appears
 in `output` whole, in PEFT's own form, in float32, for the base as it is: a head start is part of it (see head_start.py).
 `start` is an adapter of the same rank and alpha whose weights are the first ones, where an earlier training is to go on with other rows. `thinking` names the
 texts around a thought, of a family that thinks: each has to be one token, before anything is learned.
@@ -44,6 +45,7 @@ from forge_steps.backends import Backend, Base, backend_of
 from forge_steps.deal import deal
 from forge_steps.evaluation import Evaluations
 from forge_steps.learning_curve import LearningCurve
+from forge_steps.memory_cut import Memory, out_of_memory
 from forge_steps.protocol import Spec, Step, StepError, Stopped
 from forge_steps.ranks import RankLost, gather
 from forge_steps.team import Team
@@ -213,32 +215,9 @@ def thinking_ids(tokenizer: Any, words: tuple[str, str]) -> list[int]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out: Python's own, CUDA's, and that of PyTorch's allocator on the CPU (a plain RuntimeError)."""
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
-
-
-def out_of_memory(longest: int) -> StepError:
-    return StepError(
-        "step/out-of-memory",
-        f"memory does not suffice for one sample a row (the longest has {longest} tokens, the tools included)",
-        "Close other programs, use fewer tools or a smaller family. What was done is kept; the same command goes on from there.",
-    )
-
-
-def random_state_of() -> list[Any]:
-    """The state of torch's random numbers, on the CPU and on the GPU that trains."""
-    import torch
-
-    return [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if torch.cuda.is_available() else [])]
-
-
-def set_random_state(state: list[Any]) -> None:
-    """Puts a state back; that of a GPU only where one trains."""
-    import torch
-
-    torch.set_rng_state(state[0])
-    if torch.cuda.is_available() and len(state) > 1:
-        torch.cuda.set_rng_state(state[1])
+    """Whether an error says that memory ran out: Python's own, CUDA's, and those of PyTorch's allocators on the CPU and for Metal (plain RuntimeErrors)."""
+    said = str(error)
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in said or "backend out of memory" in said
 
 
 def _start_of(spec: Spec, hyper: Hyper) -> Path | None:
@@ -258,61 +237,6 @@ def _start_of(spec: Spec, hyper: Hyper) -> Path | None:
     return folder
 
 
-def _preflight(step: Step, hyper: Hyper, config: Any, samples: list[Any], tokens: int, device: Any, dtype: Any, kept: int, backend: Backend, team: Team) -> tuple[bool, bool]:
-    """Refuses what cannot be, says what it will take, and decides whether layers are computed once more in the backward pass, and whether the processes load
-    the weights one after the other. The first process decides for all."""
-    from forge_steps import preflight
-
-    spec = step.spec
-    wish = spec.text("gradient_checkpointing", "auto", choices=("on", "off", "auto"))
-    below = 0
-    if spec.has("head_start"):
-        below = int(json.loads((spec.object("head_start").path("adapter") / "adapter_config.json").read_text("utf-8"))["r"])
-    machine = preflight.look(device.type, spec.path("checkpoints"))
-    if spec.has("limits"):
-        limits = spec.object("limits").raw()
-        machine = preflight.Machine(**{k: limits.get(k, getattr(machine, k)) for k in ("memory", "free", "gpu", "disk")})
-    # The GPU that has the least free.
-    if machine.gpu is not None:
-        machine = replace(machine, gpu=int(min(free for (free,) in team.tell([machine.gpu]))))
-    if not team.first:
-        return team.decide(False, False)
-    patient = spec.has("evaluation") and spec.object("evaluation").has("patience")
-
-    def needs(recomputed: bool) -> preflight.Needs:
-        return preflight.estimate(
-            preflight.Shape.of(config),
-            rank=hyper.rank,
-            row_tokens=hyper.row_tokens,
-            longest=max(len(s.ids) for s in samples),
-            tokens=tokens,
-            bytes_each=dtype.itemsize,
-            bytes_a_weight=backend.bytes_a_weight(dtype),
-            device=device.type,
-            rank_below=below,
-            recomputed=recomputed,
-            checkpoints=kept,
-            best=patient,
-            later=spec.integer("later_bytes", 0, minimum=0),
-            processes=team.size,
-        )
-
-    free = machine.gpu if device.type == "cuda" else machine.free
-    recomputed = wish == "on" or (wish == "auto" and free is not None and needs(False).training > free)
-    wanted = needs(recomputed)
-    for warning in preflight.check(wanted, machine, device.type):
-        step.log("warning", warning)
-    took = preflight.seconds(wanted, preflight.matrix_speed(device, dtype)) / team.size
-    disk = preflight.gb(wanted.disk + wanted.later)
-    time_words = f"{took / 60:.0f} min" if took >= 120 else f"{max(1, took):.0f} s"
-    step.log(
-        "info",
-        f"{tokens} tokens to learn from: about {time_words}, {preflight.gb(max(wanted.training, wanted.loading))} of memory{' (layers recomputed)' if recomputed else ''} and {disk} of disk",
-    )
-    in_turn = machine.free is not None and wanted.loading_at_once > machine.free
-    return team.decide(recomputed, in_turn)
-
-
 def run(step: Step) -> dict[str, Any]:
     """Trains, in as many processes as the spec asks for; figures as `train` has them."""
     with gather(step) as team:
@@ -323,7 +247,8 @@ def train(step: Step, team: Team) -> dict[str, Any]:
     """One process's part of a training. Figures, of the first one: `final_loss`, `first_loss`, `examples` seen, `steps`, `epochs`, `seconds`, `examples_per_second`,
     `peak_memory_bytes`, `prefix_tokens`, `learned_tokens`, `longest_tokens`, `precision`, `resumed_from`; with an evaluation `eval_loss` (of the adapter
     that is saved), `eval_examples`, and with patience `best_step` and `stopped_early`; `backend` where it is not transformers, and of qlora what merging
-    changes (merging.py); `processes` where there are several: `peak_memory_bytes` and `peak_gpu_memory_bytes` are then of the one that took most."""
+    changes (merging.py); `row_tokens` where memory made rows smaller than the recipe has them, `recomputed` where it had layers computed once more, `killed` where the system killed
+    training so often; `processes` where there are several: `peak_memory_bytes` and `peak_gpu_memory_bytes` are then of the one that took most."""
     spec = step.spec
     hyper = Hyper.read(spec.object("hyper"))
     backend = backend_of(spec)
@@ -345,20 +270,23 @@ def train(step: Step, team: Team) -> dict[str, Any]:
     import torch
 
     from forge_steps.adapter import Trainee
+    from forge_steps.attention import fall_back, install, may_fall_back
     from forge_steps.checkpoint import KEPT, Checkpoints, digest_of
     from forge_steps.gguf_once import read_once
+    from forge_steps.device import begin_count, give_back, most_held, random_states, set_random_states
     from forge_steps.head_start import head_start_folder
     from forge_steps.heap import Heap
     from forge_steps.model import load_config, load_tokenizer, peak_memory_bytes
-    from forge_steps.preflight import step_tokens
+    from forge_steps.decisions import Work, decide
+    from forge_steps.preflight import largest_row, smallest_side, step_tokens
     from forge_steps.prefix import held_out_loss, shared_prefix, threads_of, weight_of
-    from forge_steps.shared_attention import install
+    from forge_steps.shared_attention import forget_scratch
 
     cores = max(1, usable_cores() // team.size)
     torch.set_num_threads(cores)
     below = head_start_folder(spec.object("head_start")) if spec.has("head_start") else None
     kept = spec.integer("checkpoints_kept", KEPT, minimum=1)
-    device = pick_device()
+    device = pick_device(team.size)
     if device.type == "cuda":
         torch.cuda.set_device(team.rank)
     dtype = pick_dtype(device)
@@ -378,6 +306,10 @@ def train(step: Step, team: Team) -> dict[str, Any]:
         schedule = Schedule(len(samples), hyper, seed, groups)
         if schedule.warmup < hyper.warmup_steps:
             step.log("info", f"`warmup_steps` is cut from {hyper.warmup_steps} to {schedule.warmup}: a third of the {plural(schedule.steps, 'step')} there are")
+        if hyper.samples_per_step > len(samples):
+            step.log("info", f"a step takes all {len(samples)} examples there are: `train.batch` x `train.accumulation` is {hyper.samples_per_step}")
+        if hyper.rank > (most := smallest_side(config)):
+            step.log("warning", f"`train.rank` is {hyper.rank}, and the smallest side of the model's matrices {most}: a rank above that takes memory and time, and can learn no more")
         # Without groups all samples have one beginning: looked for once, not in each step's few.
         prefix = shared_prefix(samples) if hyper.batching == "shared_prefix" and groups is None else 0
         held_prefix = shared_prefix(held_out) if hyper.batching == "shared_prefix" else 0
@@ -389,24 +321,32 @@ def train(step: Step, team: Team) -> dict[str, Any]:
             return [[samples[i] for i in batch] for batch in schedule.batches(position)]
 
         tokens_of = [step_tokens(batches, [beginning(b) for b in batches]) for batches in map(batches_of, range(schedule.steps))]
-        recomputes, in_turn = _preflight(step, hyper, config, samples + held_out, sum(tokens_of), device, dtype, kept, backend, team)
+        largest = max(largest_row(batch, beginning(batch), hyper.batching) for at in range(schedule.steps) for batch in batches_of(at))
+        digest = digest_of(spec.raw(), rows, held_rows)
+        memory = Memory(checkpoints, digest, hyper.row_tokens)
+        work = Work(config, hyper.rank, sum(tokens_of), longest, largest, kept, device, dtype, backend)
+        decided = decide(step, work, hyper.row_tokens, memory, team)
+        cut = decided.cut
         room = checkpoints.with_name(f".{backend.name}-base{team.rank or ''}")
-        model = team.in_turn(in_turn, lambda: backend.load(Base(gguf, below, config, dtype, device), longest, recomputes, seed, room))
+        model = team.in_turn(decided.in_turn, lambda: backend.load(Base(gguf, below, config, dtype, device), longest, cut.recomputed, seed, room))
     step.check()
 
     torch.manual_seed(seed)
     if backend.ours:
-        install(model)
+        install(model, step.log)
     if device.type == "cpu":
         torch.set_num_threads(threads_of(model.num_parameters(), cores))
     trainee = Trainee(model, hyper.rank, hyper.alpha, hyper.dropout, hyper.weight_decay, team.check, start=_start_of(spec, hyper), backend=backend)
-    if recomputes:
+    if cut.recomputed:
         backend.recompute(trainee.model)
 
-    store = Checkpoints(checkpoints, digest_of(spec.raw(), rows, held_rows), kept)
+    store = Checkpoints(checkpoints, digest, kept)
     state = store.load()
+    for path in store.damaged:
+        step.log("warning", f"the checkpoint {path} cannot be read: it is damaged, and passed over for {'the one before' if state is not None else 'none, as there is no other: training begins anew'}")
     position, losses, seconds_before = 0, [], 0.0
-    row_tokens, packed = hyper.row_tokens, hyper.batching == "packed"
+    packed = hyper.batching == "packed"
+    may_recompute = backend.recomputes_late and spec.text("gradient_checkpointing", "auto") != "off"
     patience = evaluation.integer("patience", minimum=1) if evaluation is not None and evaluation.has("patience") else None
     evaluations = Evaluations(
         schedule.steps, evaluation.integer("steps", minimum=1) if evaluation is not None and evaluation.has("steps") else None, patience
@@ -416,7 +356,7 @@ def train(step: Step, team: Team) -> dict[str, Any]:
     if state is not None:
         trainee.load_state(state["trainee"])
         position, losses, seconds_before = state["position"], state["losses"], state["seconds"]
-        set_random_state(state["rng"])
+        set_random_states(state["rng"])
         evaluations.losses = [(int(at), loss) for at, loss in state.get("evaluations", [])]
         best_weights = state.get("best")
         step.log("info", f"going on after step {position} of {schedule.steps}")
@@ -432,7 +372,7 @@ def train(step: Step, team: Team) -> dict[str, Any]:
     # Bytes of the GPU's memory, the most over all steps: it is counted anew for each.
     most_on_gpu = 0
     # As the last finished step left it: what half a step drew is drawn again.
-    random_state = random_state_of()
+    random_state = random_states()
 
     total = schedule.seen(schedule.steps)
     started = saved_at = time.monotonic()
@@ -467,32 +407,42 @@ def train(step: Step, team: Team) -> dict[str, Any]:
         step.progress(done, total, "examples", eta_s=round((total - done) / rate, 1) if rate > 0 else None)
 
     def in_memory(work: Callable[[int], float]) -> float:
-        """The sum of what `work` gives in each process with rows of so many tokens; where memory does not suffice it is done again with smaller ones."""
-        nonlocal row_tokens
+        """The sum of what `work` gives in each process with rows of so many tokens; where memory does not suffice it is done again in a smaller cut."""
+        nonlocal cut
         while True:
-            part, short = 0.0, False
+            part, short, failed = 0.0, False, ""
             try:
-                part = work(row_tokens)
+                part = work(cut.row_tokens)
             except (MemoryError, RuntimeError) as e:
-                if not is_out_of_memory(e):
+                short = is_out_of_memory(e)
+                if not short and not may_fall_back(trainee.model):
                     raise
-                short = True
+                failed = "" if short else f"{type(e).__name__}: {e}"
             # All of them or none: where it does not suffice in one process, all do the step again.
-            heard = team.tell([part, short])
-            if not any(short for _, short in heard):
-                return sum(part for part, _ in heard)
+            heard = team.tell([part, short, failed != ""])
+            if not any(short or failed for _, short, failed in heard):
+                return sum(part for part, _, _ in heard)
             # Here what the failed step held is free: the exception is gone, with the frames that it names.
             trainee.drop_gradients()
-            set_random_state(random_state)
-            if device.type == "cuda":
-                torch.cuda.empty_cache()
-            # A sample needs a row of its own, however long it is.
-            if row_tokens <= longest:
+            set_random_states(random_state)
+            forget_scratch()
+            give_back(device)
+            if any(failed for _, _, failed in heard):
+                fall_back(trainee.model, failed or "in another process")
+                continue
+            smaller = cut.smaller(longest, largest, may_recompute)
+            if smaller is None:
                 save()
-                raise out_of_memory(longest)
-            row_tokens = max(longest, row_tokens // 2)
-            which = "" if team.size == 1 else f" in process {1 + [bool(short) for _, short in heard].index(True)} of {team.size}"
-            step.log("warning", f"memory does not suffice{which}: the step is done again in rows of at most {row_tokens} tokens")
+                if team.first:
+                    memory.forget()
+                raise out_of_memory(longest, cut.recomputed)
+            if smaller.recomputed and not cut.recomputed:
+                backend.recompute(trainee.model)
+            cut = smaller
+            if team.first:
+                memory.write(cut, loaded=True)
+            which = "" if team.size == 1 else f" in process {1 + [bool(short) for _, short, _ in heard].index(True)} of {team.size}"
+            step.log("warning", f"memory does not suffice{which}: the step is done again {cut.words()}")
 
     def learn(row_tokens: int) -> float:
         # Gradients of several batches add up; the optimiser does not mind their scale (Adam), and their length is cut anyway.
@@ -537,6 +487,8 @@ def train(step: Step, team: Team) -> dict[str, Any]:
         curve.evaluated(position, loss)
         step.metric("eval_loss", loss, at=position)
 
+    if team.first:
+        memory.write(cut, loaded=True)
     heap = Heap()
     try:
         while True:
@@ -555,24 +507,24 @@ def train(step: Step, team: Team) -> dict[str, Any]:
             losses.append(loss)
             position += 1
             heap.after_step()
-            random_state = random_state_of()
+            random_state = random_states()
             speed = tokens_of[position - 1] / max(1e-9, time.monotonic() - began)
             step.metric("loss", loss, at=position)
             step.metric("learning_rate", rate, at=position)
             step.metric("grad_norm", norm, at=position)
             step.metric("tokens_per_second", round(speed, 1), at=position)
             row = [position, schedule.seen(position), loss, rate, norm, round(speed, 1), round(seconds_so_far(), 3)]
-            if device.type == "cuda":
-                row.append(torch.cuda.max_memory_allocated())
+            if device.type != "cpu":
+                row.append(most_held(device))
                 most_on_gpu = max(most_on_gpu, row[-1])
-                torch.cuda.reset_peak_memory_stats()
+                begin_count(device)
                 step.metric("gpu_memory_bytes", row[-1], at=position)
             curve.step(row)
             due = position % save_every == 0 if save_every is not None else time.monotonic() - saved_at >= save_seconds
             if due and position < schedule.steps:
                 save()
                 saved_at = time.monotonic()
-        peaks = team.tell([peak_memory_bytes(), max(most_on_gpu, torch.cuda.max_memory_allocated()) if device.type == "cuda" else 0])
+        peaks = team.tell([peak_memory_bytes(), max(most_on_gpu, most_held(device))])
     except (Stopped, RankLost):
         # What the interrupted optimiser step had computed is dropped; the adapter still is what the last finished one left.
         save()
@@ -618,8 +570,14 @@ def train(step: Step, team: Team) -> dict[str, Any]:
         if patience is not None:
             figures["best_step"] = best[0]
             figures["stopped_early"] = position < schedule.steps
-    if device.type == "cuda":
+    if device.type != "cpu":
         figures["peak_gpu_memory_bytes"] = int(max(gpu for _, gpu in peaks))
+    if cut.row_tokens < hyper.row_tokens:
+        figures["row_tokens"] = cut.row_tokens
+    if cut.recomputed and spec.text("gradient_checkpointing", "auto") != "on":
+        figures["recomputed"] = True
+    if spec.has("killed"):
+        figures["killed"] = spec.integer("killed", minimum=0)
     if team.size > 1:
         figures["processes"] = team.size
     if backend.name != "transformers":
@@ -628,7 +586,7 @@ def train(step: Step, team: Team) -> dict[str, Any]:
         from forge_steps.merging import distance_of_merging
 
         step.progress(total, total, "examples", message="comparing the trained model with the merged one")
-        figures |= distance_of_merging(trainee.model, gguf, output, tokenizer, spec.path("rows"), step)
+        figures |= distance_of_merging(trainee.model, gguf, output, tokenizer, spec.path("rows"), step, spec.path("checkpoints") / "merged")
     return figures
 
 

@@ -36,6 +36,8 @@ TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 class Unsloth(Backend):
     name = "unsloth"
     ours = False
+    recomputes_late = False
+    loads_on_host = True
 
     def __init__(self) -> None:
         self._checkpointing: str | bool = False
@@ -44,9 +46,9 @@ class Unsloth(Backend):
 
     def check(self) -> None:
         """Also imports Unsloth, which has to come before transformers and PEFT: it changes them."""
-        import torch
+        from forge_steps.device import pick_device
 
-        if not torch.cuda.is_available():
+        if pick_device().type != "cuda":
             raise StepError("train/no-gpu", "the backend unsloth needs a CUDA GPU; here is none", "Write `train.backend: transformers` or `qlora`.")
         os.environ["UNSLOTH_DISABLE_STATISTICS"] = "1"
         # Else it writes sources of its own making into the folder that this process stands in, and imports from there.

@@ -310,20 +310,36 @@ def check_thinking(model: Model, tokenizer: Any, words: tuple[str, str]) -> None
             raise StepError("export/thinking-tokens", f"the exported file reads {word} as the tokens {found}, and {trained} was trained", _RETRAIN_HINT)
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """What a trained model and its file are compared on."""
+
+    rows: Path
+    texts: list[list[str]]
+    what: Passage
+
+    @staticmethod
+    def of(rows: Path, positions: int, tokenizer: Any) -> Comparison:
+        """At most `positions` of the rendered samples in `rows`, as the tokenizer (transformers) reads them."""
+        encode = _encoder(tokenizer)
+        texts = read_rows(rows)
+        return Comparison(rows, texts, passage([[token for text in row for token in encode(text)] for row in texts], positions))
+
+
+def _encoder(tokenizer: Any) -> Callable[[str], list[int]]:
+    return lambda text: list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
 def compare_with_python(
-    library: Library, gguf: Path, model: Any, tokenizer: Any, rows: Path, positions: int, template: str, stop_tokens: Sequence[str], threads: int, step: Step
+    library: Library, gguf: Path, model: Any, tokenizer: Any, on: Comparison, template: str, stop_tokens: Sequence[str], threads: int, step: Step
 ) -> dict[str, Any]:
-    """The f16 file against the transformers model in memory; returns figures. Raises StepError when it is another model."""
+    """The f16 file against the transformers model; returns figures. Raises StepError when it is another model."""
     import torch
 
-    def encode(text: str) -> list[int]:
-        return list(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-    texts = read_rows(rows)
-    what = passage([[token for text in row for token in encode(text)] for row in texts], positions)
+    what = on.what
     with library.model(gguf) as loaded:
         check_file(loaded, template, [tokenizer.convert_tokens_to_ids(token) for token in stop_tokens])
-        compared = check_tokens(encode, loaded, texts)
+        compared = check_tokens(_encoder(tokenizer), loaded, on.texts)
         theirs = share(threads)
         torch.set_num_threads(theirs)
         with loaded.context(what.context_tokens, PIECE, theirs) as context:

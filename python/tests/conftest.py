@@ -22,8 +22,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """`slow`: left out of `npm test`, run by `npm run test:slow`."""
+    """`slow`: left out of `npm test`, run by `npm run test:slow`. `gpu`: of those, what needs a CUDA GPU."""
     config.addinivalue_line("markers", "slow: takes long; run by npm run test:slow alone")
+    config.addinivalue_line("markers", "gpu: needs a CUDA GPU, and is skipped without one")
 
 
 @pytest.fixture(scope="session")

@@ -93,6 +93,14 @@ def byte_tokenizer() -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=backend, bos_token=CONTROL[1], eos_token=CONTROL[2], unk_token=CONTROL[0], pad_token=CONTROL[2])
 
 
+def save_folder(model: Any, tokenizer: Any, folder: Path) -> None:
+    """By transformers' own means: weights, config and tokenizer to `folder`, with `TEMPLATE` as the chat template."""
+    model.generation_config.do_sample = False
+    model.save_pretrained(folder)
+    tokenizer.chat_template = TEMPLATE
+    tokenizer.save_pretrained(folder)
+
+
 def make_tiny(folder: Path) -> Tiny:
     """Makes the base as a GGUF (by the converter itself), a random adapter and rendered rows. Run in a process of its own:
     the converter brings its own `gguf`."""
@@ -108,7 +116,6 @@ def make_tiny(folder: Path) -> Tiny:
     from peft import LoraConfig, get_peft_model
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from forge_steps.merge import save_folder
     from forge_steps.tokenizer import tokenizer_from_gguf
 
     given = os.environ.get("MCP_FORGE_TEST_BASE")
@@ -119,7 +126,7 @@ def make_tiny(folder: Path) -> Tiny:
         max_position_embeddings=2048, bos_token_id=1, eos_token_id=2, pad_token_id=2, tie_word_embeddings=True, initializer_range=0.08,
     )  # fmt: skip
     model = LlamaForCausalLM(config).eval()
-    save_folder(model, tokenizer, TEMPLATE, folder / "hub")
+    save_folder(model, tokenizer, folder / "hub")
     convert(folder / "hub", tiny.base, {"general.name": "tiny base"}, "smollm")
     tuned = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM"))
     for name, weight in tuned.named_parameters():
@@ -164,9 +171,40 @@ def _together(folder: Path) -> None:
             print(json.dumps({"type": "error", "code": e.code, "message": e.message, "hint": e.hint}))
 
 
+def export_by_peft(base: Path, adapter: Path, converter: dict[str, str], folder: Path) -> None:
+    """The same export as forge's, the whole model in memory and everything by the libraries' own means: `peft.gguf` in `folder`; and forge's from many small files,
+    `ours.gguf`. Run in a process of its own."""
+    from forge_steps import merge
+    from forge_steps.convert import convert, find_converter, use_converter
+    from forge_steps.lora import Lora
+    from forge_steps.protocol import Spec
+
+    use_converter(find_converter(Spec(converter)))
+
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    from forge_steps.model import load_tokenizer
+    from forge_steps.tokenizer import pre_tokenizer_of
+    from forge_steps.weights import BaseWeights
+
+    model = AutoModelForCausalLM.from_pretrained(base.parent, gguf_file=base.name, dtype=torch.float32)
+    del model.config.quantization_config
+    model.hf_quantizer = None
+    save_folder(PeftModel.from_pretrained(model, str(adapter)).merge_and_unload(), load_tokenizer(base), folder / "peft")
+    merge.SHARD_BYTES = 1 << 20
+    merge.merge(BaseWeights(base), Lora.read(adapter), folder / "ours")
+    merge.save_tokenizer(load_tokenizer(base), TEMPLATE, folder / "ours")
+    for name in ("peft", "ours"):
+        convert(folder / name, folder / f"{name}.gguf", {"general.name": "tiny"}, pre_tokenizer_of(base))
+
+
 if __name__ == "__main__":
     if sys.argv[2:] == ["together"]:
         _together(Path(sys.argv[1]))
+    elif sys.argv[2:3] == ["peft"]:
+        export_by_peft(Path(sys.argv[3]), Path(sys.argv[4]), json.loads(sys.argv[5]), Path(sys.argv[1]))
     else:
         make_tiny(Path(sys.argv[1]))
 

@@ -16,7 +16,7 @@ def step_backward(model: Any, samples: Any, length: int, row_tokens: int, *more:
     if not named.get("learn", True):
         return found  # An evaluation.
     calls[0] += 1
-    if sys.argv[1] == "short" and calls[0] > 3 and row_tokens > 700:
+    if sys.argv[1] == "short" and calls[0] > 3 and row_tokens > 450:
         raise MemoryError  # After its backward pass: what it left must count for nothing.
     if sys.argv[1] == "short" and calls[0] == 12:  # Two of which were done again.
         return float("nan"), found[1]

@@ -94,18 +94,18 @@ def test_another_model_is_refused_and_leaves_no_file(tiny: Tiny, tmp_path: Path)
     from forge_steps.merge import merged_model
     from forge_steps.model import load_tokenizer
     from forge_steps.protocol import Spec, Step, StepError
-    from forge_steps.verify import check_tokens, compare_with_python, read_rows
+    from forge_steps.verify import Comparison, check_tokens, compare_with_python, read_rows
 
     torch.set_num_threads(1)
     tokenizer, library = load_tokenizer(tiny.base), Library(libraries())
     step = Step("test", Spec({}), os.open(os.devnull, os.O_WRONLY))
-    model = merged_model(tiny.base, tiny.adapter)
+    model, on = merged_model(tiny.base, tiny.adapter, tmp_path / "merged"), Comparison.of(tiny.rows, 300, tokenizer)
     template = tokenizer.chat_template or TEMPLATE
     with pytest.raises(StepError) as caught:
-        compare_with_python(library, tiny.base, model, tokenizer, tiny.rows, 300, template, STOP_TOKENS, 1, step)
+        compare_with_python(library, tiny.base, model, tokenizer, on, template, STOP_TOKENS, 1, step)
     assert caught.value.code == "export/not-the-model"
     with pytest.raises(StepError) as caught:
-        compare_with_python(library, tiny.base, model, tokenizer, tiny.rows, 300, "another template", STOP_TOKENS, 1, step)
+        compare_with_python(library, tiny.base, model, tokenizer, on, "another template", STOP_TOKENS, 1, step)
     assert caught.value.code == "export/template"
     with library.model(tiny.base) as loaded:
         # GPT-2's pre-tokenizer, which transformers would take for this file.

@@ -116,7 +116,7 @@ def test_the_matrix_changes_the_file_and_brings_it_nearer(quantize: Run, matrix:
     assert not list(Path(figures["path"]).parent.glob(".*"))
 
 
-def test_the_matrix_is_what_pytorch_multiplies_the_weights_with(tiny: Tiny, matrix: Path) -> None:
+def test_the_matrix_is_what_pytorch_multiplies_the_weights_with(tiny: Tiny, matrix: Path, tmp_path: Path) -> None:
     import torch
 
     from forge_steps import imatrix
@@ -126,7 +126,7 @@ def test_the_matrix_is_what_pytorch_multiplies_the_weights_with(tiny: Tiny, matr
     from forge_steps.verify import passage, read_other_rows
 
     torch.set_num_threads(1)
-    tokenizer, model = load_tokenizer(tiny.base), merged_model(tiny.base, tiny.adapter)
+    tokenizer, model = load_tokenizer(tiny.base), merged_model(tiny.base, tiny.adapter, tmp_path / "merged")
     samples = [[t for text in row for t in tokenizer(text, add_special_tokens=False)["input_ids"]] for row in read_other_rows(tiny.rows, 256)]
     what = passage(samples, imatrix.TOKENS)
     sums: dict[str, Any] = {}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from forge_steps.head_start import CONFIG, WEIGHTS, join, load_with_head_start, read_adapter
+from forge_steps.head_start import CONFIG, WEIGHTS, join, read_adapter
 from forge_steps.merge import merged_model
 from forge_steps.model import file_sha256, load_base
 from hypothesis import given, settings
@@ -81,8 +81,8 @@ def test_what_is_saved_holds_the_head_start(base: Path, below: Path, tmp_path: P
     assert finish(start(still))[-1]["type"] == "result"
     config = json.loads((tmp_path / "still" / "adapter" / CONFIG).read_text("utf-8"))
     assert (config["r"], config["lora_alpha"], config["base_model_name_or_path"]) == (6, 6, None)
-    with_head_start = logits(load_with_head_start(base, below, torch.float32))
-    torch.testing.assert_close(logits(merged_model(base, tmp_path / "still" / "adapter")), with_head_start, rtol=1e-4, atol=1e-4)
+    with_head_start = logits(load_base(base, torch.float32, below=below))
+    torch.testing.assert_close(logits(merged_model(base, tmp_path / "still" / "adapter", tmp_path / "still-merged")), with_head_start, rtol=1e-4, atol=1e-4)
     assert not torch.allclose(logits(load_base(base, torch.float32)), with_head_start, atol=1e-2)
 
     events = finish(start(write_spec(tmp_path / "on", base, head_start=start_of_all)))
@@ -92,11 +92,11 @@ def test_what_is_saved_holds_the_head_start(base: Path, below: Path, tmp_path: P
     assert events[-1]["figures"]["first_loss"] < 0.8 * plain[-1]["figures"]["first_loss"]
     weights, _ = read_adapter(tmp_path / "on" / "adapter")
     assert {w.dtype for w in weights.values()} == {torch.float32}
-    assert not torch.allclose(logits(merged_model(base, tmp_path / "on" / "adapter")), with_head_start, atol=1e-3)
+    assert not torch.allclose(logits(merged_model(base, tmp_path / "on" / "adapter", tmp_path / "on-merged")), with_head_start, atol=1e-3)
 
 
 def test_the_rotary_frequencies_keep_their_precision(base: Path, below: Path) -> None:
-    model = load_with_head_start(base, below, torch.bfloat16)
+    model = load_base(base, torch.bfloat16, below=below)
     assert {p.dtype for p in model.parameters()} == {torch.bfloat16}
     assert all(b.dtype == torch.float32 for name, b in model.named_buffers() if name.endswith("inv_freq"))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from export_support import BUNDLE, ROOT, fuzzed, libraries, run_step
+from export_support import BUNDLE, ROOT, fuzzed, libraries, run_step, run_together
 from own_models import KINDS, make
 
 pytestmark = pytest.mark.skipif(not BUNDLE.is_file() or not libraries().is_dir(), reason="node_modules holds no llama.cpp for this machine")
@@ -97,6 +97,32 @@ def test_is_trained_exported_and_run_as_the_same_model(name: str, base: Callable
     # What the adapter brought is in it: the untuned model is another one.
     untuned, _ = run_step("verify", {"reference": str(tmp_path / "model.gguf"), "input": str(gguf), "rows": str(samples), "libraries": str(libraries())}, tmp_path)
     assert untuned["type"] == "result" and untuned["figures"]["kl"] > 1e-3, untuned
+
+
+# The others with the slow tests.
+@pytest.mark.parametrize("name", [kind if kind == "gemma-3" else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS])
+def test_the_quantizer_s_f16_file_of_a_base_is_that_of_the_export(name: str, base: Callable[[str], Path], cache: Path, tmp_path: Path) -> None:
+    """A benchmark's untuned model is made the short way (src/models/export.ts, `exportBase`): the weights are those of the long one, and so is what is read of a text."""
+    from gguf import GGUFReader
+
+    template = ROOT / "templates" / "chat" / KINDS[name].template
+    long, short = tmp_path / "long.gguf", tmp_path / "short.gguf"
+    export = {
+        "base": {"gguf": str(base(name))}, "template": str(template), "stop_tokens": list(KINDS[name].stop), "output": str(long), "metadata": {"general.name": "base"},
+        "converter": {"bundle": str(BUNDLE), "cache": str(cache)}, "libraries": str(libraries()), "scratch": str(tmp_path / "scratch"),
+    }  # fmt: skip
+    quantize = {"input": str(base(name)), "output": str(short), "format": "f16", "libraries": str(libraries())}
+    for end in run_together([("export", export), ("quantize", quantize)], tmp_path):
+        assert end["type"] == "result", end
+    files = [GGUFReader(path) for path in (long, short)]
+    weights = [{t.name: (t.tensor_type, t.data.tobytes()) for t in file.tensors} for file in files]
+    assert weights[0] == weights[1] and len(weights[0]) > 10
+    fields = [{key: field.contents() for key, field in file.fields.items() if not key.startswith("GGUF.")} for file in files]
+    differing = {key for key in fields[0].keys() | fields[1].keys() if fields[0].get(key) != fields[1].get(key)}
+    # What is said of the file, a sampler's setting that nobody asks for, and that places past the vocabulary's end are called unused.
+    assert differing <= {"general.name", "general.license", "tokenizer.chat_template", "general.sampling.temp", "tokenizer.ggml.token_type"}
+    kinds = zip(*(file["tokenizer.ggml.token_type"] for file in fields), fields[0]["tokenizer.ggml.tokens"], strict=True)
+    assert all(one == other or token.startswith("[PAD") for one, other, token in kinds)
 
 
 def test_what_transformers_loads_from_the_hub_s_form_is_what_we_load(base: Callable[[str], Path]) -> None:

@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 from tiny import OTHERS, byte_tokenizer, rendered, tiny_model
 from torch.nn import functional
 
+from forge_steps import attention as attentions
 from forge_steps.adapter import Trainee
+from forge_steps.attention import Form, install
+from forge_steps.attention_kernels import KERNELS
 from forge_steps.prefix import Encoded, encode, held_out_loss, shared_prefix, step_backward
 from forge_steps.rows import SEQUENCE_MULTIPLE, causal_mask, make_row, packs, passes, rows
-from forge_steps.shared_attention import install
+from forge_steps.shared_attention import WINDOWED
 
 
 def encoded(count: int, seed: int = 0, thinking: bool = False) -> list[Encoded]:
@@ -25,11 +28,14 @@ def encoded(count: int, seed: int = 0, thinking: bool = False) -> list[Encoded]:
 
 
 def trainee(attention: str = "pytorch's", kind: str = "llama") -> Trainee:
-    """A trainee whose LoRA B matrices are not zero, so that every gradient says something; with our attention or PyTorch's."""
+    """A trainee whose LoRA B matrices are not zero, so that every gradient says something; with PyTorch's attention, ours for CPUs, or ours for GPUs (`merged`) with
+    the kernel for CPUs."""
     torch.manual_seed(0)
     model = tiny_model(kind=kind)
     if attention == "ours":
         assert install(model)
+    elif attention == "merged":
+        attentions.use(model, KERNELS["cpu-flash"], Form("cpu-flash", False, lambda level, words: None))
     made = Trainee(model, rank=4, alpha=8, dropout=0.0, weight_decay=0.0, check=lambda: None)
     state = made.state()
     generator = torch.Generator().manual_seed(1)
@@ -82,7 +88,7 @@ def test_the_decision_of_a_turn_weighs_more_than_its_wording() -> None:
 
 
 @pytest.mark.parametrize("row_tokens", [1, 300, 100_000])
-@pytest.mark.parametrize("attention", ["pytorch's", "ours"])
+@pytest.mark.parametrize("attention", ["pytorch's", "ours", "merged"])
 @pytest.mark.parametrize("shared", [True, False])
 def test_gradients_equal_the_padded_batchs(shared: bool, attention: str, row_tokens: int) -> None:
     samples = encoded(9)
@@ -96,8 +102,9 @@ def test_gradients_equal_the_padded_batchs(shared: bool, attention: str, row_tok
     assert difference(made.gradients(), wanted) <= 1e-5
 
 
-@pytest.mark.parametrize("attention", ["pytorch's", "ours"])
-@pytest.mark.parametrize("kind", OTHERS)
+@pytest.mark.parametrize(
+    ("kind", "attention"), [(kind, way) for kind in OTHERS for way in ("pytorch's", "ours", "merged") if way != "merged" or kind not in WINDOWED]
+)
 def test_gradients_of_every_architecture_equal_the_padded_batchs(kind: str, attention: str) -> None:
     samples = encoded(9, thinking=kind == "qwen3")
     loss, wanted = textbook(samples, kind)
@@ -107,7 +114,7 @@ def test_gradients_of_every_architecture_equal_the_padded_batchs(kind: str, atte
     assert difference(made.gradients(), wanted) <= 1e-5
 
 
-@pytest.mark.parametrize(("kind", "attention"), [*((kind, "pytorch's") for kind in ("llama", *OTHERS)), ("llama", "ours")])
+@pytest.mark.parametrize(("kind", "attention"), [*((kind, "pytorch's") for kind in ("llama", *OTHERS)), ("llama", "ours"), ("llama", "merged")])
 def test_gradients_of_packed_rows_equal_the_padded_batchs(kind: str, attention: str) -> None:
     samples = encoded(9)
     loss, wanted = textbook(samples, kind)
@@ -140,7 +147,7 @@ def test_packs_hold_every_sample_once_within_the_budget(lengths: list[int], budg
     assert all(len(row) == 1 or sum(lengths[i] for i in row) <= budget for row in cut)
 
 
-@pytest.mark.parametrize("attention", ["pytorch's", "ours"])
+@pytest.mark.parametrize("attention", ["pytorch's", "ours", "merged"])
 def test_the_comparison_would_see_a_prefix_without_gradient(attention: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Guards the test above: were the prefix's own share lost, gradients would be off by far more than it allows."""
     samples = encoded(9)
@@ -157,7 +164,7 @@ def test_the_comparison_would_see_a_prefix_without_gradient(attention: str, monk
     assert difference(made.gradients(), wanted) > 1e-3
 
 
-@pytest.mark.parametrize("attention", ["pytorch's", "ours"])
+@pytest.mark.parametrize("attention", ["pytorch's", "ours", "merged"])
 def test_a_sample_sees_the_prefix_and_itself_and_no_other(attention: str) -> None:
     samples = encoded(6)
     prefix = shared_prefix(samples)

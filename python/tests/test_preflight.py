@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from forge_steps import model as models
-from forge_steps.preflight import Machine, Shape, check, estimate, gb, look
+from forge_steps.preflight import Machine, Shape, available, check, estimate, gb, look
 from forge_steps.protocol import StepError
 from forge_steps.train import read_rows
 from test_train import in_process, told, write_spec
@@ -102,7 +102,7 @@ def test_training_refuses_before_it_loads_the_weights(base: Path, tmp_path: Path
 
 def test_layers_are_recomputed_where_memory_is_short_with_the_same_result(base: Path, tmp_path: Path) -> None:
     figures, said = [], []
-    short = {"limits": {"free": 460_000_000}}
+    short = {"limits": {"free": 452_000_000}}
     for name, more in (("plain", {}), ("short", short), ("off", {**short, "gradient_checkpointing": "off"})):
         spec = write_spec(tmp_path / name, base, hyper={"row_tokens": 20_000, "epochs": 0.5}, **more)
         figures.append(in_process(spec, tmp_path / f"{name}.events"))
@@ -111,3 +111,47 @@ def test_layers_are_recomputed_where_memory_is_short_with_the_same_result(base: 
     assert ["(layers recomputed)" in e["message"] for log in said for e in log if "tokens to learn from" in e["message"]] == [False, True, False]
     assert any("training may need" in e["message"] and e["level"] == "warning" for e in said[2])
     assert len(read_rows(tmp_path / "plain" / "rendered.jsonl")) == 24
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, (16_384_000_000, 8_192_000_000)),
+        (
+            {
+                "proc/self/cgroup": "0::/user.slice/run-7.scope",
+                "cgroup/user.slice/run-7.scope/memory.max": "max",
+                "cgroup/user.slice/run-7.scope/memory.current": "100",
+                "cgroup/user.slice/memory.max": "4000000000",
+                "cgroup/user.slice/memory.current": "1000000000",
+            },
+            (4_000_000_000, 3_000_000_000),
+        ),
+        ({"proc/self/cgroup": "0::/../../docker/abc", "cgroup/memory.max": "3000000000", "cgroup/memory.current": "500000000"}, (3_000_000_000, 2_500_000_000)),
+        (
+            {
+                "proc/self/cgroup": "4:cpu,memory:/box/one\n0::/",
+                "cgroup/memory/memory.limit_in_bytes": "9223372036854771712",
+                "cgroup/memory/memory.usage_in_bytes": "9",
+                "cgroup/memory/box/one/memory.limit_in_bytes": "1000000000",
+                "cgroup/memory/box/one/memory.usage_in_bytes": "400000000",
+            },
+            (1_000_000_000, 600_000_000),
+        ),
+    ],
+    ids=["machine", "version 2", "container", "version 1"],
+)
+def test_the_least_limit_of_the_control_groups_counts(files: dict[str, str], expected: tuple[int, int], tmp_path: Path) -> None:
+    """The cases of tests/platform/memory-limits.test.ts."""
+    for path, text in {"proc/meminfo": "MemTotal:       16000000 kB\nMemFree: 1 kB\nMemAvailable:    8000000 kB", **files}.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(f"{text}\n", "ascii")
+    assert available(tmp_path / "proc", tmp_path / "cgroup") == expected
+
+
+def test_what_forge_says_before_a_step_starts_is_the_same_estimate() -> None:
+    """tests/models/training-memory.test.ts has the other half."""
+    import training_memory_cases
+
+    fixture = Path(__file__).resolve().parents[2] / "tests" / "models" / "fixtures" / "training-memory.json"
+    assert fixture.read_text("utf-8") == training_memory_cases.text(), f"made anew by: python {Path(training_memory_cases.__file__).name} {fixture}"

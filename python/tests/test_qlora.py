@@ -15,17 +15,17 @@ import torch
 from bitsandbytes.functional import dequantize_4bit
 from bitsandbytes.nn import Linear4bit
 from forge_steps.adapter import Trainee
+from forge_steps.attention import install
 from forge_steps.backends import Backend, backend_of
 from forge_steps.checkpoint import digest_of
 from forge_steps.head_start import read_adapter
 from forge_steps.lean import make_lean
-from forge_steps.merge import merged_model
+from forge_steps.model import load_base
 from forge_steps.preflight import estimate
 from forge_steps.prefix import held_out_loss, shared_prefix, step_backward
 from forge_steps.protocol import Spec, StepError
 from forge_steps.qlora import BYTES_A_WEIGHT, Qlora, quantize_linears
 from forge_steps.recompute import recompute_layers
-from forge_steps.shared_attention import install
 from forge_steps.verify import Distance
 from test_preflight import QWEN
 from test_prefix import difference, encoded
@@ -157,7 +157,7 @@ def test_it_trains_and_says_how_far_the_merged_model_is_from_the_trained_one(bas
     # Two models of random weights that are large: what is rounded of them is told, and is about what rounding alone does to the base.
     rounding = Distance()
     ids = torch.tensor([s.ids[:35] for s in encoded(8)])
-    exact, four = merged_model(base, None), quantized_base(base)
+    exact, four = load_base(base, torch.float32), quantized_base(base)
     with torch.inference_mode():
         rounding.add(four(ids).logits.flatten(0, 1).numpy().copy(), exact(ids).logits.flatten(0, 1).numpy().copy())
     assert figures["merging_positions"] == 1000 and 0.2 * rounding.kl_mean < figures["merging_kl"] < 3 * rounding.kl_mean
@@ -169,7 +169,7 @@ def test_it_trains_and_says_how_far_the_merged_model_is_from_the_trained_one(bas
 
 
 def quantized_base(base: Path) -> Any:
-    model = merged_model(base, None)
+    model = load_base(base, torch.float32)
     quantize_linears(model, CPU)
     return model
 
@@ -218,7 +218,7 @@ def test_a_backend_is_named_and_a_checkpoint_belongs_to_one() -> None:
 
 def test_what_it_needs_is_counted_in_4_bits() -> None:
     given: dict[str, Any] = {"rank": 16, "row_tokens": 2560, "longest": 900, "tokens": 100_000, "bytes_each": 2, "device": "cuda"}
-    plain, four = estimate(QWEN, **given), estimate(QWEN, **given, bytes_a_weight=Qlora().bytes_a_weight(torch.bfloat16))
+    plain, four = estimate(QWEN, **given), estimate(QWEN, **given, bytes_a_weight=Qlora().bytes_a_weight(torch.bfloat16), loaded_on_host=Qlora().loads_on_host)
     saved = (2 - BYTES_A_WEIGHT) * QWEN.linear
     assert plain.training - four.training == pytest.approx(saved, rel=0.01) and saved > 19e9
     assert four.disk == plain.disk and four.loading > plain.loading

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import torch
 from forge_steps.adapter import Trainee
+from forge_steps.attention import Form, install, use
+from forge_steps.attention_kernels import KERNELS
 from forge_steps.prefix import held_out_loss, shared_prefix, step_backward
 from forge_steps.recompute import recompute_layers
-from forge_steps.shared_attention import install
 from test_prefix import encoded
 from tiny import OTHERS, tiny_model
 
@@ -19,6 +20,8 @@ def made(attention: str, kind: str, recomputed: bool, dropout: float = 0.0) -> T
     model = tiny_model(kind=kind)
     if attention == "ours":
         assert install(model)
+    elif attention == "merged":
+        use(model, KERNELS["cpu-flash"], Form("cpu-flash", False, lambda level, words: None))
     trainee = Trainee(model, rank=4, alpha=8, dropout=dropout, weight_decay=0.0, check=lambda: None)
     state = trainee.state()
     generator = torch.Generator().manual_seed(1)
@@ -50,7 +53,7 @@ def kept(trainee: Trainee, *given: Any) -> tuple[float, dict[str, torch.Tensor],
     return loss, {n: g.clone() for n, g in trainee.gradients().items()}, most
 
 
-@pytest.mark.parametrize(("kind", "attention"), [*((kind, "pytorch's") for kind in ("llama", *OTHERS)), ("llama", "ours"), ("gemma3_text", "ours")])
+@pytest.mark.parametrize(("kind", "attention"), [*((kind, "pytorch's") for kind in ("llama", *OTHERS)), ("llama", "ours"), ("gemma3_text", "ours"), ("llama", "merged")])
 def test_recomputed_layers_give_the_same_gradients(kind: str, attention: str) -> None:
     samples = encoded(7)
     for prefix in (shared_prefix(samples), 0):

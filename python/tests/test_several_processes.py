@@ -226,8 +226,9 @@ def test_memory_that_is_short_in_one_cuts_the_rows_of_all_and_a_loss_that_is_non
     assert ended.value.code == "train/not-finite" and set(further(os.getpid())) <= before and not (tmp_path / "adapter").exists()
     events = told(tmp_path / "events.jsonl")
     warnings = [e["message"] for e in events if e["type"] == "log" and e["level"] == "warning"]
-    assert warnings == [f"memory does not suffice in process 2 of 2: the step is done again in rows of at most {n} tokens" for n in (1200, 600)]
-    assert sorted(set(rows)) == [600, 1200, 2400] and rows[-1] == 600
+    tried = sorted(set(rows), reverse=True)
+    assert warnings == [f"memory does not suffice in process 2 of 2: the step is done again in rows of at most {n} tokens" for n in tried[1:]]
+    assert len(tried) == 3 and tried[0] == 2400 and tried[1] > 450 >= tried[2] == rows[-1]
     wanted = values(told(straight / "events.jsonl"), "loss")
     assert values(events, "loss") == pytest.approx({step: loss for step, loss in wanted.items() if step < 10}, rel=LOSS)
 

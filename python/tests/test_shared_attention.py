@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from forge_steps import shared_attention
-from forge_steps.shared_attention import CHUNK, NAME, Bands, SharedAttention, Window, additive, attend, install
+from forge_steps.attention import install
+from forge_steps.shared_attention import CHUNK, NAME, Bands, SharedAttention, Window, additive, attend
 
 
 def reference(q: Tensor, k: Tensor, v: Tensor, pk: Tensor, pv: Tensor, scale: float, bands: list[list[int]], window: int | None = None) -> Tensor:
@@ -98,6 +99,17 @@ def test_without_a_prefix_it_is_causal_attention(width: int) -> None:
     out, _ = attend(None, q, k, v)
     wanted = functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True).transpose(1, 2)
     torch.testing.assert_close(out, wanted)
+
+
+def test_scratch_that_was_given_back_is_made_anew() -> None:
+    torch.manual_seed(0)
+    q, k, v = torch.randn(1, 4, 40, 8), torch.randn(1, 2, 40, 8), torch.randn(1, 2, 40, 8)
+    before, _ = attend(None, q, k, v)
+    held = sum(x.numel() for x in shared_attention._ROOMS.values())
+    shared_attention.forget_scratch()
+    again, _ = attend(None, q[:, :, :20], k[:, :, :20], v[:, :, :20])
+    assert 0 < sum(x.numel() for x in shared_attention._ROOMS.values()) < held
+    torch.testing.assert_close(again, before[:, :20])
 
 
 def test_a_model_whose_attention_is_not_plain_keeps_its_own() -> None:

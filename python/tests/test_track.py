@@ -104,3 +104,36 @@ def test_a_tracker_that_fails_is_an_error_of_its_own_step_and_is_closed(tmp_path
     assert made[0].closed
     with pytest.raises(StepError, match="tensorboard, wandb, mlflow"):
         track.run(step_on(tmp_path, to="aim"))
+
+
+def test_a_file_that_is_written_anew_is_read_from_its_beginning_and_no_step_told_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a training does that was killed and goes on from its last checkpoint; TensorBoard's writer, unlike the others, remembers nothing."""
+
+    class Forgetful(Heard):
+        def tell(self, step: int, values: dict[str, float]) -> None:
+            self.sent.append((step, values))
+
+    monkeypatch.setitem(track.TRACKERS, "wandb", Forgetful)
+    file = tmp_path / "curve.jsonl"
+    curve = LearningCurve(file)
+    curve.begin(None)
+    for n in (1, 2):
+        curve.step(row(n))
+    state = curve.state()
+    for n in (3, 4, 5):
+        curve.step(row(n))
+
+    def killed_and_on() -> None:
+        while not made or len(made[0].sent) < 5:
+            threading.Event().wait(0.01)
+        second = LearningCurve(file)
+        second.begin(state)
+        for n in (3, 4, 5, 6):
+            second.step(row(n))
+        second.end()
+
+    thread = threading.Thread(target=killed_and_on)
+    thread.start()
+    figures = track.run(step_on(tmp_path))
+    thread.join()
+    assert [step for step, _ in made[0].sent] == [1, 2, 3, 4, 5, 6] and figures == {"told": 6, "ended": True}

@@ -164,8 +164,9 @@ def test_so_many_checkpoints_are_kept_and_a_damaged_one_is_passed_over(tmp_path:
     (tmp_path / "checkpoint-abcdefab-000000012.part").write_bytes(b"half")
     newest = tmp_path / "checkpoint-abcdefab-000000009.pt"
     newest.write_bytes(newest.read_bytes()[:200])
-    state = Checkpoints(tmp_path, "abcdefab00", kept=1).load()
-    assert state is not None and state["position"] == 6
+    reader = Checkpoints(tmp_path, "abcdefab00", kept=1)
+    state = reader.load()
+    assert state is not None and state["position"] == 6 and reader.damaged == [newest]
     # Gone on from the older one, the newer is of no more use than the half one.
     Checkpoints(tmp_path, "abcdefab00", kept=1).save({"position": 7})
     assert names() == ["checkpoint-abcdefab-000000007.pt"]

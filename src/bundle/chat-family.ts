@@ -3,7 +3,7 @@
  * which names one of forge's chat templates and the words that are control tokens. A bundle's own Jinja is run where the bundle says that it is the model's own
  * template, within bounds, and once a round trip has shown that it loses nothing (models/official).
  */
-import { getFamily, officialOf } from "../models/family.ts";
+import { completeFamilies, getFamily, isComplete, officialOf } from "../models/family.ts";
 import { chatTemplates, problemOfWords } from "../models/known.ts";
 import { provenProblem } from "../models/official/proven.ts";
 import type { ChatFamily } from "../models/render.ts";
@@ -15,7 +15,15 @@ import type { PromptTemplate } from "../schemas/generated/prompt-template.ts";
 /** `title`: the base model's name, of a family that comes with forge. */
 export function chatFamilyOf(prompt: PromptTemplate): Result<ChatFamily & { readonly title?: string }> {
   const { template, special_tokens, official: stated, chat_template: text } = prompt;
-  if (template === undefined || special_tokens === undefined) return getFamily(prompt.family);
+  if (template === undefined || special_tokens === undefined)
+    return isComplete(prompt.family)
+      ? getFamily(prompt.family)
+      : err({
+          code: "models/unknown-family",
+          message: `the bundle does not say how its model is talked to, and forge knows no family \`${prompt.family.slice(0, 100)}\` by heart`,
+          hint: `Take a fresh copy from whoever made it; what it says may be left out of bundles of ${completeFamilies().join(" and ")} only.`,
+          exit: EXIT.usage,
+        });
   if (!chatTemplates().includes(template))
     return err({
       code: "bundle/unknown-template",
@@ -47,7 +55,7 @@ export function chatFamilyOf(prompt: PromptTemplate): Result<ChatFamily & { read
 
 /** What a bundle says of a family that does not come with forge; nothing of one that does. */
 export function chatFamilyWords(family: Family): Pick<PromptTemplate, "template" | "special_tokens" | "official"> {
-  if (getFamily(family.name).ok) return {};
+  if (isComplete(family.name)) return {};
   const own = { template: family.template, special_tokens: [...family.special_tokens] };
   const official = officialOf(family);
   if (official === undefined) return own;

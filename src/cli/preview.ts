@@ -14,9 +14,12 @@ export async function runPreview(context: CliContext, recipe: string | undefined
   const { terminal } = context;
   const opened = await openRecipe(context, recipe, flags);
   if (!opened.ok) return fail(context, opened.error);
-  const { pipeline } = opened.value;
   const { goOffline, isOffline } = await import("../platform/offline.ts");
   if (flags.offline === true || isOffline(context.env)) goOffline();
+  const { withPinned } = await import("./pin.ts");
+  const pinned = await withPinned(context, opened.value, { ...flags, waitLockSeconds: waitSeconds(flags.waitLock) });
+  if (!pinned.ok) return fail(context, pinned.error);
+  const { pipeline } = pinned.value;
   const [{ previewData }, { acquireLock }, { safeText }] = await Promise.all([
     import("../stages/preview.ts"),
     import("../engine/lock.ts"),

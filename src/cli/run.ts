@@ -114,7 +114,7 @@ const ASKED_AGAIN: ReadonlyMap<string, readonly string[]> = new Map([["inspect",
  */
 export async function runOpened(
   context: CliContext,
-  { loaded, pipeline }: OpenRecipe,
+  opened: OpenRecipe,
   flags: RunFlags,
   closing?: Closing,
   onUnchanged?: (run: Unchanged) => void,
@@ -126,12 +126,17 @@ export async function runOpened(
     return fail(context, usage("conflict", "--unproven does not go with --locked: no lockfile has a bundle that goes past its gates"));
   if (flags.dryRun === true) {
     const { planAsTold } = await import("./render/plan.ts");
-    return planAsTold(context, { loaded, pipeline }, flags);
+    return planAsTold(context, opened, flags);
   }
   const { applyRun } = await import("../engine/apply.ts");
   const { goOffline, isOffline } = await import("../platform/offline.ts");
-  if (flags.offline === true || isOffline(context.env)) {
-    goOffline();
+  const offline = flags.offline === true || isOffline(context.env);
+  if (offline) goOffline();
+  const { withPinned } = await import("./pin.ts");
+  const pinned = await withPinned(context, opened, { ...flags, waitLockSeconds: waitSeconds(flags.waitLock) });
+  if (!pinned.ok) return fail(context, pinned.error);
+  const { loaded, pipeline } = pinned.value;
+  if (offline) {
     const { missingOffline } = await import("../stages/offline.ts");
     const missing = await missingOffline(pipeline, flags.only ?? flags.until);
     if (missing.length > 0) return fail(context, missing);

@@ -34,8 +34,8 @@ const ROWS = {
   noToolRatio: { flags: "--no-tool-ratio <share>", text: "share of requests that no tool is for (0.15)", parse: share },
   errorRatio: { flags: "--error-ratio <share>", text: "share of requests whose tool fails (0.10)", parse: share },
   seed: { flags: "--seed <n>", text: "the seed (7)", parse: count },
-  model: { flags: "--model <model>", text: "the base model's family: smollm2, nano, or a family file" },
-  family: { flags: "--family <name>", text: "base model line of the model (smollm2, nano, or a family file)" },
+  model: { flags: "--model <model>", text: "the base model's family: smollm2, nano, FAMILY/SIZE that ./forge.lock pins, or a family file" },
+  family: { flags: "--family <name>", text: "base model line of the model (smollm2, nano, FAMILY/SIZE that ./forge.lock pins, or a family file)" },
   profile: { flags: "--profile <name>", text: "fast_dev, balanced or max_quality" },
   name: { flags: "--name <name>", text: "name of the model" },
   format: {

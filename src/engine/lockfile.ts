@@ -11,15 +11,18 @@ import { basename, dirname, join } from "node:path";
 import { EXIT } from "../platform/exit.ts";
 import { errorCode, writeFileAtomic } from "../platform/fs.ts";
 import { err, type Failure, ok, type Place, type Result } from "../platform/result.ts";
-import type { Lockfile, LockNode } from "../schemas/generated/lockfile.ts";
+import type { Lockfile, LockNode, LockPin } from "../schemas/generated/lockfile.ts";
 import { validate } from "../schemas/generated/lockfile.validate.js";
 import type { Graph } from "./graph.ts";
 import type { Keys } from "./key.ts";
 
-export type { Lockfile, LockNode } from "../schemas/generated/lockfile.ts";
+export type { Lockfile, LockNode, LockPin } from "../schemas/generated/lockfile.ts";
 export type LockSection = Readonly<Record<string, LockNode>>;
 
 const LOCKFILE_VERSION = 1;
+
+/** Absolute path of the lockfile of a recipe: NAME.lock beside NAME.yaml. */
+export const lockfileOf = (recipe: string): string => join(dirname(recipe), `${basename(recipe).replace(/\.[^.]+$/, "")}.lock`);
 
 /** The lockfile's content; undefined when there is none. Fails (exit 4) on one that is damaged, in conflict, or newer. */
 export function readLockfile(path: string): Result<Lockfile | undefined> {
@@ -120,12 +123,26 @@ export class LockfileWriter {
     const base = standing.value ?? this.#begun;
     const kept = Object.entries(sectionOf(base, this.#variant)).filter(([id]) => !this.#dropped.has(id));
     const text = lockfileText(withSection(base, this.#variant, Object.fromEntries([...kept, ...this.#set])));
-    if (standing.value === undefined || text !== lockfileText(standing.value))
-      writeFileAtomic(this.#path, text, { temporary: join(dirname(this.#path), `.${basename(this.#path)}.tmp`) });
+    if (standing.value === undefined || text !== lockfileText(standing.value)) writeWhole(this.#path, text);
     this.#changed = false;
     return ok(undefined);
   }
 }
+
+/**
+ * Writes down what a name of the recipe's means, and leaves all else as it is. The caller holds the project's lock. Fails on a lockfile that cannot be read; throws the file
+ * system's error.
+ */
+export function writePin(path: string, name: string, pin: LockPin): Result<void> {
+  const standing = readLockfile(path);
+  if (!standing.ok) return standing;
+  const base = standing.value ?? EMPTY;
+  const pins = Object.fromEntries([...Object.entries(base.pins ?? {}), [name, pin]]);
+  writeWhole(path, lockfileText({ ...base, pins }));
+  return ok(undefined);
+}
+
+const writeWhole = (path: string, text: string): void => writeFileAtomic(path, text, { temporary: join(dirname(path), `.${basename(path)}.tmp`) });
 
 const EMPTY: Lockfile = { lockfileVersion: LOCKFILE_VERSION, recipe: {}, variants: {} };
 

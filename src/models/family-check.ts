@@ -6,7 +6,7 @@ import { err, ok, type Result } from "../platform/result.ts";
 import type { RecipePath } from "../recipe/types.ts";
 import type { Family } from "../schemas/generated/family.ts";
 import { validate } from "../schemas/generated/family.validate.js";
-import { familyNames, getFamily } from "./family.ts";
+import { familyNames, isComplete } from "./family.ts";
 import { ARCHITECTURES, chatTemplates, PRE_TOKENIZERS, problemOfWords } from "./known.ts";
 import { thinkingOf } from "./thinking.ts";
 
@@ -37,7 +37,7 @@ export function checkFamily(data: unknown): Result<Family, Contradiction> {
 function contradictions(f: Family): Contradiction[] {
   const found: Contradiction[] = [];
   const say = (path: RecipePath, message: string, hint: string = FAMILY_HINT): void => void found.push({ path, message, hint });
-  if (getFamily(f.name).ok) say(["name"], `\`${f.name}\` is the name of a family that comes with forge`, "Give it a name of its own.");
+  if (isComplete(f.name)) say(["name"], `\`${f.name}\` is the name of a family that comes with forge`, "Give it a name of its own.");
   if (!chatTemplates().includes(f.template)) say(["template"], `there is no chat template \`${f.template}\``, `Use one of: ${chatTemplates().join(", ")}.`);
   if (!ARCHITECTURES.includes(f.architecture))
     say(["architecture"], `forge cannot fine-tune the architecture \`${f.architecture}\``, `It can: ${ARCHITECTURES.join(", ")}.`);
@@ -73,7 +73,7 @@ function contradictions(f: Family): Contradiction[] {
     say(["lora", "targets"], "a project's family is trained in all linear layers: `lora.targets` is `all-linear`", 'Write "all-linear".');
   for (const [name, source] of Object.entries(f.sources)) {
     const path = ["sources", name];
-    if (source?.kind === "wheel" || source?.kind === "package")
+    if (source?.kind === "wheel" || source?.kind === "package" || source?.kind === "repository" || source?.kind === "same")
       say([...path, "kind"], `a source of a project's family is \`hub\` or \`folder\`, not \`${source.kind}\``);
     else if (source?.kind === "folder") {
       const ready = Object.keys(source.files).filter((file) => file.endsWith(".gguf"));

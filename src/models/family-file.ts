@@ -20,6 +20,12 @@ import type { UsedTemplate } from "./rendering.ts";
 /** Whether a recipe's `model.family` is the path of a file. */
 export const isFamilyFile = (family: string): boolean => family.endsWith(".json");
 
+/** What a word of a flag means as a recipe's `model`: a family file, a family, or a family and one of its sources (`qwen-2.5/7b`). */
+export function modelOfWord(word: string): { readonly family: string; readonly source?: string } {
+  const at = isFamilyFile(word) ? -1 : word.indexOf("/");
+  return at < 0 ? { family: word } : { family: word.slice(0, at), source: word.slice(at + 1) };
+}
+
 /** Where a project keeps its family files, beside the recipe. */
 export const FAMILY_FOLDER = "models";
 

@@ -24,7 +24,7 @@ export interface Hyperparameters {
   readonly batching: "shared_prefix" | "packed" | "padded";
   /** Whether every second step reads the tools in another order (examples.ts). */
   readonly shuffle_tools: boolean;
-  /** Token budget of a row: the knob for memory. */
+  /** Token budget of a row: the knob for memory, which training makes smaller by itself where it has to. In no key. */
   readonly row_tokens: number;
   readonly weight_decay: number;
 }
@@ -124,6 +124,11 @@ export function resolveHyperparameters(o: {
     samplesSeen: train.epochs === undefined ? wishes.samples_seen : undefined,
     familyReason: origins.some((x) => x.from === "family") ? family.training.reason : undefined,
   };
+}
+
+/** Those that decide the adapter. Of how many tokens a row is is a matter of memory: no gradient depends on it (python/forge_steps/memory_cut.py). */
+export function decisiveValues({ row_tokens: _, ...values }: Hyperparameters): Omit<Hyperparameters, "row_tokens"> {
+  return values;
 }
 
 /** The values for a set of so many samples: few are gone through several times, where the family says how many must be seen. */

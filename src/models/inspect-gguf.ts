@@ -21,6 +21,13 @@ const FILE_TYPES: Readonly<Record<number, string>> = {
   ...{ 25: "iq4_nl", 26: "iq3_s", 27: "iq3_m", 28: "iq2_s", 29: "iq2_m", 30: "iq4_xs", 31: "iq1_m", 32: "bf16", 36: "tq1_0", 37: "tq2_0" },
 };
 
+/** What a GGUF calls its own quantization (`q4_k_m`); undefined where it says nothing that is known, or cannot be read. */
+export function quantizationOf(path: string): string | undefined {
+  const contents = ggufContents(path);
+  const type = typeof contents === "string" ? undefined : contents.metadata.get("general.file_type");
+  return typeof type === "number" ? FILE_TYPES[type] : undefined;
+}
+
 type Scalar = string | number | boolean;
 
 export interface GgufInspection {

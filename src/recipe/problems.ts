@@ -155,7 +155,12 @@ function describe(error: ErrorObject, path: (string | number)[], located: Locate
     case "minimum":
       return { at, code: "out-of-range", message: `${name} must be at least ${params.limit}; this is ${found}` };
     case "maximum":
-      return { at, code: "out-of-range", message: `${name} must be at most ${params.limit}; this is ${found}`, hint: rateHint(located.tree, params.limit) };
+      return {
+        at,
+        code: "out-of-range",
+        message: `${name} must be at most ${params.limit}; this is ${found}`,
+        hint: rateHint(path, located.tree, params.limit),
+      };
     case "exclusiveMinimum":
       return { at, code: "out-of-range", message: `${name} must be more than ${params.limit}; this is ${found}` };
     case "exclusiveMaximum":
@@ -300,8 +305,11 @@ function quotedNumberHint(tree: Tree | undefined, type: unknown): string | undef
   return undefined;
 }
 
-const rateHint = (tree: Tree | undefined, limit: unknown): string | undefined =>
-  limit === 1 && tree?.kind === "leaf" && typeof tree.value === "number" && tree.value <= 100 ? `a share goes from 0 to 1: ${tree.value / 100}` : undefined;
+/** A share that was written in per cent. A rate of learning is none. */
+const rateHint = (path: RecipePath, tree: Tree | undefined, limit: unknown): string | undefined =>
+  limit === 1 && path.at(-1) !== "learning_rate" && tree?.kind === "leaf" && typeof tree.value === "number" && tree.value <= 100
+    ? `a share goes from 0 to 1: ${tree.value / 100}`
+    : undefined;
 
 function exampleHint(path: readonly (string | number)[]): string | undefined {
   const example = exampleAt(path);
@@ -312,7 +320,7 @@ const count = (n: unknown, one: string, many: string): string => `${n} ${n === 1
 
 /** What helps whoever names a family that does not come with forge; `close` is one that does. */
 function otherModel(tree: Located["tree"], close: string | undefined): string {
-  const hub = tree?.kind === "leaf" && typeof tree.value === "string" ? wellKnown(tree.value) : undefined;
-  if (hub !== undefined) return wellKnownHint(hub);
+  const meant = tree?.kind === "leaf" && typeof tree.value === "string" ? wellKnown(tree.value) : undefined;
+  if (meant !== undefined) return wellKnownHint(meant);
   return close === undefined ? "for another model: forge models add FOLDER, FILE.gguf or OWNER/NAME" : `did you mean \`${close}\`?`;
 }

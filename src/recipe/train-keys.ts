@@ -4,6 +4,7 @@ import type { ResolvedRecipe, Train } from "./types.ts";
 /** Keys that change how training goes and nothing in what comes out: they are in no stage's key, and an edit of one runs nothing again. */
 const WITHOUT_EFFECT = [
   "gradient_checkpointing",
+  "row_tokens",
   "gpus",
   "processes",
   "save_steps",

@@ -42,6 +42,8 @@ function merge(base: MapTree, over: MapTree, path: readonly string[]): MapTree {
     const others = (groups ?? []).filter((g) => g !== group).flat();
     if (group.some((key) => over.members.has(key))) for (const key of others) if (!over.members.has(key)) members.delete(key);
   }
+  // A source is one of a family's: another family has others.
+  if (groups !== undefined && over.members.has("family") && !over.members.has("source")) members.delete("source");
   for (const [key, member] of over.members) {
     const old = members.get(key)?.value;
     const merged = old?.kind === "map" && member.value.kind === "map" ? merge(old, member.value, [...path, key]) : member.value;

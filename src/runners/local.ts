@@ -27,6 +27,8 @@ export interface StepOptions {
   readonly onEvent?: (event: StageEvent) => void;
   /** Every artifact that the step reports (a checkpoint, say). */
   readonly onArtifact?: (name: string, path: string) => void;
+  /** The process that was started. */
+  readonly onStart?: (pid: number) => void;
   /** Default 10,000. */
   readonly graceMs?: number;
   /** Gives the interpreter; default that of forge's own environment. */
@@ -48,7 +50,7 @@ const TAIL_LINES = 15;
 /**
  * Runs `python -m forge_steps STEP --spec FILE`. The value is the figures of its `result` event.
  * Failures: the environment's (exit 6), the step's own `error` event, `step/protocol` for an event that is none,
- * `step/died` for an end without a word, `step/interrupted` (exit 130) after an abort.
+ * `step/died` for an end without a word, `step/killed` for one by SIGKILL that we did not send (killed.ts), `step/interrupted` (exit 130) after an abort.
  */
 export async function runStep(step: string, spec: JsonObject, o: StepOptions): Promise<Result<JsonObject>> {
   const python = await (o.python ?? ensurePython)({ signal: o.signal, ...(o.onEvent && { onProgress: o.onEvent }) });
@@ -124,11 +126,12 @@ export async function runStep(step: string, spec: JsonObject, o: StepOptions): P
     },
   });
   if (!child.ok) return o.signal.aborted ? err(interrupted(step)) : child;
+  o.onStart?.(child.value.pid);
   const ended = await child.value.ended;
   if (ended.exitCode === 0 && heard.figures !== undefined && heard.error === undefined) return ok(heard.figures);
   if (o.signal.aborted) return err(interrupted(step));
   const details = safeText(tail.join("\n").trim());
-  const failure = heard.error ?? died(step, ended.exitCode, ended.signal);
+  const failure = heard.error?.code === "step/stopped" ? stoppedByOthers(step) : (heard.error ?? died(step, ended.exitCode, ended.signal));
   return err({ ...failure, ...(failure.details === undefined && details !== "" && { details }) });
 }
 
@@ -180,10 +183,17 @@ const interrupted = (step: string): Failure => ({
   exit: EXIT.interrupted,
 });
 
+/** Not by us: by a batch system at its time limit, by earlyoom, by somebody. */
+const stoppedByOthers = (step: string): Failure => ({
+  code: "step/stopped",
+  message: `the step \`${step}\` was told to stop by another process than forge (SIGTERM)`,
+  hint: "Run the same command again; it goes on from the last checkpoint.",
+  exit: EXIT.failed,
+});
+
 function died(step: string, exitCode: number | null, signal: string | null): Failure {
   if (signal === "SIGKILL") {
-    const hint =
-      "The system's memory was probably used up: close other programs and run the same command again, it goes on from the last checkpoint. Or lower `train.row_tokens`: training then begins anew.";
+    const hint = "The system's memory was probably used up: close other programs and run the same command again; training goes on from its last checkpoint.";
     return { code: "step/killed", message: `the step \`${step}\` was killed by the system`, hint, exit: EXIT.failed };
   }
   const how = signal !== null ? `by ${signal}` : `with exit status ${exitCode}`;

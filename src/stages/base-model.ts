@@ -1,4 +1,4 @@
-/** Opens the untuned base model in llama.cpp, for the stages that ask it something (generate, baseline). */
+/** Opens the untuned base model in llama.cpp, as it was published, for the stage that asks it something (generate). */
 import type { StageContext } from "../engine/stage.ts";
 import { ensureBase } from "../models/base.ts";
 import { answersFile, keptAnswers } from "../models/kept-answers.ts";

@@ -34,7 +34,7 @@ export function benchmarkStage(c: PipelineContext, format: string): StageDefinit
       model: { stage: `export:${format}`, output: "model" },
       records: { stage: `validate:${format}`, output: "records" },
       ...(validated ? { constrained: { stage: `validate:${format}`, output: "constrained" } } : {}),
-      ...(baseline ? { baseline: { stage: "baseline", output: "report" } } : {}),
+      ...(baseline ? { baseline: { stage: `baseline:${format}`, output: "report" } } : {}),
     },
     outputs: { report: "file", markdown: "file", constrained: "file" },
     views: { report: view(c, "reports", `benchmark_${format}.json`), markdown: view(c, "reports", `benchmark_${format}.md`) },

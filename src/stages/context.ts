@@ -8,7 +8,7 @@ import program from "../../package.json" with { type: "json" };
 import { type Backend, backendSettings } from "../models/backend.ts";
 import { type Family, type FamilySource, fileOf } from "../models/family.ts";
 import type { HeadStart } from "../models/head-start.ts";
-import type { ResolvedHyperparameters } from "../models/hyperparameters.ts";
+import { decisiveValues, type ResolvedHyperparameters } from "../models/hyperparameters.ts";
 import { converterDigest } from "../models/llama-files.ts";
 import { digestJson } from "../platform/digest.ts";
 import type { JsonValue } from "../platform/json.ts";
@@ -126,13 +126,13 @@ function officialSettings(chat: Family["chat"]): { readonly official?: JsonValue
 }
 
 /**
- * Digest of how the recipe has the model trained: every hyperparameter, decided, and the seed. The bundle (`training.config_hash`) and the GGUF
+ * Digest of how the recipe has the model trained: every hyperparameter that decides the adapter, and the seed. The bundle (`training.config_hash`) and the GGUF
  * (`mcp_forge.recipe_hash`) name it, so that the two can be told to be of one training.
  */
 export const configHash = ({ hyperparameters, backend, recipe: { seed, train } }: PipelineContext): string => {
   const { eval_fraction, eval_steps, early_stopping_patience } = train;
   return digestJson({
-    hyperparameters: plain(hyperparameters.values),
+    hyperparameters: plain(decisiveValues(hyperparameters.values)),
     seed,
     ...backendSettings(backend),
     // What is held out is not learned, and where training stops decides the adapter.

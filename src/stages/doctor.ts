@@ -5,40 +5,33 @@
  * into a report.
  */
 import { readFile, statfs } from "node:fs/promises";
-import { availableParallelism, freemem, totalmem } from "node:os";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import type { StageEvent } from "../engine/stage.ts";
 import { BACKENDS, type Backend, cannotTrain } from "../models/backend.ts";
 import { cachedBase, ensureBase } from "../models/base.ts";
 import { damageOf } from "../models/base-check.ts";
-import { type Family, type FolderSource, familyNames, getFamily } from "../models/family.ts";
+import { completeFamilies, type Family, type FolderSource, getFamily } from "../models/family.ts";
 import { shownPath } from "../models/family-file.ts";
 import { absentFile, addAgain, folderOf } from "../models/folder.ts";
-import { tooFewGpus, visibleGpus } from "../models/gpus.ts";
+import { tooFewGpus, visibleGpus, withoutNvidia } from "../models/gpus.ts";
 import { findLlamaFiles, isCheckout } from "../models/llama-files.ts";
-import { bytesAfterTraining, memoryOf } from "../models/memory.ts";
+import { bytesAfterTraining } from "../models/memory.ts";
 import { isOffline } from "../platform/offline.ts";
 import { cacheDir, packageRoot } from "../platform/paths.ts";
 import { runProcess } from "../platform/process.ts";
 import { safeText } from "../platform/redact.ts";
 import { err, ok, type Result } from "../platform/result.ts";
+import type { ExportFormat } from "../recipe/formats.ts";
 import { backendIsReady, backendSize, ensureBackend } from "../runners/backend-env.ts";
 import { ensureKitPython, KIT_SIZE, kitIsReady, kitVersion } from "../runners/kit-env.ts";
 import { detectAccelerator } from "../runners/python/accelerator.ts";
 import { NEEDED_BYTES, SIZE_IN_WORDS } from "../runners/python/build.ts";
 import { ensurePython } from "../runners/python-env.ts";
+import { type MemoryPlan, memoriesOf, memoryFindings, readyWords } from "./doctor-memory.ts";
 import { inspectPython, type PythonState } from "./doctor-python.ts";
+import type { Finding } from "./finding.ts";
 import { OTHER_TEACHER_KEY } from "./teacher.ts";
-
-export interface Finding {
-  /** `node`, `python`, `packages`, `backend`, `llama`, `gpu`, `memory`, `disk`, `model`, `network`, `keys`. */
-  readonly check: string;
-  /** `missing` keeps a run from working; `note` does not. */
-  readonly status: "ok" | "note" | "missing";
-  readonly message: string;
-  /** One command, or one thing to do, that mends it. */
-  readonly fix?: string;
-}
 
 export interface DoctorReport {
   readonly version: string;
@@ -62,8 +55,11 @@ export interface Needs {
   readonly backend?: Backend;
   /** How many GPUs train (`train.gpus`). */
   readonly gpus?: number | "all";
-  /** How many GGUF files are written. */
-  readonly exports: number;
+  /** What of its training decides memory. */
+  readonly plan?: MemoryPlan;
+  /** The formats of the GGUF files that are written, and whether the untuned model is exported beside them (it is by default). */
+  readonly exports: readonly ExportFormat[];
+  readonly baseline?: boolean;
   /** The teacher's provider; without it the builtin one. */
   readonly teacher?: string;
   /** Whether synthetic-data-kit varies what the teacher writes. */
@@ -77,7 +73,7 @@ const DEFAULT_FAMILY = "smollm2";
 function defaultNeeds(): Needs {
   const family = getFamily(DEFAULT_FAMILY);
   if (!family.ok) throw new Error(family.error.message);
-  return { family: family.value, exports: 1 };
+  return { family: family.value, exports: ["q8_0"] };
 }
 
 export interface ExamineOptions {
@@ -113,21 +109,27 @@ export async function examine(o: ExamineOptions): Promise<DoctorReport> {
   const manifest = JSON.parse(await readFile(join(packageRoot(), "package.json"), "utf8")) as { version: string };
   const python = await inspectPython(o.signal);
   const needs = o.needs ?? defaultNeeds();
+  const gpus = await gpu(env, needs, o.signal);
+  const memories = memoriesOf(gpus.vram);
   const findings: Finding[] = [
     node(),
     ...pythonFindings(python, isOffline(env)),
     ...BACKENDS.map((backend) => backendFinding(backend, needs.backend ?? "transformers", isOffline(env))),
     ...(needs.kit === true ? [kitFinding(isOffline(env))] : []),
     await llama(env),
-    ...(await gpu(env, needs, o.signal)),
-    memory(needs),
+    ...gpus.findings,
+    ...memoryFindings(needs, memories),
     ...(await disks(o.projectDir, env, python, needs)),
     ...(await baseModel(needs, isOffline(env))),
     network(env),
     ...keys(env, o.needs),
   ];
   const healthy = findings.every((f) => f.status !== "missing");
-  return { version: manifest.version, findings, ready: healthy ? readyFamilies(needs).map(familyWords) : [] };
+  return {
+    version: manifest.version,
+    findings,
+    ready: healthy ? readyFamilies(needs).map((family) => readyWords(family.name === needs.family.name ? needs : { family }, memories)) : [],
+  };
 }
 
 function node(): Finding {
@@ -209,22 +211,30 @@ async function llama(env: NodeJS.ProcessEnv): Promise<Finding> {
   return { check: "llama", status: "ok", message: `llama.cpp of ${manifest.name} ${manifest.version}` };
 }
 
-async function gpu(env: NodeJS.ProcessEnv, needs: Needs, signal: AbortSignal | undefined): Promise<Finding[]> {
+/** The GPUs that the driver lists; `vram`: bytes of the smallest one, where there is one that trains. */
+async function gpu(
+  env: NodeJS.ProcessEnv,
+  needs: Needs,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly findings: readonly Finding[]; readonly vram: number | undefined }> {
   const refused = (there: number): Finding[] => {
     const why = tooFewGpus(needs, there, env);
     return why === undefined ? [] : [{ check: "gpu", status: "missing", message: why.message, fix: why.hint }];
   };
-  const none: Finding = { check: "gpu", status: "note", message: "no NVIDIA GPU found (nvidia-smi): training runs on the CPU" };
+  const none: Finding = { check: "gpu", status: "note", message: withoutNvidia(env) };
+  if (env.MCP_FORGE_DEVICE === "cpu" || env.MCP_FORGE_DEVICE === "mps") return { findings: [none, ...refused(0)], vram: undefined };
   const asked = await runProcess("nvidia-smi", ["--query-gpu=name,driver_version,memory.total,memory.free", "--format=csv,noheader,nounits"], {
     timeoutMs: PROBE_MS,
     signal,
   });
-  if (!asked.ok || asked.value.exitCode !== 0) return [none, ...refused(0)];
+  const without = { findings: [none, ...refused(0)], vram: undefined };
+  if (!asked.ok || asked.value.exitCode !== 0) return without;
   const cards = asked.value.stdout.split("\n").flatMap((line) => {
     const [name, driver, total, free] = line.split(",").map((cell) => cell.trim());
-    return name && total && free ? [`${name}, ${gb(Number(free) * 2 ** 20)} of ${gb(Number(total) * 2 ** 20)} free, driver ${driver}`] : [];
+    const bytes = Number(total) * 2 ** 20;
+    return name && total && free ? [{ bytes, words: `${name}, ${gb(Number(free) * 2 ** 20)} of ${gb(bytes)} free, driver ${driver}` }] : [];
   });
-  if (cards.length === 0) return [none, ...refused(0)];
+  if (cards.length === 0) return without;
   const cuda = /CUDA Version:\s*([\d.]+)/.exec(
     (await runProcess("nvidia-smi", [], { timeoutMs: PROBE_MS, signal }).then((r) => (r.ok ? r.value.stdout : ""))) ?? "",
   )?.[1];
@@ -236,11 +246,12 @@ async function gpu(env: NodeJS.ProcessEnv, needs: Needs, signal: AbortSignal | u
     status: "ok",
     message: `${there} GPUs can train together, ${use} of them ${use === 1 ? "does" : "do"} (\`train.gpus\`)`,
   };
-  return [
-    ...cards.map((card): Finding => ({ check: "gpu", status: "ok", message: `${card}${cuda === undefined ? "" : `, CUDA ${cuda}`}${visible}` })),
+  const findings = [
+    ...cards.map((card): Finding => ({ check: "gpu", status: "ok", message: `${card.words}${cuda === undefined ? "" : `, CUDA ${cuda}`}${visible}` })),
     ...(there > 1 ? [several] : []),
     ...refused(there),
   ];
+  return { findings, vram: there === 0 ? undefined : Math.min(...cards.map((card) => card.bytes)) };
 }
 
 /** The way out: forge fetches through pip alone, which honours these. A password in a proxy's address is not shown. */
@@ -250,23 +261,8 @@ function network(env: NodeJS.ProcessEnv): Finding {
   return { check: "network", status: "ok", message: proxy ? `through the proxy ${safeText(proxy)}` : "no proxy is set" };
 }
 
-function memory(needs: Needs): Finding {
-  // A container's limit counts, not the host's memory; 0 and absurd values mean no limit.
-  const limit = process.constrainedMemory();
-  const total = limit > 0 && limit < totalmem() ? limit : totalmem();
-  const message = `${gb(total)} of memory, ${gb(Math.min(total, freemem()))} free`;
-  const needed = memoryOf(needs.family);
-  if (total >= needed) return { check: "memory", status: "ok", message };
-  return {
-    check: "memory",
-    status: "note",
-    message: `${message}; training ${needs.family.name} may take ${gb(needed)}`,
-    fix: "set `train.row_tokens` lower in the recipe",
-  };
-}
-
 async function disks(projectDir: string, env: NodeJS.ProcessEnv, python: PythonState, needs: Needs): Promise<Finding[]> {
-  const run = Math.max(DISK_RUN, bytesAfterTraining(needs.family, needs.exports));
+  const run = Math.max(DISK_RUN, bytesAfterTraining(needs.family, needs.exports, needs.baseline ?? true));
   const findings: Finding[] = [];
   for (const [name, path] of [
     ["cache", cacheDir(env)],
@@ -306,6 +302,16 @@ async function baseModel(needs: Needs, offline: boolean): Promise<Finding[]> {
     return [{ check: "model", status: "missing", message: damage.message, ...(damage.hint !== undefined && { fix: damage.hint }) }];
   }
   const source = family.sources[name];
+  if (source?.kind === "repository")
+    return [
+      {
+        check: "model",
+        message: `${family.title} is not pinned yet: the model hub has not been asked which files it is made of`,
+        ...(offline
+          ? { status: "missing", fix: "with a network: forge models pin RECIPE; or take over the lockfile of somebody who has" }
+          : { status: "note", fix: "forge models pin RECIPE asks it now, forge apply at first need" }),
+      },
+    ];
   if (source?.kind === "package") return [{ check: "model", status: "ok", message: `${family.title} comes with forge` }];
   if (source?.kind === "folder") return [folderFinding(family, source)];
   const what = source?.kind === "wheel" ? ` (${Math.round(source.bytes / 1e6)} MB)` : source?.kind === "hub" ? " (from the model hub)" : "";
@@ -362,12 +368,11 @@ function keys(env: NodeJS.ProcessEnv, { teacher, secrets = [] }: Partial<Needs> 
 }
 
 const families = (): Family[] =>
-  familyNames().flatMap((name) => {
+  completeFamilies().flatMap((name) => {
     const found = getFamily(name);
     return found.ok ? [found.value] : [];
   });
 /** Those that come with forge, and the one that the recipe brings. */
 const readyFamilies = (needs: Needs): Family[] =>
   [...families().filter((f) => f.name !== needs.family.name), needs.family].sort((a, b) => (a.name < b.name ? -1 : 1));
-const familyWords = (family: Family): string => `${family.name} (${Math.ceil(memoryOf(family) / GB)} GB)`;
 const gb = (count: number): string => `${(count / GB).toFixed(1)} GB`;

@@ -4,21 +4,24 @@
  *
  *   inspect > generate (> decontaminate) > qa > train > export:f16 (> imatrix) > export:FORMAT > validate:FORMAT > benchmark:FORMAT > pack
  */
-import { dirname, join, resolve } from "node:path";
+import { resolve } from "node:path";
+import { lockfileOf } from "../engine/lockfile.ts";
 import type { NodeDefinition } from "../engine/stage.ts";
 import { backendOf } from "../models/backend.ts";
 import { getSource } from "../models/family.ts";
-import { familyOfModel } from "../models/family-file.ts";
 import { headStartOf, trainingOf } from "../models/head-start.ts";
 import { resolveHyperparameters } from "../models/hyperparameters.ts";
+import type { Size } from "../models/registry.ts";
+import { resolveModel } from "../models/resolve.ts";
 import { err, ok, type Result } from "../platform/result.ts";
-import { exportChoice, isModelFormat } from "../recipe/formats.ts";
+import { type ExportChoice, exportChoice, isModelFormat, type ModelFormat } from "../recipe/formats.ts";
 import type { LoadedRecipe } from "../recipe/types.ts";
 import { baselineStage } from "./baseline.ts";
 import { benchmarkStage } from "./benchmark.ts";
 import type { PipelineContext } from "./context.ts";
 import { decontaminateStage } from "./decontaminate.ts";
 import { exportF16Stage, exportLoraStage, imatrixStage, quantizeStage } from "./export.ts";
+import { exportBaseStage } from "./export-base.ts";
 import { gate } from "./gates.ts";
 import { generateStage } from "./generate.ts";
 import { inspectStage } from "./inspect.ts";
@@ -37,6 +40,10 @@ export interface Pipeline {
   /** Absolute path of the bundle that `pack` leaves. */
   readonly bundle: string;
   readonly context: PipelineContext;
+  /** The base model that the model hub has to be asked for before anything runs: no lockfile pins it, and the graph is good to look at only (pin.ts). */
+  readonly unpinned?: Size;
+  /** The graph of the same recipe, made anew: from what its lockfile pins by now. */
+  readonly again: () => Result<Pipeline>;
   /** Stages that stand in for the recipe's own and take their results from files. */
   readonly given?: ReadonlySet<string>;
 }
@@ -50,35 +57,38 @@ export interface PipelineOptions {
   readonly verifyExports?: boolean;
   /** A GGUF that the benchmark compares with, in place of the untuned base. */
   readonly baselineModel?: string;
+  /** Absolute path of another lockfile that may pin the base model, where the recipe's own does not. */
+  readonly pins?: string;
 }
 
 /** Makes the graph of a loaded recipe; fails when the recipe asks for a base model that is not known. */
 export function buildPipeline(loaded: LoadedRecipe, options: PipelineOptions = {}): Result<Pipeline> {
   const { recipe } = loaded;
-  const family = familyOfModel(recipe.model, loaded.dir);
-  if (!family.ok) return err({ place: loaded.placeOf(family.error.path), ...family.error.failure });
-  const sourceName = recipe.model.source ?? "default";
-  const source = getSource(family.value, sourceName);
+  const lockfile = lockfileOf(loaded.file);
+  const model = resolveModel(recipe.model, loaded.dir, [lockfile, ...(options.pins === undefined ? [] : [options.pins])]);
+  if (!model.ok) return err({ place: loaded.placeOf(model.error.path), ...model.error.failure });
+  const { family, source: sourceName, unpinned } = model.value;
+  const source = getSource(family, sourceName);
   if (!source.ok) return err({ ...source.error, place: loaded.placeOf(["model", "source"]) });
 
-  const headStart = headStartOf(family.value, recipe.model);
-  const { overrides: onHeadStart } = trainingOf(family.value, headStart);
+  const headStart = headStartOf(family, recipe.model);
+  const { overrides: onHeadStart } = trainingOf(family, headStart);
   const hyperparameters = resolveHyperparameters({
     profile: recipe.profile,
     table: recipe.profileTable,
-    family: family.value,
+    family,
     train: recipe.train,
     onHeadStart,
   });
   const context: PipelineContext = {
     loaded,
     recipe,
-    family: family.value,
+    family,
     source: source.value,
     sourceName,
     headStart,
     hyperparameters,
-    backend: backendOf(family.value, recipe.train),
+    backend: backendOf(family, recipe.train),
     unproven: options.unproven === true,
     verifyExports: options.verifyExports !== false,
     trainedHere: options.trainedHere !== false,
@@ -86,7 +96,7 @@ export function buildPipeline(loaded: LoadedRecipe, options: PipelineOptions = {
   };
   // The adapter alone is no model: it is made and packed, and what is measured is what holds it.
   const chosen = recipe.exports.map(exportChoice);
-  const models = chosen.filter((e) => isModelFormat(e.format));
+  const models = chosen.filter((e): e is ExportChoice & { readonly format: ModelFormat } => isModelFormat(e.format));
   const formats = models.map((e) => e.format);
   const lora = models.length < chosen.length;
   const nodes: NodeDefinition[] = [inspectStage(context), generateStage(context)];
@@ -95,21 +105,26 @@ export function buildPipeline(loaded: LoadedRecipe, options: PipelineOptions = {
   if (models.some((e) => e.imatrix)) nodes.push(imatrixStage(context));
   for (const choice of models) if (choice.format !== "f16") nodes.push(quantizeStage(context, choice));
   if (lora) nodes.push(exportLoraStage(context));
-  if (recipe.evaluation.baseline && recipe.evaluation.benchmark) nodes.push(baselineStage(context));
+  if (recipe.evaluation.baseline && recipe.evaluation.benchmark)
+    for (const { format, imatrix } of models) {
+      if (context.baselineModel === undefined) nodes.push(exportBaseStage(context, { format, imatrix }));
+      nodes.push(baselineStage(context, format));
+    }
   for (const format of formats) {
     nodes.push(validateStage(context, format), gate(context, "validate", `validate:${format}`));
     if (recipe.evaluation.benchmark) nodes.push(benchmarkStage(context, format), gate(context, "benchmark", `benchmark:${format}`));
   }
   nodes.push(packStage(context, formats, lora));
-  const file = loaded.file;
   return ok({
     nodes: context.unproven ? withoutGates(nodes) : nodes,
-    lockfile: join(dirname(file), `${file.slice(dirname(file).length + 1).replace(/\.[^.]+$/, "")}.lock`),
+    lockfile,
     projectRoot: loaded.projectRoot,
     name: recipe.name,
     variant: loaded.variant,
     bundle: resolve(loaded.dir, recipe.bundle.output),
     context,
+    ...(unpinned === undefined ? {} : { unpinned }),
+    again: () => buildPipeline(loaded, options),
   });
 }
 

@@ -8,12 +8,13 @@ import { basename, join } from "node:path";
 import type { StageDefinition } from "../engine/stage.ts";
 import { backendSettings } from "../models/backend.ts";
 import { trainingOf } from "../models/head-start.ts";
-import { forSamples } from "../models/hyperparameters.ts";
+import { decisiveValues, forSamples } from "../models/hyperparameters.ts";
 import { bytesAfterTraining } from "../models/memory.ts";
 import { trackersOf } from "../models/tracking.ts";
 import { EXIT } from "../platform/exit.ts";
 import { type JsonObject, parseJsonLines, toJsonLines } from "../platform/json.ts";
 import { err, ok, type Result } from "../platform/result.ts";
+import { exportChoice } from "../recipe/formats.ts";
 import { decisive } from "../recipe/train-keys.ts";
 import type { Train } from "../recipe/types.ts";
 import { backendRuntime, ensureBackend } from "../runners/backend-env.ts";
@@ -37,7 +38,7 @@ export function trainStage(c: PipelineContext): StageDefinition {
       ...baseSettings(c),
       ...backendSettings(backend),
       ...(headStart === undefined ? {} : { head_start: headStart.digest }),
-      hyperparameters: { ...c.hyperparameters.values },
+      hyperparameters: { ...decisiveValues(c.hyperparameters.values) },
       ...(c.hyperparameters.samplesSeen === undefined ? {} : { samples_seen: c.hyperparameters.samplesSeen }),
       examples: { ...examplePlan },
     },
@@ -49,8 +50,8 @@ export function trainStage(c: PipelineContext): StageDefinition {
     views: { training: view(c, "reports", "training.json"), curve: view(c, "reports", "training.csv") },
     resources: { cpu: 1, gpu: 1 },
     async run({ inputs, outputs, scratch, signal, emit, logFile }) {
-      const [{ runStep }, { ensureBase }, { createRenderer }, { examplesInSteps, trainingExamples }, { curveCsv, readCurve }] = await Promise.all([
-        import("../runners/local.ts"),
+      const [{ runThroughKills }, { ensureBase }, { createRenderer }, { examplesInSteps, trainingExamples }, { curveCsv, readCurve }] = await Promise.all([
+        import("../runners/killed.ts"),
         import("../models/base.ts"),
         import("../models/render.ts"),
         import("../models/examples.ts"),
@@ -99,7 +100,7 @@ export function trainStage(c: PipelineContext): StageDefinition {
         config: { ...hyper, seed: c.recipe.seed, family: c.family.name, samples: samples.length, held_out: heldOut.length },
         ...{ scratch, signal, emit, logFile },
       });
-      const result = await runStep(
+      const result = await runThroughKills(
         "train",
         {
           v: 1,
@@ -128,7 +129,11 @@ export function trainStage(c: PipelineContext): StageDefinition {
           ...(train.save_total_limit === undefined ? {} : { checkpoints_kept: train.save_total_limit }),
           gradient_checkpointing: { true: "on", false: "off", auto: "auto" }[String(train.gradient_checkpointing ?? "auto")] ?? "auto",
           curve,
-          later_bytes: bytesAfterTraining(c.family, c.recipe.exports.length),
+          later_bytes: bytesAfterTraining(
+            c.family,
+            c.recipe.exports.map((e) => exportChoice(e).format),
+            c.recipe.evaluation.baseline && c.recipe.evaluation.benchmark && c.baselineModel === undefined,
+          ),
         },
         // In 4 bits: what a layer writes out and frees lies between what stays, and kept it takes more than the bits save (docs/measurements.md).
         { scratch, logFile, signal, onEvent: emit, python: (o) => ensureBackend(backend, o), keepsMemory: backend !== "qlora" },
@@ -150,10 +155,16 @@ export function trainStage(c: PipelineContext): StageDefinition {
 /** One line of a training's figures. */
 function summaryOf(figures: JsonObject): string {
   const f = figures as Record<string, number | boolean | undefined>;
-  const words = [`${f.steps} steps`, `loss ${Number(f.final_loss).toFixed(3)}`, `${Number(f.examples_per_second).toFixed(2)} examples/s`];
+  const words = [
+    `${f.steps} step${f.steps === 1 ? "" : "s"}`,
+    `loss ${Number(f.final_loss).toFixed(3)}`,
+    `${Number(f.examples_per_second).toFixed(2)} examples/s`,
+  ];
   if (f.eval_loss !== undefined)
     words.splice(2, 0, `${Number(f.eval_loss).toFixed(3)} on held-out samples${f.best_step === undefined ? "" : ` after step ${f.best_step}`}`);
-  return `${words.join(", ")}${f.stopped_early === true ? "; stopped early" : ""}`;
+  const cut = [...(f.row_tokens === undefined ? [] : [`rows of ${f.row_tokens} tokens`]), ...(f.recomputed === true ? ["layers recomputed"] : [])];
+  const kills = f.killed === undefined ? "" : `; killed ${f.killed === 1 ? "once" : `${f.killed} times`} by the system`;
+  return `${words.join(", ")}${f.stopped_early === true ? "; stopped early" : ""}${kills}${cut.length === 0 ? "" : `; for want of memory in ${cut.join(", ")}`}`;
 }
 
 /** The samples to learn from, and those that only the loss is measured on. */

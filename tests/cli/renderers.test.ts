@@ -192,7 +192,7 @@ test("the table of gates shows free, constrained, threshold, n and base", () => 
           id: "validate:q8_0",
           figures: { tool_selection_accuracy: rate(0.81), constrained_tool_selection_accuracy: rate(0.93) },
         },
-        { id: "baseline", figures: { tool_selection_accuracy: rate(0.02) } },
+        { id: "baseline:q8_0", figures: { tool_selection_accuracy: rate(0.02) } },
       ],
     },
     { paint: (_, t) => t },

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync,
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { exportF16, exportLora, F16_POSITIONS, ggufMetadata, makeImatrix, QUANTIZED_POSITIONS, quantizeModel } from "../../src/models/export.ts";
+import { exportBase, exportF16, exportLora, F16_POSITIONS, ggufMetadata, makeImatrix, QUANTIZED_POSITIONS, quantizeModel } from "../../src/models/export.ts";
 import { type Family, getFamily } from "../../src/models/family.ts";
 import { findLlamaFiles } from "../../src/models/llama-files.ts";
 import { packageRoot } from "../../src/platform/paths.ts";
@@ -101,6 +101,59 @@ describe("the step", () => {
     );
     expect(made.ok).toBe(true);
     expect(seen()).toMatchObject({ base, adapter: "/adapter", verify: { merged: "/f16", rows: "/rows" }, metadata: { "mcp_forge.tools": ["get_weather"] } });
+  });
+
+  test("of the untuned base: the export of a trained model, with no adapter and nothing to compare, and no f16 file left", async () => {
+    answer({ type: "result", figures: { bytes: 5, seconds: 1.5, tensors: 14, positions: 900 } });
+    const scratch = options().scratch;
+    const base = { base: { gguf: "/base.gguf", sha256: "sha256:0" }, family: smollm2(), output: join(dir, "b.gguf"), converted: false };
+    expect(await exportBase({ ...base, format: "q4_k_m", imatrixRows: "/rows" }, options())).toMatchObject({ ok: true, value: { bytes: 5, seconds: 3 } });
+    const all = () =>
+      readFileSync(join(dir, "seen.json.all"), "utf8")
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+    const [whole, matrix, quantized] = all();
+    const f16File = whole.output;
+    expect(f16File.startsWith(scratch)).toBe(true);
+    expect(whole).toMatchObject({ step: "export", base: base.base, stop_tokens: smollm2().stop_tokens });
+    for (const left of ["adapter", "verify", "speed"]) expect(whole).not.toHaveProperty(left);
+    expect(matrix).toMatchObject({ step: "imatrix", input: f16File, rows: "/rows" });
+    expect(quantized).toMatchObject({ step: "quantize", input: f16File, output: base.output, format: "q4_k_m", imatrix: matrix.output });
+    expect(existsSync(f16File)).toBe(false);
+    // The spec of a trained model's f16 file differs in what is laid over the base, compared and written of it, and in nothing else.
+    await f16();
+    const trained = all().at(-1);
+    const differing = Object.keys(trained).filter((key) => JSON.stringify(trained[key]) !== JSON.stringify(whole[key]));
+    expect(differing.sort()).toEqual(["adapter", "metadata", "output", "speed", "verify"]);
+    await exportBase({ ...base, format: "f16" }, options());
+    expect(all().slice(4)).toMatchObject([{ step: "export", output: base.output }]);
+    expect(existsSync(base.output)).toBe(true);
+  });
+
+  test("of a base that forge converted is the quantizer's alone, unless a weight is larger than float16 holds", async () => {
+    answer({ type: "result", figures: { bytes: 5, seconds: 1 } });
+    const spec = { base: { gguf: "/base.gguf", sha256: "sha256:0" }, family: smollm2(), output: join(dir, "b.gguf"), converted: true, format: "q8_0" } as const;
+    const all = () =>
+      readFileSync(join(dir, "seen.json.all"), "utf8")
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+    expect((await exportBase(spec, options())).ok).toBe(true);
+    expect(all()).toMatchObject([
+      { step: "quantize", input: "/base.gguf", format: "f16" },
+      { step: "quantize", format: "q8_0", output: spec.output },
+    ]);
+    answer({ type: "error", code: "export/beyond-f16", message: "large", hint: "Export it." });
+    await exportBase(spec, options());
+    expect(
+      all()
+        .slice(2)
+        .map((s) => s.step),
+    ).toEqual(["quantize", "export"]);
+    answer({ type: "error", code: "export/quantize", message: "damaged", hint: "Again." });
+    expect(await exportBase(spec, options())).toMatchObject({ error: { code: "export/quantize" } });
+    expect(all()).toHaveLength(5);
   });
 
   test.each([

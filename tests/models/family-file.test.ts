@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { StageDefinition } from "../../src/engine/stage.ts";
 import { addModel } from "../../src/models/add/index.ts";
-import type { Family } from "../../src/models/family.ts";
+import { type Family, familyNames } from "../../src/models/family.ts";
 import { projectFamilies, readFamilyFile } from "../../src/models/family-file.ts";
 import { listModels } from "../../src/models/list.ts";
 import { loadRecipe } from "../../src/recipe/load.ts";
@@ -113,8 +113,8 @@ describe("a file", () => {
   test("stands in the list, and one that is wrong beside it", () => {
     write({ ...whole, name: "nano" }, "wrong");
     const { models, wrong } = listModels(dir);
-    expect(models.map((m) => m.name)).toEqual(["nano", "smollm2", "own"]);
-    expect(models[2]).toMatchObject({ licence: "Apache-2.0", memory: { measured: false }, sources: [{ kind: "folder", cached: false }] });
+    expect(models.map((m) => m.name)).toEqual([...familyNames(), "own"]);
+    expect(models.at(-1)).toMatchObject({ licence: "Apache-2.0", memory: { measured: false }, sources: [{ kind: "folder", cached: false }] });
     expect(wrong).toMatchObject([{ problem: expect.stringContaining("`nano`") }]);
     expect([projectFamilies("own", dir), projectFamilies("other", dir), projectFamilies("own", join(dir, "weights"))]).toEqual([["models/own.json"], [], []]);
     write({ ...whole, title: "Again" }, "again");
@@ -149,7 +149,7 @@ describe("in a recipe", () => {
       const after = await keys();
       return Object.keys(after).filter((id) => after[id] !== before[id]);
     };
-    const all = ["generate", "qa", "train", "export:f16", "baseline", "pack"];
+    const all = ["generate", "qa", "train", "export:f16", "base:q8_0", "baseline:q8_0", "pack"];
     expect(await changed({ special_tokens: [...whole.special_tokens, "<|more|>"] })).toEqual(all);
     expect(await changed({ template: "smollm2.jinja" })).toEqual(all);
     expect(await changed({ context_tokens: 2048 })).toEqual(all);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import { countGpus, tooFewGpus, visibleGpus } from "../../src/models/gpus.ts";
+import { countGpus, tooFewGpus, visibleGpus, withoutNvidia } from "../../src/models/gpus.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "forge-gpus-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -40,6 +40,36 @@ test("device files of the driver are counted, not the driver's own", () => {
   for (const name of ["nvidiactl", "nvidia-uvm", "nvidia0", "nvidia1", "nvidia10", "null"]) writeFileSync(join(dir, "dev", name), "");
   expect(countGpus({}, join(dir, "dev"))).toBe(3);
   expect(countGpus({ CUDA_VISIBLE_DEVICES: "1" }, join(dir, "dev"))).toBe(1);
+});
+
+test("another device that is asked for uses none of them", () => {
+  const dev = join(dir, "two");
+  mkdirSync(dev);
+  for (const name of ["nvidia0", "nvidia1"]) writeFileSync(join(dev, name), "");
+  for (const name of ["cpu", "mps"]) {
+    expect(countGpus({ MCP_FORGE_DEVICE: name }, dev)).toBe(0);
+    expect(tooFewGpus({ gpus: 2 }, 0, { MCP_FORGE_DEVICE: name })?.message).toBe(`training is to use 2 NVIDIA GPUs, and MCP_FORGE_DEVICE=${name} uses none`);
+  }
+  expect(countGpus({ MCP_FORGE_DEVICE: "cuda" }, dev)).toBe(2);
+});
+
+test("GPUs that are not NVIDIA's: what computes, and how they can", () => {
+  const dev = join(dir, "amd");
+  mkdirSync(dev);
+  const none = "no NVIDIA GPU found (nvidia-smi): training runs on the CPU";
+  expect(withoutNvidia({}, "linux x64", dev)).toBe(none);
+  expect(withoutNvidia({}, "darwin arm64", dev)).toBe(`${none}; MCP_FORGE_DEVICE=mps tries Apple's GPU`);
+  expect(withoutNvidia({ MCP_FORGE_DEVICE: "mps" }, "darwin arm64", dev)).toMatch(/^training runs on Apple's GPU \(MCP_FORGE_DEVICE=mps\)/);
+  expect(withoutNvidia({ MCP_FORGE_DEVICE: "cpu" }, "linux x64", dev)).toBe("training runs on the CPU (MCP_FORGE_DEVICE=cpu)");
+  expect(countGpus({ MCP_FORGE_PYTHON: "/opt/python" }, dev)).toBe(0);
+  writeFileSync(join(dev, "kfd"), "");
+  expect(withoutNvidia({}, "linux x64", dev)).toMatch(/runs on the CPU; an AMD GPU \(\/dev\/kfd\) trains where MCP_FORGE_PYTHON/);
+  expect(withoutNvidia({ MCP_FORGE_PYTHON: "/opt/python" }, "linux x64", dev)).toMatch(
+    /runs on the AMD GPU .* where MCP_FORGE_PYTHON has PyTorch for ROCm, else on the CPU$/,
+  );
+  // Which of the two it is, only PyTorch knows.
+  expect(countGpus({ MCP_FORGE_PYTHON: "/opt/python" }, dev)).toBeUndefined();
+  expect(countGpus({}, dev)).toBe(0);
 });
 
 test("more GPUs than there are: how many there are, and what to do", () => {

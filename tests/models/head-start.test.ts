@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { StageDefinition } from "../../src/engine/stage.ts";
-import { familyNames, getFamily } from "../../src/models/family.ts";
+import { completeFamilies, getFamily } from "../../src/models/family.ts";
 import { headStartOf, trainingOf } from "../../src/models/head-start.ts";
 import { resolveHyperparameters } from "../../src/models/hyperparameters.ts";
 import { digestFile } from "../../src/platform/hash.ts";
@@ -13,7 +13,7 @@ import { loadRecipe } from "../../src/recipe/load.ts";
 import type { Family } from "../../src/schemas/generated/family.ts";
 import { buildPipeline } from "../../src/stages/pipeline.ts";
 
-const families = familyNames().map((name) => {
+const families = completeFamilies().map((name) => {
   const family = getFamily(name);
   if (!family.ok) throw new Error(family.error.message);
   return family.value;

@@ -89,7 +89,7 @@ test("are refused where the cache holds other bytes, by doctor too, and taken ag
   const refused = { code: "models/damaged", message: expect.stringContaining("Small"), hint: `Remove ${folder}; forge fetches it again.`, exit: 6 };
   expect(await take()).toMatchObject({ ok: false, error: refused });
   expect(await take()).toMatchObject({ ok: false, error: refused });
-  const report = await examine({ projectDir: dir, needs: { family: family(), exports: 1 } });
+  const report = await examine({ projectDir: dir, needs: { family: family(), exports: ["q8_0"] } });
   expect(report.findings.find((f) => f.check === "model")).toMatchObject({ status: "missing", fix: refused.hint });
 
   flip(made.value.ggufPath); // put right

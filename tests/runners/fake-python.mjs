@@ -3,7 +3,7 @@
  * Stands in for a Python with forge's packages: answers the version check, and plays the step that
  * MCP_FORGE_FAKE_STEP names. Written in the step protocol alone, so it needs nothing installed.
  */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 
 const emit = (event) => process.stdout.write(`${JSON.stringify({ v: 1, ...event })}\n`);
 if (process.argv[2] === "-c") {
@@ -13,6 +13,8 @@ if (process.argv[2] === "-c") {
   process.exit(0);
 }
 const seen = process.env.MCP_FORGE_FAKE_SEEN;
+/** How often the system has killed it, as its spec has it. */
+const killed = () => JSON.parse(readFileSync(process.argv[6], "utf8")).killed ?? 0;
 const plays = {
   good() {
     emit({ type: "progress", done: 1, total: 2, unit: "samples", eta_s: 3, message: "half" });
@@ -29,10 +31,31 @@ const plays = {
     emit({ type: "error", code: "train/not-finite", message: "the loss is no longer a number", hint: "Lower it." });
     process.exitCode = 1;
   },
+  stopped() {
+    emit({ type: "error", code: "step/stopped", message: "train was stopped before it was done" });
+    process.exitCode = 3;
+  },
   babble: () => process.stdout.write("hello, I am a library\n") && setInterval(() => {}, 1000),
   foreign: () => emit({ type: "result", figures: {}, extra: 1 }) && setInterval(() => {}, 1000),
   silent: () => process.exit(7),
-  killed: () => process.kill(process.pid, "SIGKILL"),
+  killed() {
+    appendFileSync(seen, "started\n");
+    process.kill(process.pid, "SIGKILL");
+  },
+  "killed-twice"() {
+    if (killed() < 2) process.kill(process.pid, "SIGKILL");
+    else emit({ type: "result", figures: { killed: killed() } });
+  },
+  "lost-a-process"() {
+    if (killed() > 0) return emit({ type: "result", figures: { killed: killed() } });
+    emit({ type: "error", code: "step/killed", message: "process 2 of the 2 that train was killed by the system" });
+    process.exitCode = 1;
+  },
+  "deaf-and-killed"() {
+    process.on("SIGTERM", () => process.kill(process.pid, "SIGKILL"));
+    emit({ type: "progress", done: 0, total: 1, unit: "samples" });
+    setInterval(() => {}, 1000);
+  },
   liar() {
     emit({ type: "result", figures: {} });
     process.exitCode = 3;

@@ -58,6 +58,15 @@ test("a step's own error keeps its code and hint, and shows the end of its stder
   });
 });
 
+test("a step that somebody else told to stop says so, and what to do", async () => {
+  expect(await failureOf("stopped")).toMatchObject({
+    code: "step/stopped",
+    message: "the step `train` was told to stop by another process than forge (SIGTERM)",
+    hint: "Run the same command again; it goes on from the last checkpoint.",
+    exit: 1,
+  });
+});
+
 test.each([
   ["babble", "step/protocol"],
   ["foreign", "step/protocol"],

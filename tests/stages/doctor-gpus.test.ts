@@ -23,7 +23,7 @@ async function findings(cards: number, gpus: number | "all" | undefined, env: No
   chmodSync(join(dir, "nvidia-smi"), 0o755);
   const family = getFamily("nano");
   if (!family.ok) throw new Error(family.error.message);
-  const report = await examine({ projectDir: dir, needs: { family: family.value, exports: 1, ...(gpus !== undefined && { gpus }) }, env });
+  const report = await examine({ projectDir: dir, needs: { family: family.value, exports: ["q8_0"], ...(gpus !== undefined && { gpus }) }, env });
   return report.findings.filter((f) => f.check === "gpu").map((f) => `${f.status}: ${f.message}${f.fix === undefined ? "" : ` -> ${f.fix}`}`);
 }
 

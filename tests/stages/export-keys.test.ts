@@ -48,6 +48,37 @@ test("the adapter alone is made and packed, and not measured by itself", async (
   expect(node("export:lora")?.inputs.model).toEqual({ stage: "export:f16", output: "model" });
 });
 
+test("the untuned base goes through the export of each format, and no training makes it do so again", async () => {
+  const exports = "exports: [q8_0, { format: q4_k_m, imatrix: true }, lora]\n";
+  const { ids, node, key } = await graph(exports);
+  expect(ids.filter((id) => /^base(line)?(:|$)/.test(id))).toEqual(["base:q8_0", "baseline:q8_0", "base:q4_k_m", "baseline:q4_k_m"]);
+  for (const format of ["q8_0", "q4_k_m"]) {
+    expect(node(`baseline:${format}`)?.inputs.model).toEqual({ stage: `base:${format}`, output: "model" });
+    expect(node(`benchmark:${format}`)?.inputs.baseline).toEqual({ stage: `baseline:${format}`, output: "report" });
+  }
+  // The same setting of the matrix as the format's, found on the samples, which come of no training.
+  expect(node("base:q8_0")?.inputs).toEqual({});
+  expect(node("base:q4_k_m")?.inputs).toEqual({ toolset: { stage: "inspect", output: "toolset" }, train: { stage: "generate", output: "train" } });
+  const all = ["base:q8_0", "baseline:q8_0", "base:q4_k_m", "baseline:q4_k_m"];
+  const changed = async (rest: string) => {
+    const other = await graph(rest);
+    return all.filter((id) => other.key(id) !== key(id));
+  };
+  for (const training of ["profile: max_quality\n", "train: { rank: 4, epochs: 2 }\n", "train: { backend: qlora }\n"]) {
+    expect((await graph(`${exports}${training}`)).key("train"), training).not.toBe(key("train"));
+    expect(await changed(`${exports}${training}`), training).toEqual([]);
+  }
+  expect(await changed(`${exports}data: { samples: 20 }\n`)).toEqual(["baseline:q8_0", "base:q4_k_m", "baseline:q4_k_m"]);
+  expect(await changed("exports: [q8_0, q4_k_m, lora]\n")).toEqual(["base:q4_k_m", "baseline:q4_k_m"]);
+});
+
+test("another model to compare with is asked as it is", async () => {
+  const { ids, node } = await graph("exports: [q8_0]\n", { baselineModel: "/models/old.gguf" });
+  expect(ids).not.toContain("base:q8_0");
+  expect(node("baseline:q8_0")?.files).toEqual({ model: "/models/old.gguf" });
+  expect((await graph("evaluation: { baseline: false }\n")).ids.filter((id) => id.startsWith("base"))).toEqual([]);
+});
+
 test("the file names how it was trained, and what a folder that is given does not say is left out", async () => {
   const { node } = await graph("");
   expect(node("export:f16")?.settings?.recipe_hash).toMatch(/^sha256:/);

@@ -43,7 +43,6 @@ test("a recipe that says nothing of evaluation has the key that it had", async (
       "learning_rate",
       "max_tokens",
       "rank",
-      "row_tokens",
       "samples_per_step",
       "shuffle_tools",
       "warmup_steps",
@@ -60,6 +59,8 @@ test("what changes nothing in the adapter is in no key; what may change it is", 
     "{ save_steps: 5, save_total_limit: 4 }",
     "{ gradient_checkpointing: true }",
     "{ gradient_checkpointing: auto }",
+    // Memory decides into rows of how many tokens a step is cut, here or on another machine.
+    "{ row_tokens: 700 }",
     // How many processes share a step out is machinery: the same lockfile for a machine with one GPU and one with eight.
     "{ gpus: all }",
     "{ gpus: 4, processes: 2 }",

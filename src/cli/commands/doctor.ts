@@ -2,7 +2,8 @@
 import { Command } from "commander";
 import { EXIT, type ExitCode } from "../../platform/exit.ts";
 import { safeText } from "../../platform/redact.ts";
-import type { Finding, Needs } from "../../stages/doctor.ts";
+import type { Needs } from "../../stages/doctor.ts";
+import type { Finding } from "../../stages/finding.ts";
 import { action, type CliContext } from "../context.ts";
 import { fail } from "../failure.ts";
 import { listenForInterrupt } from "../interrupt.ts";
@@ -39,20 +40,23 @@ async function run(context: CliContext, recipe: string | undefined, flags: Flags
     const { loadRecipe } = await import("../../recipe/load.ts");
     const loaded = await loadRecipe(recipePath(context, recipe), { variant: flags.variant });
     if (!loaded.ok) return fail(context, loaded.error);
-    const { model, exports, data, tools, train } = loaded.value.recipe;
+    const { model, exports, data, tools, train, evaluation } = loaded.value.recipe;
+    const { exportChoice } = await import("../../recipe/formats.ts");
     const [{ secretNames }, { usesKit }] = await Promise.all([import("../../tools/secrets.ts"), import("../../stages/teacher.ts")]);
     const secrets = secretNames(tools.flatMap(({ mcp }) => [...Object.values(mcp?.env ?? {}), ...Object.values(mcp?.headers ?? {})]));
-    const { familyOfModel } = await import("../../models/family-file.ts");
+    const [{ resolveModel }, { lockfileOf }] = await Promise.all([import("../../models/resolve.ts"), import("../../engine/lockfile.ts")]);
     const { backendOf } = await import("../../models/backend.ts");
-    const family = familyOfModel(model, loaded.value.dir);
-    if (!family.ok) return fail(context, { place: loaded.value.placeOf(family.error.path), ...family.error.failure });
+    const base = resolveModel(model, loaded.value.dir, [lockfileOf(loaded.value.file)]);
+    if (!base.ok) return fail(context, { place: loaded.value.placeOf(base.error.path), ...base.error.failure });
     needs = {
       secrets,
-      family: family.value,
-      source: model.source,
-      backend: backendOf(family.value, train),
+      family: base.value.family,
+      source: base.value.source,
+      backend: backendOf(base.value.family, train),
       ...(train.gpus === undefined ? {} : { gpus: train.gpus }),
-      exports: exports.length,
+      plan: (await import("../../stages/doctor-memory.ts")).planOf(loaded.value.recipe, base.value.family),
+      exports: exports.map((e) => exportChoice(e).format),
+      baseline: evaluation.baseline && evaluation.benchmark,
       teacher: data.teacher.provider,
       kit: usesKit(loaded.value.recipe),
     };

@@ -1,14 +1,18 @@
-/** `forge models`: the base models that a project can use; `add` describes one of the user's own in a family file. */
+/** `forge models`: the base models that a project can use; `pin` looks a family's size up on the hub, `add` describes one of the user's own in a family file. */
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command } from "commander";
-import type { ModelRow, SourceRow } from "../../models/list.ts";
+import type { Size } from "../../models/registry.ts";
 import { EXIT, type ExitCode } from "../../platform/exit.ts";
-import { WELL_KNOWN } from "../../recipe/well-known.ts";
+import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import { action, type CliContext } from "../context.ts";
-import { fail } from "../failure.ts";
+import { fail, warn } from "../failure.ts";
 import { listenForInterrupt } from "../interrupt.ts";
 import { jsonText } from "../json.ts";
-import { bytes, plural, table } from "../words.ts";
+import { pinnedWords, tellers } from "../pin.ts";
+import { recipePath } from "../recipe.ts";
+import { seconds, waitSeconds } from "../run.ts";
+import { plural } from "../words.ts";
 
 interface AddFlags {
   readonly template?: string;
@@ -21,21 +25,31 @@ interface AddFlags {
   readonly json?: boolean;
 }
 
+interface PinFlags {
+  readonly variant?: string;
+  readonly update?: boolean;
+  readonly offline?: boolean;
+  readonly waitLock?: number | true;
+  readonly json?: boolean;
+}
+
 export function define(context: CliContext): Command {
   const list = new Command("list")
     .summary("the families that come with forge, and those in the folder models/")
     .description(
-      "Lists the base models: those that come with forge, and the family files in the folder `models` where you stand. Nothing is fetched. A file that cannot be used is shown as broken.",
+      "Lists the base models: those that come with forge, and the family files in the folder `models` where you stand. Where a family has several sizes, the least and the most of them is said. Nothing is fetched. A file that cannot be used is shown as broken.",
     )
     .option("--json", "print them as JSON")
     .addHelpText("after", "\nExample:\n  $ forge models list")
     .action(action(context, (flags: { readonly json?: boolean }) => listAll(context, flags)));
   const info = new Command("info")
     .summary("everything that is known of one")
-    .description("Says what is known of a base model, by its name or its family file: window, licence, template, weights, how it is trained.")
+    .description(
+      "Says what is known of a base model, by its name or its family file: sizes, window, licence, template, thinking, weights, memory, how it is trained, what forge.lock pins.",
+    )
     .argument("<family>", "a family's name, or the path of a family file")
     .option("--json", "print it as JSON")
-    .addHelpText("after", "\nExamples:\n  $ forge models info smollm2\n  $ forge models info models/qwen2.5-0.5b-instruct.json")
+    .addHelpText("after", "\nExamples:\n  $ forge models info qwen-2.5\n  $ forge models info models/qwen2.5-0.5b-instruct.json")
     .action(action(context, (family: string, flags: { readonly json?: boolean }) => showOne(context, family, flags)));
   const add = new Command("add")
     .summary("describe a model of your own, so that a recipe can name it")
@@ -56,66 +70,74 @@ export function define(context: CliContext): Command {
     .option("--json", "print the family as JSON")
     .addHelpText("after", "\nExamples:\n  $ forge models add ../Qwen2.5-0.5B-Instruct\n  $ forge models add Qwen/Qwen2.5-0.5B-Instruct --licence Apache-2.0")
     .action(action(context, (what: string, flags: AddFlags) => addOne(context, what, flags)));
-  return new Command("models").description("Base models: what there is, and one of your own.").addCommand(list).addCommand(info).addCommand(add);
+  const pin = new Command("pin")
+    .summary("pin a recipe's base model, or one of a family, in the lockfile")
+    .description(
+      "Asks the model hub which files the recipe's base model is made of today (a commit, and each file's digest) and writes that into the recipe's lockfile, as `forge apply` does at the first need. What is pinned stays as it is, but with --update. Of weights only the headers are fetched.\nInstead of a recipe, FAMILY/SIZE is pinned in ./forge.lock, by which stages on single files go.\nExit codes: 0 pinned (or nothing to pin), 4 the model is another one or cannot be used, 5 the project is locked, 6 the hub cannot be reached or gives nothing out, 130 interrupted.",
+    )
+    .argument("[recipe]", "the recipe (default: $MCP_FORGE_CONFIG, else forge.yaml), or FAMILY/SIZE")
+    .option("--variant <name>", "lay this variant of the recipe over it")
+    .option("--update", "pin what the hub has today, though something is pinned")
+    .option("--wait-lock [seconds]", "wait for another run to end, so long at most", seconds)
+    .option("--offline", "fetch nothing")
+    .option("--json", "print what is pinned as JSON")
+    .addHelpText("after", "\nExamples:\n  $ forge models pin forge.yaml\n  $ forge models pin qwen-2.5/7b")
+    .action(action(context, (what: string | undefined, flags: PinFlags) => pinOne(context, what, flags)));
+  return new Command("models")
+    .description("Base models: what there is, and one of your own.")
+    .addCommand(list)
+    .addCommand(info)
+    .addCommand(pin)
+    .addCommand(add);
 }
 
 async function listAll({ terminal }: CliContext, flags: { readonly json?: boolean }): Promise<ExitCode> {
-  const [{ listModels }, { safeText }] = await Promise.all([import("../../models/list.ts"), import("../../platform/redact.ts")]);
+  const [{ listModels }, { safeText }, { listWords, templateWords }] = await Promise.all([
+    import("../../models/list.ts"),
+    import("../../platform/redact.ts"),
+    import("../render/models.ts"),
+  ]);
   const { models, wrong } = listModels(process.cwd());
-  if (flags.json === true) terminal.out(jsonText({ models, wrong }));
-  else {
-    const rows: string[][] = models.map((m) => [
-      m.family,
-      parametersOf(m),
-      `${m.context_tokens}`,
-      memoryWords(m),
-      cachedWords(m.sources),
-      m.chat.template,
-      `${m.title} (${m.licence})`,
-    ]);
-    rows.push(...wrong.map((w) => [w.family, "broken", "", "", "", "", "cannot be used, see below"]));
-    terminal.out(
-      `${table([["family", "size", "window", "memory", "weights", "template", "model"], ...rows], { left: [4, 5, 6] })
-        .map((l) => safeText(l))
-        .join("\n")}\n`,
-    );
-    const judged = models.flatMap((m) => (m.chat.reason === null ? [] : [[m.family, m.chat.reason]]));
-    if (judged.length > 0)
-      terminal.out(
-        `\nTemplates:\n${table(judged, { left: [1], indent: "  " })
-          .map((l) => safeText(l, 1200))
-          .join("\n")}\n`,
-      );
-    const named = new Set(models.flatMap((m) => m.hub_id ?? []));
-    const others = Object.entries(WELL_KNOWN).filter(([, hub]) => !named.has(hub));
-    if (others.length > 0) terminal.out(`\nOthers, after \`forge models add OWNER/NAME\`:\n${table(others, { left: [1], indent: "  " }).join("\n")}\n`);
-    if (wrong.length > 0) terminal.err(`${plural(wrong.length, "file")} in models/ cannot be used:\n`);
-    for (const w of wrong) terminal.err(`  ${safeText(w.problem, 400)}\n`);
+  if (flags.json === true) {
+    terminal.out(jsonText({ models, wrong }));
+    return EXIT.ok;
   }
+  const print = (lines: readonly string[], most?: number): void => terminal.out(`${lines.map((l) => safeText(l, most)).join("\n")}\n`);
+  print(listWords(models, wrong));
+  const judged = templateWords(models);
+  if (judged.length > 0) print(["", "Templates:", ...judged], 1200);
+  print([
+    "",
+    "Sizes, licences and all else of one: forge models info FAMILY. Any other model of these kinds: forge models add OWNER/NAME, FOLDER or FILE.gguf.",
+  ]);
+  if (wrong.length > 0) terminal.err(`${plural(wrong.length, "file")} in models/ cannot be used:\n`);
+  for (const w of wrong) terminal.err(`  ${safeText(w.problem, 400)}\n`);
   return EXIT.ok;
 }
 
 async function showOne(context: CliContext, named: string, flags: { readonly json?: boolean }): Promise<ExitCode> {
   const { terminal } = context;
-  const [{ familyOfModel }, { rowOf }, { safeText }] = await Promise.all([
+  const [{ familyOfModel, modelOfWord }, { rowOf }, { safeText }, { infoWords }] = await Promise.all([
     import("../../models/family-file.ts"),
     import("../../models/list.ts"),
     import("../../platform/redact.ts"),
+    import("../render/models.ts"),
   ]);
-  const family = familyOfModel({ family: named }, process.cwd());
+  const family = familyOfModel({ family: modelOfWord(named).family }, process.cwd());
   if (!family.ok) return fail(context, family.error.failure);
   const row = rowOf(family.value);
   if (flags.json === true) terminal.out(jsonText(row));
-  else for (const line of lines(row)) terminal.out(`${safeText(line)}\n`);
+  else for (const line of infoWords(row)) terminal.out(`${safeText(line)}\n`);
   return EXIT.ok;
 }
 
 async function addOne(context: CliContext, what: string, { offline, json, ...flags }: AddFlags): Promise<ExitCode> {
   const { terminal } = context;
-  const [{ addModel }, { rowOf }, { safeText }] = await Promise.all([
+  const [{ addModel }, { rowOf }, { safeText }, { infoWords }] = await Promise.all([
     import("../../models/add/index.ts"),
     import("../../models/list.ts"),
     import("../../platform/redact.ts"),
+    import("../render/models.ts"),
   ]);
   if (offline === true) (await import("../../platform/offline.ts")).goOffline();
   const interrupt = listenForInterrupt((line) => terminal.err(`${line}\n`), "stopping, nothing is written");
@@ -131,7 +153,7 @@ async function addOne(context: CliContext, what: string, { offline, json, ...fla
   const row = rowOf(family);
   if (json === true) terminal.out(jsonText({ ...row, file: resolve(family.file), written }));
   else {
-    for (const line of lines(row)) terminal.out(`${safeText(line)}\n`);
+    for (const line of infoWords(row)) terminal.out(`${safeText(line)}\n`);
     terminal.out(
       safeText(`${written === "unchanged" ? "As it was" : "Written"}: ${row.family}. In the recipe:\n\n  model: { family: ${yamlWord(row.family)} }\n`),
     );
@@ -142,26 +164,62 @@ async function addOne(context: CliContext, what: string, { offline, json, ...fla
 /** A path as a value inside braces of YAML. */
 const yamlWord = (text: string): string => (/^[A-Za-z0-9._/][A-Za-z0-9._/+-]*$/.test(text) ? text : JSON.stringify(text));
 
-const parametersOf = ({ parameters: n }: ModelRow): string => (n < 1e9 ? `${(n / 1e6).toFixed(n < 1e7 ? 1 : 0)}M` : `${(n / 1e9).toFixed(1)}B`);
-const memoryWords = ({ memory }: ModelRow): string => `${memory.measured ? "" : "~"}${bytes(memory.bytes)}`;
-const cachedWords = (sources: readonly SourceRow[]): string =>
-  sources.some((s) => s.cached) ? "in the cache" : `${bytes(sources.find((s) => s.name === "default")?.bytes ?? 0)}`;
+interface PinTarget {
+  /** Undefined where there is nothing to pin. */
+  readonly size: Size | undefined;
+  readonly lockfile: string;
+  readonly projectRoot: string;
+  /** Where the recipe says it. */
+  readonly place?: Pick<Failure, "place">;
+}
 
-function lines(m: ModelRow): string[] {
-  const overrides = Object.entries(m.training.overrides["*"] ?? {}).map(([name, value]) => `${name} ${value}`);
-  const rows: [string, string][] = [
-    ["family", m.family === m.name ? m.name : `${m.name} (${m.family})`],
-    ["model", m.hub_id === null ? m.title : `${m.title} (${m.hub_id})`],
-    ["licence", m.licence],
-    ["size", `${parametersOf(m)} parameters, ${m.architecture}, cut as ${m.tokenizer}`],
-    ["window", `${m.context_tokens} tokens`],
-    ["chat", `${m.chat.template === "official" ? "by its own template" : m.template}, ends at ${m.stop_tokens.join(" ")}`],
-    ...(m.chat.reason === null ? [] : [["template", m.chat.reason] as [string, string]]),
-    [
-      "training",
-      `${memoryWords(m)} of memory${m.memory.measured ? "" : ", estimated by its size"}; ${overrides.length === 0 ? "the profiles' defaults" : overrides.join(", ")}`,
-    ],
-    ...m.sources.map((s): [string, string] => [`source ${s.name}`, `${s.from}, ${bytes(s.bytes)}, ${s.quantization}${s.cached ? ", in the cache" : ""}`]),
-  ];
-  return table(rows, { left: [1] });
+/** The size that a word or a recipe means, and where it is to be pinned. A pin that is there already is not looked at: it may be what is to be replaced. */
+async function pinTarget(context: CliContext, what: string | undefined, flags: PinFlags): Promise<Result<PinTarget, Failure | readonly Failure[]>> {
+  const [{ sizeOfModel }, { getFamily }, { modelOfWord }, { findProjectRoot, loadRecipe }, { lockfileOf }] = await Promise.all([
+    import("../../models/resolve.ts"),
+    import("../../models/family.ts"),
+    import("../../models/family-file.ts"),
+    import("../../recipe/load.ts"),
+    import("../../engine/lockfile.ts"),
+  ]);
+  if (what !== undefined && !existsSync(what) && getFamily(modelOfWord(what).family).ok) {
+    const size = sizeOfModel(modelOfWord(what), process.cwd());
+    if (!size.ok) return err(size.error.failure);
+    return ok({ size: size.value, lockfile: resolve("forge.lock"), projectRoot: findProjectRoot(process.cwd()) });
+  }
+  const loaded = await loadRecipe(recipePath(context, what), { variant: flags.variant });
+  if (!loaded.ok) return loaded;
+  warn(context, loaded.value.warnings);
+  const { recipe, dir, file, projectRoot, placeOf } = loaded.value;
+  const size = sizeOfModel(recipe.model, dir);
+  if (!size.ok) return err({ place: placeOf(size.error.path), ...size.error.failure });
+  return ok({ size: size.value, lockfile: lockfileOf(file), projectRoot, place: { place: placeOf(["model", "family"]) } });
+}
+
+async function pinOne(context: CliContext, what: string | undefined, flags: PinFlags): Promise<ExitCode> {
+  const { terminal } = context;
+  const [{ pinSize }, { safeText }, { rowOf }] = await Promise.all([
+    import("../../stages/pin.ts"),
+    import("../../platform/redact.ts"),
+    import("../../models/list.ts"),
+  ]);
+  if (flags.offline === true) (await import("../../platform/offline.ts")).goOffline();
+  const target = await pinTarget(context, what, flags);
+  if (!target.ok) return fail(context, target.error);
+  const { size, lockfile, projectRoot, place } = target.value;
+  if (size === undefined) {
+    if (flags.json === true) terminal.out(jsonText({ pinned: null, lockfile }));
+    else terminal.out("Nothing to pin: forge, or a family file, knows the base model byte for byte.\n");
+    return EXIT.ok;
+  }
+  const interrupt = listenForInterrupt((line) => terminal.err(`${line}\n`), "stopping, nothing is pinned");
+  const told = flags.json !== true;
+  const options = { signal: interrupt.signal, projectRoot, lockfile, update: flags.update === true, waitLockSeconds: waitSeconds(flags.waitLock) };
+  const pinned = await pinSize(size, { ...(await tellers(context, told)), ...options });
+  interrupt.release();
+  if (!pinned.ok) return fail(context, { ...place, ...pinned.error });
+  const { word, family, written } = pinned.value;
+  if (flags.json === true) terminal.out(jsonText({ pinned: word, lockfile, written, ...rowOf(family) }));
+  else terminal.out(`${safeText(await pinnedWords(pinned.value, lockfile))}\n`);
+  return EXIT.ok;
 }

@@ -21,7 +21,8 @@ export function define(context: CliContext): Command {
       output: "with --fix: the cleaned file (NAME.clean.jsonl); what was repaired goes beside it (NAME.clean.repairs.jsonl)",
       report: "the report in four forms: .json, .md, .csv, .html (NAME.qa)",
       cases: "cases that must not be in the data, nor nearly",
-      family: "the model that the data is for (smollm2, nano, or a family file): lengths after its chat template, its think tags",
+      family:
+        "the model that the data is for (smollm2, nano, FAMILY/SIZE that ./forge.lock pins, or a family file): lengths after its chat template, its think tags",
       profile: "with --family: whose sequence the lengths are held against: fast_dev, balanced (default) or max_quality",
     },
   });

@@ -33,7 +33,7 @@ export function define(context: CliContext): Command {
     .option("--skip-benchmark", "no benchmark; the bundle says so")
     .option("--save-recipe <file>", "write the recipe here");
   withStepFlags(command, FLAGS, {
-    model: "the base model's family (smollm2, nano, or a family file)",
+    model: "the base model's family (smollm2, nano, FAMILY or FAMILY/SIZE: forge models list), or a family file",
     samples: "training samples (500)",
     output: "folder for the bundle, inside the project (dist/NAME)",
   });

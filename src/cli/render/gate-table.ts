@@ -22,11 +22,11 @@ export function gateRows(run: GateFigures): { head: readonly string[]; rows: { c
   const rows: string[][] = [];
   const passed: boolean[] = [];
   const of = (id: string): JsonObject => run.nodes.find((n) => n.id === id)?.figures ?? {};
-  const baseline = of("baseline");
   for (const gate of run.gates) {
     const figures = of(gate.stage);
     // Held to the grammar, and the untuned base: the benchmark of the same format measures both.
     const beside = of(gate.stage.replace(/^[^:]*/, "benchmark"));
+    const baseline = of(gate.stage.replace(/^[^:]*/, "baseline"));
     for (const verdict of gate.verdicts) {
       const free = read(figures, verdict.figure);
       const constrained = first(read(figures, `constrained_${verdict.figure}`), read(beside, `constrained_${verdict.figure}`));

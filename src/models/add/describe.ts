@@ -17,6 +17,8 @@ import { type Talk, talkOf, type Vocabulary, vocabularyOf } from "./vocabulary.t
 export interface Said {
   readonly template?: string;
   readonly licence?: string;
+  /** What the licence is where the model's files name none. */
+  readonly otherwiseLicence?: string;
   readonly name?: string;
   /** The model is to think aloud. */
   readonly thinking?: boolean;
@@ -59,7 +61,7 @@ export async function describeFiles(files: ModelFiles, said: Said, licence: stri
     return err(unfit("misfit", `${shown} is no whole model: ${misfit}`, "Fetch config.json and the weights again, both of one revision."));
   const talk = talkOf(vocabulary.value, said.template, shown, said.thinking);
   if (!talk.ok) return talk;
-  const named = said.licence ?? licence ?? (await licenceOfFolder(files));
+  const named = said.licence ?? licence ?? (await licenceOfFolder(files)) ?? said.otherwiseLicence;
   if (named === undefined) return err(licenceNeeded(shown));
   const { parameters, names, quantization } = weights.value;
   const own = LICENCE_FILES.find((name) => (files.sizes.get(name) ?? TEXT_BYTES + 1) <= TEXT_BYTES && (files.sizes.get(name) ?? 0) > 0);

@@ -11,7 +11,7 @@ import { digestFileUntil, hexOf } from "../../platform/hash.ts";
 import { outputTarget } from "../../platform/output-file.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import type { Family, FolderSource, HubFile, HubSource } from "../../schemas/generated/family.ts";
-import { getFamily, type ProjectFamily } from "../family.ts";
+import { isComplete, type ProjectFamily } from "../family.ts";
 import { checkFamily } from "../family-check.ts";
 import { FAMILY_BYTES, FAMILY_FOLDER, readFamilyFile, shownPath, slugOf } from "../family-file.ts";
 import type { UsedTemplate } from "../rendering.ts";
@@ -76,7 +76,7 @@ const meansPath = (what: string): boolean => /\.gguf$/i.test(what) || statSync(w
 
 /** What the family is called, and where its file goes. */
 function placeFor(name: string, o: AddOptions): Result<{ readonly name: string; readonly file: string }> {
-  if (getFamily(name).ok) return err(unfit("bad-value", `\`${name}\` is the name of a family that comes with forge`, "Give it another: --name NAME."));
+  if (isComplete(name)) return err(unfit("bad-value", `\`${name}\` is the name of a family that comes with forge`, "Give it another: --name NAME."));
   const file = resolve(o.output ?? join(FAMILY_FOLDER, `${name}.json`));
   if (!file.endsWith(".json")) return err(unfit("bad-value", `--output ${shownPath(file)} does not end in .json`, "A recipe knows a family file by that."));
   return ok({ name, file });
@@ -157,10 +157,23 @@ async function fromGguf(path: string, file: string, o: AddOptions): Promise<Resu
 }
 
 async function fromHub(id: string, revision: string, o: AddOptions): Promise<Result<Found>> {
+  const found = await lookAndDescribe(id, revision, o);
+  const spelled = found.ok ? found.value.hub_id : undefined;
+  if (spelled !== undefined && spelled.toLowerCase() !== id.toLowerCase())
+    o.onWarning?.(`the hub calls ${id} ${spelled} now: in a recipe, write \`hf_id: ${spelled}\``);
+  return found;
+}
+
+/** What a repository of the hub is as a family of that name; written nowhere, and talked to by a template of forge's. */
+export async function familyOfHub(id: string, revision: string, name: string, o: Said & HubLookOptions): Promise<Result<Family>> {
+  const found = await lookAndDescribe(id, revision, o);
+  return found.ok ? ok(toFamily(name, "", found.value).family) : found;
+}
+
+async function lookAndDescribe(id: string, revision: string, o: Said & HubLookOptions): Promise<Result<Found>> {
   const repository = await lookAtHub(id, revision, o);
   if (!repository.ok) return repository;
   const { files, revision: commit, id: spelled, licence } = repository.value;
-  if (spelled.toLowerCase() !== id.toLowerCase()) o.onWarning?.(`the hub calls ${id} ${spelled} now: in a recipe, write \`hf_id: ${spelled}\``);
   const described = await describeFiles(files, o, licence);
   if (!described.ok) return described;
   const pins = await files.pin(described.value.names);

@@ -121,7 +121,8 @@ function openIn(root: string, o: SingleOptions, kept: boolean): Result<SinglePro
   if (!kept) process.on("exit", remove);
   const recipe: Recipe = { ...o.recipe, bundle: { output: join(root, "bundle") } };
   const loaded = loadMade(recipe, { file: join(root, "forge.yaml"), shown: "(the flags, as a recipe)", dir: process.cwd(), projectRoot: root });
-  const pipeline = loaded.ok ? buildPipeline(loaded.value, o) : loaded;
+  // The base model is pinned where the user stands: what is trained now is exported tomorrow, by another scratch project.
+  const pipeline = loaded.ok ? buildPipeline(loaded.value, { pins: join(process.cwd(), "forge.lock"), ...o }) : loaded;
   if (!loaded.ok || !pipeline.ok) {
     // A slip of the pen costs no training that is kept there, or goes on there.
     if (!kept) remove();

@@ -1,6 +1,10 @@
 /** What the flags of `forge qa --data` mean beyond the files that they name: which forms of the report go where, for which model samples are measured, which limits hold. */
 import { closeSync, openSync, readSync } from "node:fs";
-import { familyOfModel } from "../../models/family-file.ts";
+import { join } from "node:path";
+import { modelOfWord } from "../../models/family-file.ts";
+import { notPinnedHere } from "../../models/pin.ts";
+import { sizeWord } from "../../models/registry.ts";
+import { resolveModel } from "../../models/resolve.ts";
 import { EXIT } from "../../platform/exit.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import { PROFILES, type ProfileName } from "../../recipe/profiles.ts";
@@ -37,13 +41,20 @@ export function lengthsFor({ family, profile, thresholds }: ModelFlags): Result<
     return err({
       code: "usage/missing-flag",
       message: `${stray} is about the length of samples, and no model is named to measure them for`,
-      hint: "name its family: --family smollm2, --family nano, or --family models/NAME.json",
+      hint: "name its family: --family smollm2, --family qwen-2.5/7b, or --family models/NAME.json",
       exit: EXIT.usage,
     });
-  const found = familyOfModel({ family }, process.cwd());
+  const found = resolveModel(modelOfWord(family), process.cwd(), [join(process.cwd(), "forge.lock")]);
   if (!found.ok) return err(found.error.failure);
+  if (found.value.unpinned !== undefined) return err(notPinnedHere(sizeWord(found.value.unpinned)));
   const name = (profile ?? "balanced") as ProfileName;
-  return ok({ family: found.value, source: "default", profile: name, maxTokens: (PROFILES[name] ?? PROFILES.balanced).max_tokens, exact: true });
+  return ok({
+    family: found.value.family,
+    source: found.value.source,
+    profile: name,
+    maxTokens: (PROFILES[name] ?? PROFILES.balanced).max_tokens,
+    exact: true,
+  });
 }
 
 /**

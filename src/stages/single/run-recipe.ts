@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
-import { isFamilyFile } from "../../models/family-file.ts";
+import { isFamilyFile, modelOfWord } from "../../models/family-file.ts";
 import { EXIT } from "../../platform/exit.ts";
 import { fsFailure, writeFileAtomic } from "../../platform/fs.ts";
 import { outputTarget } from "../../platform/output-file.ts";
@@ -63,7 +63,7 @@ export function recipeOfRun(flags: RunRecipeFlags, sources: readonly ToolSource[
     name,
     ...(flags.seed === undefined ? {} : { seed: flags.seed }),
     tools: sources.map((s) => (s.file === undefined ? s : { ...s, file: here(s.file) })) as Recipe["tools"],
-    ...(flags.model === undefined ? {} : { model: { family: isFamilyFile(flags.model) ? here(flags.model) : flags.model } as Recipe["model"] }),
+    ...(flags.model === undefined ? {} : { model: (isFamilyFile(flags.model) ? { family: here(flags.model) } : modelOfWord(flags.model)) as Recipe["model"] }),
     ...(flags.profile === undefined ? {} : { profile: flags.profile as Recipe["profile"] }),
     ...(Object.keys(data).length === 0 ? {} : { data }),
     ...(flags.skipBenchmark === true ? { evaluation: { benchmark: false } } : {}),

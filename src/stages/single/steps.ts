@@ -7,8 +7,9 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import type { StageDefinition } from "../../engine/stage.ts";
 import { familyByHubId } from "../../models/family.ts";
-import { isFamilyFile, projectFamilies } from "../../models/family-file.ts";
+import { isFamilyFile, modelOfWord, projectFamilies } from "../../models/family-file.ts";
 import { ggufText } from "../../models/gguf.ts";
+import { quantizationOf } from "../../models/inspect-gguf.ts";
 import { EXIT } from "../../platform/exit.ts";
 import { outputTarget } from "../../platform/output-file.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
@@ -405,7 +406,7 @@ function recipeFor(flags: StepFlags, sources: readonly ToolSource[], nameSource:
     name: flags.name ?? nameFrom(last.replace(/\.[a-z0-9]+$/i, ""), "model"),
     ...(flags.seed === undefined ? {} : { seed: flags.seed }),
     tools: [...sources] as Recipe["tools"],
-    ...(flags.family === undefined ? {} : { model: { family: flags.family } as Recipe["model"] }),
+    ...(flags.family === undefined ? {} : { model: modelOfWord(flags.family) as Recipe["model"] }),
     ...(profile === undefined ? {} : { profile: profile as Recipe["profile"] }),
     ...rest,
   });
@@ -474,8 +475,11 @@ function adapterAlone(model: string): Failure | undefined {
   };
 }
 
-/** The format that a file's name tells; q8_0 where it tells none. Only a label: the model says itself what it is. */
-const formatOf = (path: string): ModelFormat => LONGEST_FIRST.find((f) => path.toLowerCase().split(/[/\\]/).at(-1)?.includes(f)) ?? "q8_0";
+/** The format that a file says it is in, which is what the untuned base is put into beside it; else what its name tells, and q8_0 where that tells none. */
+function formatOf(path: string): ModelFormat {
+  const stated = quantizationOf(path);
+  return MODEL_FORMATS.find((f) => f === stated) ?? LONGEST_FIRST.find((f) => path.toLowerCase().split(/[/\\]/).at(-1)?.includes(f)) ?? "q8_0";
+}
 /** `bf16` holds `f16`, and `q2_k_s` `q2_k`. */
 const LONGEST_FIRST = [...MODEL_FORMATS].sort((a, b) => b.length - a.length);
 
@@ -487,7 +491,7 @@ function familyOf(flags: StepFlags, model: string): Result<string | undefined> {
   if (flags.family !== undefined) return ok(flags.family);
   const base = ggufText(model, "mcp_forge.base_model");
   if (base === undefined) return ok(undefined);
-  const own = familyByHubId(base)?.name;
+  const own = familyByHubId(base);
   const [found, ...more] = [...(own === undefined ? [] : [own]), ...projectFamilies(base, process.cwd())];
   if (found === undefined)
     return usage(
