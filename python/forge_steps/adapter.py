@@ -16,7 +16,7 @@ from typing import Any
 from torch import Tensor
 
 from forge_steps.backends import Backend
-from forge_steps.head_start import join_folders, read_adapter
+from forge_steps.head_start import CONFIG, join_folders, read_adapter
 from forge_steps.true_weights import TrueWeights
 
 
@@ -85,15 +85,14 @@ class Trainee:
 
     def save(self, folder: Path, below: Path | None = None) -> None:
         """Writes the adapter in PEFT's own form, weights in float32, to a folder that appears whole or not at all; with `below`, the head
-        start that the model had when training began, both as one."""
+        start that the model had when training began, both as one. An adapter that is there is replaced: a training that was killed after it had saved one
+        ends a second time. Raises OSError where the folder holds anything else, or cannot be written."""
 
         part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
         shutil.rmtree(part, ignore_errors=True)
         try:
             self._write(part, below)
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
-            part.replace(folder)
+            _put(part, folder)
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)  # On a full disk it holds what is lacking.
             raise
@@ -113,6 +112,25 @@ class Trainee:
             join_folders(below, part)
         for file in part.iterdir():
             file.chmod(0o644)
+
+
+def _put(part: Path, folder: Path) -> None:
+    """Renames `part` to `folder`, in place of an empty folder or an adapter. No folder with something in it can be renamed over: it goes aside first, and comes
+    back where the other cannot take its place."""
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+    if not (folder / CONFIG).is_file():
+        part.replace(folder)
+        return
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.replace(aside)
+    try:
+        part.replace(folder)
+    except BaseException:
+        aside.replace(folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _check_in_layers(model: Any, check: Callable[[], None]) -> None:

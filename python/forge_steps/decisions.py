@@ -11,7 +11,7 @@ from typing import Any
 
 from forge_steps import preflight
 from forge_steps.backends import Backend
-from forge_steps.memory_cut import Cut, Memory, first_cut
+from forge_steps.memory_cut import Cut, Memory, Starts, first_cut
 from forge_steps.protocol import Step
 from forge_steps.team import Team
 
@@ -39,6 +39,8 @@ class Decided:
     cut: Cut
     #: Whether the processes load the weights one after the other.
     in_turn: bool
+    #: The how manieth start of the training this is, as the first process knows it, who alone remembers.
+    starts: Starts = Starts()
 
 
 def decide(step: Step, work: Work, row_tokens: int, memory: Memory, team: Team) -> Decided:
@@ -49,7 +51,8 @@ def decide(step: Step, work: Work, row_tokens: int, memory: Memory, team: Team) 
         return _decided(team.tell([0, 0, 0])[0])
     wish = spec.text("gradient_checkpointing", "auto", choices=("on", "off", "auto"))
     killed = spec.integer("killed", 0, minimum=0)
-    cut, tries = first_cut(memory, Cut(row_tokens, wish == "on"), killed, work.longest, work.largest, wish != "off")
+    ending = "the trained model was compared with the merged one" if work.backend.rounds else "the adapter was saved"
+    cut, starts = first_cut(memory, Cut(row_tokens, wish == "on"), killed, work.longest, work.largest, wish != "off", ending)
     if killed > 0 or cut.row_tokens < row_tokens:
         again = f"after the system killed training {killed} time{'' if killed == 1 else 's'}" if killed > 0 else "as memory did not suffice before"
         step.log("warning" if killed > 0 else "info", f"{again}, it trains {cut.words()}{'' if cut.row_tokens == row_tokens else f' (the recipe has {row_tokens})'}")
@@ -62,8 +65,9 @@ def decide(step: Step, work: Work, row_tokens: int, memory: Memory, team: Team) 
     _say(step, work, cut, needs, team.size)
     in_turn = team.size > 1 and (killed > 0 or (machine.free is not None and needs.loading_at_once > machine.free))
     # Before the weights: a kill while they are loaded is told from one while it trains.
-    memory.write(cut, loaded=False, tries=tries)
-    return _decided(team.tell([cut.row_tokens, cut.recomputed, in_turn])[0])
+    memory.write(cut, "loading", starts)
+    team.tell([cut.row_tokens, cut.recomputed, in_turn])
+    return Decided(cut, in_turn, starts)
 
 
 def _decided(told: Sequence[float]) -> Decided:

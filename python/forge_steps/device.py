@@ -102,26 +102,26 @@ def give_back(device: torch.device) -> None:
         torch.mps.empty_cache()
 
 
-def random_states() -> list[Tensor]:
-    """The state of torch's random numbers: the CPU's, and the GPU's where one can train."""
+def random_states(device: torch.device) -> list[Tensor]:
+    """The state of torch's random numbers: the CPU's, and that of the GPU where `device`, which trains, is one."""
     import torch
 
-    if torch.cuda.is_available():
+    if device.type == "cuda":
         return [torch.get_rng_state(), torch.cuda.get_rng_state()]
-    if os.environ.get(VARIABLE) == "mps" and torch.backends.mps.is_available():
+    if device.type == "mps":
         return [torch.get_rng_state(), torch.mps.get_rng_state()]
     return [torch.get_rng_state()]
 
 
-def set_random_states(states: list[Tensor]) -> None:
-    """Puts states back; that of a GPU only on one of the kind that it is from, which is known by its size."""
+def set_random_states(states: list[Tensor], device: torch.device) -> None:
+    """Puts states back; that of a GPU only where `device` is one of the kind that it is from, which is known by its size."""
     import torch
 
     torch.set_rng_state(states[0])
-    here = random_states()
+    here = random_states(device)
     if len(states) < 2 or len(here) < 2 or len(states[1]) != len(here[1]):
         return
-    if torch.cuda.is_available():
+    if device.type == "cuda":
         torch.cuda.set_rng_state(states[1])
     else:
         torch.mps.set_rng_state(states[1])

@@ -46,21 +46,8 @@ class Memory:
 
     @property
     def most(self) -> int | None:
-        """What can be had. All of it counts where that is less than is said to be free: a control group's files in memory are not free, and are given up."""
-        return self.all if self.free is None or self.all is None else max(self.free, min(self.all, self.free + _cached_files()))
-
-
-def _cached_files() -> int:
-    """Bytes of files that lie in the memory of this process's control group (v2), which the system gives up when it is asked for more; 0 where there is none."""
-    from pathlib import Path
-
-    try:
-        lines = Path("/sys/fs/cgroup/memory.stat").read_text("ascii").splitlines()
-        limited = Path("/sys/fs/cgroup/memory.max").read_text("ascii").strip() != "max"
-    except OSError:
-        return 0
-    found = {key: int(value) for key, _, value in (line.partition(" ") for line in lines) if value.isdigit()}
-    return found.get("inactive_file", 0) + found.get("active_file", 0) if limited else 0
+        """What can be had: what is free (files that lie in memory count as that, preflight.py), or all of it where nobody says."""
+        return self.all if self.free is None else self.free
 
 
 def comparing_bytes(config: Any, what: Passage) -> int:

@@ -34,13 +34,17 @@ class Lora:
     @staticmethod
     def read(folder: Path) -> Lora:
         """Of a PEFT folder, float32. Raises StepError where it is no whole, plain adapter."""
+        from safetensors import SafetensorError
+
         from forge_steps.head_start import read_adapter
 
         try:
             matrices, config = read_adapter(folder)
             strange = other_form(config)
             rank, alpha = int(config["r"]), float(config["lora_alpha"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+            if rank < 1:
+                raise ValueError(f"rank {rank}")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as e:
             raise StepError("export/adapter", f"{folder.name} is no adapter that PEFT wrote", _RETRAIN) from e
         if strange is not None:
             raise StepError(

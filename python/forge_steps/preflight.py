@@ -191,7 +191,8 @@ def look(device: str, folder: Path) -> Machine:
 
 def available(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> tuple[int | None, int | None]:
     """All memory and free memory, in bytes: the machine's, or that of this process's control groups (of its own and of those above it; version 2, then 1)
-    where it is less. src/platform/memory-limits.ts is the same for what forge says before a step starts."""
+    where it is less. Files that lie in memory (the page cache) are free: the system gives them up when it is asked for more. src/platform/memory-limits.ts is
+    the same for what forge says before a step starts."""
     total = free = None
     try:
         lines = (proc / "meminfo").read_text("ascii").splitlines()
@@ -213,16 +214,17 @@ _NO_LIMIT = 2**62
 
 
 def _limits(proc: Path, cgroup: Path) -> list[tuple[int, int]]:
-    """Limit and use of each control group that this process's memory counts in and that has a limit."""
+    """Limit and use of each control group that this process's memory counts in and that has a limit. The kernel counts files in memory as used, and gives them
+    up before it kills anything: what its memory.stat has of them on its lists (those of the groups below it too; version 1 calls that `total_…`) is taken off."""
     try:
         own = [line.split(":", 2) for line in (proc / "self/cgroup").read_text("utf-8").splitlines()]
     except OSError:
         own = []
     second = next((line[2] for line in own if line[0] == "0" and len(line) == 3), "/")
     first = next((line[2] for line in own if len(line) == 3 and "memory" in line[1].split(",")), "/")
-    for root, path, limit_file, used_file in (
-        (cgroup, second, "memory.max", "memory.current"),
-        (cgroup / "memory", first, "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    for root, path, limit_file, used_file, total in (
+        (cgroup, second, "memory.max", "memory.current", ""),
+        (cgroup / "memory", first, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
     ):
         parts = [part for part in path.split("/") if part not in ("", "..")]
         found, there = [], False
@@ -232,12 +234,22 @@ def _limits(proc: Path, cgroup: Path) -> list[tuple[int, int]]:
             there = there or (folder / used_file).exists() or (folder / limit_file).exists()
             try:
                 limit = int((folder / limit_file).read_text("ascii"))
-                found.append((limit, int((folder / used_file).read_text("ascii"))))
+                used = int((folder / used_file).read_text("ascii"))
+                found.append((limit, max(0, used - _files_in_memory(folder / "memory.stat", total))))
             except (OSError, ValueError):
                 continue  # Not there, or `max`.
         if there:
             return [(limit, used) for limit, used in found if limit < _NO_LIMIT]
     return []
+
+
+def _files_in_memory(stat: Path, total: str) -> int:
+    """Bytes of the page cache by a control group's memory.stat, `total` before its keys; 0 where it cannot be read."""
+    try:
+        lines = [line.split() for line in stat.read_text("ascii").splitlines()]
+        return sum(int(line[1]) for line in lines if line and line[0] in (f"{total}inactive_file", f"{total}active_file"))
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def check(needs: Needs, machine: Machine, device: str) -> list[str]:

@@ -37,6 +37,7 @@ import math
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,9 @@ from forge_steps.team import Team
 MAX_GRAD_NORM = 1.0
 #: Seconds between checkpoints; one takes about 0.2 s.
 CHECKPOINT_SECONDS = 60.0
+#: How those say it that raise no OutOfMemoryError, in lower case: the runtimes of CUDA, ROCm and Metal; PyTorch's allocator on the CPU (c10/core/impl/alloc_cpu.cpp), on
+#: Windows too; cuBLAS and cuDNN, which allocate for themselves (and hipBLAS).
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory: you tried to allocate", "_status_alloc_failed")
 #: Steps over which the final loss is averaged.
 FINAL_STEPS = 3
 
@@ -215,9 +219,10 @@ def thinking_ids(tokenizer: Any, words: tuple[str, str]) -> list[int]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out: Python's own, CUDA's, and those of PyTorch's allocators on the CPU and for Metal (plain RuntimeErrors)."""
-    said = str(error)
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in said or "backend out of memory" in said
+    """Whether an error says that memory ran out: Python's own, PyTorch's, and what reaches PyTorch as a plain RuntimeError (or AcceleratorError) and is told by
+    its text alone (`_OUT_OF_MEMORY`)."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or any(text in said for text in _OUT_OF_MEMORY)
 
 
 def _start_of(spec: Spec, hyper: Hyper) -> Path | None:
@@ -356,7 +361,7 @@ def train(step: Step, team: Team) -> dict[str, Any]:
     if state is not None:
         trainee.load_state(state["trainee"])
         position, losses, seconds_before = state["position"], state["losses"], state["seconds"]
-        set_random_states(state["rng"])
+        set_random_states(state["rng"], device)
         evaluations.losses = [(int(at), loss) for at, loss in state.get("evaluations", [])]
         best_weights = state.get("best")
         step.log("info", f"going on after step {position} of {schedule.steps}")
@@ -372,7 +377,9 @@ def train(step: Step, team: Team) -> dict[str, Any]:
     # Bytes of the GPU's memory, the most over all steps: it is counted anew for each.
     most_on_gpu = 0
     # As the last finished step left it: what half a step drew is drawn again.
-    random_state = random_states()
+    random_state = random_states(device)
+    # Whether an update has begun and is not finished: then the weights are of no step.
+    halfway = False
 
     total = schedule.seen(schedule.steps)
     started = saved_at = time.monotonic()
@@ -424,7 +431,7 @@ def train(step: Step, team: Team) -> dict[str, Any]:
                 return sum(part for part, _, _ in heard)
             # Here what the failed step held is free: the exception is gone, with the frames that it names.
             trainee.drop_gradients()
-            set_random_states(random_state)
+            set_random_states(random_state, device)
             forget_scratch()
             give_back(device)
             if any(failed for _, _, failed in heard):
@@ -432,7 +439,6 @@ def train(step: Step, team: Team) -> dict[str, Any]:
                 continue
             smaller = cut.smaller(longest, largest, may_recompute)
             if smaller is None:
-                save()
                 if team.first:
                     memory.forget()
                 raise out_of_memory(longest, cut.recomputed)
@@ -440,7 +446,7 @@ def train(step: Step, team: Team) -> dict[str, Any]:
                 backend.recompute(trainee.model)
             cut = smaller
             if team.first:
-                memory.write(cut, loaded=True)
+                memory.write(cut, "training", decided.starts)
             which = "" if team.size == 1 else f" in process {1 + [bool(short) for _, short, _ in heard].index(True)} of {team.size}"
             step.log("warning", f"memory does not suffice{which}: the step is done again {cut.words()}")
 
@@ -488,7 +494,7 @@ def train(step: Step, team: Team) -> dict[str, Any]:
         step.metric("eval_loss", loss, at=position)
 
     if team.first:
-        memory.write(cut, loaded=True)
+        memory.write(cut, "training", decided.starts)
     heap = Heap()
     try:
         while True:
@@ -501,13 +507,15 @@ def train(step: Step, team: Team) -> dict[str, Any]:
             rate = schedule.learning_rate(position)
             if math.isfinite(loss):
                 team.add_up(trainee.flat_gradients())
-            norm = trainee.step(rate, MAX_GRAD_NORM) if math.isfinite(loss) else math.nan
+            halfway = math.isfinite(loss)
+            norm = trainee.step(rate, MAX_GRAD_NORM) if halfway else math.nan
             if not math.isfinite(norm):
                 raise _not_finite(f"the loss at step {position + 1} of {schedule.steps}", hyper)
             losses.append(loss)
             position += 1
             heap.after_step()
-            random_state = random_states()
+            random_state = random_states(device)
+            halfway = False
             speed = tokens_of[position - 1] / max(1e-9, time.monotonic() - began)
             step.metric("loss", loss, at=position)
             step.metric("learning_rate", rate, at=position)
@@ -529,8 +537,16 @@ def train(step: Step, team: Team) -> dict[str, Any]:
         # What the interrupted optimiser step had computed is dropped; the adapter still is what the last finished one left.
         save()
         raise
+    except Exception:
+        # So it is after any other error outside of the update. Where not even that can be read (a GPU that gave up), the checkpoint before stays, and the error is
+        # what is told.
+        if not halfway:
+            with suppress(Exception):
+                save()
+        raise
     if not team.first:
         return {}
+    memory.write(cut, "trained", decided.starts)
     trained = time.monotonic() - started
     # The checkpoint stays until the caller has the adapter safe: nothing after the last step may cost the training.
     save()

@@ -111,7 +111,7 @@ def _skeleton(config: Any) -> Any:
 
 
 def _of_folder(folder: Path) -> dict[str, Callable[[], Tensor]]:
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
     index = folder / "model.safetensors.index.json"
     try:
@@ -119,7 +119,7 @@ def _of_folder(folder: Path) -> dict[str, Callable[[], Tensor]]:
         if any(Path(file).name != file for file in files):
             raise ValueError(f"{index.name} names a file elsewhere")
         opened = [safe_open(folder / file, framework="pt") for file in files]
-    except (OSError, ValueError, KeyError, AttributeError) as e:
+    except (OSError, ValueError, KeyError, AttributeError, SafetensorError) as e:
         raise StepError("model/missing-weights", f"the weights of the base model in {folder.name} cannot be read: {e}", "Fetch it again, or use another one.") from e
 
     def reader(file: Any, name: str) -> Callable[[], Tensor]:

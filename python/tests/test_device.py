@@ -56,7 +56,7 @@ def test_a_cpu() -> None:
     assert cpu == torch.device("cpu") and gpus() == 0
     assert free_memory("cpu") is None and most_held(cpu) == 0
     begin_count(cpu), give_back(cpu)
-    assert len(random_states()) == 1
+    assert len(random_states(cpu)) == 1
 
 
 def test_a_cuda_gpu_is_taken_where_there_is_one(nvidia: dict[str, Any]) -> None:
@@ -72,7 +72,7 @@ def test_a_cuda_gpu_is_taken_where_there_is_one(nvidia: dict[str, Any]) -> None:
 
 def test_an_apple_gpu_trains_where_it_is_asked_for(apple: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     if not torch.cuda.is_available():
-        assert pick_device() == torch.device("cpu") and len(random_states()) == 1
+        assert pick_device() == torch.device("cpu")
     monkeypatch.setenv(device.VARIABLE, "mps")
     gpu = pick_device()
     assert gpu == torch.device("mps") and gpus() == 0
@@ -102,20 +102,32 @@ def test_a_device_that_is_not_there_or_none_is_refused(monkeypatch: pytest.Monke
         pick_device()
 
 
-def test_random_states_come_back_on_the_same_kind_of_device_alone(apple: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    if torch.cuda.is_available():
-        pytest.skip("this machine has a GPU")
-    monkeypatch.setenv(device.VARIABLE, "mps")
-    before = random_states()
+def test_random_states_come_back_on_the_same_kind_of_device_alone(apple: dict[str, Any]) -> None:
+    cpu, gpu = torch.device("cpu"), torch.device("mps")
+    before = random_states(gpu)
     drawn = torch.rand(3)
     apple["rng"] = torch.full((44,), 9, dtype=torch.uint8)
-    set_random_states(before)
+    set_random_states(before, gpu)
     assert torch.equal(torch.rand(3), drawn) and not apple["rng"].any()
     # From a training on CUDA: the CPU's is taken, the GPU's would be none here.
-    set_random_states([before[0], torch.ones(16, dtype=torch.uint8)])
+    set_random_states([before[0], torch.ones(16, dtype=torch.uint8)], gpu)
     assert torch.equal(torch.rand(3), drawn) and len(apple["rng"]) == 44
-    monkeypatch.delenv(device.VARIABLE)
-    set_random_states(before)  # A training that goes on on the CPU.
+    apple["rng"] = torch.full((44,), 9, dtype=torch.uint8)
+    set_random_states(before, cpu)  # A training that goes on on the CPU.
+    assert torch.equal(torch.rand(3), drawn) and apple["rng"].all()
+
+
+def test_a_training_on_the_cpu_asks_no_gpu_for_its_random_numbers(nvidia: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    on_gpu = random_states(torch.device("cuda"))
+    assert len(on_gpu) == 2
+
+    def full() -> Any:
+        raise RuntimeError("CUDA error: out of memory")
+
+    monkeypatch.setattr(torch.cuda, "get_rng_state", full)
+    cpu = torch.device("cpu")
+    assert len(random_states(cpu)) == 1
+    set_random_states(on_gpu, cpu)
 
 
 def test_memory_of_an_apple_gpu_is_the_machines(apple: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -127,6 +139,17 @@ def test_memory_of_an_apple_gpu_is_the_machines(apple: dict[str, Any], monkeypat
 
 
 def test_memory_that_runs_out_is_known_on_every_device() -> None:
-    said = "MPS backend out of memory (MPS allocated: 8.62 GB, other allocations: 1.20 GB, max allowed: 9.07 GB). Tried to allocate 256.00 MB on private pool."
-    assert is_out_of_memory(RuntimeError(said)) and is_out_of_memory(torch.OutOfMemoryError("HIP out of memory."))
-    assert not is_out_of_memory(RuntimeError("no kernel image is available"))
+    for said in (
+        "MPS backend out of memory (MPS allocated: 8.62 GB, other allocations: 1.20 GB, max allowed: 9.07 GB). Tried to allocate 256.00 MB on private pool.",
+        "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported at some other API call",
+        "HIP error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "CUDA error: HIPBLAS_STATUS_ALLOC_FAILED when calling `hipblasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes.",
+        "[enforce fail at alloc_cpu.cpp:118] data. DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes.",
+    ):
+        assert is_out_of_memory(RuntimeError(said)), said
+    assert is_out_of_memory(torch.AcceleratorError("CUDA error: out of memory")) and is_out_of_memory(torch.OutOfMemoryError("HIP out of memory."))
+    for said in ("no kernel image is available", "CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx`", "CUDA error: an illegal memory access was encountered"):
+        assert not is_out_of_memory(RuntimeError(said)), said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export_support import ROOT, Tiny, libraries, run_step, run_together
-from forge_steps import export_memory, merge
+from forge_steps import export_memory, merge, preflight
 from forge_steps.lora import Lora, pairs_of
 from forge_steps.protocol import Spec, Step, StepError
 from forge_steps.weights import BaseWeights
@@ -185,8 +186,49 @@ def test_an_export_that_does_not_fit_is_refused_with_figures_before_anything_is_
     assert not (tmp_path / "model.gguf").exists() and not (tmp_path / "scratch" / "merged").exists()
 
 
-def test_what_is_short_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_memory, "_cached_files", lambda: 0)
+def test_files_in_the_memory_of_a_container_refuse_no_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The group that has the limit is below the root, and nearly full of the files that were read before; but no more can be had than the machine has free."""
+    files = {
+        "proc/meminfo": "MemTotal: 64000000 kB\nMemAvailable: 40000000 kB",
+        "proc/self/cgroup": "0::/pod/box",
+        "cgroup/pod/box/memory.max": "4000000000",
+        "cgroup/pod/box/memory.current": "3900000000",
+        "cgroup/pod/box/memory.stat": "anon 100000000\ninactive_file 3000000000\nactive_file 700000000",
+    }
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text + "\n", "ascii")
+    there = preflight.available
+    monkeypatch.setattr(preflight, "available", lambda: there(tmp_path / "proc", tmp_path / "cgroup"))
+    memory = export_memory.Memory.of(Spec({}))
+    assert (memory.all, memory.most) == (4_000_000_000, 3_800_000_000)
+    assert export_memory.check(memory, 400_000_000, 500_000_000) == 950_000_000
+    (tmp_path / "proc/meminfo").write_text("MemTotal: 64000000 kB\nMemAvailable: 900000 kB\n", "ascii")
+    with pytest.raises(StepError, match="922 MB can be had"):
+        export_memory.check(export_memory.Memory.of(Spec({})), 400_000_000, 500_000_000)
+
+
+def test_an_adapter_or_a_base_that_is_cut_off_is_refused_by_name(tiny: Tiny, tmp_path: Path) -> None:
+    adapter = Path(changed(tiny.adapter, tmp_path / "rank", r=0))
+    with pytest.raises(StepError, match="no adapter that PEFT wrote") as none:
+        Lora.read(adapter)
+    cut = tmp_path / "cut"
+    shutil.copytree(tiny.adapter, cut)
+    file = cut / "adapter_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-8])
+    with pytest.raises(StepError, match="cut is no adapter that PEFT wrote") as short:
+        Lora.read(cut)
+    assert none.value.code == short.value.code == "export/adapter"
+    base = tmp_path / "base"
+    shutil.copytree(tiny.base.parent / "hub", base)
+    for weights in base.glob("*.safetensors"):
+        weights.write_bytes(weights.read_bytes()[:-8])
+    with pytest.raises(StepError, match="the weights of the base model in base cannot be read") as damaged:
+        BaseWeights(base)
+    assert damaged.value.code == "model/missing-weights"
+
+
+def test_what_is_short_is_said(tmp_path: Path) -> None:
     fd = os.open(tmp_path / "events", os.O_RDWR | os.O_CREAT)
     step = Step("test", Spec({}), fd)
     memory = export_memory.Memory(all=16_000_000_000, free=12_000_000_000)

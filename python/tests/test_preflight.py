@@ -138,8 +138,29 @@ def test_layers_are_recomputed_where_memory_is_short_with_the_same_result(base: 
             },
             (1_000_000_000, 600_000_000),
         ),
+        (
+            {
+                "proc/self/cgroup": "0::/pod/box",
+                "cgroup/pod/box/memory.max": "4000000000",
+                "cgroup/pod/box/memory.current": "3900000000",
+                "cgroup/pod/box/memory.stat": "anon 400000000\nfile 3500000000\ninactive_file 3000000000\nactive_file 400000000\nshmem 100000000",
+                "cgroup/pod/memory.max": "3500000000",
+                "cgroup/pod/memory.current": "3400000000",
+                "cgroup/pod/memory.stat": "inactive_file 2000000000",
+            },
+            (3_500_000_000, 2_100_000_000),
+        ),
+        (
+            {
+                "proc/self/cgroup": "4:memory:/box\n0::/",
+                "cgroup/memory/box/memory.limit_in_bytes": "1000000000",
+                "cgroup/memory/box/memory.usage_in_bytes": "900000000",
+                "cgroup/memory/box/memory.stat": "inactive_file 1\ntotal_inactive_file 300000000\ntotal_active_file 200000000",
+            },
+            (1_000_000_000, 600_000_000),
+        ),
     ],
-    ids=["machine", "version 2", "container", "version 1"],
+    ids=["machine", "version 2", "container", "version 1", "files in memory", "files in memory, version 1"],
 )
 def test_the_least_limit_of_the_control_groups_counts(files: dict[str, str], expected: tuple[int, int], tmp_path: Path) -> None:
     """The cases of tests/platform/memory-limits.test.ts."""

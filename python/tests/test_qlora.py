@@ -192,6 +192,26 @@ def test_a_killed_training_goes_on_to_the_same_curve(base: Path, tmp_path: Path,
     assert (tmp_path / "adapter" / WEIGHTS).read_bytes() == (whole[0] / "adapter" / WEIGHTS).read_bytes()
 
 
+@pytest.mark.slow
+def test_a_training_that_is_killed_while_it_is_compared_is_compared_again(base: Path, tmp_path: Path, whole: tuple[Path, dict[str, Any]]) -> None:
+    """Its adapter is saved by then, and no row is smaller for it."""
+    events: list[dict[str, Any]] = []
+    first = start(write_spec(tmp_path, base, backend="qlora", hyper={"epochs": 1}))
+    assert first.stdout is not None
+    for line in first.stdout:
+        events.append(json.loads(line))
+        if str(events[-1].get("message")).startswith("comparing"):
+            first.kill()
+            break
+    first.wait(10)
+    assert (tmp_path / "adapter" / WEIGHTS).is_file()
+    [*_, last] = finish(start(write_spec(tmp_path, base, backend="qlora", hyper={"epochs": 1}, killed=1)))
+    assert last["type"] == "result" and "row_tokens" not in last["figures"], last
+    assert (last["figures"]["resumed_from"], last["figures"]["merging_kl"]) == (6, pytest.approx(whole[1]["merging_kl"], rel=1e-3))
+    with pytest.raises(StepError, match="the last 2 of them after its last step, while the trained model was compared with the merged one"):
+        in_process(write_spec(tmp_path, base, backend="qlora", hyper={"epochs": 1}, killed=2), tmp_path / "events")
+
+
 def test_on_top_of_a_head_start_it_saves_both_as_one(base: Path, tmp_path: Path, whole: tuple[Path, dict[str, Any]]) -> None:
     from forge_steps.model import file_sha256
 

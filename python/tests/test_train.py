@@ -148,10 +148,9 @@ def test_a_checkpoint_that_is_damaged_is_named_and_one_of_other_rows_is_as_good(
     assert any(m.startswith("a step takes all 24 examples there are") and m.endswith("is 30") for m in said), said
     assert any(m.startswith("`train.rank` is 20, and the smallest side of the model's matrices 16") for m in said), said
     done = figures_of(first)["steps"]
-    shutil.rmtree(tmp_path / "adapter")
+    # The adapter is where it was: a training that was killed after it had saved it is begun again.
     again = figures_of(finish(start(write_spec(tmp_path, base, **{"hyper": {**changes["hyper"], "row_tokens": 300}}))))
     assert again["resumed_from"] == done
-    shutil.rmtree(tmp_path / "adapter")
     for checkpoint in (tmp_path / "checkpoints").glob("checkpoint-*.pt"):
         checkpoint.write_bytes(checkpoint.read_bytes()[:300])
     anew = finish(start(write_spec(tmp_path, base, **changes)))
@@ -229,6 +228,35 @@ def test_an_adapter_that_cannot_be_written_says_where_and_how_much(tmp_path: Pat
     denied = _unwritten(tmp_path / "adapter", 1, PermissionError(errno.EACCES, "Permission denied"))
     assert isinstance(denied, StepError) and denied.code == "step/file" and "Permission denied" in denied.message
     assert _unwritten(tmp_path, 1, KeyError("weights")) is None
+
+
+def test_an_adapter_takes_the_place_of_one_that_is_there_and_of_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from forge_steps.adapter import _put
+
+    def folder(name: str, file: str, text: str) -> Path:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text(text)
+        return tmp_path / name
+
+    adapter = folder("adapter", "adapter_config.json", "old")
+    _put(folder("part", "adapter_config.json", "new"), adapter)
+    assert (adapter / "adapter_config.json").read_text() == "new" and [p.name for p in tmp_path.iterdir()] == ["adapter"]
+    # Where the new one cannot take its place the old one is there again.
+    part, real = folder("part", "adapter_config.json", "newer"), Path.replace
+
+    def broken(self: Path, target: Path) -> Path:
+        if self == part:
+            raise OSError(errno.EIO, "Input/output error")
+        return real(self, target)
+
+    with monkeypatch.context() as patched, pytest.raises(OSError):
+        patched.setattr(Path, "replace", broken)
+        _put(part, adapter)
+    assert (adapter / "adapter_config.json").read_text() == "new" and sorted(p.name for p in tmp_path.iterdir()) == ["adapter", "part"]
+    theirs = folder("theirs", "notes.txt", "mine")
+    with pytest.raises(OSError):
+        _put(part, theirs)
+    assert (theirs / "notes.txt").read_text() == "mine"
 
 
 def test_bad_input_is_named(base: Path, tmp_path: Path) -> None:
@@ -365,6 +393,36 @@ def test_where_not_even_one_sample_fits_the_work_is_kept_and_said(base: Path, tm
     assert caught.value.code == "step/out-of-memory"
     monkeypatch.setattr(prefix, "step_backward", real)
     assert in_process(spec, tmp_path / "events.jsonl")["resumed_from"] == 5
+
+
+def test_an_error_of_another_kind_costs_no_finished_step(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was finished is saved, but not in the middle of an update, where the weights are of no step; the error is what is told."""
+    from forge_steps import prefix
+    from forge_steps.adapter import Trainee
+
+    spec = write_spec(tmp_path, base)
+    whole = in_process(write_spec(tmp_path / "whole", base), tmp_path / "whole.jsonl")
+
+    def failing(real: Any, after: int, late: bool) -> Any:
+        calls = []
+
+        def work(*given: Any, **named: Any) -> Any:
+            calls.append(0)
+            found = real(*given, **named) if late or len(calls) <= after else None
+            if len(calls) > after:
+                raise RuntimeError("CUDA error: an illegal memory access was encountered")
+            return found
+
+        return work
+
+    for owner, name, after, late, kept in ((prefix, "step_backward", 4, False, 4), (Trainee, "step", 2, True, 4), (prefix, "step_backward", 3, False, 7)):
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, name, failing(getattr(owner, name), after, late))
+            with pytest.raises(RuntimeError, match="illegal memory access"):
+                in_process(spec, tmp_path / "events.jsonl")
+        assert max(int(p.stem.split("-")[-1]) for p in (tmp_path / "checkpoints").glob("checkpoint-*.pt")) == kept
+    rest = in_process(spec, tmp_path / "events.jsonl")
+    assert rest["resumed_from"] == 7 and rest["final_loss"] == pytest.approx(whole["final_loss"], rel=1e-3)
 
 
 def test_dropout_is_drawn_the_same_after_half_a_step_was_dropped(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

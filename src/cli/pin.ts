@@ -1,4 +1,5 @@
 /** Before a run: the base model that no lockfile pins yet is looked up on the model hub, once, and pinned. */
+import type { PinPlace } from "../models/pin.ts";
 import { EXIT } from "../platform/exit.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { Pinned, PinOptions } from "../stages/pin.ts";
@@ -12,29 +13,36 @@ export interface PinFlags {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly waitLockSeconds?: number;
+  readonly until?: string;
+  readonly only?: string;
 }
 
-/** The recipe with a base model that is pinned: as it is where one is, else after the hub was asked. A stage by itself has no lockfile to pin one in, and `--locked` pins none. */
+/**
+ * The recipe with a base model that is pinned: as it is where one is, or where the run comes to no stage that reads it, else after the hub was asked. A stage by itself has no
+ * lockfile to pin one in, and `--locked` pins none.
+ */
 export async function withPinned(context: CliContext, opened: OpenRecipe, flags: PinFlags): Promise<Result<OpenRecipe>> {
   const { pipeline, loaded } = opened;
   const { unpinned } = pipeline;
   if (unpinned === undefined) return ok(opened);
-  const [{ pinSize }, { notPinnedHere }, { sizeWord }] = await Promise.all([
+  const [{ readsBase }, { pinSize }, { notPinnedHere }, { sizeWord }] = await Promise.all([
+    import("../stages/base-readers.ts"),
     import("../stages/pin.ts"),
     import("../models/pin.ts"),
     import("../models/registry.ts"),
   ]);
+  if (!readsBase(pipeline, flags)) return ok(opened);
   const place = { place: loaded.placeOf(["model", "family"]) };
   if (pipeline.given !== undefined) return err(notPinnedHere(sizeWord(unpinned)));
-  if (flags.locked === true) return err({ ...lockedOut(sizeWord(unpinned), pipeline.lockfile), ...place });
+  if (flags.locked === true) return err({ ...lockedOut(sizeWord(unpinned), pipeline.pins), ...place });
   const interrupt = listenForInterrupt((line) => context.terminal.err(`${line}\n`), "stopping, nothing is pinned");
-  const { projectRoot, lockfile } = pipeline;
+  const { projectRoot, lockfile, pins } = pipeline;
   const told = flags.json !== true && flags.quiet !== true;
   const pinned = await pinSize(unpinned, {
     ...(await tellers(context, told)),
     signal: interrupt.signal,
     projectRoot,
-    lockfile,
+    pins,
     waitLockSeconds: flags.waitLockSeconds,
   });
   interrupt.release();
@@ -45,10 +53,10 @@ export async function withPinned(context: CliContext, opened: OpenRecipe, flags:
 }
 
 /** `--locked` writes no lockfile, so that it can pin nothing. */
-export const lockedOut = (word: string, lockfile: string): Failure => ({
+export const lockedOut = (word: string, { path, command }: PinPlace): Failure => ({
   code: "lockfile/out-of-date",
-  message: `${fileName(lockfile)} is not up to date: it does not pin the base model ${word}`,
-  hint: "run the same command without --locked (or `forge models pin`), and commit the lockfile",
+  message: `${fileName(path)} is not up to date: it does not pin the base model ${word}`,
+  hint: `run the same command without --locked (or \`${command(word)}\`), and commit the lockfile`,
   exit: EXIT.usage,
 });
 

@@ -16,10 +16,8 @@ export async function runPreview(context: CliContext, recipe: string | undefined
   if (!opened.ok) return fail(context, opened.error);
   const { goOffline, isOffline } = await import("../platform/offline.ts");
   if (flags.offline === true || isOffline(context.env)) goOffline();
-  const { withPinned } = await import("./pin.ts");
-  const pinned = await withPinned(context, opened.value, { ...flags, waitLockSeconds: waitSeconds(flags.waitLock) });
-  if (!pinned.ok) return fail(context, pinned.error);
-  const { pipeline } = pinned.value;
+  // Whatever the teacher: nothing here reads the base model, so a preview pins none.
+  const { pipeline } = opened.value;
   const [{ previewData }, { acquireLock }, { safeText }] = await Promise.all([
     import("../stages/preview.ts"),
     import("../engine/lock.ts"),

@@ -30,7 +30,10 @@ export async function openRecipe(
   if (!loaded.ok) return err(loaded.error);
   warn(context, loaded.value.warnings);
   const pipeline = buildPipeline(loaded.value, { unproven: o.unproven === true });
-  return pipeline.ok ? ok({ loaded: loaded.value, pipeline: pipeline.value }) : err([pipeline.error]);
+  if (!pipeline.ok) return err([pipeline.error]);
+  const { warnings = [] } = pipeline.value;
+  warn(context, warnings);
+  return ok({ loaded: { ...loaded.value, warnings: [...loaded.value.warnings, ...warnings] }, pipeline: pipeline.value });
 }
 
 /** Gives a command that is about a project, and not about what its recipe says, the flag for a recipe elsewhere. */

@@ -6,6 +6,7 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { RunOutcome } from "../engine/apply.ts";
 import { EXIT, type ExitCode } from "../platform/exit.ts";
+import type { Pipeline } from "../stages/pipeline.ts";
 import type { PreparedStep, Step, StepFlags } from "../stages/single/steps.ts";
 import { action, type CliContext } from "./context.ts";
 import { fail, usage, warn } from "./failure.ts";
@@ -89,7 +90,9 @@ export async function runStepCommand(context: CliContext, recipe: string | undef
       project.value.loaded.warnings.filter((w) => w.code !== "recipe/doubtful"),
     );
     const said = (await goesToStandardOutput(prepared.value)) ? { ...flags, quiet: true } : flags;
-    const exit = await runOpened(context, project.value, { ...said, until: prepared.value.until }, (run) => close(context, run, prepared.value, said));
+    const exit = await runOpened(context, project.value, { ...said, until: prepared.value.until }, (run) =>
+      close(context, run, prepared.value, said, project.value.pipeline),
+    );
     delivered = exit === EXIT.ok;
     return exit;
   } finally {
@@ -104,14 +107,14 @@ async function goesToStandardOutput({ deliveries }: PreparedStep): Promise<boole
 }
 
 /** Delivers the results and says what came out. */
-async function close(context: CliContext, run: RunOutcome, step: PreparedStep, flags: RunFlags): Promise<{ text: string; exit: ExitCode }> {
+async function close(context: CliContext, run: RunOutcome, step: PreparedStep, flags: RunFlags, pipeline: Pipeline): Promise<{ text: string; exit: ExitCode }> {
   const { terminal } = context;
   const [{ deliver }, { stepWords }, { safeText }] = await Promise.all([
     import("../stages/single/deliver.ts"),
     import("./render/step.ts"),
     import("../platform/redact.ts"),
   ]);
-  const delivered = await deliver(run, step.deliveries, run.exit === EXIT.ok ? step.beside : {}, ({ path, now }) =>
+  const delivered = await deliver(run, step.deliveries, run.exit === EXIT.ok ? step.beside?.(pipeline.context) : {}, ({ path, now }) =>
     terminal.err(`${safeText(path)} was not as forge had left it: what was there is now ${safeText(now)}\n`),
   );
   if (!delivered.ok) return { text: "", exit: fail(context, delivered.error) };

@@ -9,7 +9,7 @@
 import { readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { EXIT } from "../platform/exit.ts";
-import { errorCode, writeFileAtomic } from "../platform/fs.ts";
+import { errorCode, fsFailure, writeFileAtomic } from "../platform/fs.ts";
 import { err, type Failure, ok, type Place, type Result } from "../platform/result.ts";
 import type { Lockfile, LockNode, LockPin } from "../schemas/generated/lockfile.ts";
 import { validate } from "../schemas/generated/lockfile.validate.js";
@@ -24,14 +24,18 @@ const LOCKFILE_VERSION = 1;
 /** Absolute path of the lockfile of a recipe: NAME.lock beside NAME.yaml. */
 export const lockfileOf = (recipe: string): string => join(dirname(recipe), `${basename(recipe).replace(/\.[^.]+$/, "")}.lock`);
 
-/** The lockfile's content; undefined when there is none. Fails (exit 4) on one that is damaged, in conflict, or newer. */
+/** The lockfile's content; undefined when there is none. Fails (exit 4) on one that is damaged, in conflict, or newer, and (exit 6) on one that the system does not read. */
 export function readLockfile(path: string): Result<Lockfile | undefined> {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
   } catch (e) {
     if (errorCode(e) === "ENOENT") return ok(undefined);
-    throw e;
+    // A read that fails names no path, an open that fails does.
+    const shown = (e as NodeJS.ErrnoException).path === undefined ? ` ${path}` : "";
+    const failure = fsFailure(e, `read the lockfile${shown}`, "it is a file that forge writes: move away what stands there, or mend its permissions");
+    if (failure === undefined) throw e;
+    return err(failure);
   }
   return parseLockfile(text, basename(path));
 }

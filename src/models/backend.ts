@@ -17,13 +17,31 @@ export const BACKENDS: readonly Backend[] = ["transformers", "qlora", "unsloth"]
 export const backendOf = ({ training }: Pick<Family, "training">, { backend }: Pick<Train, "backend">): Backend =>
   backend ?? training.backend ?? "transformers";
 
-/** Why a backend cannot run on this machine, and what to do; undefined where it can. Starts no process. */
-export function cannotTrain(backend: Backend, accelerator: Accelerator = detectAccelerator()): Failure | undefined {
-  if (backend !== "unsloth" || accelerator === "cuda") return undefined;
+/**
+ * Why a backend cannot run on this machine, and what to do; undefined where it can. Starts no process. `named`: the device that MCP_FORGE_DEVICE names; whether
+ * that is there at all `wrongDevice` says.
+ */
+export function cannotTrain(
+  backend: Backend,
+  accelerator: Accelerator = detectAccelerator(),
+  named: string | undefined = process.env.MCP_FORGE_DEVICE,
+): Failure | undefined {
+  if (backend === "qlora" && named === "mps")
+    return {
+      code: "train/device",
+      message: "the backend qlora has no kernels for Apple's GPU (MCP_FORGE_DEVICE=mps)",
+      hint: "unset MCP_FORGE_DEVICE to train on the CPU, or use transformers (`train.backend`: another model comes out)",
+      exit: EXIT.environment,
+    };
+  const other = named === "cpu" || named === "mps";
+  if (backend !== "unsloth" || (accelerator === "cuda" && !other)) return undefined;
   return {
     code: "train/no-gpu",
-    message: "the backend unsloth needs a CUDA GPU; here is none",
-    hint: "use transformers or qlora (`train.backend`: another model comes out), or run the recipe where there is one; `--until qa` does what comes before",
+    message: `the backend unsloth needs a CUDA GPU; ${other ? `MCP_FORGE_DEVICE=${named} uses none` : "here is none"}`,
+    hint:
+      other && accelerator === "cuda"
+        ? "unset MCP_FORGE_DEVICE, or use transformers or qlora (`train.backend`: another model comes out)"
+        : "use transformers or qlora (`train.backend`: another model comes out), or run the recipe where there is one; `--until qa` does what comes before",
     exit: EXIT.environment,
   };
 }

@@ -20,10 +20,13 @@ import type { UsedTemplate } from "./rendering.ts";
 /** Whether a recipe's `model.family` is the path of a file. */
 export const isFamilyFile = (family: string): boolean => family.endsWith(".json");
 
-/** What a word of a flag means as a recipe's `model`: a family file, a family, or a family and one of its sources (`qwen-2.5/7b`). */
+/**
+ * What a word of a flag means as a recipe's `model`: a family file, a family, or a family and one of its sources (`qwen-2.5/7b`). OWNER/NAME of the hub is none of these, and stays
+ * whole: whoever looks for a family of that name can say which it is.
+ */
 export function modelOfWord(word: string): { readonly family: string; readonly source?: string } {
   const at = isFamilyFile(word) ? -1 : word.indexOf("/");
-  return at < 0 ? { family: word } : { family: word.slice(0, at), source: word.slice(at + 1) };
+  return at < 0 || !getFamily(word.slice(0, at)).ok ? { family: word } : { family: word.slice(0, at), source: word.slice(at + 1) };
 }
 
 /** Where a project keeps its family files, beside the recipe. */

@@ -1,23 +1,27 @@
 /**
- * How many GPUs training may use on this machine, and whether a recipe asks for more: told without starting a process, so that a run is refused
- * before its data is made. The training step asks PyTorch, which has the last word (python/forge_steps/ranks.py).
+ * Which GPUs training may use on this machine, whether a recipe asks for more, and whether the device that MCP_FORGE_DEVICE names can be there: told
+ * without starting a process, so that a run is refused before its data is made. The training step asks PyTorch, which has the last word (python/forge_steps/ranks.py).
  */
 import { existsSync, readdirSync } from "node:fs";
 import { EXIT } from "../platform/exit.ts";
+import { safeText } from "../platform/redact.ts";
 import type { Failure } from "../platform/result.ts";
 import type { Train } from "../recipe/types.ts";
 import { detectAccelerator } from "../runners/python/accelerator.ts";
 
 /**
- * Of so many GPUs those that CUDA_VISIBLE_DEVICES lets a program see, by CUDA's own rule: everything after an entry that names none is hidden.
- * UUIDs (`GPU-…`, `MIG-…`) are taken to be right.
+ * Of so many GPUs those that CUDA_VISIBLE_DEVICES lets a program see, in its order, each by its number or as it is named there. By CUDA's own rule everything
+ * after an entry that names none is hidden. UUIDs (`GPU-…`, `MIG-…`) are taken to be right.
  */
-export function visibleGpus(total: number, shown: string | undefined): number {
-  if (shown === undefined) return total;
+export function shownGpus(total: number, shown: string | undefined): readonly string[] {
+  if (shown === undefined) return Array.from({ length: total }, (_, n) => String(n));
   const entries = shown.split(",").map((entry) => entry.trim());
   const end = entries.findIndex((entry) => !/^(GPU|MIG)-/.test(entry) && !(/^\d+$/.test(entry) && Number(entry) < total));
-  return new Set(end === -1 ? entries : entries.slice(0, end)).size;
+  return [...new Set(end === -1 ? entries : entries.slice(0, end))];
 }
+
+/** How many those are. */
+export const visibleGpus = (total: number, shown: string | undefined): number => shownGpus(total, shown).length;
 
 /** How many there are; undefined where only the driver knows (under WSL), and where only PyTorch does (of AMD, by a Python of the user's own). */
 export function countGpus(env: NodeJS.ProcessEnv = process.env, dev = "/dev"): number | undefined {
@@ -30,6 +34,41 @@ export function countGpus(env: NodeJS.ProcessEnv = process.env, dev = "/dev"): n
 /** The device that is asked for in place of a CUDA GPU (python/forge_steps/device.py). */
 function otherDevice(env: NodeJS.ProcessEnv): string | undefined {
   return env.MCP_FORGE_DEVICE === "cpu" || env.MCP_FORGE_DEVICE === "mps" ? env.MCP_FORGE_DEVICE : undefined;
+}
+
+/** The devices that MCP_FORGE_DEVICE may name; `NAMES` of python/forge_steps/device.py. */
+const DEVICES: readonly string[] = ["cpu", "cuda", "mps"];
+
+/**
+ * Why training cannot run on the device that MCP_FORGE_DEVICE names, as far as that can be told without PyTorch: it would say so itself, but only once the data is
+ * made. Undefined where it can, and where nobody knows. `there`: as `countGpus` counts; `processes`: `train.processes`; `system`: as Node names it.
+ */
+export function wrongDevice(
+  { processes = 1 }: Pick<Train, "processes">,
+  there: number | undefined,
+  env: NodeJS.ProcessEnv = process.env,
+  system: string = process.platform,
+): Failure | undefined {
+  const named = env.MCP_FORGE_DEVICE;
+  if (!named) return undefined;
+  const failure = (message: string, hint: string): Failure => ({ code: "step/device", message, hint, exit: EXIT.environment });
+  if (!DEVICES.includes(named)) {
+    return failure(
+      `MCP_FORGE_DEVICE is "${safeText(named, 40)}", which is no device`,
+      "set it to cpu, cuda or mps, or unset it: a CUDA GPU trains where there is one, else the CPU",
+    );
+  }
+  // On Windows no device files are there to be counted.
+  if (named === "cuda" && there === 0 && system !== "win32") {
+    const shown = env.CUDA_VISIBLE_DEVICES;
+    const why =
+      shown === undefined ? "this machine has no GPU that PyTorch can use by that name" : `CUDA_VISIBLE_DEVICES (${safeText(shown, 40)}) shows no GPU`;
+    return failure(`MCP_FORGE_DEVICE is cuda, and ${why}`, "unset it to train on the CPU; `forge doctor` says what it finds");
+  }
+  if (named === "mps" && system !== "darwin") return failure("MCP_FORGE_DEVICE is mps, and only a Mac has such a device", "unset it, or set it to cpu or cuda");
+  if (named === "mps" && processes > 1)
+    return failure(`\`train.processes\` is ${processes}, and an Apple GPU takes one process`, "remove `train.processes`, or set MCP_FORGE_DEVICE=cpu");
+  return undefined;
 }
 
 /** Whether AMD's compute driver is there (ROCm's `/dev/kfd`). */

@@ -9,7 +9,7 @@ import { cachedBase } from "./base.ts";
 import { type Family, type FamilySource, familyNames, fileOf, getFamily, type ProjectFamily } from "./family.ts";
 import { FAMILY_FOLDER, readFamilyFile, shownPath } from "./family-file.ts";
 import { memoryOf } from "./memory.ts";
-import { pinnedModel } from "./pin.ts";
+import { pinnedModel, pinsOfFolder } from "./pin.ts";
 import { architectureOfSize, contextOf, licenceOfSize, type Size, sizeOf, templateOf, unpinned } from "./registry.ts";
 
 export interface SourceRow {
@@ -160,7 +160,7 @@ function sizeRow(size: Size, dir: string): SourceRow {
 
 /** What the lockfile of that folder pins; one that cannot be read is told of where it is used. */
 function pinnedHere(size: Size, dir: string): ProjectFamily | undefined {
-  const found = pinnedModel(size, join(dir, "forge.lock"));
+  const found = pinnedModel(size, pinsOfFolder(dir));
   return found.ok ? found.value : undefined;
 }
 

@@ -47,6 +47,12 @@ export function sharedWords({ family, source }: Size): Partial<Family> {
   return Object.fromEntries(Object.entries(words).filter(([, value]) => value !== undefined));
 }
 
+/** How a size is trained: by its parameters as the family's file has them, whatever a lockfile says. */
+export function trainingOfSize({ family, source }: Size): Family["training"] {
+  const { examples, ...training } = trainingFor(source.parameters);
+  return family.thinking === null && examples !== undefined ? { ...training, examples } : training;
+}
+
 /**
  * The model of a size as far as it is known before the hub was asked: good to plan with, and not to make anything of. Its control tokens are those that its
  * template writes.
@@ -54,7 +60,6 @@ export function sharedWords({ family, source }: Size): Partial<Family> {
 export function unpinned(size: Size): Family {
   const { family, source } = size;
   const template = templateOf(size);
-  const { examples, ...training } = trainingFor(source.parameters);
   return {
     name: sizeName(size),
     title: source.repository.split("/")[1] ?? source.repository,
@@ -71,7 +76,7 @@ export function unpinned(size: Size): Family {
     stop_tokens: [...family.stop_tokens],
     special_tokens: [...new Set([...family.special_tokens, ...(TEMPLATES[template]?.needs ?? [])])],
     lora: family.lora,
-    training: family.thinking === null && examples !== undefined ? { ...training, examples } : training,
+    training: trainingOfSize(size),
   };
 }
 
@@ -81,10 +86,13 @@ export function disagreement(size: Size, found: Family): string | undefined {
   const from = found.sources.default;
   if (from?.kind !== "hub" || from.repository !== source.repository)
     return `it comes from ${from?.kind === "hub" ? from.repository : "elsewhere"}, not from ${source.repository}`;
+  if (found.hub_id !== source.repository) return `it calls itself ${found.hub_id ?? "a model of no repository"}, not ${source.repository}`;
+  if (found.name !== sizeName(size)) return `its name is ${found.name}, not ${sizeName(size)}`;
   const architecture = architectureOfSize(size);
   if (found.architecture !== architecture) return `its architecture is ${found.architecture}, not ${architecture}`;
   const template = templateOf(size);
   if (found.template !== template) return `it is talked to by ${found.template}, not by ${template}`;
+  if (found.chat !== undefined && found.chat.template !== "ours") return "it is talked to by its own template, not by ours";
   // A lockfile has its keys in another order.
   if (!isDeepStrictEqual(found.thinking, family.thinking)) return found.thinking === null ? "it does not think" : "it thinks";
   const context = contextOf(size);
@@ -104,6 +112,6 @@ export function surprises(size: Size, found: Family): string[] {
     ...(ratio > OTHER_SIZE || ratio < 1 / OTHER_SIZE
       ? [`${repository} has ${found.parameters} parameters, and forge knew it with ${parameters}: what it says of memory is of another size`]
       : []),
-    ...(found.licence === licence ? [] : [`the model hub says that ${repository} is under ${found.licence}; forge knew it under ${licence}`]),
+    ...(found.licence === licence ? [] : [`${repository} is said to be under ${found.licence}; forge knew it under ${licence}`]),
   ];
 }

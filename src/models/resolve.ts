@@ -2,12 +2,14 @@
  * Which base model a recipe's `model` means, down to its bytes where they are known: a family that comes with forge, a file of the project's, or a size of a
  * family as the lockfile pins it. Asks nobody.
  */
+import { basename } from "node:path";
+import { EXIT } from "../platform/exit.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { RecipePath } from "../recipe/types.ts";
 import { type Family, getSource } from "./family.ts";
 import { familyOfModel, type ModelWords } from "./family-file.ts";
-import { pinnedModel } from "./pin.ts";
-import { type Size, sizeOf, unpinned } from "./registry.ts";
+import { type PinPlace, pinnedModel } from "./pin.ts";
+import { type Size, sizeOf, sizeWord, surprises, unpinned } from "./registry.ts";
 
 export interface ResolvedModel {
   readonly family: Family;
@@ -17,6 +19,8 @@ export interface ResolvedModel {
   readonly unpinned?: Size;
   /** The size, pinned or not, of a family that has several. */
   readonly size?: Size;
+  /** What is to be told of a pin that is used, and says of the model what its family's file does not. */
+  readonly warnings?: readonly Failure[];
 }
 
 type Located<T> = Result<T, { readonly failure: Failure; readonly path: RecipePath }>;
@@ -36,11 +40,19 @@ function sourceOfModel(model: Words, dir: string): Located<{ readonly family: Fa
   return source.ok ? ok({ family: family.value, name }) : err({ failure: source.error, path: ["model", "source"] });
 }
 
+/** Whoever gets a lockfile from elsewhere saw no warning when it was pinned. */
+const doubt = (size: Size, { path, command }: PinPlace, text: string): Failure => ({
+  code: "models/pin-differs",
+  message: `${basename(path)} pins ${sizeWord(size)} otherwise than forge knows it: ${text}`,
+  hint: `see https://huggingface.co/${size.source.repository}, or pin what the hub says of it today: ${command(sizeWord(size))} --update`,
+  exit: EXIT.usage,
+});
+
 /**
  * @param dir folder of the recipe, absolute
- * @param lockfiles absolute paths of the lockfiles that may pin it, the most important first; each need not be there
+ * @param lockfiles that may pin it, the most important first; each need not be there
  */
-export function resolveModel(model: Words, dir: string, lockfiles: readonly string[]): Located<ResolvedModel> {
+export function resolveModel(model: Words, dir: string, lockfiles: readonly PinPlace[]): Located<ResolvedModel> {
   const found = sourceOfModel(model, dir);
   if (!found.ok) return found;
   const { family, name } = found.value;
@@ -49,7 +61,8 @@ export function resolveModel(model: Words, dir: string, lockfiles: readonly stri
   for (const lockfile of lockfiles) {
     const pinned = pinnedModel(size, lockfile);
     if (!pinned.ok) return err({ failure: pinned.error, path: ["model", "family"] });
-    if (pinned.value !== undefined) return ok({ family: pinned.value, source: "default", size });
+    if (pinned.value === undefined) continue;
+    return ok({ family: pinned.value, source: "default", size, warnings: surprises(size, pinned.value).map((text) => doubt(size, lockfile, text)) });
   }
   return ok({ family: unpinned(size), source: "default", unpinned: size, size });
 }

@@ -197,6 +197,7 @@ const REASONS: Readonly<Record<string, readonly [code: string, what: string, hin
   EPERM: ["no-permission", "operation not permitted", "check who owns the folder (a run under sudo leaves files of root)"],
   ENOENT: ["missing", "there is no such file or folder", "check the path"],
   ENOTDIR: ["not-a-folder", "a file stands where a folder is needed", "move the file away, or use another folder"],
+  EISDIR: ["not-a-file", "a folder stands where a file is needed", "move the folder away, or use another file"],
   EEXIST: ["not-a-folder", "something else stands where a folder is needed", "move it away, or use another folder"],
   ENAMETOOLONG: ["name-too-long", "the path is too long", "use a folder with a shorter path"],
   EMFILE: ["too-many-files", "too many open files", "raise the limit (ulimit -n)"],

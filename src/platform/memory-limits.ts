@@ -3,7 +3,7 @@
  * MemoryMax=…`), whichever is least; how much a process holds; and how often the kernel has killed one of this control group for want of it. Reads /proc and
  * /sys/fs/cgroup, versions 1 and 2; what cannot be read is undefined. Starts nothing.
  *
- * Sources: the kernel's Documentation/admin-guide/cgroup-v2.rst (memory.max, memory.current, memory.events) and cgroup-v1/memory.rst.
+ * Sources: the kernel's Documentation/admin-guide/cgroup-v2.rst (memory.max, memory.current, memory.stat, memory.events) and cgroup-v1/memory.rst.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { totalmem } from "node:os";
@@ -19,7 +19,7 @@ const KERNEL: KernelFiles = { proc: "/proc", cgroup: "/sys/fs/cgroup" };
 export interface MemoryLimits {
   /** Bytes that this process and its children can have at most. */
   readonly total: number;
-  /** Bytes that are free now; undefined where only the operating system's own word (`os.freemem`) is to be had. */
+  /** Bytes that are free now, files that lie in memory counted as free; undefined where only the operating system's own word (`os.freemem`) is to be had. */
   readonly free: number | undefined;
 }
 
@@ -28,9 +28,16 @@ interface Version {
   readonly limit: string;
   readonly used: string;
   readonly events: string;
+  /** Lines of memory.stat: bytes of files in memory, of the group and those below it. */
+  readonly files: readonly string[];
 }
-const V2: Version = { limit: "memory.max", used: "memory.current", events: "memory.events" };
-const V1: Version = { limit: "memory.limit_in_bytes", used: "memory.usage_in_bytes", events: "memory.oom_control" };
+const V2: Version = { limit: "memory.max", used: "memory.current", events: "memory.events", files: ["inactive_file", "active_file"] };
+const V1: Version = {
+  limit: "memory.limit_in_bytes",
+  used: "memory.usage_in_bytes",
+  events: "memory.oom_control",
+  files: ["total_inactive_file", "total_active_file"],
+};
 
 /** The control groups that this process's memory is counted in, its own first: folders with what their files are called. */
 export function memoryGroups(at: KernelFiles = KERNEL): readonly { readonly folder: string; readonly version: Version }[] {
@@ -51,7 +58,10 @@ export function memoryGroups(at: KernelFiles = KERNEL): readonly { readonly fold
   return second.length > 0 ? second : folders(join(at.cgroup, "memory"), v1?.[3], V1);
 }
 
-/** What there is to be had. */
+/**
+ * What there is to be had. A control group's use counts the files that lie in memory (the page cache), which the kernel gives up before it kills anything:
+ * they are taken off, as they are in the machine's own MemAvailable. python/forge_steps/preflight.py is the same for the steps.
+ */
 export function memoryLimits(at: KernelFiles = KERNEL): MemoryLimits {
   const machine = read(join(at.proc, "meminfo"));
   const kibibytes = (name: string): number | undefined => {
@@ -64,11 +74,17 @@ export function memoryLimits(at: KernelFiles = KERNEL): MemoryLimits {
     const limit = Number(read(join(folder, version.limit)) ?? Number.NaN);
     // `max`, or version 1's number for it, which no machine has.
     if (!Number.isFinite(limit) || limit >= 2 ** 62) continue;
-    const used = Number(read(join(folder, version.used)) ?? 0);
+    const used = Math.max(0, Number(read(join(folder, version.used)) ?? 0) - filesInMemory(folder, version));
     total = Math.min(total, limit);
     free = Math.min(free ?? Number.POSITIVE_INFINITY, Math.max(0, limit - used));
   }
   return { total, free };
+}
+
+/** Bytes of the page cache that a control group's memory.stat has; 0 where it cannot be read. */
+function filesInMemory(folder: string, { files }: Version): number {
+  const stat = read(join(folder, "memory.stat")) ?? "";
+  return files.reduce((sum, key) => sum + Number(new RegExp(`^${key} (\\d+)$`, "m").exec(stat)?.[1] ?? 0), 0);
 }
 
 /**

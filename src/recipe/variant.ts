@@ -12,6 +12,9 @@ const EXCLUSIVE: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
 };
 
+/** What `model` means that names no family: `default` of schemas/forge.schema.json. */
+const DEFAULT_FAMILY = "smollm2";
+
 /** The variants that a recipe declares, in its order. */
 export function variantsOf(tree: MapTree): ReadonlyMap<string, Member> {
   const value = tree.members.get("variants")?.value;
@@ -43,11 +46,18 @@ function merge(base: MapTree, over: MapTree, path: readonly string[]): MapTree {
     if (group.some((key) => over.members.has(key))) for (const key of others) if (!over.members.has(key)) members.delete(key);
   }
   // A source is one of a family's: another family has others.
-  if (groups !== undefined && over.members.has("family") && !over.members.has("source")) members.delete("source");
+  if (groups !== undefined && over.members.has("family") && !over.members.has("source") && familyIn(over) !== familyIn(base)) members.delete("source");
   for (const [key, member] of over.members) {
     const old = members.get(key)?.value;
     const merged = old?.kind === "map" && member.value.kind === "map" ? merge(old, member.value, [...path, key]) : member.value;
     members.set(key, { key: member.key, value: merged });
   }
   return { kind: "map", members, range: over.range };
+}
+
+/** The family that a recipe's `model` means; undefined where it is no text, which is said when the recipe is checked. */
+function familyIn(model: MapTree): string | undefined {
+  const family = model.members.get("family")?.value;
+  if (family === undefined) return DEFAULT_FAMILY;
+  return family.kind === "leaf" && typeof family.value === "string" ? family.value : undefined;
 }

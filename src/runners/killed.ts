@@ -1,7 +1,7 @@
 /**
  * Runs a step that the kernel may kill: its out-of-memory killer sends SIGKILL, which lets no process say or save anything. Training that is killed so is
  * started again from its last checkpoint, and told how often that was (`killed` in its spec), for which it takes less memory than before
- * (python/forge_steps/memory_cut.py).
+ * (python/forge_steps/memory_cut.py). Kills that somebody else sent are not told: they say nothing of memory.
  *
  * Guarantees: a step that we asked to stop, and one that says itself what went wrong, is never started again. One that was killed is so a bounded number of
  * times; where the kernel keeps count and counted none, somebody else killed it, and it goes on once, no more. Every restart is told in one line.
@@ -42,26 +42,29 @@ export interface Verdict {
  * was memory that ran out.
  */
 export async function runThroughKills(step: string, spec: JsonObject, o: StepOptions, watch: () => Watch = watchKernel): Promise<Result<JsonObject>> {
-  let killed = 0;
+  let forMemory = 0;
   let unexplained = 0;
   while (true) {
     const seen = watch();
-    const result = await runStep(step, killed === 0 ? spec : { ...spec, killed }, { ...o, onStart: (pid) => seen.follow(pid) });
+    const result = await runStep(step, forMemory === 0 ? spec : { ...spec, killed: forMemory }, { ...o, onStart: (pid) => seen.follow(pid) });
     const verdict = !result.ok && result.error.code === "step/killed" && !o.signal.aborted ? seen.verdict() : undefined;
     seen.end();
     if (result.ok || verdict === undefined) return result;
-    killed += 1;
-    if (verdict.cause === "other") unexplained += 1;
-    if (unexplained > MOST_UNEXPLAINED || killed > MOST_RESTARTS) return err(gaveUp(step, killed, verdict, result.error));
+    const other = verdict.cause === "other";
+    if (other) unexplained += 1;
+    else forMemory += 1;
+    if (unexplained > MOST_UNEXPLAINED || forMemory > MOST_RESTARTS) return err(gaveUp(step, other ? unexplained : forMemory, verdict, result.error));
+    const again = other ? `(${unexplained} of ${MOST_UNEXPLAINED} times at most)` : `and with less memory (${forMemory} of ${MOST_RESTARTS} times at most)`;
     o.onEvent?.({
       type: "log",
       level: "warning",
-      message: `${result.error.message} (${verdict.words}); it is started again, from its last checkpoint and with less memory (${killed} of ${verdict.cause === "other" ? MOST_UNEXPLAINED : MOST_RESTARTS} times at most)`,
+      message: `${result.error.message} (${verdict.words}); it is started again, from its last checkpoint ${again}`,
     });
   }
 }
 
-function gaveUp(step: string, killed: number, { cause, words }: Verdict, { message, details }: Failure): Failure {
+/** `times`: how often it was killed for that cause. */
+function gaveUp(step: string, times: number, { cause, words }: Verdict, { message, details }: Failure): Failure {
   const again = "What was done is kept: the same command goes on from the last checkpoint";
   const hint =
     cause === "other"
@@ -69,7 +72,7 @@ function gaveUp(step: string, killed: number, { cause, words }: Verdict, { messa
       : `Close other programs, use fewer or shorter tools, a smaller family, fewer processes or a lower \`train.row_tokens\`, or give the container more memory. ${again}.`;
   return {
     code: "step/killed",
-    message: `${message} (${words}), for the ${ordinal(killed)} time: the step \`${step}\` is not started again`,
+    message: `${message} (${words}), for the ${ordinal(times)} time: the step \`${step}\` is not started again`,
     hint,
     ...(details !== undefined && { details }),
     exit: cause === "other" ? EXIT.failed : EXIT.environment,

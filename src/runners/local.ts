@@ -173,7 +173,16 @@ function stepEnv(keepsMemory: boolean, pythonPath: string): Record<string, strin
   });
 }
 
-const ENVIRONMENT_CODES = new Set(["step/package-missing", "step/no-space", "step/out-of-memory", "model/damaged", "train/gpus"]);
+const ENVIRONMENT_CODES = new Set([
+  "step/package-missing",
+  "step/no-space",
+  "step/out-of-memory",
+  "model/damaged",
+  "step/device",
+  "train/device",
+  "train/gpus",
+  "train/no-gpu",
+]);
 const exitOf = (code: string) => (ENVIRONMENT_CODES.has(code) ? EXIT.environment : EXIT.failed);
 
 const interrupted = (step: string): Failure => ({
@@ -193,7 +202,8 @@ const stoppedByOthers = (step: string): Failure => ({
 
 function died(step: string, exitCode: number | null, signal: string | null): Failure {
   if (signal === "SIGKILL") {
-    const hint = "The system's memory was probably used up: close other programs and run the same command again; training goes on from its last checkpoint.";
+    const goesOn = step === "train" ? "; training goes on from its last checkpoint" : "";
+    const hint = `The system's memory was probably used up: close other programs and run the same command again${goesOn}.`;
     return { code: "step/killed", message: `the step \`${step}\` was killed by the system`, hint, exit: EXIT.failed };
   }
   const how = signal !== null ? `by ${signal}` : `with exit status ${exitCode}`;

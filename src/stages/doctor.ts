@@ -14,14 +14,14 @@ import { damageOf } from "../models/base-check.ts";
 import { completeFamilies, type Family, type FolderSource, getFamily } from "../models/family.ts";
 import { shownPath } from "../models/family-file.ts";
 import { absentFile, addAgain, folderOf } from "../models/folder.ts";
-import { tooFewGpus, visibleGpus, withoutNvidia } from "../models/gpus.ts";
+import { countGpus, shownGpus, tooFewGpus, withoutNvidia, wrongDevice } from "../models/gpus.ts";
 import { findLlamaFiles, isCheckout } from "../models/llama-files.ts";
 import { bytesAfterTraining } from "../models/memory.ts";
 import { isOffline } from "../platform/offline.ts";
 import { cacheDir, packageRoot } from "../platform/paths.ts";
 import { runProcess } from "../platform/process.ts";
 import { safeText } from "../platform/redact.ts";
-import { err, ok, type Result } from "../platform/result.ts";
+import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { ExportFormat } from "../recipe/formats.ts";
 import { backendIsReady, backendSize, ensureBackend } from "../runners/backend-env.ts";
 import { ensureKitPython, KIT_SIZE, kitIsReady, kitVersion } from "../runners/kit-env.ts";
@@ -114,7 +114,7 @@ export async function examine(o: ExamineOptions): Promise<DoctorReport> {
   const findings: Finding[] = [
     node(),
     ...pythonFindings(python, isOffline(env)),
-    ...BACKENDS.map((backend) => backendFinding(backend, needs.backend ?? "transformers", isOffline(env))),
+    ...BACKENDS.map((backend) => backendFinding(backend, needs.backend ?? "transformers", env)),
     ...(needs.kit === true ? [kitFinding(isOffline(env))] : []),
     await llama(env),
     ...gpus.findings,
@@ -175,17 +175,17 @@ function pythonFindings(python: PythonState, offline: boolean): Finding[] {
 }
 
 /** Whether a backend can train here. What the recipe does not name may be absent; that the default's environment is, is said with the packages. */
-function backendFinding(backend: Backend, wanted: Backend, offline: boolean): Finding {
+function backendFinding(backend: Backend, wanted: Backend, env: NodeJS.ProcessEnv): Finding {
   const name = `${backend}${backend === wanted ? " (trains this recipe)" : ""}`;
-  const refused = cannotTrain(backend);
+  const refused = cannotTrain(backend, detectAccelerator(), env.MCP_FORGE_DEVICE);
   if (refused !== undefined) {
     if (backend === wanted) return { check: "backend", status: "missing", message: `${name}: ${refused.message}`, fix: refused.hint };
-    return { check: "backend", status: "note", message: `${name}: needs a CUDA GPU; here is none` };
+    return { check: "backend", status: "note", message: `${name} cannot train here: ${refused.message}` };
   }
   if (backendIsReady(backend)) return { check: "backend", status: "ok", message: `${name}: its environment is there` };
   const message = `${name}: can train here; its environment is not made yet (${backendSize(backend)})`;
   if (backend !== wanted || backend === "transformers") return { check: "backend", status: "note", message };
-  return { check: "backend", message, ...fetched("makes", offline) };
+  return { check: "backend", message, ...fetched("makes", isOffline(env)) };
 }
 
 /** Meta's synthetic-data-kit has an environment of its own. */
@@ -211,35 +211,37 @@ async function llama(env: NodeJS.ProcessEnv): Promise<Finding> {
   return { check: "llama", status: "ok", message: `llama.cpp of ${manifest.name} ${manifest.version}` };
 }
 
-/** The GPUs that the driver lists; `vram`: bytes of the smallest one, where there is one that trains. */
+/** The GPUs that the driver lists; `vram`: bytes of the smallest one that trains, where one does. */
 async function gpu(
   env: NodeJS.ProcessEnv,
   needs: Needs,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly findings: readonly Finding[]; readonly vram: number | undefined }> {
-  const refused = (there: number): Finding[] => {
-    const why = tooFewGpus(needs, there, env);
-    return why === undefined ? [] : [{ check: "gpu", status: "missing", message: why.message, fix: why.hint }];
-  };
+  const missing = (why: Failure | undefined): Finding[] =>
+    why === undefined ? [] : [{ check: "gpu", status: "missing", message: why.message, fix: why.hint }];
+  const wrong = (there: number | undefined) => wrongDevice({ processes: needs.plan?.processes }, there, env);
   const none: Finding = { check: "gpu", status: "note", message: withoutNvidia(env) };
-  if (env.MCP_FORGE_DEVICE === "cpu" || env.MCP_FORGE_DEVICE === "mps") return { findings: [none, ...refused(0)], vram: undefined };
-  const asked = await runProcess("nvidia-smi", ["--query-gpu=name,driver_version,memory.total,memory.free", "--format=csv,noheader,nounits"], {
+  // Of other makers' GPUs the driver's tool knows nothing.
+  const device = missing(wrong(countGpus(env)));
+  const without = { findings: device.length > 0 ? device : [none, ...missing(tooFewGpus(needs, 0, env))], vram: undefined };
+  if (env.MCP_FORGE_DEVICE === "cpu" || env.MCP_FORGE_DEVICE === "mps") return without;
+  const asked = await runProcess("nvidia-smi", ["--query-gpu=name,driver_version,memory.total,memory.free,uuid", "--format=csv,noheader,nounits"], {
     timeoutMs: PROBE_MS,
     signal,
   });
-  const without = { findings: [none, ...refused(0)], vram: undefined };
   if (!asked.ok || asked.value.exitCode !== 0) return without;
   const cards = asked.value.stdout.split("\n").flatMap((line) => {
-    const [name, driver, total, free] = line.split(",").map((cell) => cell.trim());
+    const [name, driver, total, free, uuid = ""] = line.split(",").map((cell) => cell.trim());
     const bytes = Number(total) * 2 ** 20;
-    return name && total && free ? [{ bytes, words: `${name}, ${gb(Number(free) * 2 ** 20)} of ${gb(bytes)} free, driver ${driver}` }] : [];
+    return name && total && free ? [{ bytes, uuid, words: `${name}, ${gb(Number(free) * 2 ** 20)} of ${gb(bytes)} free, driver ${driver}` }] : [];
   });
   if (cards.length === 0) return without;
   const cuda = /CUDA Version:\s*([\d.]+)/.exec(
     (await runProcess("nvidia-smi", [], { timeoutMs: PROBE_MS, signal }).then((r) => (r.ok ? r.value.stdout : ""))) ?? "",
   )?.[1];
   const visible = env.CUDA_VISIBLE_DEVICES === undefined ? "" : `; CUDA_VISIBLE_DEVICES=${env.CUDA_VISIBLE_DEVICES}`;
-  const there = visibleGpus(cards.length, env.CUDA_VISIBLE_DEVICES);
+  const shown = shownGpus(cards.length, env.CUDA_VISIBLE_DEVICES);
+  const there = shown.length;
   const use = needs.gpus === "all" ? there : Math.min(there, needs.gpus ?? 1);
   const several: Finding = {
     check: "gpu",
@@ -249,9 +251,14 @@ async function gpu(
   const findings = [
     ...cards.map((card): Finding => ({ check: "gpu", status: "ok", message: `${card.words}${cuda === undefined ? "" : `, CUDA ${cuda}`}${visible}` })),
     ...(there > 1 ? [several] : []),
-    ...refused(there),
+    ...missing(wrong(there) ?? tooFewGpus(needs, there, env)),
   ];
-  return { findings, vram: there === 0 ? undefined : Math.min(...cards.map((card) => card.bytes)) };
+  // The first ones train (python/forge_steps/train.py). One that is named as no card here is, a part of a card (MIG), may be any.
+  const train = shown.slice(0, use).flatMap((name) => {
+    const named = cards.filter((card, n) => String(n) === name || (card.uuid !== "" && card.uuid.startsWith(name)));
+    return named.length > 0 ? named : cards;
+  });
+  return { findings, vram: there === 0 ? undefined : Math.min(...train.map((card) => card.bytes)) };
 }
 
 /** The way out: forge fetches through pip alone, which honours these. A password in a proxy's address is not shown. */

@@ -6,7 +6,6 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { StageDefinition } from "../engine/stage.ts";
-import { trainingOf } from "../models/head-start.ts";
 import { parseJsonLines, toJsonLines } from "../platform/json.ts";
 import { ok } from "../platform/result.ts";
 import type { ModelFormat } from "../recipe/formats.ts";
@@ -15,6 +14,7 @@ import type { Sample } from "../schemas/generated/sample.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { baseSettings, converterRuntime, llamaRuntime, modelSlice, type PipelineContext, sampleSource } from "./context.ts";
 import { exportSummary } from "./export.ts";
+import { rowsSettings } from "./training-rows.ts";
 
 export const VERSION = 1;
 
@@ -22,17 +22,24 @@ export const VERSION = 1;
 const isConverted = (source: PipelineContext["source"]): boolean =>
   source.kind === "folder" ? !Object.keys(source.files).some((name) => name.endsWith(".gguf")) : source.kind !== "wheel";
 
-export function exportBaseStage(c: PipelineContext, { format, imatrix }: { readonly format: ModelFormat; readonly imatrix: boolean }): StageDefinition {
-  const { examples: plan } = trainingOf(c.family, c.headStart);
+/** @param fromF16 the base's f16 file is a stage of its own, as several formats are made of it */
+export function exportBaseStage(
+  c: PipelineContext,
+  { format, imatrix }: { readonly format: ModelFormat; readonly imatrix: boolean },
+  fromF16 = false,
+): StageDefinition {
   return {
     kind: "stage",
     id: `base:${format}`,
     title: `Export the untuned model (${format})`,
     version: VERSION,
     recipe: { ...modelSlice(c), [`exports.${format}`]: imatrix ? { imatrix: true } : true },
-    settings: { ...baseSettings(c), ...(imatrix ? { examples: { ...plan } } : {}) },
+    settings: { ...baseSettings(c), ...(imatrix ? rowsSettings(c) : {}) },
     runtime: { ...pythonRuntime(), ...converterRuntime(), ...(imatrix ? llamaRuntime() : {}) },
-    inputs: imatrix ? { toolset: { stage: "inspect", output: "toolset" }, train: sampleSource(c) } : {},
+    inputs: {
+      ...(imatrix ? { toolset: { stage: "inspect", output: "toolset" }, train: sampleSource(c) } : {}),
+      ...(fromF16 ? { f16: { stage: "base:f16", output: "model" } } : {}),
+    },
     outputs: { model: "file", report: "file" },
     resources: { cpu: 1 },
     async run({ inputs, outputs, scratch, signal, emit, logFile }) {
@@ -41,12 +48,13 @@ export function exportBaseStage(c: PipelineContext, { format, imatrix }: { reado
       if (!base.ok) return base;
       const rows = join(scratch, "rendered.jsonl");
       if (imatrix) {
-        const [{ createRenderer }, { trainingExamples }] = await Promise.all([import("../models/render.ts"), import("../models/examples.ts")]);
         const { tools } = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
-        const samples = parseJsonLines<Sample>(await readFile(inputs.train as string, "utf8"));
+        const { trainingRows } = await import("./training-rows.ts");
+        const seen = await trainingRows(c, tools, parseJsonLines<Sample>(await readFile(inputs.train as string, "utf8")));
+        if (!seen.ok) return seen;
         await mkdir(scratch, { recursive: true });
-        // As `train` writes them: what the trained model's matrix is found on.
-        await writeFile(rows, toJsonLines(trainingExamples(samples, createRenderer(c.family), tools, plan)));
+        // What the trained model's matrix is found on.
+        await writeFile(rows, toJsonLines(seen.value.examples));
       }
       const made = await exportBase(
         {
@@ -56,6 +64,7 @@ export function exportBaseStage(c: PipelineContext, { format, imatrix }: { reado
           format,
           converted: isConverted(c.source),
           ...(imatrix ? { imatrixRows: rows } : {}),
+          ...(inputs.f16 === undefined ? {} : { f16: inputs.f16 }),
         },
         { scratch, signal, onEvent: emit, logFile },
       );

@@ -7,9 +7,9 @@ import { backendIsReady, backendSize } from "../runners/backend-env.ts";
 import { detectAccelerator } from "../runners/python/accelerator.ts";
 import { SIZE_IN_WORDS } from "../runners/python/build.ts";
 import { pythonIsReady } from "../runners/python-env.ts";
+import { WITH_BASE } from "./base-readers.ts";
 import type { Pipeline } from "./pipeline.ts";
 
-const WITH_BASE = /^(generate|base|train|export:f16|pack)(:|$)/;
 const WITH_PYTHON = /^(train|export|imatrix|base)(:|$)/;
 const WITH_TOOLS = /^(inspect|generate|validate)(:|$)/;
 const LOOPBACK = /^https?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])([:/]|$)/i;

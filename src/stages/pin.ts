@@ -2,21 +2,20 @@
  * Pins a recipe's base model: asks the model hub what the size of a family is today and writes it into the recipe's lockfile, from where every later run has it.
  * Guarantees: under the project's lock; what is pinned already is taken as it is, unless an update is asked for; what was refused leaves the lockfile as it was.
  */
-import { isDeepStrictEqual } from "node:util";
 import { acquireLock } from "../engine/lock.ts";
 import { writePin } from "../engine/lockfile.ts";
 import type { HubLookOptions } from "../models/add/hub.ts";
 import { findSize } from "../models/add/size.ts";
 import type { Family } from "../models/family.ts";
-import { pinnedModel, pinOf } from "../models/pin.ts";
+import { type PinPlace, pinOf, standingPin } from "../models/pin.ts";
 import { type Size, sizeWord } from "../models/registry.ts";
 import { fsFailure } from "../platform/fs.ts";
 import { err, ok, type Result } from "../platform/result.ts";
 
 export interface PinOptions extends HubLookOptions {
   readonly projectRoot: string;
-  /** Absolute path of NAME.lock. */
-  readonly lockfile: string;
+  /** Where it is written. */
+  readonly pins: PinPlace;
   /** Ask, though it is pinned. */
   readonly update?: boolean;
   /** Seconds to wait for another process's lock; default 0. */
@@ -44,18 +43,19 @@ export async function pinSize(size: Size, o: PinOptions): Promise<Result<Pinned>
     });
     if (!lock.ok) return lock;
     try {
-      const standing = pinnedModel(size, o.lockfile);
+      const standing = standingPin(size, o.pins);
       // A pin that cannot be used is no reason not to pin anew; a lockfile that cannot be read is.
       if (!standing.ok && !(o.update === true && standing.error.code === "models/pin")) return standing;
       const before = standing.ok ? standing.value : undefined;
-      if (before !== undefined && o.update !== true) return ok({ word, family: before, written: "unchanged" });
+      if (before !== undefined && o.update !== true) return ok({ word, family: before.model, written: "unchanged" });
       o.onAsking?.(size.source.repository);
       const found = await findSize(size, o);
       if (!found.ok) return found;
-      const written = writePin(o.lockfile, word, pinOf(found.value));
+      const pin = pinOf(found.value);
+      if (before?.digest === pin.digest) return ok({ word, family: before.model, written: "unchanged" });
+      const written = writePin(o.pins.path, word, pin);
       if (!written.ok) return written;
-      const same = before !== undefined && isDeepStrictEqual(before.sources, found.value.sources);
-      return ok({ word, family: found.value, written: same ? "unchanged" : standing.ok && before === undefined ? "new" : "updated" });
+      return ok({ word, family: found.value, written: standing.ok && before === undefined ? "new" : "updated" });
     } finally {
       lock.value.release();
     }

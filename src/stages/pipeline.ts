@@ -5,15 +5,15 @@
  *   inspect > generate (> decontaminate) > qa > train > export:f16 (> imatrix) > export:FORMAT > validate:FORMAT > benchmark:FORMAT > pack
  */
 import { resolve } from "node:path";
-import { lockfileOf } from "../engine/lockfile.ts";
 import type { NodeDefinition } from "../engine/stage.ts";
 import { backendOf } from "../models/backend.ts";
 import { getSource } from "../models/family.ts";
 import { headStartOf, trainingOf } from "../models/head-start.ts";
 import { resolveHyperparameters } from "../models/hyperparameters.ts";
+import { type PinPlace, pinsOfRecipe } from "../models/pin.ts";
 import type { Size } from "../models/registry.ts";
 import { resolveModel } from "../models/resolve.ts";
-import { err, ok, type Result } from "../platform/result.ts";
+import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import { type ExportChoice, exportChoice, isModelFormat, type ModelFormat } from "../recipe/formats.ts";
 import type { LoadedRecipe } from "../recipe/types.ts";
 import { baselineStage } from "./baseline.ts";
@@ -42,6 +42,10 @@ export interface Pipeline {
   readonly context: PipelineContext;
   /** The base model that the model hub has to be asked for before anything runs: no lockfile pins it, and the graph is good to look at only (pin.ts). */
   readonly unpinned?: Size;
+  /** Where the recipe's base model is pinned. */
+  readonly pins: PinPlace;
+  /** What is to be told of the pin that is used. */
+  readonly warnings?: readonly Failure[];
   /** The graph of the same recipe, made anew: from what its lockfile pins by now. */
   readonly again: () => Result<Pipeline>;
   /** Stages that stand in for the recipe's own and take their results from files. */
@@ -57,17 +61,17 @@ export interface PipelineOptions {
   readonly verifyExports?: boolean;
   /** A GGUF that the benchmark compares with, in place of the untuned base. */
   readonly baselineModel?: string;
-  /** Absolute path of another lockfile that may pin the base model, where the recipe's own does not. */
-  readonly pins?: string;
+  /** Another lockfile that may pin the base model, where the recipe's own does not. */
+  readonly pins?: PinPlace;
 }
 
 /** Makes the graph of a loaded recipe; fails when the recipe asks for a base model that is not known. */
 export function buildPipeline(loaded: LoadedRecipe, options: PipelineOptions = {}): Result<Pipeline> {
   const { recipe } = loaded;
-  const lockfile = lockfileOf(loaded.file);
-  const model = resolveModel(recipe.model, loaded.dir, [lockfile, ...(options.pins === undefined ? [] : [options.pins])]);
+  const pins = pinsOfRecipe(loaded.file, loaded.variant);
+  const model = resolveModel(recipe.model, loaded.dir, [pins, ...(options.pins === undefined ? [] : [options.pins])]);
   if (!model.ok) return err({ place: loaded.placeOf(model.error.path), ...model.error.failure });
-  const { family, source: sourceName, unpinned } = model.value;
+  const { family, source: sourceName, unpinned, warnings } = model.value;
   const source = getSource(family, sourceName);
   if (!source.ok) return err({ ...source.error, place: loaded.placeOf(["model", "source"]) });
 
@@ -105,11 +109,15 @@ export function buildPipeline(loaded: LoadedRecipe, options: PipelineOptions = {
   if (models.some((e) => e.imatrix)) nodes.push(imatrixStage(context));
   for (const choice of models) if (choice.format !== "f16") nodes.push(quantizeStage(context, choice));
   if (lora) nodes.push(exportLoraStage(context));
-  if (recipe.evaluation.baseline && recipe.evaluation.benchmark)
-    for (const { format, imatrix } of models) {
-      if (context.baselineModel === undefined) nodes.push(exportBaseStage(context, { format, imatrix }));
-      nodes.push(baselineStage(context, format));
+  if (recipe.evaluation.baseline && recipe.evaluation.benchmark) {
+    // Several formats are made of one f16 file; a single one makes and removes its own.
+    const several = models.length > 1;
+    if (context.baselineModel === undefined) {
+      if (several) nodes.push(exportBaseStage(context, { format: "f16", imatrix: false }));
+      for (const choice of models) if (!several || choice.format !== "f16") nodes.push(exportBaseStage(context, choice, several));
     }
+    for (const format of formats) nodes.push(baselineStage(context, format));
+  }
   for (const format of formats) {
     nodes.push(validateStage(context, format), gate(context, "validate", `validate:${format}`));
     if (recipe.evaluation.benchmark) nodes.push(benchmarkStage(context, format), gate(context, "benchmark", `benchmark:${format}`));
@@ -117,13 +125,15 @@ export function buildPipeline(loaded: LoadedRecipe, options: PipelineOptions = {
   nodes.push(packStage(context, formats, lora));
   return ok({
     nodes: context.unproven ? withoutGates(nodes) : nodes,
-    lockfile,
+    lockfile: pins.path,
     projectRoot: loaded.projectRoot,
     name: recipe.name,
     variant: loaded.variant,
     bundle: resolve(loaded.dir, recipe.bundle.output),
     context,
     ...(unpinned === undefined ? {} : { unpinned }),
+    pins,
+    ...(warnings === undefined ? {} : { warnings: warnings.map((warning) => ({ ...warning, place: loaded.placeOf(["model", "family"]) })) }),
     again: () => buildPipeline(loaded, options),
   });
 }

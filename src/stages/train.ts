@@ -8,15 +8,13 @@ import { basename, join } from "node:path";
 import type { StageDefinition } from "../engine/stage.ts";
 import { backendSettings } from "../models/backend.ts";
 import { trainingOf } from "../models/head-start.ts";
-import { decisiveValues, forSamples } from "../models/hyperparameters.ts";
+import { decisiveValues } from "../models/hyperparameters.ts";
 import { bytesAfterTraining } from "../models/memory.ts";
 import { trackersOf } from "../models/tracking.ts";
-import { EXIT } from "../platform/exit.ts";
 import { type JsonObject, parseJsonLines, toJsonLines } from "../platform/json.ts";
-import { err, ok, type Result } from "../platform/result.ts";
+import { ok } from "../platform/result.ts";
 import { exportChoice } from "../recipe/formats.ts";
 import { decisive } from "../recipe/train-keys.ts";
-import type { Train } from "../recipe/types.ts";
 import { backendRuntime, ensureBackend } from "../runners/backend-env.ts";
 import type { Sample } from "../schemas/generated/sample.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
@@ -50,11 +48,10 @@ export function trainStage(c: PipelineContext): StageDefinition {
     views: { training: view(c, "reports", "training.json"), curve: view(c, "reports", "training.csv") },
     resources: { cpu: 1, gpu: 1 },
     async run({ inputs, outputs, scratch, signal, emit, logFile }) {
-      const [{ runThroughKills }, { ensureBase }, { createRenderer }, { examplesInSteps, trainingExamples }, { curveCsv, readCurve }] = await Promise.all([
+      const [{ runThroughKills }, { ensureBase }, { trainingRows }, { curveCsv, readCurve }] = await Promise.all([
         import("../runners/killed.ts"),
         import("../models/base.ts"),
-        import("../models/render.ts"),
-        import("../models/examples.ts"),
+        import("./training-rows.ts"),
         import("../models/learning-curve.ts"),
       ]);
       const told = await trackersOf(train, { signal, emit });
@@ -62,16 +59,11 @@ export function trainStage(c: PipelineContext): StageDefinition {
       const base = await ensureBase(c.family, c.sourceName, { signal, onProgress: emit });
       if (!base.ok) return base;
       const toolset = JSON.parse(await readFile(inputs.toolset as string, "utf8")) as Toolset;
-      const parted = await part(parseJsonLines<Sample>(await readFile(inputs.train as string, "utf8")), train, c.recipe.seed);
-      if (!parted.ok) return parted;
-      const { samples, heldOut } = parted.value;
-      const hyper = forSamples(c.hyperparameters, samples.length);
-      const renderer = createRenderer(c.family);
+      const made = await trainingRows(c, toolset.tools, parseJsonLines<Sample>(await readFile(inputs.train as string, "utf8")));
+      if (!made.ok) return made;
+      const { samples, held: unlearned, heldOut, hyper, examples } = made.value;
       const rows = join(scratch, "rendered.jsonl");
       await mkdir(scratch, { recursive: true });
-      const examples = hyper.shuffle_tools
-        ? examplesInSteps(samples, renderer, toolset.tools, { plan: examplePlan, size: hyper.samples_per_step, seed: c.recipe.seed })
-        : trainingExamples(samples, renderer, toolset.tools, examplePlan);
       if (hyper.shuffle_tools && !examples.some((e) => e.reordered))
         emit({
           type: "log",
@@ -80,13 +72,13 @@ export function trainStage(c: PipelineContext): StageDefinition {
         });
       await writeFile(rows, toJsonLines(examples));
       const held = join(scratch, "held-out.jsonl");
-      if (heldOut.length > 0) {
-        await writeFile(held, toJsonLines(trainingExamples(heldOut, renderer, toolset.tools, examplePlan)));
-        const share = ((100 * heldOut.length) / (samples.length + heldOut.length)).toFixed(0);
+      if (heldOut > 0) {
+        await writeFile(held, toJsonLines(unlearned));
+        const share = ((100 * heldOut) / (samples.length + heldOut)).toFixed(0);
         emit({
           type: "log",
           level: "info",
-          message: `${heldOut.length} of ${samples.length + heldOut.length} samples (${share} %) are held out for evaluation`,
+          message: `${heldOut} of ${samples.length + heldOut} samples (${share} %) are held out for evaluation`,
         });
       }
       // One of an interrupted run goes: a checkpoint holds it, and whoever follows the file must not see a step twice.
@@ -97,7 +89,7 @@ export function trainStage(c: PipelineContext): StageDefinition {
         run: `${c.recipe.name}${c.loaded.variant === undefined ? "" : `-${c.loaded.variant}`}-${basename(scratch).slice(0, 8)}`,
         project: c.recipe.name,
         folder: view(c, "tracking"),
-        config: { ...hyper, seed: c.recipe.seed, family: c.family.name, samples: samples.length, held_out: heldOut.length },
+        config: { ...hyper, seed: c.recipe.seed, family: c.family.name, samples: samples.length, held_out: heldOut },
         ...{ scratch, signal, emit, logFile },
       });
       const result = await runThroughKills(
@@ -114,7 +106,7 @@ export function trainStage(c: PipelineContext): StageDefinition {
           seed: c.recipe.seed,
           output: outputs.adapter as string,
           checkpoints: join(scratch, "checkpoints"),
-          ...(heldOut.length === 0
+          ...(heldOut === 0
             ? {}
             : {
                 evaluation: {
@@ -165,20 +157,6 @@ function summaryOf(figures: JsonObject): string {
   const cut = [...(f.row_tokens === undefined ? [] : [`rows of ${f.row_tokens} tokens`]), ...(f.recomputed === true ? ["layers recomputed"] : [])];
   const kills = f.killed === undefined ? "" : `; killed ${f.killed === 1 ? "once" : `${f.killed} times`} by the system`;
   return `${words.join(", ")}${f.stopped_early === true ? "; stopped early" : ""}${kills}${cut.length === 0 ? "" : `; for want of memory in ${cut.join(", ")}`}`;
-}
-
-/** The samples to learn from, and those that only the loss is measured on. */
-async function part(all: Sample[], { eval_fraction }: Train, seed: number): Promise<Result<{ samples: readonly Sample[]; heldOut: readonly Sample[] }>> {
-  if (eval_fraction === undefined) return ok({ samples: all, heldOut: [] });
-  const { evalSplit } = await import("../data/eval-split.ts");
-  const { train, heldOut, wordings } = evalSplit(all, eval_fraction, seed);
-  if (heldOut.length > 0) return ok({ samples: train, heldOut });
-  return err({
-    code: "train/nothing-to-hold-out",
-    message: `no samples can be held out for \`train.eval_fraction\`: the ${all.length} there are say ${wordings === 1 ? "all the same" : `${wordings} different things`}, and samples that say the same stay on one side`,
-    hint: "Make more of them (`data.samples`), or remove `eval_fraction`.",
-    exit: EXIT.failed,
-  });
 }
 
 const whyInOneOrder = (tools: number, examples: number): string =>

@@ -1,6 +1,6 @@
 /** `model: { family: NAME, source: SIZE }` through the real command: the hub is asked once, the lockfile pins, and what may not be reached or written is said. */
 import { execFile } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
@@ -65,21 +65,36 @@ test(
   async () => {
     const plan = await forge({}, "plan");
     expect([plan.code, plan.err]).toEqual([2, expect.stringContaining("qwen-2.5/14b is not pinned yet: `forge apply` asks the model hub")]);
+    expect(plan.err).toContain("`forge models pin forge.yaml` does only that");
     expect(hub.asked).toEqual([]);
     expect(existsSync(join(dir, "forge.lock"))).toBe(false);
 
-    const locked = await forge({}, "apply", "--locked", "--until", "inspect");
+    // What reads no base model, and a look at what the teacher writes, need none that is pinned.
+    expect((await forge({}, "plan", "--until", "inspect")).err).toBe("");
+    const preview = await forge({}, "generate", "--preview", "1");
+    expect([preview.code, preview.out], preview.err).toEqual([0, expect.stringContaining("1 conversation of")]);
+    expect(existsSync(join(dir, "forge.lock"))).toBe(false);
+    const inspected = await forge({}, "apply", "--until", "inspect");
+    expect(inspected.code, inspected.err).toBe(0);
+    const before = JSON.parse(lock()) as { recipe: { inspect: unknown } };
+    expect(before).toEqual({ lockfileVersion: 1, recipe: { inspect: expect.anything() }, variants: {} });
+    expect(hub.asked).toEqual([]);
+
+    const locked = await forge({}, "apply", "--locked", "--until", "generate");
     expect([locked.code, locked.err]).toEqual([4, expect.stringContaining("forge.lock is not up to date: it does not pin the base model qwen-2.5/14b")]);
-    const offline = await forge({}, "apply", "--offline", "--until", "inspect");
+    expect(locked.err).toContain("or `forge models pin forge.yaml`");
+    const offline = await forge({}, "apply", "--offline", "--until", "generate");
     expect([offline.code, offline.err]).toEqual([6, expect.stringContaining("qwen-2.5/14b is not pinned in the lockfile")]);
     expect(offline.err).toContain("forge models pin");
     expect(hub.asked).toEqual([]);
 
-    const first = await forge({ HF_TOKEN: TOKEN }, "apply", "--until", "inspect");
-    expect(first.code, first.out + first.err).toBe(0);
+    appendFileSync(join(dir, "forge.yaml"), "data: { teacher: { provider: openai } }\n");
+    // It ends at the teacher, for want of a key: the weights behind this hub's headers are none to go on with.
+    const first = await forge({ HF_TOKEN: TOKEN }, "apply", "--until", "generate");
+    expect([first.code, first.err]).toEqual([6, expect.stringContaining("OPENAI_API_KEY is not set")]);
     expect(first.err).toContain("asking the model hub for Qwen/Qwen2.5-14B-Instruct");
     expect(first.err).toContain(`pinned: qwen-2.5/14b is Qwen/Qwen2.5-14B-Instruct at ${COMMIT.slice(0, 12)}`);
-    expect(JSON.parse(lock())).toMatchObject({ pins: { "qwen-2.5/14b": { found: { name: "qwen-2.5-14b" } } }, recipe: { inspect: expect.anything() } });
+    expect(JSON.parse(lock())).toMatchObject({ pins: { "qwen-2.5/14b": { found: { name: "qwen-2.5-14b" } } }, recipe: { inspect: before.recipe.inspect } });
     expect(lock() + first.out + first.err).not.toContain(TOKEN);
     expect(lock()).not.toContain(room);
 
@@ -111,6 +126,10 @@ test(
     writeFileSync(join(dir, "data.jsonl"), "");
     const step = await forge({}, "train", "--data", "data.jsonl", "--stub", "weather", "--model", "llama-3.2/1b", "--output", "adapter");
     expect([step.code, step.err]).toEqual([4, expect.stringContaining("forge models pin llama-3.2/1b")]);
+    // As the hub calls it.
+    const named = await forge({}, "train", "--data", "data.jsonl", "--stub", "weather", "--model", LLAMA.source.repository, "--output", "adapter");
+    expect([named.code, named.err]).toEqual([4, expect.stringContaining("(as a flag: llama-3.2/1b;")]);
+    expect((await forge({}, "models", "pin", LLAMA.source.repository)).err).toContain("(as a flag: llama-3.2/1b;");
 
     hub.repositories.set(LLAMA.source.repository, standIn(LLAMA));
     const pinned = await forge({ HF_TOKEN: TOKEN }, "models", "pin", "llama-3.2/1b", "--json");

@@ -48,6 +48,30 @@ test("unsloth is refused where there is no CUDA GPU, and nothing else is", () =>
   expect([cannotTrain("unsloth", "cuda"), cannotTrain("qlora", "cpu"), cannotTrain("transformers", "cpu")]).toEqual([undefined, undefined, undefined]);
 });
 
+test("a backend is refused on the device that MCP_FORGE_DEVICE names, whatever else the machine has", () => {
+  expect(cannotTrain("unsloth", "cuda", "cpu")).toMatchObject({
+    code: "train/no-gpu",
+    message: "the backend unsloth needs a CUDA GPU; MCP_FORGE_DEVICE=cpu uses none",
+    hint: expect.stringMatching(/^unset MCP_FORGE_DEVICE/),
+  });
+  expect(cannotTrain("qlora", "cpu", "mps")).toMatchObject({ code: "train/device", exit: 6 });
+  expect([cannotTrain("unsloth", "cuda", "cuda"), cannotTrain("qlora", "cuda", "cpu"), cannotTrain("transformers", "cpu", "mps")]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});
+
+test("a device that is none is refused before a run that would train, and not before one that stops earlier", async () => {
+  vi.stubEnv("MCP_FORGE_DEVICE", "gpu0");
+  const pipeline = buildPipeline(await loadGood(GOOD));
+  if (!pipeline.ok) throw new Error(pipeline.error.message);
+  const found = await unableToTrain(pipeline.value, {});
+  expect(found).toMatchObject({ code: "step/device", exit: 6, message: 'MCP_FORGE_DEVICE is "gpu0", which is no device' });
+  expect(found?.place).toBeUndefined();
+  expect(await unableToTrain(pipeline.value, { until: "qa" })).toBeUndefined();
+});
+
 test("a run that would come to train is refused at the recipe's line; one that stops before it is not", async () => {
   const pipeline = buildPipeline(await loadGood(`${GOOD}train: {backend: unsloth}\n`));
   if (!pipeline.ok) throw new Error(pipeline.error.message);

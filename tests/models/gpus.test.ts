@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import { countGpus, tooFewGpus, visibleGpus, withoutNvidia } from "../../src/models/gpus.ts";
+import { countGpus, shownGpus, tooFewGpus, visibleGpus, withoutNvidia, wrongDevice } from "../../src/models/gpus.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "forge-gpus-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -22,6 +22,34 @@ test.each<[number, string | undefined, number]>([
   [0, "0", 0],
 ])("of %i GPUs CUDA_VISIBLE_DEVICES=%s shows %i", (total, shown, count) => {
   expect(visibleGpus(total, shown)).toBe(count);
+});
+
+test("they are named in the order that CUDA_VISIBLE_DEVICES has", () => {
+  expect(shownGpus(3, undefined)).toEqual(["0", "1", "2"]);
+  expect(shownGpus(4, "2, GPU-8932f937,0,9,1")).toEqual(["2", "GPU-8932f937", "0"]);
+});
+
+test("a device that MCP_FORGE_DEVICE names and that cannot be there is refused, with what to set; what only PyTorch knows is not", () => {
+  const why = (device: string | undefined, there: number | undefined, system = "linux", processes?: number, shown?: string) =>
+    wrongDevice({ processes }, there, { MCP_FORGE_DEVICE: device, CUDA_VISIBLE_DEVICES: shown }, system);
+  for (const [device, there] of [
+    [undefined, 0],
+    ["", 0],
+    ["cpu", 0],
+    ["cuda", 1],
+    ["cuda", undefined],
+  ] as const)
+    expect(why(device, there)).toBeUndefined();
+  expect([why("mps", 0, "darwin"), why("cuda", 0, "win32")]).toEqual([undefined, undefined]);
+  expect(why("CUDA", 2)).toMatchObject({ code: "step/device", exit: 6, message: 'MCP_FORGE_DEVICE is "CUDA", which is no device' });
+  expect(why("cuda", 0)).toMatchObject({
+    code: "step/device",
+    exit: 6,
+    message: expect.stringContaining("MCP_FORGE_DEVICE is cuda, and this machine has no GPU"),
+  });
+  expect(why("cuda", 0, "linux", 1, "")?.message).toContain("CUDA_VISIBLE_DEVICES () shows no GPU");
+  expect(why("mps", 0)).toMatchObject({ code: "step/device", exit: 6, message: "MCP_FORGE_DEVICE is mps, and only a Mac has such a device" });
+  expect(why("mps", 0, "darwin", 2)?.message).toBe("`train.processes` is 2, and an Apple GPU takes one process");
 });
 
 test("never more than there are, by their numbers", () => {

@@ -6,12 +6,13 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { findSize } from "../../src/models/add/size.ts";
 import { familyByHubId, familyNames, getFamily, getSource, isComplete } from "../../src/models/family.ts";
 import { checkFamily } from "../../src/models/family-check.ts";
+import { modelOfWord } from "../../src/models/family-file.ts";
 import { ARCHITECTURES, chatTemplates, PRE_TOKENIZERS, problemOfWords, TEMPLATES } from "../../src/models/known.ts";
 import { architectureOfSize, disagreement, type Size, sizeName, sizeOf, sizesOf, sizeWord, templateOf, unpinned } from "../../src/models/registry.ts";
 import { thinkingOf } from "../../src/models/thinking.ts";
 import { packageRoot } from "../../src/platform/paths.ts";
-import { FAMILIES } from "../../src/recipe/available.ts";
-import { wellKnown } from "../../src/recipe/well-known.ts";
+import { FAMILIES, MODELS } from "../../src/recipe/available.ts";
+import { type Meant, wellKnown, wellKnownHint } from "../../src/recipe/well-known.ts";
 import type { Shape } from "../../src/schemas/generated/family.ts";
 import { validate } from "../../src/schemas/generated/family.validate.js";
 import { COMMIT, type RegistryHub, sha256, standIn, startRegistryHub } from "./registry-hub.ts";
@@ -96,18 +97,79 @@ test("no two sizes are called alike, as families of their own", () => {
   expect(new Set(all.map((s) => s.source.repository)).size).toBe(all.length);
 });
 
-test("the names that people write are understood, and nothing else is", () => {
-  expect(["Qwen2.5", "qwen_2.5", "Qwen/Qwen2.5-7B-Instruct", "phi4", "DeepSeek-R1", "mistral-nemo", "gemma-3-1b-it", "qwen-2.5"].map(wellKnown)).toEqual([
-    { family: "qwen-2.5" },
-    { family: "qwen-2.5" },
-    { family: "qwen-2.5", source: "7b" },
-    { family: "phi-4" },
-    { family: "deepseek-r1" },
-    { family: "mistral", source: "nemo" },
-    { family: "gemma-3", source: "1b" },
-    undefined,
-  ]);
-  fc.assert(fc.property(fc.string(), (text) => FAMILIES.includes(text) || wellKnown(text) === undefined || FAMILIES.includes(wellKnown(text)?.family ?? "")));
+describe("the names that people write", () => {
+  /** Every source that is offered is one that the family has. */
+  const offers = (name: string): Meant | undefined => {
+    const meant = wellKnown(name);
+    if (meant === undefined) return undefined;
+    const { family: f, source, sources = [] } = meant;
+    for (const word of [source ?? "default", ...sources]) expect(getSource(family(f), word), `${name}: ${f}/${word}`).toMatchObject({ ok: true });
+    expect(meant.sources, name).not.toEqual([]);
+    for (const [, word = ""] of wellKnownHint(meant).matchAll(/source: ([^ ]+) }/g)) expect(getSource(family(f), word), name).toMatchObject({ ok: true });
+    return meant;
+  };
+
+  test("are known by the very models that the data files have", () => {
+    const models = familyNames().flatMap((name) => {
+      const { hub_id } = family(name);
+      return [...(hub_id === undefined ? [] : [[name, "default", hub_id]]), ...sizesOf(family(name)).map((s) => [name, s.name, s.source.repository])];
+    });
+    expect([...MODELS].sort()).toEqual(models.sort());
+  });
+
+  test.each<[string, Meant | undefined]>([
+    ["Qwen2.5", { family: "qwen-2.5" }],
+    ["qwen_2.5", { family: "qwen-2.5" }],
+    ["Qwen/Qwen2.5-7B-Instruct", { family: "qwen-2.5", source: "7b" }],
+    ["qwen-2.5/7b", { family: "qwen-2.5", source: "7b" }],
+    ["qwen3:8b", { family: "qwen-3", source: "8b" }],
+    ["phi4", { family: "phi-4" }],
+    ["microsoft/phi-4", { family: "phi-4" }],
+    ["DeepSeek-R1", { family: "deepseek-r1" }],
+    ["deepseek-r1:7b", { family: "deepseek-r1", source: "qwen-7b" }],
+    ["deepseek-ai/DeepSeek-R1-Distill-Llama-8B", { family: "deepseek-r1", source: "llama-8b" }],
+    ["mistral-nemo", { family: "mistral", source: "nemo" }],
+    ["mistralai/Mistral-Small-24B-Instruct-2501", { family: "mistral", source: "small" }],
+    ["gemma-3-1b-it", { family: "gemma-3", source: "1b" }],
+    ["Meta-Llama-3.1-8B-Instruct", { family: "llama-3.1", source: "8b" }],
+    ["zai-org/GLM-4-9B-0414", { family: "glm-4", source: "9b" }],
+    ["smollm2-135m", { family: "smollm2" }],
+    ["HuggingFaceTB/SmolLM2-135M-Instruct", { family: "smollm2" }],
+    ["smollm2_360m", { family: "smollm2", source: "360m" }],
+    // What there is, where the size is not there.
+    ["mistral-7b", { family: "mistral", sources: ["nemo", "small"] }],
+    ["gemma-3-4b-it", { family: "gemma-3", sources: ["270m", "1b"] }],
+    ["qwen2.5-72b", { family: "qwen-2.5", sources: ["0.5b", "1.5b", "3b", "7b", "14b"] }],
+    ["qwen-2.5/72b", { family: "qwen-2.5", sources: ["0.5b", "1.5b", "3b", "7b", "14b"] }],
+    // Other models, and ours as it is written.
+    ["nano-7b", undefined],
+    ["Qwen/Qwen3-4B-Instruct-2507", undefined],
+    ["qwen2.5-coder-7b", undefined],
+    ["glm-4.5", undefined],
+    ["llama-3", undefined],
+    ["qwen-2.5", undefined],
+  ])("%s", (name, meant) => {
+    expect(offers(name)).toEqual(meant);
+  });
+
+  test("lead to nothing that is not there, however they are put together", () => {
+    const part = fc.constantFrom(...FAMILIES, ...MODELS.flatMap(([, source, repository]) => [source, repository]), "7b", "4b-it", "instruct", "70B", "2507");
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(part, fc.constantFrom("", "-", "_", ":", "/")), { minLength: 1, maxLength: 3 }),
+        (parts) => void offers(parts.flat().join("")),
+      ),
+    );
+  });
+
+  test("are told in a recipe and for a flag, where OWNER/NAME stays whole", () => {
+    expect(modelOfWord("qwen-2.5/7b")).toEqual({ family: "qwen-2.5", source: "7b" });
+    for (const id of ["Qwen/Qwen2.5-7B-Instruct", "meta-llama/Llama-3.1-8B-Instruct"]) {
+      const failure = getFamily(modelOfWord(id).family);
+      if (failure.ok) throw new Error("it is a family");
+      expect(failure.error.hint).toMatch(/Write `model: { family: (qwen-2\.5|llama-3\.1), source: (7b|8b) }` \(as a flag: (qwen-2\.5\/7b|llama-3\.1\/8b)/);
+    }
+  });
 });
 
 describe("asked of the hub", () => {

@@ -61,6 +61,25 @@ test("version 1, beside a version 2 that counts no memory; its number for no lim
   expect(oomKills(at)).toBe(5);
 });
 
+test("files in memory are free: of the group itself and of those above it, in either version, and no more than was used", () => {
+  have({ ...MACHINE, "proc/self/cgroup": "0::/pod/box", "cgroup/pod/box/memory.max": 4e9, "cgroup/pod/box/memory.current": 39e8 });
+  have({ "cgroup/pod/box/memory.stat": "anon 400000000\nfile 3500000000\ninactive_file 3000000000\nactive_file 400000000\nshmem 100000000" });
+  expect(memoryLimits(at)).toEqual({ total: 4e9, free: 35e8 });
+  have({ "cgroup/pod/memory.max": 35e8, "cgroup/pod/memory.current": 34e8, "cgroup/pod/memory.stat": "inactive_file 2000000000" });
+  expect(memoryLimits(at)).toEqual({ total: 35e8, free: 21e8 });
+  have({ "cgroup/pod/memory.stat": "inactive_file 9000000000", "proc/meminfo": "MemTotal: 16000000 kB\nMemAvailable: 1000000 kB" });
+  expect(memoryLimits(at)).toEqual({ total: 35e8, free: 1_024_000_000 });
+});
+
+test("files in memory of version 1 are those of the groups below it too", () => {
+  have({ ...MACHINE, "proc/self/cgroup": "4:memory:/box\n0::/", "cgroup/memory/box/memory.limit_in_bytes": 1e9 });
+  have({
+    "cgroup/memory/box/memory.usage_in_bytes": 9e8,
+    "cgroup/memory/box/memory.stat": "inactive_file 1\ntotal_inactive_file 300000000\ntotal_active_file 200000000",
+  });
+  expect(memoryLimits(at)).toEqual({ total: 1e9, free: 6e8 });
+});
+
 test("what a process holds is its own and its children's, by whichever thread they were started", () => {
   have({ "proc/10/status": "Name:\tpython\nVmRSS:\t   1000 kB", "proc/10/task/10/children": "", "proc/10/task/11/children": "12 13 " });
   have({ "proc/12/status": "VmRSS:\t 500 kB", "proc/12/task/12/children": "" });

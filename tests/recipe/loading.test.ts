@@ -164,6 +164,14 @@ describe("variants", () => {
     expect(await complaints(text)).toEqual([]);
   });
 
+  it("keep the source of the same family, and no other family's", async () => {
+    const text = (model: string) =>
+      `${GOOD}model: {${model}}\nvariants: {plain: {model: {family: smollm2, head_start: false}}, other: {model: {family: nano}}}\n`;
+    expect((await loadGood(text("family: smollm2, source: hub"), { variant: "plain" })).recipe.model).toMatchObject({ family: "smollm2", source: "hub" });
+    expect((await loadGood(text("source: hub"), { variant: "plain" })).recipe.model).toMatchObject({ family: "smollm2", source: "hub" });
+    expect((await loadGood(text("family: smollm2, source: hub"), { variant: "other" })).recipe.model).toMatchObject({ family: "nano", source: "default" });
+  });
+
   it("may name what trains, whether or not this machine can run it", async () => {
     const text = `${GOOD}variants: {gpu: {train: {backend: unsloth}}, small: {train: {backend: qlora}}}\n`;
     expect((await loadGood(text, { variant: "gpu" })).recipe.train.backend).toBe("unsloth");

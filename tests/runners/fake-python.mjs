@@ -3,7 +3,7 @@
  * Stands in for a Python with forge's packages: answers the version check, and plays the step that
  * MCP_FORGE_FAKE_STEP names. Written in the step protocol alone, so it needs nothing installed.
  */
-import { appendFileSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 
 const emit = (event) => process.stdout.write(`${JSON.stringify({ v: 1, ...event })}\n`);
 if (process.argv[2] === "-c") {
@@ -31,6 +31,10 @@ const plays = {
     emit({ type: "error", code: "train/not-finite", message: "the loss is no longer a number", hint: "Lower it." });
     process.exitCode = 1;
   },
+  refused() {
+    emit({ type: "error", code: process.env.MCP_FORGE_FAKE_CODE, message: "it cannot be had here" });
+    process.exitCode = 1;
+  },
   stopped() {
     emit({ type: "error", code: "step/stopped", message: "train was stopped before it was done" });
     process.exitCode = 3;
@@ -45,6 +49,12 @@ const plays = {
   "killed-twice"() {
     if (killed() < 2) process.kill(process.pid, "SIGKILL");
     else emit({ type: "result", figures: { killed: killed() } });
+  },
+  "killed-thrice"() {
+    const before = existsSync(seen) ? readFileSync(seen, "utf8").split("\n").length - 1 : 0;
+    appendFileSync(seen, `${JSON.stringify(JSON.parse(readFileSync(process.argv[6], "utf8")).killed ?? null)}\n`);
+    if (before < 3) process.kill(process.pid, "SIGKILL");
+    else emit({ type: "result", figures: {} });
   },
   "lost-a-process"() {
     if (killed() > 0) return emit({ type: "result", figures: { killed: killed() } });

@@ -17,17 +17,24 @@ afterEach(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** Plays a step under a watch that sees one cause for every kill; what was said, and which processes it followed. */
-async function play(name: string, cause: Verdict["cause"], signal = new AbortController().signal, onEvent?: (event: StageEvent) => void) {
+/** Plays a step under a watch that sees one cause for every kill, or these one after the other; what was said, and which processes it followed. */
+async function play(
+  name: string,
+  cause: Verdict["cause"] | readonly Verdict["cause"][],
+  signal = new AbortController().signal,
+  onEvent?: (event: StageEvent) => void,
+) {
   vi.stubEnv("MCP_FORGE_FAKE_STEP", name);
   const said: string[] = [];
   const followed: number[] = [];
   let open = 0;
+  const causes = typeof cause === "string" ? undefined : [...cause];
+  const causeNow = (): Verdict["cause"] => (typeof cause === "string" ? cause : (causes?.shift() ?? "unknown"));
   const watch = (): Watch => {
     open += 1;
     return {
       follow: (pid) => void followed.push(pid),
-      verdict: () => ({ cause, words: "it held 7.9 GB of 8.0 GB" }),
+      verdict: () => ({ cause: causeNow(), words: "it held 7.9 GB of 8.0 GB" }),
       end: () => {
         open -= 1;
       },
@@ -50,6 +57,8 @@ async function play(name: string, cause: Verdict["cause"], signal = new AbortCon
   expect(open).toBe(0);
   return { result, said, followed };
 }
+/** `killed` in the spec of each start; null where it was not told. */
+const told = (): unknown => JSON.parse(`[${readFileSync(join(dir, "seen"), "utf8").trim().replaceAll("\n", ",")}]`);
 const starts = (): number => readFileSync(join(dir, "seen"), "utf8").split("\n").length - 1;
 
 test("what was killed is told how often, and goes on to its figures; each restart is one line with what was seen", async () => {
@@ -76,6 +85,17 @@ test.each([
     expect(result.error.hint).toContain(hint);
   }
   expect([said.length, starts()]).toEqual([times - 1, times]);
+});
+
+test("a kill that somebody else sent is not told as one for memory, and what goes on after it takes no less", async () => {
+  const { result, said } = await play("killed-thrice", ["memory", "other", "memory"]);
+  expect(result).toEqual({ ok: true, value: {} });
+  expect(told()).toEqual([null, 1, 1, 2]);
+  expect(said.map((line) => line.replace(/^.*it is started again, /, ""))).toEqual([
+    "from its last checkpoint and with less memory (1 of 8 times at most)",
+    "from its last checkpoint (1 of 1 times at most)",
+    "from its last checkpoint and with less memory (2 of 8 times at most)",
+  ]);
 });
 
 test.each(["error", "silent", "babble"])("a step that plays `%s` is no killed one: once, as it is", async (name) => {

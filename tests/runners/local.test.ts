@@ -48,6 +48,21 @@ test("a step's events arrive in the stage's words, its figures as the value, its
   expect(JSON.parse(readFileSync(join(dir, "scratch", "train.spec.json"), "utf8"))).toEqual({ v: 1, seed: 7 });
 });
 
+test("only training is said to go on from a checkpoint when it was killed, and a device that is not there is the environment's failure", async () => {
+  vi.stubEnv("MCP_FORGE_FAKE_STEP", "killed");
+  const o = { scratch: join(dir, "scratch"), logFile: join(dir, "log"), signal: new AbortController().signal };
+  const hint = async (step: string) => {
+    const r = await runStep(step, { v: 1 }, o);
+    return r.ok ? undefined : r.error.hint;
+  };
+  expect(await hint("train")).toMatch(/run the same command again; training goes on from its last checkpoint\.$/);
+  expect(await hint("export")).toMatch(/run the same command again\.$/);
+  for (const code of ["step/device", "train/device", "train/no-gpu"]) {
+    vi.stubEnv("MCP_FORGE_FAKE_CODE", code);
+    expect(await failureOf("refused")).toMatchObject({ code, exit: 6 });
+  }
+});
+
 test("a step's own error keeps its code and hint, and shows the end of its stderr", async () => {
   expect(await failureOf("error")).toEqual({
     code: "train/not-finite",

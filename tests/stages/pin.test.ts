@@ -1,5 +1,5 @@
 /** A base model by its family's name: pinned once in the lockfile, the same for everyone after that; what was edited there, or is another model, is refused. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -10,14 +10,15 @@ import { acquireLock } from "../../src/engine/lock.ts";
 import { type Lockfile, LockfileWriter, lockfileText, parseLockfile, readLockfile, writePin } from "../../src/engine/lockfile.ts";
 import { ensureBase } from "../../src/models/base.ts";
 import { getFamily } from "../../src/models/family.ts";
-import { modelOfWord } from "../../src/models/family-file.ts";
-import { rowOf } from "../../src/models/list.ts";
-import { pinnedModel, pinOf } from "../../src/models/pin.ts";
-import { type Size, sizeOf } from "../../src/models/registry.ts";
+import { modelOfWord, shownPath } from "../../src/models/family-file.ts";
+import { listModels, rowOf } from "../../src/models/list.ts";
+import { pinnedModel, pinOf, pinsOfFolder } from "../../src/models/pin.ts";
+import { unpinned as asKnown, type Size, sizeOf } from "../../src/models/registry.ts";
 import { digestJson } from "../../src/platform/digest.ts";
 import { loadRecipe } from "../../src/recipe/load.ts";
 import type { Recipe } from "../../src/recipe/types.ts";
 import type { LockPin } from "../../src/schemas/generated/lockfile.ts";
+import { readsBase } from "../../src/stages/base-readers.ts";
 import { missingOffline } from "../../src/stages/offline.ts";
 import { pinSize } from "../../src/stages/pin.ts";
 import { buildPipeline, type Pipeline } from "../../src/stages/pipeline.ts";
@@ -53,7 +54,7 @@ const refused = async () => {
   return [made.error].flat()[0];
 };
 const signal = new AbortController().signal;
-const pin = (s = S, o: { update?: boolean } = {}) => pinSize(s, { signal, projectRoot: dir, lockfile: lockfile(), timing: { stall: 2000, pause: 5 }, ...o });
+const pin = (s = S, o: { update?: boolean } = {}) => pinSize(s, { signal, projectRoot: dir, pins: pinsOfFolder(dir), timing: { stall: 2000, pause: 5 }, ...o });
 const pinned = async (...args: Parameters<typeof pin>) => {
   const made = await pin(...args);
   if (!made.ok) throw new Error(`${made.error.code}: ${made.error.message}`);
@@ -112,6 +113,40 @@ test("an update takes what the hub has today, and leaves every other line", asyn
   expect(after.get("train")).not.toBe(before.get("train"));
   expect(read()).toMatchObject({ recipe: { inspect: node }, pins: { "qwen-2.5/1.5b": { found: { sources: { default: { revision: COMMIT } } } } } });
   expect(await pinned(S, { update: true })).toMatchObject({ written: "unchanged" });
+});
+
+test("an update says that it wrote wherever the lockfile changes, and not only where the files of the model do", async () => {
+  await pinned();
+  const text = readFileSync(lockfile(), "utf8");
+  hub.repositories.set(S.source.repository, { ...standIn(S), licence: "mit" });
+  expect(await pinned(S, { update: true })).toMatchObject({ written: "updated", family: { licence: "MIT" } });
+  expect(readFileSync(lockfile(), "utf8")).not.toBe(text);
+  const updated = readFileSync(lockfile(), "utf8");
+  expect(await pinned(S, { update: true })).toMatchObject({ written: "unchanged" });
+  expect(readFileSync(lockfile(), "utf8")).toBe(updated);
+});
+
+test("a run that comes to no stage that reads the model needs no pin; from the first that does, all do", async () => {
+  const pipeline = await open();
+  const order = buildGraph(pipeline.nodes).nodes.map((n) => n.id);
+  expect(order.filter((id) => !readsBase(pipeline, { until: id }))).toEqual(["inspect"]);
+  expect(readsBase(pipeline, { only: "inspect" })).toBe(false);
+  expect([readsBase(pipeline, {}), readsBase(pipeline, { only: "qa" }), readsBase(pipeline, { until: "no-such" })]).toEqual([true, true, false]);
+  expect(readsBase({ ...pipeline, given: new Set(["generate"]) }, { until: "inspect" })).toBe(true);
+  // What needs no pin has the same key with and without one.
+  const keys = async () => new Map([...keysOf(buildGraph((await open()).nodes))].map(([id, k]) => [id, k.recipe]));
+  const before = await keys();
+  await pinned();
+  const after = await keys();
+  for (const id of order) expect([id, after.get(id) === before.get(id)]).toEqual([id, !readsBase(pipeline, { until: id })]);
+});
+
+test("a lockfile that is a folder is a failure that names it, and no end of the list of models", async () => {
+  mkdirSync(lockfile());
+  expect(readLockfile(lockfile())).toMatchObject({ ok: false, error: { code: "files/not-a-file", message: expect.stringContaining(lockfile()), exit: 6 } });
+  expect(listModels(dir).models.find((m) => m.name === "qwen-2.5")?.sources).toHaveLength(5);
+  expect(await refused()).toMatchObject({ code: "files/not-a-file" });
+  expect(await pin(S, { update: true })).toMatchObject({ ok: false, error: { code: "files/not-a-file" } });
 });
 
 test("a run keeps what is pinned, whoever writes the lockfile meanwhile", async () => {
@@ -175,6 +210,14 @@ describe("what the lockfile pins is believed only as far as it is what was writt
     ],
     ["another architecture", (f) => Object.assign(f, { architecture: "qwen3" }), true, /its architecture is qwen3, not qwen2/],
     ["another template", (f) => Object.assign(f, { template: "chatml.jinja" }), true, /talked to by chatml\.jinja/],
+    ["another name", (f) => Object.assign(f, { name: "llama-3.1" }), true, /its name is llama-3\.1, not qwen-2\.5-0\.5b/],
+    ["another model's id", (f) => Object.assign(f, { hub_id: "Somebody/Else" }), true, /it calls itself Somebody\/Else, not Qwen\/Qwen2\.5-0\.5B-Instruct/],
+    [
+      "a template of its own",
+      (f) => Object.assign(f, { chat: { template: "official", reason: "x", file: "x.jinja", sha256: "0".repeat(64), rewrites: false, spacing: "python" } }),
+      true,
+      /by its own template, not by ours/,
+    ],
     ["a shorter window", (f) => Object.assign(f, { context_tokens: 512 }), true, /trained for 512 tokens/],
     ["a file that may hold code", (f) => Object.assign(source(f), { files: { "modeling.py": { sha256: "0".repeat(64), bytes: 1 } } }), true, /cannot use/],
     ["a family that comes with forge", (f) => Object.assign(f, { name: "nano" }), true, /the name of a family that comes with forge/],
@@ -186,7 +229,7 @@ describe("what the lockfile pins is believed only as far as it is what was writt
       code: "models/pin",
       exit: 4,
       message: expect.stringMatching(message),
-      hint: expect.stringContaining("forge models pin --update"),
+      hint: expect.stringContaining(`forge models pin ${shownPath(join(dir, "forge.yaml"))} --update`),
     });
     expect(failure?.message).toContain("forge.lock");
     expect(failure?.place).toMatchObject({ line: 5 });
@@ -194,6 +237,45 @@ describe("what the lockfile pins is believed only as far as it is what was writt
     expect(await pin()).toMatchObject({ ok: false, error: { code: "models/pin" } });
     expect(await pinned(S, { update: true })).toMatchObject({ written: "updated" });
     expect((await open()).unpinned).toBeUndefined();
+  });
+
+  test("how it is trained is the program's to say, and what else differs is told at every reading", async () => {
+    await pinned();
+    const before = await open();
+    expect(before.warnings).toEqual([]);
+    change((f) => Object.assign(f, { training: { reason: "x", overrides: { "*": { epochs: 9, learning_rate: 0.1 } }, backend: "unsloth" } }), true);
+    const { context } = await open();
+    expect(context.family.training).toEqual(asKnown(S).training);
+    expect([context.backend, context.hyperparameters]).toEqual([before.context.backend, before.context.hyperparameters]);
+    change((f) => Object.assign(f, { licence: "LicenseRef-other", parameters: 1 }), true);
+    expect((await open()).warnings).toEqual([
+      expect.objectContaining({ code: "models/pin-differs", message: expect.stringContaining("forge.lock pins qwen-2.5/0.5b otherwise than forge knows it") }),
+      expect.objectContaining({
+        message: expect.stringContaining("under LicenseRef-other; forge knew it under Apache-2.0"),
+        place: expect.objectContaining({ line: 5 }),
+      }),
+    ]);
+  });
+
+  test("the way out is the command for that very lockfile", async () => {
+    await pinned();
+    change((f) => Object.assign(f, { name: "llama-3.1" }), true);
+    const hint = async (file: string, variant?: string) => {
+      const loaded = await loadRecipe(file, { env: {}, variant });
+      const made = loaded.ok ? buildPipeline(loaded.value) : loaded;
+      return made.ok ? "built" : [made.error].flat()[0]?.hint;
+    };
+    recipe("{ family: qwen-2.5, source: 0.5b }", "variants:\n  ci: { seed: 7 }\n");
+    expect(await hint(join(dir, "forge.yaml"), "ci")).toMatch(/forge models pin \S*forge\.yaml --variant ci --update$/);
+    // Another recipe has another lockfile, whose name wants quotes.
+    for (const ending of ["yaml", "lock"]) cpSync(join(dir, `forge.${ending}`), join(dir, `it's.${ending}`));
+    expect(await hint(join(dir, "it's.yaml"))).toMatch(/forge models pin '\S*it'\\''s\.yaml' --update$/);
+    vi.spyOn(process, "cwd").mockReturnValue(dir);
+    try {
+      expect(lengthsFor({ family: "qwen-2.5/0.5b" })).toMatchObject({ error: { hint: expect.stringMatching(/forge models pin qwen-2\.5\/0\.5b --update$/) } });
+    } finally {
+      vi.restoreAllMocks();
+    }
   });
 
   test("a file's digest that is none of the hub's is found out by whoever fetches it", async () => {
@@ -313,7 +395,7 @@ describe("a pin in a lockfile", () => {
         }
         if (typeof found !== "object" || found === null || digestJson(found) === pin.digest) return;
         writeFileSync(lockfile(), JSON.stringify({ ...whole, pins: { "qwen-2.5/0.5b": { digest: pin.digest, found } } }));
-        expect(pinnedModel(S, lockfile())).toMatchObject({ ok: false, error: { code: "models/pin" } });
+        expect(pinnedModel(S, pinsOfFolder(dir))).toMatchObject({ ok: false, error: { code: "models/pin" } });
       }),
       { numRuns: 60 },
     );

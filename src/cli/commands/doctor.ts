@@ -44,9 +44,9 @@ async function run(context: CliContext, recipe: string | undefined, flags: Flags
     const { exportChoice } = await import("../../recipe/formats.ts");
     const [{ secretNames }, { usesKit }] = await Promise.all([import("../../tools/secrets.ts"), import("../../stages/teacher.ts")]);
     const secrets = secretNames(tools.flatMap(({ mcp }) => [...Object.values(mcp?.env ?? {}), ...Object.values(mcp?.headers ?? {})]));
-    const [{ resolveModel }, { lockfileOf }] = await Promise.all([import("../../models/resolve.ts"), import("../../engine/lockfile.ts")]);
+    const [{ resolveModel }, { pinsOfRecipe }] = await Promise.all([import("../../models/resolve.ts"), import("../../models/pin.ts")]);
     const { backendOf } = await import("../../models/backend.ts");
-    const base = resolveModel(model, loaded.value.dir, [lockfileOf(loaded.value.file)]);
+    const base = resolveModel(model, loaded.value.dir, [pinsOfRecipe(loaded.value.file, flags.variant)]);
     if (!base.ok) return fail(context, { place: loaded.value.placeOf(base.error.path), ...base.error.failure });
     needs = {
       secrets,

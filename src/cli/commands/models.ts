@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command } from "commander";
+import type { PinPlace } from "../../models/pin.ts";
 import type { Size } from "../../models/registry.ts";
 import { EXIT, type ExitCode } from "../../platform/exit.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
@@ -167,7 +168,7 @@ const yamlWord = (text: string): string => (/^[A-Za-z0-9._/][A-Za-z0-9._/+-]*$/.
 interface PinTarget {
   /** Undefined where there is nothing to pin. */
   readonly size: Size | undefined;
-  readonly lockfile: string;
+  readonly pins: PinPlace;
   readonly projectRoot: string;
   /** Where the recipe says it. */
   readonly place?: Pick<Failure, "place">;
@@ -175,17 +176,19 @@ interface PinTarget {
 
 /** The size that a word or a recipe means, and where it is to be pinned. A pin that is there already is not looked at: it may be what is to be replaced. */
 async function pinTarget(context: CliContext, what: string | undefined, flags: PinFlags): Promise<Result<PinTarget, Failure | readonly Failure[]>> {
-  const [{ sizeOfModel }, { getFamily }, { modelOfWord }, { findProjectRoot, loadRecipe }, { lockfileOf }] = await Promise.all([
+  const [{ sizeOfModel }, { getFamily }, { modelOfWord }, { findProjectRoot, loadRecipe }, { pinsOfFolder, pinsOfRecipe }, { wellKnown }] = await Promise.all([
     import("../../models/resolve.ts"),
     import("../../models/family.ts"),
     import("../../models/family-file.ts"),
     import("../../recipe/load.ts"),
-    import("../../engine/lockfile.ts"),
+    import("../../models/pin.ts"),
+    import("../../recipe/well-known.ts"),
   ]);
-  if (what !== undefined && !existsSync(what) && getFamily(modelOfWord(what).family).ok) {
+  // A family by a name that is not ours is none, and no recipe either.
+  if (what !== undefined && !existsSync(what) && (getFamily(modelOfWord(what).family).ok || wellKnown(what) !== undefined)) {
     const size = sizeOfModel(modelOfWord(what), process.cwd());
     if (!size.ok) return err(size.error.failure);
-    return ok({ size: size.value, lockfile: resolve("forge.lock"), projectRoot: findProjectRoot(process.cwd()) });
+    return ok({ size: size.value, pins: pinsOfFolder(process.cwd()), projectRoot: findProjectRoot(process.cwd()) });
   }
   const loaded = await loadRecipe(recipePath(context, what), { variant: flags.variant });
   if (!loaded.ok) return loaded;
@@ -193,7 +196,7 @@ async function pinTarget(context: CliContext, what: string | undefined, flags: P
   const { recipe, dir, file, projectRoot, placeOf } = loaded.value;
   const size = sizeOfModel(recipe.model, dir);
   if (!size.ok) return err({ place: placeOf(size.error.path), ...size.error.failure });
-  return ok({ size: size.value, lockfile: lockfileOf(file), projectRoot, place: { place: placeOf(["model", "family"]) } });
+  return ok({ size: size.value, pins: pinsOfRecipe(file, flags.variant), projectRoot, place: { place: placeOf(["model", "family"]) } });
 }
 
 async function pinOne(context: CliContext, what: string | undefined, flags: PinFlags): Promise<ExitCode> {
@@ -206,7 +209,8 @@ async function pinOne(context: CliContext, what: string | undefined, flags: PinF
   if (flags.offline === true) (await import("../../platform/offline.ts")).goOffline();
   const target = await pinTarget(context, what, flags);
   if (!target.ok) return fail(context, target.error);
-  const { size, lockfile, projectRoot, place } = target.value;
+  const { size, pins, projectRoot, place } = target.value;
+  const lockfile = pins.path;
   if (size === undefined) {
     if (flags.json === true) terminal.out(jsonText({ pinned: null, lockfile }));
     else terminal.out("Nothing to pin: forge, or a family file, knows the base model byte for byte.\n");
@@ -214,7 +218,7 @@ async function pinOne(context: CliContext, what: string | undefined, flags: PinF
   }
   const interrupt = listenForInterrupt((line) => terminal.err(`${line}\n`), "stopping, nothing is pinned");
   const told = flags.json !== true;
-  const options = { signal: interrupt.signal, projectRoot, lockfile, update: flags.update === true, waitLockSeconds: waitSeconds(flags.waitLock) };
+  const options = { signal: interrupt.signal, projectRoot, pins, update: flags.update === true, waitLockSeconds: waitSeconds(flags.waitLock) };
   const pinned = await pinSize(size, { ...(await tellers(context, told)), ...options });
   interrupt.release();
   if (!pinned.ok) return fail(context, { ...place, ...pinned.error });

@@ -34,13 +34,13 @@ type Shown = Pick<PlanOptions, "until" | "only" | "force" | "from" | "because" |
 /** Makes the plan of a graph and prints it; exit 2 where there is work, 3 where a gate refuses and nothing else is to be done. Starts nothing, writes nothing. */
 async function showPlan(context: CliContext, { loaded, pipeline }: OpenRecipe, flags: Shown): Promise<ExitCode> {
   const { unpinned } = pipeline;
-  if (unpinned !== undefined) {
+  if (unpinned !== undefined && (await import("../../stages/base-readers.ts")).readsBase(pipeline, flags)) {
     const [{ sizeWord }, { lockedOut }] = await Promise.all([import("../../models/registry.ts"), import("../pin.ts")]);
     const word = sizeWord(unpinned);
-    if (flags.locked === true) return fail(context, lockedOut(word, pipeline.lockfile));
+    if (flags.locked === true) return fail(context, lockedOut(word, pipeline.pins));
     if (flags.json !== true && flags.quiet !== true)
       context.terminal.err(
-        `${word} is not pinned yet: \`forge apply\` asks the model hub which files it is made of, and \`forge models pin\` does only that\n`,
+        `${word} is not pinned yet: \`forge apply\` asks the model hub which files it is made of, and \`${pipeline.pins.command(word)}\` does only that\n`,
       );
   }
   const { planRun } = await import("../../engine/plan.ts");

@@ -6,7 +6,7 @@ import { EXIT } from "../../platform/exit.ts";
 import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import type { Family } from "../../schemas/generated/family.ts";
 import { checkFamily } from "../family-check.ts";
-import { disagreement, licenceOfSize, type Size, sizeName, sizeWord, surprises, templateOf } from "../registry.ts";
+import { disagreement, licenceOfSize, type Size, sizeName, sizeWord, surprises, templateOf, trainingOfSize } from "../registry.ts";
 import { unfit } from "./files.ts";
 import type { HubLookOptions } from "./hub.ts";
 import { familyOfHub } from "./index.ts";
@@ -27,7 +27,12 @@ export async function findSize(size: Size, o: HubLookOptions): Promise<Result<Fa
   const hub = looked.value.sources.default;
   if (hub?.kind !== "hub") throw new Error("a model of the hub has its weights elsewhere");
   // A repository that was renamed since answers under its old name, too; the family's file says the one that counts.
-  const found: Family = { ...looked.value, hub_id: source.repository, sources: { default: { ...hub, repository: source.repository } } };
+  const found: Family = {
+    ...looked.value,
+    hub_id: source.repository,
+    sources: { default: { ...hub, repository: source.repository } },
+    training: trainingOfSize(size),
+  };
   const other = disagreement(size, found);
   if (other !== undefined)
     return err(

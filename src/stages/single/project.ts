@@ -9,6 +9,7 @@ import { lstatSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, s
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { NodeDefinition, StageDefinition } from "../../engine/stage.ts";
+import { pinsOfFolder } from "../../models/pin.ts";
 import { hexOf } from "../../platform/digest.ts";
 import { errorCode, fsFailure } from "../../platform/fs.ts";
 import { digestText } from "../../platform/hash.ts";
@@ -122,7 +123,7 @@ function openIn(root: string, o: SingleOptions, kept: boolean): Result<SinglePro
   const recipe: Recipe = { ...o.recipe, bundle: { output: join(root, "bundle") } };
   const loaded = loadMade(recipe, { file: join(root, "forge.yaml"), shown: "(the flags, as a recipe)", dir: process.cwd(), projectRoot: root });
   // The base model is pinned where the user stands: what is trained now is exported tomorrow, by another scratch project.
-  const pipeline = loaded.ok ? buildPipeline(loaded.value, { pins: join(process.cwd(), "forge.lock"), ...o }) : loaded;
+  const pipeline = loaded.ok ? buildPipeline(loaded.value, { pins: pinsOfFolder(process.cwd()), ...o }) : loaded;
   if (!loaded.ok || !pipeline.ok) {
     // A slip of the pen costs no training that is kept there, or goes on there.
     if (!kept) remove();
@@ -133,7 +134,8 @@ function openIn(root: string, o: SingleOptions, kept: boolean): Result<SinglePro
     if (delivered || !kept) remove();
   };
   const nodes = withGiven(pipeline.value.nodes, o.given, new Set(o.without));
-  return ok({ loaded: loaded.value, pipeline: { ...pipeline.value, nodes, given: new Set(o.given.map((g) => g.id)) }, close });
+  const told = { ...loaded.value, warnings: [...loaded.value.warnings, ...(pipeline.value.warnings ?? [])] };
+  return ok({ loaded: told, pipeline: { ...pipeline.value, nodes, given: new Set(o.given.map((g) => g.id)) }, close });
 }
 
 /** The graph with these stages in place of those of the same id. */

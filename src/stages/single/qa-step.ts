@@ -1,8 +1,7 @@
 /** What the flags of `forge qa --data` mean beyond the files that they name: which forms of the report go where, for which model samples are measured, which limits hold. */
 import { closeSync, openSync, readSync } from "node:fs";
-import { join } from "node:path";
 import { modelOfWord } from "../../models/family-file.ts";
-import { notPinnedHere } from "../../models/pin.ts";
+import { notPinnedHere, pinsOfFolder } from "../../models/pin.ts";
 import { sizeWord } from "../../models/registry.ts";
 import { resolveModel } from "../../models/resolve.ts";
 import { EXIT } from "../../platform/exit.ts";
@@ -44,7 +43,7 @@ export function lengthsFor({ family, profile, thresholds }: ModelFlags): Result<
       hint: "name its family: --family smollm2, --family qwen-2.5/7b, or --family models/NAME.json",
       exit: EXIT.usage,
     });
-  const found = resolveModel(modelOfWord(family), process.cwd(), [join(process.cwd(), "forge.lock")]);
+  const found = resolveModel(modelOfWord(family), process.cwd(), [pinsOfFolder(process.cwd())]);
   if (!found.ok) return err(found.error.failure);
   if (found.value.unpinned !== undefined) return err(notPinnedHere(sizeWord(found.value.unpinned)));
   const name = (profile ?? "balanced") as ProfileName;

@@ -3,10 +3,10 @@
  * stops, and which outputs go where. Flags are checked before anything starts; every message names the flag that
  * mends it.
  */
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import type { StageDefinition } from "../../engine/stage.ts";
-import { familyByHubId } from "../../models/family.ts";
+import { familyByHubId, isComplete } from "../../models/family.ts";
 import { isFamilyFile, modelOfWord, projectFamilies } from "../../models/family-file.ts";
 import { ggufText } from "../../models/gguf.ts";
 import { quantizationOf } from "../../models/inspect-gguf.ts";
@@ -16,12 +16,14 @@ import { err, type Failure, ok, type Result } from "../../platform/result.ts";
 import { EXPORT_FORMATS, type ExportFormat, imatrixOf, isModelFormat, MODEL_FORMATS, type ModelFormat } from "../../recipe/formats.ts";
 import { nameFrom, scaledScenarios } from "../../recipe/made.ts";
 import type { Recipe, ScenarioName, ToolSource } from "../../recipe/types.ts";
+import type { PipelineContext } from "../context.ts";
 import { type Delivery, deliverable, inTheWay, sameFile } from "./deliver.ts";
 import { givenCases, givenModel, givenReport, givenTools, givenTraining, givenTrainingFigures, TRAINED } from "./given.ts";
 import { givenData } from "./given-data.ts";
 import { givenShare, givenShares, sharesKnowFrames } from "./given-shares.ts";
 import type { SingleOptions } from "./project.ts";
 import { knowsFrames, lengthsFor, limitsWithCases, reportDeliveries as qaReports, strayOfShares } from "./qa-step.ts";
+import { otherBase, readTrained, trainedText } from "./trained.ts";
 
 export interface StepFlags {
   readonly server?: string;
@@ -61,8 +63,8 @@ export interface PreparedStep {
   readonly single: SingleOptions;
   readonly until: string;
   readonly deliveries: readonly Delivery[];
-  /** Texts to write beside the results: path → content. */
-  readonly beside: Readonly<Record<string, string>>;
+  /** Texts to write beside the results of the model that the step was about: path → content. */
+  readonly beside?: (base: Pick<PipelineContext, "family" | "sourceName">) => Readonly<Record<string, string>>;
   /** The node whose records are shown, a line a test. */
   readonly records?: { readonly stage: string; readonly output: string };
 }
@@ -153,7 +155,6 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
             ...neighbour("inspect", "toolset", toolsBeside(output), flags.tools),
             ...optional("generate", "heldout", flags.cases),
           ],
-          beside: {},
         })
       : recipe;
   },
@@ -173,14 +174,13 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
     const sharing = { ...(flags.cases === undefined ? {} : { cases: flags.cases }), ...(lengths.value === undefined ? {} : { lengths: lengths.value }) };
     if (flags.shard !== undefined) {
       const given = givenShare(data, { ...sharing, frames: frames() });
-      return ok({ single: { recipe: recipe.value, given }, until: "share", deliveries: [{ stage: "share", output: "shard", to: flags.shard }], beside: {} });
+      return ok({ single: { recipe: recipe.value, given }, until: "share", deliveries: [{ stage: "share", output: "shard", to: flags.shard }] });
     }
     if (flags.merge !== undefined)
       return ok({
         single: { recipe: recipe.value, given: givenShares(flags.merge, sharing) },
         until: "gate:qa",
         deliveries: qaReports(flags.report, sibling(data, "qa")),
-        beside: {},
       });
     const cleaned = flags.fix === true ? (flags.output ?? sibling(data, "clean.jsonl")) : undefined;
     const given = givenData(data, { fix: flags.fix === true, ...sharing });
@@ -192,7 +192,6 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
         ...(cleaned === undefined ? [] : [{ stage: "generate", output: "repairs", to: sibling(cleaned, "repairs.jsonl"), implied: true as const }]),
         ...qaReports(flags.report, sibling(data, "qa")),
       ],
-      beside: {},
     });
   },
 
@@ -218,10 +217,9 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
         { stage: "train", output: "training", to: to(TRAINED.training) },
         { stage: "inspect", output: "toolset", to: to(TRAINED.tools) },
       ],
-      beside: {
-        [to(TRAINED.about)]:
-          `${JSON.stringify({ version: 1, family: isFamilyFile(family) ? pathFrom(folder, family) : family, name: recipe.value.name }, null, 2)}\n`,
-      },
+      beside: (base) => ({
+        [to(TRAINED.about)]: trainedText({ family: isFamilyFile(family) ? pathFrom(folder, family) : family, name: recipe.value.name }, base),
+      }),
     });
   },
 
@@ -237,7 +235,7 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
         `\`${flags.model}\` is no trained model: it lacks ${missing.join(", ")}`,
         "name the folder that `forge train --data F --model FAMILY --output FOLDER` wrote",
       );
-    const about = readAbout(join(flags.model, TRAINED.about));
+    const about = readTrained(join(flags.model, TRAINED.about));
     if (!about.ok) return about;
     const tools = toolsFor(flags, sources, join(flags.model, TRAINED.rows));
     if (!tools.ok) return tools;
@@ -246,6 +244,8 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
     const output = flags.output ?? "model.gguf";
     const own = about.value.family;
     const family = isFamilyFile(own) ? pathFrom(process.cwd(), join(flags.model, own)) : own;
+    const other = otherBase(flags.model, about.value, family);
+    if (other !== undefined) return err(other);
     const stated = statedExports(formats.value, flags.imatrix === true);
     if (!stated.ok) return stated;
     const recipe = recipeFor({ ...flags, family, name: flags.name ?? about.value.name }, tools.value, output, { exports: stated.value });
@@ -260,7 +260,6 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
         to: format === only ? output : sibling(output, `${format}.gguf`),
         ...impliedUnless(format === only ? flags.output : undefined),
       })),
-      beside: {},
     });
   },
 
@@ -272,7 +271,6 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
       single: { recipe, given },
       until: `gate:validate:${format}`,
       deliveries: flags.output === undefined ? [] : reportDeliveries("validate", format, flags.output, flags.cases),
-      beside: {},
       records: { stage: `validate:${format}`, output: "records" },
     });
   },
@@ -285,7 +283,6 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
       single: { recipe, given, ...(flags.baseline === undefined ? {} : { baselineModel: flags.baseline }) },
       until: `gate:benchmark:${format}`,
       deliveries: flags.output === undefined ? [] : reportDeliveries("benchmark", format, flags.output),
-      beside: {},
       records: { stage: `benchmark:${format}`, output: "markdown" },
     });
   },
@@ -341,10 +338,12 @@ const STEPS: Readonly<Record<Step, Prepare>> = {
       single: { recipe: recipe.value, given, without: flags.data === undefined ? ["gate:qa"] : [], unproven },
       until: "pack",
       deliveries: [{ stage: "pack", output: "bundle", to: output }],
-      beside: {},
     });
   },
 };
+
+/** Samples that hold what a matrix is found on (TOKENS of python/forge_steps/imatrix.py), however short they are. */
+const MATRIX_SAMPLES = 100;
 
 interface Measured {
   readonly recipe: Recipe;
@@ -366,8 +365,8 @@ function measuring(step: "validate" | "benchmark", flags: StepFlags, sources: re
   const family = familyOf(flags, model);
   if (!family.ok) return family;
   const recipe = recipeFor({ ...flags, family: family.value }, tools.value, model, {
-    // Samples to train on are not wanted: as few as there can be.
-    data: { samples: 1, min_per_tool: 0 },
+    // Samples to train on are not wanted: as few as there can be, but where the base needs a matrix, which takes some tokens to find.
+    data: { samples: step === "benchmark" && imatrixOf(format) === "needed" ? MATRIX_SAMPLES : 1, min_per_tool: 0 },
     evaluation: { samples: flags.samples ?? 20, baseline: step === "benchmark" },
     exports: [format],
     ...thresholdsOf(flags),
@@ -484,15 +483,18 @@ function formatOf(path: string): ModelFormat {
 const LONGEST_FIRST = [...MODEL_FORMATS].sort((a, b) => b.length - a.length);
 
 /**
- * The family of a model file: by flag, else the one that the file says it was made of, among those that come with forge and the project's own;
+ * The family of a model file: by flag, else the one that the file says it was made of, among those that come with forge and the project's own, which go before the sizes of a family;
  * undefined where it says nothing.
  */
 function familyOf(flags: StepFlags, model: string): Result<string | undefined> {
   if (flags.family !== undefined) return ok(flags.family);
   const base = ggufText(model, "mcp_forge.base_model");
   if (base === undefined) return ok(undefined);
+  const files = projectFamilies(base, process.cwd());
   const own = familyByHubId(base);
-  const [found, ...more] = [...(own === undefined ? [] : [own]), ...projectFamilies(base, process.cwd())];
+  // A size of a family is what a lockfile says it is, if one does: a file of the project's for that very model is what was meant.
+  const counts = own !== undefined && (files.length === 0 || isComplete(own));
+  const [found, ...more] = [...(counts ? [own] : []), ...files];
   if (found === undefined)
     return usage(
       `the model was made of \`${base.slice(0, 100)}\`, which is no family that comes with forge`,
@@ -534,16 +536,6 @@ function reportDeliveries(kind: "validate" | "benchmark", format: string, output
         { stage, output: "records", to: sibling(output, "records.jsonl"), implied: true },
         ...neighbour("generate", "heldout", sibling(output, "cases.jsonl"), cases),
       ];
-}
-
-function readAbout(path: string): Result<{ readonly family: string; readonly name: string }> {
-  try {
-    const { family, name } = JSON.parse(readFileSync(path, "utf8")) as { family?: unknown; name?: unknown };
-    if (typeof family === "string" && typeof name === "string") return ok({ family, name: nameFrom(name, "model") });
-  } catch {
-    // Said below.
-  }
-  return usage(`${path} does not say which base model was trained`, "name the folder that `forge train --data F --model FAMILY --output FOLDER` wrote");
 }
 
 const READ: readonly (readonly [flag: keyof StepFlags, shown: string, what: string])[] = [
