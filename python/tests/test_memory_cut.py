@@ -145,6 +145,7 @@ def checkpoint(event: dict[str, Any]) -> bool:
     return event["type"] == "artifact" and event["name"] == "checkpoint"
 
 
+@pytest.mark.slow
 def test_a_training_that_is_killed_goes_on_in_smaller_rows_to_the_same_curve(base: Path, tmp_path: Path) -> None:
     straight = finish(start(write_spec(tmp_path / "straight", base, **GROUND)))
     folder = tmp_path / "killed"
