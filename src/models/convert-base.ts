@@ -76,6 +76,11 @@ export function baseRecord(folder: string, weights: string): BaseRecord | undefi
   }
 }
 
+/** What a conversion adds to the vocabulary (python/forge_steps/new_tokens.py): nothing, or the words around a thought. */
+export function addedTokens({ thinking }: Pick<Family, "thinking">): { readonly add?: { readonly tokens: string[]; readonly slots: string[] } } {
+  return thinking?.add === undefined ? {} : { add: { tokens: [thinking.open, thinking.close], slots: [...thinking.add] } };
+}
+
 /** Leaves weights, licence and record in `places.files`. Failures exit with 6, an abort with 130. */
 export async function convertBase(
   family: Family,
@@ -99,6 +104,7 @@ export async function convertBase(
       // transformers takes a llama of the very name `mistral` for another architecture.
       metadata: { "general.name": family.title === "mistral" ? "Mistral" : family.title, "general.license": family.licence.toLowerCase() },
       converter: { ...converter },
+      ...addedTokens(family),
     },
     { scratch: places.scratch, logFile: join(places.scratch, "convert.log"), signal: o.signal, ...(o.onProgress && { onEvent: o.onProgress }) },
   );

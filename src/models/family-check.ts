@@ -7,7 +7,7 @@ import type { RecipePath } from "../recipe/types.ts";
 import type { Family } from "../schemas/generated/family.ts";
 import { validate } from "../schemas/generated/family.validate.js";
 import { familyNames, isComplete } from "./family.ts";
-import { ARCHITECTURES, chatTemplates, PRE_TOKENIZERS, problemOfWords } from "./known.ts";
+import { ARCHITECTURES, chatTemplates, PIECES, PRE_TOKENIZERS, problemOfWords } from "./known.ts";
 import { thinkingOf } from "./thinking.ts";
 
 export const FAMILY_HINT = "`forge models add` writes such a file; schemas/family.schema.json describes it.";
@@ -56,6 +56,7 @@ function contradictions(f: Family): Contradiction[] {
       `the chat template \`${f.template}\` writes thoughts between ${thinking.open} and ${thinking.close}, and \`thinking\` has to say so`,
       `Write { "open": "${thinking.open}", "close": "${thinking.close}" }, or use the template \`${thinking.instead}\`.`,
     );
+  found.push(...ofAddition(f));
   if (f.chat?.template === "official")
     for (const key of ["bos_token", "eos_token"] as const) {
       const token = f.chat[key];
@@ -84,6 +85,25 @@ function contradictions(f: Family): Contradiction[] {
     }
   }
   return found;
+}
+
+/** Where the words around a thought cannot be added to the vocabulary as `thinking.add` says. */
+function ofAddition({ thinking, tokenizer, sources, special_tokens, stop_tokens }: Family): Contradiction[] {
+  if (thinking?.add === undefined) return [];
+  const { add, open, close } = thinking;
+  const ready = Object.values(sources).some((s) => s?.kind === "folder" && Object.keys(s.files).some((file) => file.endsWith(".gguf")));
+  const used = add.find((slot) => [...special_tokens, ...stop_tokens, open, close].includes(slot));
+  const wrong =
+    tokenizer === PIECES
+      ? "the vocabulary is SentencePiece's, to which no token can be added"
+      : ready
+        ? "a GGUF is taken as it is: no token is added to its vocabulary"
+        : add.length === 1 || new Set(add).size !== add.length
+          ? "`add` names two reserved tokens, one for each text, or none"
+          : used !== undefined
+            ? `\`add\` names ${JSON.stringify(used)}, which is a token of another meaning`
+            : undefined;
+  return wrong === undefined ? [] : [{ path: ["thinking", "add"], message: wrong, hint: "`forge models add … --thinking` writes what is due." }];
 }
 
 /** JSON pointer → its steps. */

@@ -46,7 +46,9 @@ export function addAgain(family: Family, source: FolderSource): string {
 }
 
 const templateFlags = ({ template, chat, thinking }: Family): string[] =>
-  chat?.template === "official" ? ["--template", "official", ...(thinking === null ? [] : ["--thinking"])] : ["--template", template.replace(/\.jinja$/, "")];
+  chat?.template === "official"
+    ? ["--template", "official", ...(thinking === null ? [] : ["--thinking"])]
+    : ["--template", template.replace(/\.jinja$/, ""), ...(thinking?.add === undefined ? [] : ["--thinking"])];
 
 /** Names what a source becomes: its files, and how they are converted. Hexadecimal. */
 export const folderPin = (source: FolderSource): string => hexOf(digestJson({ files: { ...source.files }, conversion: CONVERSION }));

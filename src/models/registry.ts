@@ -93,6 +93,7 @@ export function disagreement(size: Size, found: Family): string | undefined {
   const template = templateOf(size);
   if (found.template !== template) return `it is talked to by ${found.template}, not by ${template}`;
   if (found.chat !== undefined && found.chat.template !== "ours") return "it is talked to by its own template, not by ours";
+  if (found.thinking?.add !== undefined) return `its vocabulary has no ${found.thinking.open}`;
   // A lockfile has its keys in another order.
   if (!isDeepStrictEqual(found.thinking, family.thinking)) return found.thinking === null ? "it does not think" : "it thinks";
   const context = contextOf(size);

@@ -19,6 +19,12 @@ export interface ThinkingTemplate extends ThinkingWords {
   readonly instead: string;
 }
 
+/** The words of a family that thinks. */
+export interface FamilyThinking extends ThinkingWords {
+  /** They were added to the vocabulary: in place of these reserved tokens, or (of none) with ids of their own. */
+  readonly add?: string[];
+}
+
 const WORDS: ThinkingWords = { open: "<think>", close: "</think>" };
 
 /** By file name under templates/chat; every other template lets nobody think. */
@@ -31,9 +37,20 @@ export const THINKING_TEMPLATES: Readonly<Record<string, ThinkingTemplate>> = {
 export const thinkingOf = (template: string): ThinkingTemplate | undefined =>
   Object.hasOwn(THINKING_TEMPLATES, template) ? THINKING_TEMPLATES[template] : undefined;
 
+/** Templates with the turn markers of one that lets a model think, whose models have not learned to: they learn it from the data. */
+const SAME_TURNS: Readonly<Record<string, string>> = {
+  "chatml.jinja": "qwen3-thinking.jinja",
+  "qwen2.5.jinja": "qwen3-thinking.jinja",
+  "smollm2.jinja": "qwen3-thinking.jinja",
+};
+
 /** The template in whose place another one lets the same models think. */
 export const thinkingInstead = (template: string): string | undefined =>
   Object.keys(THINKING_TEMPLATES).find((name) => THINKING_TEMPLATES[name]?.instead === template);
+
+/** The template by which the models of another one can think, whether they have learned to or are to. */
+export const thinkingFor = (template: string): string | undefined =>
+  thinkingInstead(template) ?? (Object.hasOwn(SAME_TURNS, template) ? SAME_TURNS[template] : undefined);
 
 /**
  * Tokens that a thought may have when the model is evaluated or tried. One that is not closed by then counts as no answer: other runtimes set no such

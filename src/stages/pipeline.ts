@@ -16,6 +16,7 @@ import { resolveModel } from "../models/resolve.ts";
 import { err, type Failure, ok, type Result } from "../platform/result.ts";
 import { type ExportChoice, exportChoice, isModelFormat, type ModelFormat } from "../recipe/formats.ts";
 import type { LoadedRecipe } from "../recipe/types.ts";
+import { cannotAddTokens } from "./added-tokens.ts";
 import { baselineStage } from "./baseline.ts";
 import { benchmarkStage } from "./benchmark.ts";
 import type { PipelineContext } from "./context.ts";
@@ -103,6 +104,8 @@ export function buildPipeline(loaded: LoadedRecipe, options: PipelineOptions = {
   const models = chosen.filter((e): e is ExportChoice & { readonly format: ModelFormat } => isModelFormat(e.format));
   const formats = models.map((e) => e.format);
   const lora = models.length < chosen.length;
+  const unable = cannotAddTokens(context);
+  if (unable !== undefined) return err(unable);
   const nodes: NodeDefinition[] = [inspectStage(context), generateStage(context)];
   if (recipe.evaluation.cases !== undefined) nodes.push(decontaminateStage(context, recipe.evaluation.cases));
   nodes.push(qaStage(context), gate(context, "qa", "qa"), trainStage(context), exportF16Stage(context));

@@ -182,10 +182,10 @@ describe("of a folder", () => {
     expect(family.training.examples).toBeUndefined();
     expect((await added(model(...thinker), { template: "qwen3-thinking", force: true })).family).toEqual(family);
     expect((await added(model(...thinker), { force: true })).family).toMatchObject({ template: "qwen3.jinja", thinking: null });
-    const without = await refused(model(...TOKENS), { thinking: true });
-    expect([without.code, without.message]).toEqual(["models/no-thinking", expect.stringContaining("`chatml.jinja`")]);
+    const without = await refused(model(...TOKENS, "<|im_sep|>"), { template: "phi-4", thinking: true });
+    expect([without.code, without.message]).toEqual(["models/no-thinking", expect.stringContaining("`phi-4.jinja`")]);
     const forced = await refused(model(...TOKENS), { template: "qwen3-thinking" });
-    expect([forced.message, forced.hint]).toEqual([expect.stringContaining("no token <think>, </think>"), expect.stringContaining("leave --thinking out")]);
+    expect([forced.message, forced.hint]).toEqual([expect.stringContaining("no token <think>, </think>"), expect.stringContaining("Say --thinking")]);
   });
 
   test.each([

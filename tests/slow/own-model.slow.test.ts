@@ -61,12 +61,15 @@ beforeAll(async () => {
   const found = await ensurePython({ signal: new AbortController().signal });
   if (!found.ok) throw new Error(found.error.message);
   python = found.value.python;
-  const made = spawnSync(python, [join(packageRoot(), "python", "tests", "own_models.py"), "llama-3", join(dir, "Llama-Tiny")], {
+  make("llama-3", "Llama-Tiny");
+}, 3 * MINUTE);
+function make(kind: string, name: string): void {
+  const made = spawnSync(python, [join(packageRoot(), "python", "tests", "own_models.py"), kind, join(dir, name)], {
     encoding: "utf8",
     env: { ...process.env, PYTHONPATH: join(packageRoot(), "python"), PYTHONDONTWRITEBYTECODE: "1" },
   });
   if (made.status !== 0) throw new Error(made.stderr);
-}, 3 * MINUTE);
+}
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 describe.sequential("a model of one's own", () => {
@@ -196,3 +199,24 @@ describe.sequential("a model of one's own", () => {
     6 * MINUTE,
   );
 });
+
+it(
+  "a model that is to think gets the tokens that its vocabulary lacks, and the bundle has them",
+  () => {
+    make("llama-chatml", "Chat-Tiny");
+    const r = forge("models", "add", "../Chat-Tiny", "--thinking");
+    expect(r.code, r.stdout + r.stderr).toBe(0);
+    expect(forge("models", "info", "models/chat-tiny.json").stdout).toMatch(
+      /^thinking +yes, between <think> and <\/think>, which are added to its vocabulary/m,
+    );
+    writeFileSync(join(project(), "thinks.yaml"), recipe("models/chat-tiny.json").replace("constrained: false", "constrained: false, benchmark: false"));
+    const applied = forge("apply", "thinks.yaml");
+    expect(applied.code, applied.stdout + applied.stderr).toBe(0);
+    const bundle = join(project(), "dist", "tiny");
+    expect(parse(readFileSync(join(bundle, "agent.yaml"), "utf8")) as Agent).toMatchObject({ runtime: { supports_thinking: true } });
+    const tokens = ggufHeader(join(bundle, "model.gguf"), new Set(["tokenizer.ggml.tokens"]))?.metadata.get("tokenizer.ggml.tokens");
+    expect((tokens as string[]).filter((token) => /^<.?think>$/.test(token))).toEqual(["<think>", "</think>"]);
+    expect(changed("thinks.yaml")).toEqual([]);
+  },
+  8 * MINUTE,
+);

@@ -62,7 +62,10 @@ export function define(context: CliContext): Command {
       "--template <name>",
       "chat template: ours, official (the model's own, where it loses nothing), or by name chatml, deepseek-r1, deepseek-r1-thinking, gemma-3, glm-4, llama-3, llama-3.1, mistral, mistral-v7, phi-4, qwen2.5, qwen3, qwen3-thinking, smollm2 (default: ours, by the vocabulary's turn markers)",
     )
-    .option("--thinking", "a Qwen3 or DeepSeek-R1 that is to think before it acts (default: it begins after an empty thought)")
+    .option(
+      "--thinking",
+      "the model is to think before it acts; where its vocabulary has no <think> and </think>, both are added and trained (default: no thoughts)",
+    )
     .option("--licence <spdx>", "the weights' licence, in SPDX's words (default: what the model card says)")
     .option("--name <name>", "what to call the family (default: the model's own name)")
     .option("--output <file>", "where to write (default: models/NAME.json)")

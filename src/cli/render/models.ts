@@ -76,7 +76,7 @@ export function infoWords(m: ModelRow): string[] {
     ["chat", `${m.chat.template === "official" ? "by its own template" : m.template}, ends at ${m.stop_tokens.join(" ")}`],
     ...(m.chat.reason === null ? [] : [["template", m.chat.reason] as [string, string]]),
     ["calls", `${m.tool_call_syntax}: <tool_call>{"name": …, "arguments": …}</tool_call>`],
-    ["thinking", m.thinking === null ? "no" : `yes, between ${m.thinking.open} and ${m.thinking.close}`],
+    ["thinking", thinkingWords(m.thinking)],
     ["adapter", m.lora.targets === "all-linear" ? "on all linear layers" : `on ${[m.lora.targets].flat().join(", ")}`],
     ...(m.ollama === null
       ? []
@@ -95,6 +95,13 @@ export function infoWords(m: ModelRow): string[] {
     ...(several ? [["", "A size is pinned in the recipe's lockfile at the first apply, or by `forge models pin`."] as [string, string]] : []),
   ];
   return table(rows, { left: [1] });
+}
+
+function thinkingWords(thinking: ModelRow["thinking"]): string {
+  if (thinking === null) return "no";
+  const { open, close, add } = thinking;
+  const where = add?.length === 2 ? `in place of ${add.join(" and ")}` : "with ids of their own";
+  return `yes, between ${open} and ${close}${add === undefined ? "" : `, which are added to its vocabulary (${where}) and trained`}`;
 }
 
 function sourceWords(s: SourceRow, m: ModelRow): string {

@@ -95,7 +95,7 @@ export const familyOf = (o: {
   template: o.talk.template,
   // Where it is by its own, index.ts says so once it knows where the text lies.
   chat: { template: "ours", reason: o.talk.reason },
-  thinking: o.talk.thinking,
+  thinking: o.talk.thinking === null ? null : { ...o.talk.thinking },
   stop_tokens: [...o.talk.stopTokens],
   special_tokens: [...o.talk.specialTokens],
   lora: { targets: "all-linear" },

@@ -104,7 +104,11 @@ export function describeGguf(path: string, shown: string, said: Said): Result<De
     return typeof found === "string" ? { [`${name}_token`]: found } : {};
   };
   const named = { ...token("bos"), ...token("eos") };
-  const vocabulary = { tokenizer: text("tokenizer.ggml.pre") ?? "", added, ends, ownTemplate: text("tokenizer.chat_template") ?? "", named };
+  const growth = {
+    why: "lies in a GGUF, which is taken as it is",
+    hint: "Name a folder or a repository with the model in the hub's form; or leave --thinking out.",
+  };
+  const vocabulary = { tokenizer: text("tokenizer.ggml.pre") ?? "", added, ends, ownTemplate: text("tokenizer.chat_template") ?? "", named, growth };
   const talk = talkOf(vocabulary, said.template, shown, said.thinking);
   if (!talk.ok) return talk;
   const licence = said.licence ?? licenceOf(text("general.license"));

@@ -7,7 +7,7 @@ import { chatTemplates, ENDING, PIECES, TEMPLATES } from "../known.ts";
 import { reasonOf, roundTrip, verdictOf } from "../official/round-trip.ts";
 import type { OfficialTemplate } from "../official/template.ts";
 import type { ChatFamily, UsedTemplate } from "../rendering.ts";
-import { THINKING_TEMPLATES, type ThinkingWords, thinkingInstead, thinkingOf } from "../thinking.ts";
+import { type FamilyThinking, THINKING_TEMPLATES, type ThinkingWords, thinkingFor, thinkingInstead, thinkingOf } from "../thinking.ts";
 import { isRecord, unfit } from "./files.ts";
 
 /** What decides how a model is talked to, from a tokenizer.json or from a GGUF. */
@@ -22,7 +22,12 @@ export interface Vocabulary {
   readonly ownTemplate: string;
   /** What that means by `bos_token` and `eos_token`. */
   readonly named?: Pick<OfficialTemplate, "bos_token" | "eos_token">;
+  /** Whether tokens can be added to it. */
+  readonly growth: Growth;
 }
+
+/** Reserved tokens that nobody uses, in the order of their ids; or why no token can be added, as the end of a sentence, and what to do. */
+export type Growth = { readonly free: readonly string[] } | { readonly why: string; readonly hint: string };
 
 const QWEN2 = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 /**
@@ -89,10 +94,34 @@ export function vocabularyOf(
   const eos = textOf(about.eos_token);
   const ends = [...(eos === undefined ? [] : [eos]), ...ids.flatMap((id) => byId.get(id) ?? [])];
   const bos = textOf(about.bos_token);
+  const growth: Growth = gemma
+    ? { why: "is SentencePiece's", hint: OTHER_BASE }
+    : growthOf(model.vocab, added, tokenizer.post_processor, about, [config, generation]);
   return ok({
-    ...{ tokenizer: name, added, ends: [...new Set(ends)], ownTemplate: files.template ?? templateText(about.chat_template) },
+    ...{ growth, tokenizer: name, added, ends: [...new Set(ends)], ownTemplate: files.template ?? templateText(about.chat_template) },
     named: { ...(bos === undefined ? {} : { bos_token: bos }), ...(eos === undefined ? {} : { eos_token: eos }) },
   });
+}
+
+/** Names of tokens that a vocabulary keeps for later: Llama 3's, Phi-4's, Mistral's with Tekken, and others'. */
+const RESERVED = /^<\|?(reserved_special_token|reserved|dummy|extra|unused|SPECIAL)_?\d+\|?>$/;
+const OTHER_BASE = "Leave --thinking out, or use a model that has them (Qwen3, DeepSeek-R1 and its distilled models).";
+
+/** A model made of another may have given a reserved token a meaning and left it its name: what its files name elsewhere is not free. */
+function growthOf(
+  pieces: unknown,
+  added: readonly { readonly id: number; readonly text: string }[],
+  after: unknown,
+  { added_tokens_decoder: _, additional_special_tokens: __, extra_special_tokens: extra, ...about }: Readonly<Record<string, unknown>>,
+  settings: readonly Readonly<Record<string, unknown>>[],
+): Growth {
+  const words = Object.values(THINKING_TEMPLATES).flatMap(({ open, close }) => [open, close]);
+  const piece = isRecord(pieces) ? words.find((word) => Object.hasOwn(pieces, word)) : undefined;
+  if (piece !== undefined && !added.some((t) => t.text === piece)) return { why: `has ${piece} as a piece of words`, hint: OTHER_BASE };
+  // A list of all control tokens names no use of them; by names of their own (transformers' dictionary) they have one.
+  const named = JSON.stringify([after ?? null, about, isRecord(extra) ? extra : null]);
+  const ids = new Set(settings.flatMap((s) => Object.entries(s).flatMap(([key, value]) => (key.endsWith("_token_id") ? [value].flat() : []))));
+  return { free: added.filter((t) => RESERVED.test(t.text) && !named.includes(JSON.stringify(t.text).slice(1, -1)) && !ids.has(t.id)).map((t) => t.text) };
 }
 
 /** SentencePiece's way with spaces: they become letters, and whoever cut at them would find none. */
@@ -128,7 +157,7 @@ export function preTokenizer(pre: unknown): string | undefined {
 export interface Talk {
   readonly template: string;
   /** The texts around a thought, where the template lets the model think. */
-  readonly thinking: ThinkingWords | null;
+  readonly thinking: FamilyThinking | null;
   readonly stopTokens: readonly string[];
   readonly specialTokens: readonly string[];
   /** What the model's own template keeps or loses. */
@@ -150,7 +179,7 @@ export function talkOf(v: Vocabulary, said: string | undefined, shown: string, t
   const known = new Set(v.added.map((t) => t.text));
   const wanted = said === OFFICIAL || said === OURS ? undefined : said;
   const plain = wanted === undefined ? templateFor(known, v.ownTemplate) : wanted.endsWith(".jinja") ? wanted : `${wanted}.jinja`;
-  const file = think && plain !== undefined && thinkingOf(plain) === undefined ? thinkingInstead(plain) : plain;
+  const file = think && plain !== undefined && thinkingOf(plain) === undefined ? thinkingFor(plain) : plain;
   if (file === undefined && plain !== undefined)
     return err(
       unfit(
@@ -170,31 +199,48 @@ export function talkOf(v: Vocabulary, said: string | undefined, shown: string, t
     );
   const words = TEMPLATES[file];
   if (words === undefined) return err(unfit("bad-value", `there is no chat template \`${wanted}\``, `Use one of: ${[OURS, OFFICIAL, ...names].join(", ")}.`));
-  const absent = words.needs.filter((token) => !known.has(token));
+  const missing = words.needs.filter((token) => !known.has(token));
   const thinking = thinkingOf(file);
+  const added =
+    think && thinking !== undefined && [thinking.open, thinking.close].every((token) => missing.includes(token)) ? addition(v, thinking) : undefined;
+  if (added?.ok === false) return err(unfit("unsupported", `${shown} cannot be made to think: ${added.error.why}`, added.error.hint));
+  const absent = added === undefined ? missing : missing.filter((token) => token !== thinking?.open && token !== thinking?.close);
   if (absent.length > 0)
     return err(
       unfit(
         "unsupported",
         `the chat template \`${file}\` does not fit ${shown}: its vocabulary has no token ${absent.join(", ")}`,
         thinking !== undefined && absent.every((token) => token === thinking.open || token === thinking.close)
-          ? "forge adds no tokens to a vocabulary: leave --thinking out, or use a model that has them (Qwen3, DeepSeek-R1 and its distilled models)."
+          ? "Say --thinking, and forge adds both to a vocabulary that has neither; or leave that template out."
           : "Name another with --template, or use another model.",
       ),
     );
   const eos = v.ends[0];
   const stopTokens = [...new Set([words.end, ...v.ends.filter((t) => known.has(t) && (ENDING.has(t) || (words.also ?? []).includes(t) || t === eos))])];
-  const control = v.added.filter((t) => t.text.trim() !== "" && !UNUSED.test(t.text) && (t.control || MARKUP.test(t.text))).map((t) => t.text);
+  const replaced = added?.value ?? [];
+  const control = v.added
+    .filter((t) => t.text.trim() !== "" && !replaced.includes(t.text) && !UNUSED.test(t.text) && (t.control || MARKUP.test(t.text)))
+    .map((t) => t.text);
   const specialTokens = [...new Set([...control, ...words.needs, ...stopTokens])];
   const own = ownTalk(v, { template: file, special_tokens: specialTokens }, said === OFFICIAL, shown);
   if (!own.ok) return own;
   return ok({
     template: file,
-    thinking: thinking === undefined ? null : { open: thinking.open, close: thinking.close },
+    thinking: thinking === undefined ? null : { open: thinking.open, close: thinking.close, ...(added === undefined ? {} : { add: [...added.value] }) },
     stopTokens,
     specialTokens,
     ...own.value,
   });
+}
+
+/** The reserved tokens in whose places the words around a thought can stand: one each, or none where the vocabulary has not so many. */
+function addition(
+  { growth, ownTemplate }: Vocabulary,
+  { open, close }: ThinkingWords,
+): Result<readonly string[], { readonly why: string; readonly hint: string }> {
+  if ("why" in growth) return err({ ...growth, why: `its vocabulary has no token ${open}, ${close}, and none can be added: it ${growth.why}` });
+  const free = growth.free.filter((text) => !ownTemplate.includes(text));
+  return ok(free.length < 2 ? [] : free.slice(0, 2));
 }
 
 /** What a round trip says of the model's own template, and that template where it is wanted: then it has to lose nothing. */
