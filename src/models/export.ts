@@ -86,8 +86,6 @@ export interface BaseSpec extends Pick<ExportSpec, "base" | "family" | "output">
   readonly converted: boolean;
   /** rendered.jsonl: what an importance matrix is found on; undefined: without one. */
   readonly imatrixRows?: string;
-  /** Its f16 file, where that is there already. */
-  readonly f16?: string;
 }
 
 /** `tensors` in the matrix, `positions` that it was taken from. */
@@ -128,10 +126,10 @@ export async function exportF16(spec: ExportSpec, o: StepOptions): Promise<Resul
  * architecture). The figures are `bytes` and `seconds`. Failures as `exportF16`'s.
  */
 export async function exportBase(spec: BaseSpec, o: StepOptions): Promise<Result<ExportFigures>> {
-  const f16 = spec.f16 ?? (spec.format === "f16" ? spec.output : join(o.scratch, "base-f16.gguf"));
+  const f16 = spec.format === "f16" ? spec.output : join(o.scratch, "base-f16.gguf");
   try {
-    const written = spec.f16 === undefined ? figuresOf(await baseF16(spec, f16, o), false) : undefined;
-    if (written?.ok === false || (written !== undefined && spec.format === "f16")) return written;
+    const written = figuresOf(await baseF16(spec, f16, o), false);
+    if (!written.ok || spec.format === "f16") return written;
     const matrix = spec.imatrixRows === undefined ? undefined : join(o.scratch, "base-imatrix.gguf");
     if (matrix !== undefined) {
       const found = await makeImatrix({ input: f16, rows: spec.imatrixRows as string, output: matrix }, o);
@@ -141,9 +139,9 @@ export async function exportBase(spec: BaseSpec, o: StepOptions): Promise<Result
       { input: f16, output: spec.output, format: spec.format, rows: "", verify: false, ...(matrix === undefined ? {} : { imatrix: matrix }) },
       o,
     );
-    return made.ok ? ok({ ...made.value, seconds: made.value.seconds + (written?.value.seconds ?? 0) }) : made;
+    return made.ok ? ok({ ...made.value, seconds: made.value.seconds + written.value.seconds }) : made;
   } finally {
-    if (f16 !== spec.output && f16 !== spec.f16) await rm(f16, { force: true });
+    if (f16 !== spec.output) await rm(f16, { force: true });
   }
 }
 

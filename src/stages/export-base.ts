@@ -22,12 +22,7 @@ export const VERSION = 1;
 const isConverted = (source: PipelineContext["source"]): boolean =>
   source.kind === "folder" ? !Object.keys(source.files).some((name) => name.endsWith(".gguf")) : source.kind !== "wheel";
 
-/** @param fromF16 the base's f16 file is a stage of its own, as several formats are made of it */
-export function exportBaseStage(
-  c: PipelineContext,
-  { format, imatrix }: { readonly format: ModelFormat; readonly imatrix: boolean },
-  fromF16 = false,
-): StageDefinition {
+export function exportBaseStage(c: PipelineContext, { format, imatrix }: { readonly format: ModelFormat; readonly imatrix: boolean }): StageDefinition {
   return {
     kind: "stage",
     id: `base:${format}`,
@@ -36,10 +31,9 @@ export function exportBaseStage(
     recipe: { ...modelSlice(c), [`exports.${format}`]: imatrix ? { imatrix: true } : true },
     settings: { ...baseSettings(c), ...(imatrix ? rowsSettings(c) : {}) },
     runtime: { ...pythonRuntime(), ...converterRuntime(), ...(imatrix ? llamaRuntime() : {}) },
-    inputs: {
-      ...(imatrix ? { toolset: { stage: "inspect", output: "toolset" }, train: sampleSource(c) } : {}),
-      ...(fromF16 ? { f16: { stage: "base:f16", output: "model" } } : {}),
-    },
+    inputs: imatrix ? { toolset: { stage: "inspect", output: "toolset" }, train: sampleSource(c) } : {},
+    // It could come first: but who waits for an error in the tools or the data is not to wait for this too.
+    after: [`export:${format}`],
     outputs: { model: "file", report: "file" },
     resources: { cpu: 1 },
     async run({ inputs, outputs, scratch, signal, emit, logFile }) {
@@ -64,7 +58,6 @@ export function exportBaseStage(
           format,
           converted: isConverted(c.source),
           ...(imatrix ? { imatrixRows: rows } : {}),
-          ...(inputs.f16 === undefined ? {} : { f16: inputs.f16 }),
         },
         { scratch, signal, onEvent: emit, logFile },
       );

@@ -112,15 +112,11 @@ export function buildPipeline(loaded: LoadedRecipe, options: PipelineOptions = {
   if (models.some((e) => e.imatrix)) nodes.push(imatrixStage(context));
   for (const choice of models) if (choice.format !== "f16") nodes.push(quantizeStage(context, choice));
   if (lora) nodes.push(exportLoraStage(context));
-  if (recipe.evaluation.baseline && recipe.evaluation.benchmark) {
-    // Several formats are made of one f16 file; a single one makes and removes its own.
-    const several = models.length > 1;
-    if (context.baselineModel === undefined) {
-      if (several) nodes.push(exportBaseStage(context, { format: "f16", imatrix: false }));
-      for (const choice of models) if (!several || choice.format !== "f16") nodes.push(exportBaseStage(context, choice, several));
+  if (recipe.evaluation.baseline && recipe.evaluation.benchmark)
+    for (const choice of models) {
+      if (context.baselineModel === undefined) nodes.push(exportBaseStage(context, choice));
+      nodes.push(baselineStage(context, choice.format));
     }
-    for (const format of formats) nodes.push(baselineStage(context, format));
-  }
   for (const format of formats) {
     nodes.push(validateStage(context, format), gate(context, "validate", `validate:${format}`));
     if (recipe.evaluation.benchmark) nodes.push(benchmarkStage(context, format), gate(context, "benchmark", `benchmark:${format}`));

@@ -241,7 +241,7 @@ test("a line that had broken off is put back to the byte", async () => {
 test.each([
   [["--profile", "fast_dev"], "--profile is about the length of samples", "--family smollm2"],
   [["--max-too-long", "3"], "--max-too-long is about the length of samples", "--family smollm2"],
-  [["--family", "nanno"], "there is no model family `nanno`", "nano, smollm2"],
+  [["--family", "nanno"], "there is no model family `nanno`", "mistral, nano, phi-4"],
   [["--family", "models/none.json"], "models/none.json", "forge models add"],
   [["--family", "nano", "--profile", "fast"], "no profile `fast`", "fast_dev"],
 ])("flags about the model that are wrong: %j", async (flags, message, help) => {

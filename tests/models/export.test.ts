@@ -129,11 +129,6 @@ describe("the step", () => {
     await exportBase({ ...base, format: "f16" }, options());
     expect(all().slice(4)).toMatchObject([{ step: "export", output: base.output }]);
     expect(existsSync(base.output)).toBe(true);
-    // Where the f16 file is there it is read, and stays.
-    writeFileSync(join(dir, "there.gguf"), "f16");
-    expect(await exportBase({ ...base, format: "q8_0", f16: join(dir, "there.gguf") }, options())).toMatchObject({ ok: true, value: { seconds: 1.5 } });
-    expect(all().slice(5)).toMatchObject([{ step: "quantize", input: join(dir, "there.gguf"), format: "q8_0" }]);
-    expect(existsSync(join(dir, "there.gguf"))).toBe(true);
   });
 
   test("of a base that forge converted is the quantizer's alone, unless a weight is larger than float16 holds", async () => {
