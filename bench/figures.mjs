@@ -18,7 +18,7 @@ const DOCUMENT = join(root, "docs/measurements.md");
 const BEGIN = "<!-- figures: made by `npm run bench -- figures --write` -->";
 const END = "<!-- end of figures -->";
 /** What tells figures of one name apart, beside what they say. */
-const APART = ["toolset", "way", "world", "seed", "contender", "cores"];
+const APART = ["toolset", "workload", "batch", "way", "world", "seed", "contender", "cores"];
 
 /** The figures of a run: its lines that are JSON objects with a name. */
 export function figuresIn(text) {

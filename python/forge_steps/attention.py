@@ -2,7 +2,8 @@
 
 | device | layers | attention |
 | --- | --- | --- |
-| CPU | all that are plain | bands, in plain operators (shared_attention.py) |
+| CPU, in float32 | without a window | PyTorch's fused kernel for CPUs (merged_attention.py) |
+| CPU, in bfloat16; layers with a window | all that are plain | bands, in plain operators (shared_attention.py) |
 | NVIDIA GPU | without a window | fused kernels (merged_attention.py): FlashAttention in 16 bits from Ampere on, else the memory-efficient ones |
 | AMD GPU (ROCm) | without a window | fused kernels: FlashAttention's in 16 bits |
 | a GPU, where none of these fits; Apple's (MPS) | all that are plain | bands, in plain operators |
@@ -32,7 +33,7 @@ from forge_steps.shared_attention import PLAIN_TYPES, WINDOWED, Bands, Prefix, a
 Log = Callable[[str, str], None]
 
 #: Kernels that may train on a device, the fastest first, by its type in PyTorch (`cuda` is AMD's too). After them come the bands.
-BY_DEVICE: dict[str, tuple[str, ...]] = {"cpu": (), "cuda": ("cuda-flash", "rocm-flash", "cuda-efficient"), "mps": ()}
+BY_DEVICE: dict[str, tuple[str, ...]] = {"cpu": ("cpu-flash",), "cuda": ("cuda-flash", "rocm-flash", "cuda-efficient"), "mps": ()}
 #: Where our tests run: what computes there is not tried first.
 TESTED = frozenset({"cpu"})
 #: Bands in a sentence, beside the kernels' names.

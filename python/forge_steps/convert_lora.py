@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from forge_steps.convert import add_metadata, architecture_class
-from forge_steps.lora import other_form, pairs_of
+from forge_steps.lora import other_form, pairs_of, whole
 from forge_steps.protocol import StepError
 
 
@@ -54,9 +54,7 @@ def convert_lora(adapter: Path, base: Any, target: Path, metadata: Mapping[str, 
             f"llama.cpp's converter of adapters cannot be loaded: {e}",
             "Install mcp-forge again (npm ci); where MCP_FORGE_LLAMA_CPP names a checkout, it needs convert_lora_to_gguf.py.",
         ) from e
-    from forge_steps.head_start import read_adapter
-
-    matrices, config = read_adapter(adapter)
+    matrices, config = whole(adapter)
     pairs = pairs_of(matrices)
     if not base.architectures:  # a GGUF does not say what transformers calls it
         from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES

@@ -83,6 +83,34 @@ class _SwiGlu(torch.autograd.Function):
         return dgate, nn.functional.silu(gate).mul_(grad)
 
 
+class _GatedLoraLinear(torch.autograd.Function):
+    """`_LoraLinear` of silu(gate) * up, which is the widest of a layer's tensors: it is computed again in the backward pass and not kept."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, gate: Tensor, up: Tensor, weight: Tensor, a: Tensor, b: Tensor, scale: float, read: Callable[[Tensor], Tensor] = as_it_is
+    ) -> Tensor:
+        x = nn.functional.silu(gate).mul_(up)
+        down = x @ a.t()
+        y = x @ read(weight).t()
+        y.addmm_(down, b.t(), alpha=scale)
+        ctx.save_for_backward(gate, up, weight, a, b, down)
+        ctx.scale, ctx.read = scale, read
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        gate, up, weight, a, b, down = ctx.saved_tensors
+        low = grad @ b  # [tokens, rank]
+        if ctx.scale != 1.0:
+            low.mul_(ctx.scale)
+        dx = grad @ ctx.read(weight)
+        dx.addmm_(low, a)
+        active = nn.functional.silu(gate)
+        da = low.t() @ (active * up)
+        return torch.ops.aten.silu_backward(dx * up, gate), active.mul_(dx), None, da, (grad.t() @ down).mul_(ctx.scale), None, None
+
+
 def make_lean(model: Any) -> int:
     """Gives the recognised modules of a PEFT model their fused forward; returns how many it changed.
 
@@ -91,15 +119,18 @@ def make_lean(model: Any) -> int:
     from peft.tuners.lora import Linear as LoraLinear
 
     changed = 0
+    def is_lora(module: Any) -> bool:
+        return (isinstance(module, LoraLinear) or type(module).__name__ == "Linear4bit") and hasattr(module, "lora_A") and _plain(module)
+
     for module in model.modules():
-        if (isinstance(module, LoraLinear) or type(module).__name__ == "Linear4bit") and hasattr(module, "lora_A") and _plain(module):
+        if is_lora(module):
             module.forward = _lora_forward(module)  # type: ignore[method-assign]
         elif type(module).__name__.endswith("RMSNorm") and hasattr(module, "variance_epsilon") and not module.weight.requires_grad:
             module.forward = _norm_forward(module)
         elif type(module).__name__ in ("LlamaMLP", "Qwen2MLP", "Qwen3MLP") and type(module.act_fn).__name__ in ("SiLU", "SiLUActivation"):
-            module.forward = _mlp_forward(module)
+            module.forward = _mlp_forward(module, _gated(module.down_proj, is_lora(module.down_proj)))
         elif type(module).__name__ in ("Phi3MLP", "Glm4MLP") and type(module.activation_fn).__name__ in ("SiLU", "SiLUActivation"):
-            module.forward = _joined_mlp_forward(module)
+            module.forward = _joined_mlp_forward(module, _gated(module.down_proj, is_lora(module.down_proj)))
         else:
             continue
         changed += 1
@@ -148,17 +179,33 @@ def _norm_forward(module: Any) -> Any:
     return forward
 
 
-def _mlp_forward(module: Any) -> Any:
-    def forward(x: Tensor) -> Tensor:
-        return module.down_proj(_SwiGlu.apply(module.gate_proj(x), module.up_proj(x)))
+def _gated(module: Any, lora: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    """The last projection of an MLP, of silu(gate) * up: in one piece where it is a plain LoRA layer."""
+    if not lora:
+        return lambda gate, up: module(_SwiGlu.apply(gate, up))
+    name = module.active_adapters[0]
+    a, b, scale, base = module.lora_A[name], module.lora_B[name], module.scaling[name], module.base_layer
+    read = _reader(base.weight)
+
+    def forward(gate: Tensor, up: Tensor) -> Tensor:
+        flat = (x.reshape(-1, x.shape[-1]) for x in (gate, up))
+        y = _GatedLoraLinear.apply(*flat, base.weight, a.weight, b.weight, scale, read)
+        return y.view(*gate.shape[:-1], y.shape[-1])
 
     return forward
 
 
-def _joined_mlp_forward(module: Any) -> Any:
+def _mlp_forward(module: Any, last: Callable[[Tensor, Tensor], Tensor]) -> Any:
+    def forward(x: Tensor) -> Tensor:
+        return last(module.gate_proj(x), module.up_proj(x))
+
+    return forward
+
+
+def _joined_mlp_forward(module: Any, last: Callable[[Tensor, Tensor], Tensor]) -> Any:
     """Of an MLP that has gate and up in one matrix, the gate first."""
 
     def forward(x: Tensor) -> Tensor:
-        return module.down_proj(_SwiGlu.apply(*module.gate_up_proj(x).chunk(2, -1)))
+        return last(*module.gate_up_proj(x).chunk(2, -1))
 
     return forward

@@ -26,6 +26,23 @@ OTHER_FORMS = ("use_dora", "rank_pattern", "alpha_pattern", "modules_to_save", "
 _RETRAIN = "Train it again (--force train)."
 
 
+def whole(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The matrices and the configuration of a PEFT folder. Raises StepError where its files are not whole, or the configuration has no rank and scale."""
+    from safetensors import SafetensorError
+
+    from forge_steps.head_start import read_adapter
+
+    try:
+        matrices, config = read_adapter(folder)
+        if int(config["r"]) < 1:
+            raise ValueError(f"rank {config['r']}")
+        float(config["lora_alpha"])
+        other_form(config)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as e:
+        raise StepError("export/adapter", f"{folder.name} is no adapter that PEFT wrote", _RETRAIN) from e
+    return matrices, config
+
+
 @dataclass(frozen=True)
 class Lora:
     """An adapter's matrices by the name of the weight that each pair changes."""
@@ -38,18 +55,9 @@ class Lora:
     @staticmethod
     def read(folder: Path) -> Lora:
         """Of a PEFT folder, float32. Raises StepError where it is no whole, plain adapter."""
-        from safetensors import SafetensorError
-
-        from forge_steps.head_start import read_adapter
-
-        try:
-            matrices, config = read_adapter(folder)
-            strange = other_form({**config, "trainable_token_indices": None})
-            rank, alpha = int(config["r"]), float(config["lora_alpha"])
-            if rank < 1:
-                raise ValueError(f"rank {rank}")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as e:
-            raise StepError("export/adapter", f"{folder.name} is no adapter that PEFT wrote", _RETRAIN) from e
+        matrices, config = whole(folder)
+        strange = other_form({**config, "trainable_token_indices": None})
+        rank, alpha = int(config["r"]), float(config["lora_alpha"])
         if strange is not None:
             raise StepError(
                 "export/adapter", f"the adapter is no plain LoRA (`{strange}`), and cannot be merged", "Merge it with the program that trained it, or train one with forge."

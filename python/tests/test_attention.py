@@ -72,11 +72,17 @@ def logged(said: list[tuple[str, str]]) -> Any:
     return lambda level, words: said.append((level, words))
 
 
-def test_on_a_cpu_it_is_the_bands_and_nothing_is_said() -> None:
+def test_on_a_cpu_it_is_the_fused_kernel_in_float32_and_the_bands_in_bfloat16_and_nothing_is_said() -> None:
     said: list[tuple[str, str]] = []
     model = tiny_model()
-    assert install(model, logged(said)) and model.config._attn_implementation == shared_attention.NAME
+    assert install(model, logged(said)) and model.config._attn_implementation == merged_attention.NAME
+    assert all(layer.self_attn.forge_kernel.name == "cpu-flash" for layer in model.model.layers)
     assert said == [] and not may_fall_back(model)
+    half = tiny_model().to(torch.bfloat16)
+    assert install(half, logged(said)) and half.config._attn_implementation == shared_attention.NAME
+    windowed = tiny_model(kind="gemma3_text")
+    assert install(windowed, logged(said)) and windowed.config._attn_implementation == shared_attention.NAME
+    assert said == []
 
 
 def test_the_first_kernel_that_computes_right_is_taken(untested: Any) -> None:
@@ -120,6 +126,8 @@ def test_what_is_right_passes_in_either_precision_and_draws_no_number(shape: tup
 
 def test_kernels_say_what_they_are_not_for() -> None:
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    assert KERNELS["cpu-flash"].refuses(cpu, torch.float32, 64) is None and KERNELS["cpu-flash"].refuses(cpu, torch.bfloat16, 64) == "bands are faster in 16 bits"
+    assert KERNELS["cpu-flash"].refuses(gpu, torch.float32, 64) == "no CPU"
     assert KERNELS["cuda-flash"].refuses(cpu, torch.bfloat16, 64) == "no NVIDIA GPU" and KERNELS["rocm-flash"].refuses(gpu, torch.bfloat16, 64) == "no AMD GPU"
     assert KERNELS["cuda-flash"].refuses(gpu, torch.float32, 64) == "it computes in 16 bits alone"
     assert KERNELS["cuda-efficient"].refuses(gpu, torch.float32, 64) is None and KERNELS["cuda-efficient"].refuses(cpu, torch.float32, 64) is not None

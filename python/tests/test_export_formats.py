@@ -257,17 +257,20 @@ def changed(adapter: Path, folder: Path, scale: float = 1.0, **config: Any) -> s
 
 
 def test_the_adapter_over_the_base_is_the_merged_model_and_another_one_is_refused(tiny: Tiny, merged: Path, tmp_path: Path) -> None:
-    again, wrong, dora, strange = (tmp_path / name for name in ("again", "wrong", "dora", "strange"))
+    again, wrong, dora, strange, short = (tmp_path / name for name in ("again", "wrong", "dora", "strange", "short"))
+    weights = Path(changed(tiny.adapter, short)) / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
     again.mkdir(), wrong.mkdir(), strange.mkdir()
     (strange / "config.json").write_text(json.dumps({"architectures": ["NoSuchForCausalLM"]}), "utf-8")
     unknown = {"folder": str(strange), "output": str(tmp_path / "no.gguf"), "pre_tokenizer": "smollm", "metadata": {}, "converter": tiny.converter}
-    right, same, other, form, architecture, base = run_together(
+    right, same, other, form, cut, architecture, base = run_together(
         [
             ("export_lora", lora_spec(tiny, merged, tmp_path)),
             ("export_lora", lora_spec(tiny, merged, again, verify=None)),
             # The comparison must be able to fail: a third of the adapter is another model.
             ("export_lora", lora_spec(tiny, merged, wrong, adapter=changed(tiny.adapter, tmp_path / "third", 0.3))),
             ("export_lora", lora_spec(tiny, merged, wrong, adapter=changed(tiny.adapter, dora, use_dora=True))),
+            ("export_lora", lora_spec(tiny, merged, wrong, adapter=str(short))),
             ("convert_base", unknown),
             ("export", tiny.export_spec(wrong, base={"gguf": str(tiny.base), "sha256": "0" * 64})),
         ],
@@ -288,6 +291,7 @@ def test_the_adapter_over_the_base_is_the_merged_model_and_another_one_is_refuse
     assert len(reader.tensors) == 28 and "blk.1.ffn_down.weight.lora_b" in {t.name for t in reader.tensors}
 
     assert other["code"] == "export/not-the-model" and "without the adapter" in other["message"]
+    assert cut["code"] == "export/adapter" and "short is no adapter that PEFT wrote" in cut["message"] and "--force train" in cut["hint"]
     assert form["code"] == "export/adapter" and "use_dora" in form["message"] and "Leave `lora` out" in form["hint"]
     assert architecture["code"] == "export/architecture" and "NoSuchForCausalLM" in architecture["message"] and "MCP_FORGE_LLAMA_CPP" in architecture["hint"]
     assert base["code"] == "model/damaged" and "fetches it again" in base["hint"]

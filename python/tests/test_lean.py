@@ -48,8 +48,26 @@ def test_a_layer_with_dropout_keeps_pefts_own_forward() -> None:
     assert make_lean(model) == 3 * (2 + 1) + 1
 
 
+def test_the_widest_tensor_of_a_layer_is_not_kept_for_the_backward_pass() -> None:
+    """What a step keeps is counted by what autograd saves: of the MLP gate and up, and of their product nothing."""
+    kept: dict[int, int] = {}
+    model, _ = build(lean=True)
+    width = model.config.intermediate_size
+    ids = torch.randint(0, 300, (1, 64), generator=torch.Generator().manual_seed(5))
+
+    def pack(x: torch.Tensor) -> torch.Tensor:
+        if x.shape[-1] == width and not isinstance(x, torch.nn.Parameter):
+            kept[x.untyped_storage().data_ptr()] = x.numel() // width
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+        loss = model(input_ids=ids).logits.square().mean()
+    assert sorted(kept.values()) == [64] * (2 * model.config.num_hidden_layers)
+    loss.backward()
+
+
 def test_first_derivatives_against_finite_differences() -> None:
-    from forge_steps.lean import _LoraLinear, _RmsNorm, _SwiGlu
+    from forge_steps.lean import _GatedLoraLinear, _LoraLinear, _RmsNorm, _SwiGlu
 
     def r(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(sum(shape)), requires_grad=True)
@@ -57,6 +75,7 @@ def test_first_derivatives_against_finite_differences() -> None:
     weight = r(5, 4).detach()
     assert torch.autograd.gradcheck(lambda x, a, b: _LoraLinear.apply(x, weight, a, b, 1.5), (r(3, 4), r(2, 4), r(5, 2)))
     assert torch.autograd.gradcheck(_SwiGlu.apply, (r(3, 4), r(4, 3).t()))
+    assert torch.autograd.gradcheck(lambda gate, up, a, b: _GatedLoraLinear.apply(gate, up, weight, a, b, 1.5), (r(3, 4), r(4, 3).t(), r(2, 4), r(5, 2)))
     # The norm computes in float32 by design; hence the coarser step.
     norm = r(4).detach()
     assert torch.autograd.gradcheck(lambda x: _RmsNorm.apply(x, norm, 1e-6), (r(3, 4),), eps=1e-3, atol=1e-3, rtol=1e-2)

@@ -19,7 +19,7 @@ import { baseSettings, fakedFiles, llamaRuntime, modelSlice, type PipelineContex
 import { kitSettings, openTeacher, readingOf, saySpending, teacherFile, teacherSlice } from "./teacher.ts";
 import { openSession } from "./tool-session.ts";
 
-export const VERSION = 10;
+export const VERSION = 11;
 
 export function generateStage(c: PipelineContext): StageDefinition {
   const { recipe } = c;

@@ -20,7 +20,7 @@ import type { Sample } from "../schemas/generated/sample.ts";
 import type { Toolset } from "../schemas/generated/toolset.ts";
 import { baseSettings, modelWords, type PipelineContext, sampleSource, view } from "./context.ts";
 
-export const VERSION = 7;
+export const VERSION = 8;
 
 export function trainStage(c: PipelineContext): StageDefinition {
   const { headStart, backend } = c;

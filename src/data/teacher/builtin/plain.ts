@@ -1,9 +1,10 @@
 /** Requests that need no tool: plain questions, and actions that no tool of the set offers. */
 import type { Rng } from "../../../platform/rng.ts";
 import type { Toolset } from "../../types.ts";
-import { gerund, listing, literally, plural, tidy } from "./english.ts";
+import { capital, gerund, listing, literally, plural, tidy } from "./english.ts";
 import { expand } from "./expand.ts";
 import { definite, readToolset, type ToolModel } from "./model.ts";
+import { actionBeside, hasOwn, type Phrase, questionOfPlace, takesPlaces } from "./near-misses.ts";
 import { frameOf, type Request } from "./request.ts";
 import { sayVerb } from "./verbs.ts";
 import { CHORE_SHAPES, CHORES, MISUSES, REFUSALS } from "./words/chores.ts";
@@ -63,6 +64,10 @@ export function plainQuestion(tools: readonly ToolModel[], territory: Territory,
     const about = subjectQuestion(rng.pick(tools), rng);
     if (about !== null) return about;
   }
+  if (!territory.searchesAnything && !hasOwn(tools) && takesPlaces(tools) && rng.chance(PLACE_SHARE)) {
+    const about = questionOfPlace(tools, rng);
+    return about && { text: casual(tidy(capital(about.say)), rng), frame: `plain ${frameOf(about.blank)}` };
+  }
   const t = rng.pick(TEMPLATES);
   if (territory.searchesAnything && t.kind === "knowledge") return null;
   const shape = expand(t.text, rng);
@@ -73,6 +78,8 @@ export function plainQuestion(tools: readonly ToolModel[], territory: Territory,
 
 /** Share of the plain questions that speak of what a tool works on and yet want no call. */
 const SUBJECT_SHARE = 0.2;
+/** Share of them that a place stands in, where tools take places. */
+const PLACE_SHARE = 0.15;
 /** Of such a thing in general, which no tool looks up; `{S}` its plural. */
 const SUBJECT_QUESTIONS: readonly string[] = [
   "(write|make up) (a short|a funny|a two-line) (poem|rhyme|story|joke) about {S}",
@@ -107,12 +114,17 @@ export interface OutOfScope extends Request {
   readonly refusal: string;
 }
 
+/** Share of the requests beyond the tools that come closest to them (near-misses.ts). */
+const BESIDE_SHARE = 0.6;
+
 /** A request for an action that no tool offers, and the honest answer. Null when this draw might be served. */
 export function outOfScope(tools: readonly ToolModel[], territory: Territory, rng: Rng): OutOfScope | null {
-  const misuse = rng.chance(0.45) && tools.length > 0 ? nearMiss(tools, territory, rng) : null;
+  const near = tools.length > 0 && !hasOwn(tools) && rng.chance(BESIDE_SHARE) ? actionBeside(tools, territory.searchesAnything, rng) : null;
+  const misuse = near === null && rng.chance(0.45) && tools.length > 0 ? nearMiss(tools, territory, rng) : null;
   let say: string;
   let blank: string;
-  if (misuse !== null) {
+  if (near !== null) ({ say, blank } = near satisfies Phrase);
+  else if (misuse !== null) {
     say = misuse;
     blank = say;
   } else {
