@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from forge_steps import shared_attention
 from forge_steps.attention import install
+from forge_steps.merged_attention import NAME as MERGED
 from forge_steps.shared_attention import CHUNK, NAME, Bands, SharedAttention, Window, additive, attend
 
 
@@ -113,9 +114,9 @@ def test_scratch_that_was_given_back_is_made_anew() -> None:
 
 
 def test_a_model_whose_attention_is_not_plain_keeps_its_own() -> None:
-    plain, windowed, other = tiny_model(), tiny_model(), tiny_model()
+    plain, half, windowed, other = tiny_model(), tiny_model().to(torch.bfloat16), tiny_model(), tiny_model()
     windowed.config.sliding_window = 16
     other.config.model_type = "gemma2"
-    assert install(plain) and plain.config._attn_implementation == NAME
+    assert install(plain) and install(half) and plain.config._attn_implementation == MERGED and half.config._attn_implementation == NAME
     assert not install(windowed) and not install(other)
-    assert windowed.config._attn_implementation != NAME
+    assert windowed.config._attn_implementation not in (NAME, MERGED)
